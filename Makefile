@@ -1,0 +1,46 @@
+# Tasks of the project; each installs what it needs into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONSAFEPATH := 1
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+.PHONY: help install dev quickstart check format test test-all clean
+help:  ## list the tasks
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade "setuptools>=77"
+	$(BIN)/python -m pip install -q -e .
+	touch $@
+
+# dependency groups need pip 25.1; reading them here keeps the pip that came with Python
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev']))" > $(VENV)/dev.txt
+	$(BIN)/python -m pip install -q -r $(VENV)/dev.txt
+	touch $@
+
+install: $(VENV)/.installed  ## the command and what it needs, in .venv
+dev: $(VENV)/.dev  ## install, and the tools of development
+
+quickstart: $(VENV)/.installed  ## make scenes, train SegNeXt-T on them, validate, draw overlays
+	$(BIN)/foveate quickstart
+
+check: dev  ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: dev  ## rewrite in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: dev  ## the fast tests
+	$(BIN)/pytest -m "not slow" -n 2
+
+test-all: dev  ## every test
+	$(BIN)/pytest -n 2
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,33 @@
+"""What a data module yields."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, NotRequired, TypedDict
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+
+class SegmentationBatch(TypedDict):
+    """Bytes, as they cross to the device; floats are made there.
+
+    `image` is RGB. In `mask` 255 means ignore. `path` names the image files.
+    """
+
+    image: UInt8[Tensor, "B 3 H W"]
+    mask: NotRequired[UInt8[Tensor, "B H W"]]
+    path: list[str]
+
+
+class Pick(NamedTuple):
+    """What a sampler asks a data set for.
+
+    Attributes:
+        index: Which sample.
+        seed: Decides the sample's augmentation, so that it does not depend on workers.
+        blank: Give the sample with every pixel ignored: it only keeps the processes in step.
+    """
+
+    index: int
+    seed: int = 0
+    blank: bool = False

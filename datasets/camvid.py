@@ -1,0 +1,34 @@
+"""CamVid, in the layout of the SegNet tutorial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from foveate.datasets.errors import DataError
+from foveate.datasets.labels import CAMVID
+from foveate.datasets.pairs import Pair, list_images, pair_up
+from foveate.datasets.segmentation import SegmentationDataModule
+
+ADVICE = "CamVid's folder holds train/ trainannot/ val/ valannot/ (and test/ testannot/), with the same file names"
+
+
+class CamVidDataModule(SegmentationDataModule):
+    """CamVid (Brostow et al. 2009) as the SegNet tutorial gives it: 11 classes, 360 x 480, 367 train and 101 val images.
+
+    Reads images as .png or .jpg from `<split>/` and label maps from `<split>annot/`. The test split is needed by
+    `foveate test` only.
+    """
+
+    label_set = CAMVID
+
+    def find_pairs(self, split: str) -> list[Pair]:
+        """The pairs of a split."""
+        root = self.existing_root()
+        for folder in (root / split, root / f"{split}annot"):
+            if not folder.is_dir():
+                raise DataError(f"{folder}: no such folder. {ADVICE}")
+        return pair_up(list_images(root / split), list_images(root / f"{split}annot"), _stem, split=split, advice=ADVICE)
+
+
+def _stem(path: Path) -> str:
+    return path.stem

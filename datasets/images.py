@@ -1,0 +1,74 @@
+"""Images without labels, for prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning.pytorch as L
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from foveate.datasets.batch import Pick
+from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.pairs import ENDINGS, list_images
+from foveate.datasets.reading import read_image
+from foveate.datasets.samplers import EvalSampler
+from foveate.datasets.segmentation import collate
+
+
+class ImageDataset(Dataset[dict[str, object]]):
+    """Images at their own size, as bytes."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, pick: int | Pick) -> dict[str, object]:
+        path = self.paths[pick.index if isinstance(pick, Pick) else pick]
+        planes = torch.from_numpy(np.ascontiguousarray(read_image(path).transpose(2, 0, 1)))
+        return {"image": planes, "path": str(path)}
+
+
+class ImagesDataModule(L.LightningDataModule):
+    """Every image below a folder, one at a time, or one image file.
+
+    Args:
+        images: Folder (searched with its sub-folders) or file.
+        num_workers: Processes that read.
+    """
+
+    def __init__(self, images: str | None = None, *, num_workers: int = 1) -> None:
+        super().__init__()
+        self.images = None if images is None else Path(images).expanduser()
+        self.num_workers = num_workers
+
+    def setup(self, stage: str) -> None:
+        """Find the images.
+
+        Raises:
+            DataError: The folder is missing or holds no image.
+        """
+        if self.images is None:
+            raise DataConfigError("which images? give --data.images DIR")
+        if not self.images.exists():
+            raise DataError(f"{self.images}: no such file or folder (--data.images)")
+        self.paths = list_images(self.images, recursive=True) if self.images.is_dir() else [self.images]
+        if not self.paths:
+            raise DataError(f"{self.images}: no images (looked for {', '.join(ENDINGS)})")
+
+    @property
+    def folder(self) -> Path:
+        """What the paths of the images are relative to."""
+        assert self.images is not None
+        return self.images if self.images.is_dir() else self.images.parent
+
+    def predict_dataloader(self) -> DataLoader[dict[str, object]]:
+        """One image a batch, so that any sizes will do."""
+        trainer = self.trainer
+        world_size, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        dataset = ImageDataset(self.paths)
+        sampler = EvalSampler(dataset, world_size=world_size, rank=rank)
+        return DataLoader(dataset, sampler=sampler, num_workers=self.num_workers, collate_fn=collate)

@@ -1,0 +1,100 @@
+"""What the numbers in a label map mean: names, colours and a data set's own ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Table = NDArray[np.uint8]
+IGNORE = 255  # the value of a pixel that neither trains nor scores
+INVALID = 254  # stands for an id that the data set does not define, until it is reported
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSet:
+    """The classes of a data set, in the order of their train ids 0, 1, 2 ...
+
+    Attributes:
+        name: Short name of the data set.
+        names: A name for each class.
+        colours: An RGB triple, 0-255, for each class.
+        ids: The data set's own ("regular") id of each class: what its label files hold and what
+            prediction files are written with.
+        void_ids: Ids that label files may hold too, and that are ignored.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+    ids: tuple[int, ...]
+    void_ids: tuple[int, ...] = (IGNORE,)
+
+    def __post_init__(self) -> None:
+        counts = {len(self.names), len(self.colours), len(self.ids)}
+        if len(counts) != 1:
+            raise ValueError(f"label set {self.name!r}: names, colours and ids differ in number: {sorted(counts)}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def to_train_ids(self) -> Table:
+        """Table of 256 entries (uint8): regular id -> train id, 255 for void, 254 for an id that is not defined."""
+        table = np.full(256, INVALID, dtype=np.uint8)
+        table[list(self.void_ids)] = IGNORE
+        table[list(self.ids)] = np.arange(len(self), dtype=np.uint8)
+        return table
+
+    def check_train_ids(self) -> Table:
+        """Table of 256 entries (uint8) for label files that hold train ids already: the same id, 255, or 254."""
+        table = np.full(256, INVALID, dtype=np.uint8)
+        table[IGNORE] = IGNORE
+        table[: len(self)] = np.arange(len(self), dtype=np.uint8)
+        return table
+
+    def to_regular_ids(self) -> Table:
+        """Table of 256 entries (uint8): train id -> regular id; ignored pixels become 0."""
+        table = np.zeros(256, dtype=np.uint8)
+        table[: len(self)] = self.ids
+        return table
+
+    def palette(self) -> Table:
+        """Table of 256 x 3 entries (uint8): train id -> RGB colour; black for anything else."""
+        table = np.zeros((256, 3), dtype=np.uint8)
+        table[: len(self)] = self.colours
+        return table
+
+
+# Names, ids and colours as published with the data set (Cordts et al. 2016, arXiv:1604.01685).
+CITYSCAPES = LabelSet(
+    name="cityscapes",
+    names=(
+        "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign",
+        "vegetation", "terrain", "sky", "person", "rider", "car", "truck", "bus", "train",
+        "motorcycle", "bicycle",
+    ),
+    colours=(
+        (128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153),
+        (153, 153, 153), (250, 170, 30), (220, 220, 0), (107, 142, 35), (152, 251, 152),
+        (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70), (0, 60, 100),
+        (0, 80, 100), (0, 0, 230), (119, 11, 32),
+    ),
+    ids=(7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33),
+    void_ids=(0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30, 255),
+)  # fmt: skip
+
+# The 11 classes of the SegNet tutorial's copy; its label files hold train ids, 11 is void.
+CAMVID = LabelSet(
+    name="camvid",
+    names=(
+        "sky", "building", "pole", "road", "pavement", "tree", "sign symbol", "fence", "car",
+        "pedestrian", "bicyclist",
+    ),
+    colours=(
+        (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (0, 0, 192), (128, 128, 0),
+        (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
+    ),
+    ids=tuple(range(11)),
+    void_ids=(11, 255),
+)  # fmt: skip

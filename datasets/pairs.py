@@ -1,0 +1,63 @@
+"""Finds images and their label maps, and says what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foveate.datasets.errors import DataError
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and the label map that belongs to it."""
+
+    image: Path
+    label: Path
+
+
+def pair_up(
+    images: Sequence[Path], labels: Sequence[Path], key: Callable[[Path], str], *, split: str, advice: str
+) -> list[Pair]:
+    """Match images and label maps by key, in the order of the keys.
+
+    Args:
+        images: Image files.
+        labels: Label files.
+        key: What an image and its label map have in common.
+        split: Name of the split, for messages.
+        advice: What to do when something is missing.
+
+    Raises:
+        DataError: There are none, two files share a key, or one has no partner.
+    """
+    by_image, by_label = _index(images, key, split), _index(labels, key, split)
+    if not by_image:
+        raise DataError(f"no images in the {split} split. {advice}")
+    alone = [f"{by_image[k]} has no label map" for k in sorted(by_image.keys() - by_label.keys())]
+    alone += [f"{by_label[k]} has no image" for k in sorted(by_label.keys() - by_image.keys())]
+    if alone:
+        more = f" and {len(alone) - SHOWN} more" if len(alone) > SHOWN else ""
+        raise DataError(f"{len(alone)} unpaired in the {split} split: {'; '.join(alone[:SHOWN])}{more}. {advice}")
+    return [Pair(by_image[k], by_label[k]) for k in sorted(by_image)]
+
+
+def _index(paths: Sequence[Path], key: Callable[[Path], str], split: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        if key(path) in found:
+            raise DataError(f"two files for {key(path)!r} in the {split} split: {found[key(path)]} and {path}")
+        found[key(path)] = path
+    return found
+
+
+def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """Image files by their ending, sorted; hidden files are passed over, loops of links end."""
+    candidates = folder.rglob("*") if recursive else folder.glob("*")
+    return sorted(p for p in candidates if p.suffix.lower() in ENDINGS and not p.name.startswith(".") and p.is_file())
+
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")

@@ -1,0 +1,1 @@
+"""Complete recipes, found by their bare names."""

@@ -1,0 +1,36 @@
+"""What can go wrong on the way from a recipe to a trained model, each with its exit code."""
+
+
+class FoveateError(Exception):
+    """A mistake that one line can explain; the command prints it and ends with `exit_code`."""
+
+    exit_code = 1
+    code_name = "bug"
+
+
+class ConfigError(FoveateError):
+    """The recipe or the command line asks for something that does not exist or does not fit."""
+
+    exit_code = 2
+    code_name = "config"
+
+
+class CheckpointError(FoveateError):
+    """A checkpoint or weights file is missing, damaged, of another model, or refused as unsafe."""
+
+    exit_code = 4
+    code_name = "checkpoint"
+
+
+class DivergedError(FoveateError):
+    """The loss is not finite any more."""
+
+    exit_code = 6
+    code_name = "diverged"
+
+
+class NoLabelsError(FoveateError):
+    """An evaluation met no labelled pixel, so there is nothing to score."""
+
+    exit_code = 3
+    code_name = "data"

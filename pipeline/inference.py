@@ -1,0 +1,84 @@
+"""From an image of any size to logits at that size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from foveate.pipeline.errors import ConfigError
+
+Network = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """How an image is put through the network at evaluation.
+
+    Args:
+        mode: `whole` at once, or `slide`: in overlapping windows whose logits are averaged.
+        size: Height and width of a window.
+        stride: Step of the windows down and across.
+        multiple_of: With `whole`, sides are padded to a multiple of this; 1 leaves them.
+    """
+
+    mode: Literal["whole", "slide"] = "whole"
+    size: tuple[int, int] = (1024, 1024)
+    stride: tuple[int, int] = (768, 768)
+    multiple_of: int = 1
+
+    def __post_init__(self) -> None:
+        if min(*self.size, *self.stride, self.multiple_of) < 1:
+            raise ConfigError(f"inference: size, stride and multiple_of are at least 1, not {self}")
+        if self.stride[0] > self.size[0] or self.stride[1] > self.size[1]:
+            raise ConfigError(f"inference: a stride of {self.stride} leaves gaps between windows of {self.size}")
+
+
+def infer(network: Network, image: Float[Tensor, "B C H W"], config: InferenceConfig) -> Float[Tensor, "B K H W"]:
+    """Logits of normalised images, at their size."""
+    if config.mode == "slide":
+        return _infer_slide(network, image, config)
+    return _infer_whole(network, image, config.multiple_of)
+
+
+def _infer_whole(network: Network, image: Tensor, multiple_of: int) -> Tensor:
+    height, width = image.shape[2:]
+    bottom, right = -height % multiple_of, -width % multiple_of
+    padded = F.pad(image, (0, right, 0, bottom)) if bottom or right else image
+    return network(padded)[..., :height, :width]
+
+
+def _infer_slide(network: Network, image: Tensor, config: InferenceConfig) -> Tensor:
+    total: Tensor | None = None
+    height, width = image.shape[2:]
+    count = torch.zeros(1, 1, height, width, device=image.device)
+    for rows, columns in windows((height, width), config.size, config.stride):
+        logits = network(image[..., rows, columns]).float()
+        if total is None:
+            total = torch.zeros(image.shape[0], logits.shape[1], height, width, device=image.device)
+        total[..., rows, columns] += logits
+        count[..., rows, columns] += 1
+    assert total is not None
+    return total / count
+
+
+def windows(size: tuple[int, int], window: tuple[int, int], stride: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Windows that cover an area; the last ones are moved inward, a window larger than the area is cut to it.
+
+    Example:
+        >>> [(r.start, c.start) for r, c in windows((1024, 2048), (1024, 1024), (768, 768))]
+        [(0, 0), (0, 768), (0, 1024)]
+    """
+    for top in _starts(size[0], window[0], stride[0]):
+        for left in _starts(size[1], window[1], stride[1]):
+            yield slice(top, min(top + window[0], size[0])), slice(left, min(left + window[1], size[1]))
+
+
+def _starts(length: int, window: int, stride: int) -> list[int]:
+    last = max(length - window, 0)
+    return [*range(0, last, stride), last]

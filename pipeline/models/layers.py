@@ -1,0 +1,39 @@
+"""Layers that several families share."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class DropPath(nn.Module):
+    """Drop a residual branch for whole samples while training, and scale up those that stay.
+
+    Args:
+        rate: Probability in [0, 1) that a sample's branch is dropped.
+
+    Source:
+        Huang et al. 2016, Deep Networks with Stochastic Depth (arXiv:1603.09382).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Float[Tensor, "B *rest"]) -> Float[Tensor, "B *rest"]:
+        if not self.training or self.rate == 0:
+            return x
+        keep = 1 - self.rate
+        mask = torch.rand(x.shape[0], *([1] * (x.ndim - 1)), device=x.device) < keep
+        return x * (mask / keep).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate:.3f}"
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """Layer norm over the channels of a map, each place by itself."""
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:  # type: ignore[override]
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -1,0 +1,161 @@
+"""MSCAN, the encoder of SegNeXt: convolutional attention in four stages.
+
+Source: Guo et al. 2022, SegNeXt, section 3 (arXiv:2209.08575). Parameter names follow the published weights, so
+those load without renaming, but for the depthwise convolution of the MLP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath
+from foveate.pipeline.models.slots import Attention, check_slots
+from foveate.plugins.blocks import SlotSpec, create_slot
+from foveate.plugins.init import init_weights
+from foveate.plugins.ops.depthwise import DepthwiseConv2d
+
+SLOTS = ("gate", "stage")
+LAYER_SCALE = 1e-2  # where every residual branch starts
+
+
+class ConvMlp(nn.Module):
+    """Two 1 x 1 convolutions with a depthwise 3 x 3 between them; no norm inside."""
+
+    def __init__(self, channels: int, hidden: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, hidden, 1)
+        self.dwconv = DepthwiseConv2d(hidden, 3)
+        self.act = nn.GELU()
+        self.fc2 = nn.Conv2d(hidden, channels, 1)
+        self.drop = nn.Dropout(dropout)
+        self.apply(init_weights)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        hidden = self.drop(self.act(self.dwconv(self.fc1(x))))
+        out: Tensor = self.drop(self.fc2(hidden))
+        return out
+
+
+class GatedAttention(nn.Module):
+    """A gate between two 1 x 1 convolutions, with a shortcut over the three."""
+
+    def __init__(self, channels: int, *, gate: SlotSpec) -> None:
+        super().__init__()
+        self.proj_1 = nn.Conv2d(channels, channels, 1)
+        self.activation = nn.GELU()
+        self.proj_2 = nn.Conv2d(channels, channels, 1)
+        self.apply(init_weights)
+        self.spatial_gating_unit = create_slot(gate, channels)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        gated: Tensor = self.proj_2(self.spatial_gating_unit(self.activation(self.proj_1(x))))
+        return gated + x
+
+
+class Block(nn.Module):
+    """Attention, then MLP, each on normalised features and scaled per channel before it is added."""
+
+    def __init__(self, channels: int, *, mlp_ratio: int, gate: SlotSpec, drop_path: float, dropout: float) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.attn = GatedAttention(channels, gate=gate)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.mlp = ConvMlp(channels, channels * mlp_ratio, dropout=dropout)
+        self.layer_scale_1 = nn.Parameter(torch.full((channels,), LAYER_SCALE))
+        self.layer_scale_2 = nn.Parameter(torch.full((channels,), LAYER_SCALE))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        x = x + self.drop_path(self.layer_scale_1[:, None, None] * self.attn(self.norm1(x)))
+        return x + self.drop_path(self.layer_scale_2[:, None, None] * self.mlp(self.norm2(x)))
+
+
+class Stem(nn.Module):
+    """From the image to features at a quarter of its sides."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.proj = nn.Sequential(
+            nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1),
+            nn.BatchNorm2d(channels // 2),
+            nn.GELU(),
+            nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1),
+            nn.BatchNorm2d(channels),
+        )
+        self.apply(init_weights)
+
+    def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B C h w"]:
+        features: Tensor = self.proj(x)
+        return features
+
+
+class PatchEmbed(nn.Module):
+    """Halves the sides and widens the features between two stages."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(in_channels, channels, 3, stride=2, padding=1)
+        self.norm = nn.BatchNorm2d(channels)
+        self.apply(init_weights)
+
+    def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B C h w"]:
+        features: Tensor = self.norm(self.proj(x))
+        return features
+
+
+class MSCAN(nn.Module):
+    """Features of an image at strides 4, 8, 16 and 32.
+
+    Args:
+        channels: Width of each stage.
+        depths: Blocks in each stage.
+        mlp_ratios: How much wider the hidden layer of the MLP is, per stage.
+        drop_path: Rate for the last block; it grows linearly from 0 at the first.
+        dropout: Rate inside the MLP.
+        attention: Blocks for the slots `gate` (in every block; msca if not given) and `stage` (after each stage).
+        in_channels: Channels of the image.
+    """
+
+    strides = (4, 8, 16, 32)
+
+    def __init__(
+        self,
+        *,
+        channels: Sequence[int],
+        depths: Sequence[int],
+        mlp_ratios: Sequence[int] = (8, 8, 4, 4),
+        drop_path: float = 0.1,
+        dropout: float = 0.0,
+        attention: Attention | None = None,
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__()
+        self.channels = tuple(channels)
+        slots = {"gate": "msca", **check_slots(attention, SLOTS, "MSCAN")}
+        rates = torch.linspace(0, drop_path, sum(depths)).tolist()
+        embeds = [Stem(in_channels, channels[0]), *(PatchEmbed(*pair) for pair in pairwise(channels))]
+        for stage, (width, depth, ratio) in enumerate(zip(channels, depths, mlp_ratios, strict=True), start=1):
+            blocks = [
+                Block(width, mlp_ratio=ratio, gate=slots["gate"], drop_path=rates.pop(0), dropout=dropout)
+                for _ in range(depth)
+            ]
+            self.add_module(f"patch_embed{stage}", embeds[stage - 1])
+            self.add_module(f"block{stage}", nn.ModuleList(blocks))
+            self.add_module(f"norm{stage}", ChannelLayerNorm(width, eps=1e-5))
+            self.add_module(f"attention{stage}", create_slot(slots.get("stage"), width))
+
+    def forward(self, x: Float[Tensor, "B I H W"]) -> tuple[Tensor, ...]:
+        features = []
+        for stage in range(1, len(self.channels) + 1):
+            x = self.get_submodule(f"patch_embed{stage}")(x)
+            for block in self.get_submodule(f"block{stage}").children():
+                x = block(x)
+            x = self.get_submodule(f"norm{stage}")(x)
+            x = self.get_submodule(f"attention{stage}")(x)
+            features.append(x)
+        return tuple(features)

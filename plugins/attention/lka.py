@@ -1,0 +1,37 @@
+"""VAN's gate."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.init import init_weights
+from foveate.plugins.ops.depthwise import DepthwiseConv2d
+
+
+class LargeKernelAttention(nn.Module):
+    """Weigh each feature by a large neighbourhood: a near and a dilated depthwise convolution, then 1 x 1.
+
+    Args:
+        channels: Width C of the features; the output has the same.
+        kernel: Side of the large kernel that is stood in for (21 in the paper).
+        dilation: Spacing of the far convolution; the near one is `2 * dilation - 1` wide, the far one
+            `ceil(kernel / dilation)`, made odd.
+
+    Source:
+        Guo et al. 2022, Visual Attention Network, section 3.1 (arXiv:2202.09741). The gate is a product.
+    """
+
+    def __init__(self, channels: int, *, kernel: int = 21, dilation: int = 3) -> None:
+        super().__init__()
+        if kernel < 1 or dilation < 1:
+            raise ValueError(f"lka: kernel and dilation are at least 1, not {kernel} and {dilation}")
+        far = -(-kernel // dilation)
+        self.conv0 = DepthwiseConv2d(channels, 2 * dilation - 1)
+        self.conv_spatial = DepthwiseConv2d(channels, far + 1 - far % 2, dilation=dilation)
+        self.conv1 = nn.Conv2d(channels, channels, 1)
+        self.apply(init_weights)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        attention: Tensor = self.conv1(self.conv_spatial(self.conv0(x)))
+        return attention * x

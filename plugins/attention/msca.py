@@ -1,0 +1,45 @@
+"""SegNeXt's gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.init import init_weights
+from foveate.plugins.ops.depthwise import DepthwiseConv2d
+
+
+class MultiScaleConvAttention(nn.Module):
+    """Weigh each feature by what lies around it, at several distances.
+
+    After a 5 x 5 convolution, strips of 7, 11 and 21 cells, across then down, stand in for square
+    kernels of that reach: the cost grows with the side, not with its square.
+
+    Args:
+        channels: Width C of the features; the output has the same.
+        kernels: Length of each pair of strips, odd.
+
+    Source:
+        Guo et al. 2022, SegNeXt, section 3.1 (arXiv:2209.08575). The gate is a product; no sigmoid.
+    """
+
+    def __init__(self, channels: int, *, kernels: Sequence[int] = (7, 11, 21)) -> None:
+        super().__init__()
+        self.conv0 = DepthwiseConv2d(channels, 5)
+        for number, length in enumerate(kernels):  # names as in the published weights
+            self.add_module(f"conv{number}_1", DepthwiseConv2d(channels, (1, length)))
+            self.add_module(f"conv{number}_2", DepthwiseConv2d(channels, (length, 1)))
+        self.conv3 = nn.Conv2d(channels, channels, 1)
+        self.scales = len(kernels)
+        self.apply(init_weights)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        near = self.conv0(x)
+        attention = near
+        for number in range(self.scales):
+            across, down = self.get_submodule(f"conv{number}_1"), self.get_submodule(f"conv{number}_2")
+            attention = attention + down(across(near))
+        gated: Tensor = self.conv3(attention) * x
+        return gated

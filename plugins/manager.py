@@ -1,0 +1,146 @@
+"""Discovery: turns entry points into named blocks, and keeps a faulty plugin from harming the others."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+
+import pluggy
+
+from foveate.plugins import hookspecs
+from foveate.plugins.errors import BlockConfigError, PluginError
+from foveate.plugins.hints import did_you_mean
+from foveate.plugins.records import API_VERSION, Block
+
+GROUP = "foveate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """Who offers a block: the distribution, its version, and the entry point or module that was loaded."""
+
+    distribution: str
+    version: str
+    entry_point: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}".strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A block together with its provider."""
+
+    block: Block
+    provider: Provider
+
+
+@dataclass
+class PluginManager:
+    """Every block that the given plugins offer.
+
+    Attributes:
+        offers: All good offers, in order of discovery.
+        faults: A line for each plugin that was left out, and why.
+    """
+
+    offers: list[Offer] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def find(self, name: str) -> Offer:
+        """The offer called `name`, or `distribution:name` where two plugins share a name.
+
+        Raises:
+            BlockConfigError: No plugin offers it (exit code 2).
+            PluginError: Several plugins offer it (exit code 5).
+        """
+        distribution, _, bare = name.rpartition(":")
+        found = [o for o in self.offers if o.block.name == bare and distribution in ("", o.provider.distribution)]
+        if not found:
+            raise BlockConfigError(self._unknown(name))
+        if len(found) > 1:
+            picks = " or ".join(f"{o.provider.distribution}:{bare}" for o in found)
+            raise PluginError(f"{len(found)} plugins offer a block named {bare!r}; write {picks}")
+        return found[0]
+
+    def _unknown(self, name: str) -> str:
+        known = sorted({offer.block.name for offer in self.offers})
+        left_out = f"; left out: {'; '.join(self.faults)}" if self.faults else ""
+        hint = did_you_mean(name, known)
+        return f"no block named {name!r}{hint} (installed: {', '.join(known)} ; see: foveate plugins list){left_out}"
+
+
+def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> PluginManager:
+    """Load the given entry points and modules, each inside a guard of its own.
+
+    A plugin that fails to load, misspells a hook, has a wrong signature or asks for a newer interface is left
+    out with one warning that names it and its distribution. Only Ctrl-C passes.
+    """
+    manager = PluginManager()
+    for point in points:
+        distribution = point.dist.name if point.dist else "?"
+        version = point.dist.version if point.dist else ""
+        provider = Provider(distribution=distribution, version=version, entry_point=f"{point.name} = {point.value}")
+        _admit(manager, provider, point.load)
+    for name in modules:
+        provider = Provider(distribution=name, version="", entry_point=f"--plugins {name}")
+        _admit(manager, provider, lambda name=name: importlib.import_module(name))
+    return manager
+
+
+def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object]) -> None:
+    try:
+        blocks = _draw(load())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit at import too: a plugin must not end the host
+        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        fault = f"plugin {provider.entry_point!r} of {provider}: {reason}"
+        manager.faults.append(fault)
+        warnings.warn(f"left out {fault}", RuntimeWarning, stacklevel=4)
+        return
+    manager.offers.extend(Offer(block=block, provider=provider) for block in blocks)
+
+
+def _draw(plugin: object) -> list[Block]:
+    """The records of one plugin, after its hooks were checked against the specification."""
+    hooks = pluggy.PluginManager("foveate")
+    hooks.add_hookspecs(hookspecs)
+    hooks.register(plugin)
+    hooks.check_pending()
+    _check_spelling(plugin, hooks)
+    blocks = [block for offered in hooks.hook.foveate_blocks() for block in offered]
+    for block in blocks:
+        _check_record(block)
+    return blocks
+
+
+def _check_spelling(plugin: object, hooks: pluggy.PluginManager) -> None:
+    known = [name for name in vars(hookspecs) if name.startswith("foveate_")]
+    for name in dir(plugin):
+        if name.startswith("foveate_") and name not in known:
+            raise PluginError(f"no hook is called {name!r}{did_you_mean(name, known)}")
+    if not hooks.get_hookcallers(plugin):
+        raise PluginError(f"implements no hook; known: {', '.join(known)} (is @hookimpl missing?)")
+
+
+def _check_record(block: object) -> None:
+    if not isinstance(block, Block):
+        raise PluginError(f"foveate_blocks gave a {type(block).__name__}, not a Block")
+    if block.api > API_VERSION:
+        raise PluginError(f"block {block.name!r} needs plugin interface {block.api}, here is {API_VERSION}; upgrade foveate")
+
+
+_installed: PluginManager | None = None
+
+
+def installed_plugins(modules: Sequence[str] = ()) -> PluginManager:
+    """What is installed, found once per process; `modules` adds importable ones by name, searching afresh."""
+    global _installed
+    if _installed is None or modules:
+        points = sorted(entry_points(group=GROUP), key=lambda point: (point.value != "foveate.plugins.attention", point.name))
+        _installed = discover(points, modules)
+    return _installed

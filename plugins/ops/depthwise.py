@@ -1,0 +1,135 @@
+"""Depthwise convolution whose weight gradient is fast on a CPU.
+
+oneDNN's weight gradient of a depthwise kernel wider than three columns falls off its fast path: at 32 channels
+and 128 x 128 cells a 1 x 21 takes some forty times as long as a 21 x 1. Two exact rewrites avoid it: a row kernel
+is a column kernel of the transposed tensors, and a wide kernel is several narrow ones side by side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+FAST_COLUMNS = 3  # kernels up to this width stay on oneDNN's fast path
+Pair = tuple[int, int]
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """Depthwise convolution of stride 1 that keeps the map's size; an `nn.Conv2d` in all but speed.
+
+    Args:
+        channels: Number of channels C, in and out.
+        kernel: Height and width, odd; one number for both.
+        dilation: Distance between the cells the kernel looks at.
+        bias: Whether a bias is added.
+    """
+
+    def __init__(self, channels: int, kernel: int | Pair, *, dilation: int = 1, bias: bool = True) -> None:
+        size = (kernel, kernel) if isinstance(kernel, int) else kernel
+        if any(side < 1 or side % 2 == 0 for side in size):
+            raise ValueError(f"a depthwise kernel that keeps the size has odd sides, not {size[0]} x {size[1]}")
+        padding = (dilation * (size[0] // 2), dilation * (size[1] // 2))
+        super().__init__(channels, channels, size, padding=padding, dilation=dilation, groups=channels, bias=bias)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:  # type: ignore[override]
+        if _has_slow_gradient(self, x):
+            x, weight, bias = _to_autocast(x, self.weight, self.bias)
+            padding, dilation = (self.padding[0], self.padding[1]), self.dilation[0]
+            out: Tensor = _FastGradient.apply(x, weight, bias, padding, dilation)  # type: ignore[arg-type]
+            return out
+        return super().forward(x)
+
+
+def _has_slow_gradient(conv: nn.Conv2d, x: Tensor) -> bool:
+    """Whether the stock weight gradient would be slow here. Never while tracing: a traced graph holds the plain operator."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    return (
+        x.device.type == "cpu"
+        and conv.kernel_size[1] > FAST_COLUMNS
+        and torch.is_grad_enabled()
+        and conv.weight.requires_grad
+    )
+
+
+def _to_autocast(*tensors: Tensor | None) -> list[Any]:
+    """Cast as autocast would have: it does not look inside a custom function."""
+    if not torch.is_autocast_enabled("cpu"):
+        return list(tensors)
+    dtype = torch.get_autocast_dtype("cpu")
+    return [tensor if tensor is None else tensor.to(dtype) for tensor in tensors]
+
+
+class _FastGradient(torch.autograd.Function):
+    """Stock forward and input gradient; the weight gradient rewritten."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: Pair, dilation: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.padding, ctx.dilation = padding, dilation
+        return F.conv2d(x, weight, bias, padding=padding, dilation=dilation, groups=x.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:  # type: ignore[override]
+        x, weight = ctx.saved_tensors
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_x = _convolution_backward(grad, x, weight, ctx.padding, ctx.dilation, (True, False, False))[0]
+        grad_bias = grad.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return grad_x, weight_gradient(grad, x, weight, ctx.padding, ctx.dilation), grad_bias, None, None
+
+
+def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int) -> Tensor:
+    """Gradient of a depthwise kernel (C, 1, h, w), by way of kernels no wider than three columns.
+
+    Args:
+        grad: Gradient of the output, (B, C, H, W).
+        x: The input, (B, C, H, W).
+        weight: The kernel, for its shape and dtype.
+        padding: Rows and columns of zero padding that keep the size.
+        dilation: Spacing of the cells the kernel looks at.
+    """
+    if weight.shape[2] == 1:
+        flipped = weight_gradient_plain(
+            _transposed(grad), _transposed(x), weight.transpose(2, 3), (padding[1], padding[0]), dilation
+        )
+        return flipped.transpose(2, 3)
+    padded = F.pad(x, (padding[1], padding[1]))
+    firsts = range(0, weight.shape[3], FAST_COLUMNS)
+    return torch.cat([_columns(grad, padded, weight, padding[0], dilation, first) for first in firsts], dim=3)
+
+
+def weight_gradient_plain(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int) -> Tensor:
+    """The same by the stock operator: the reference."""
+    return _convolution_backward(grad, x, weight, padding, dilation, (False, True, False))[1]
+
+
+def _columns(grad: Tensor, padded: Tensor, weight: Tensor, rows: int, dilation: int, first: int) -> Tensor:
+    """Gradient of the up to three kernel columns that begin at `first`."""
+    part = weight[..., first : first + FAST_COLUMNS].contiguous()
+    start = first * dilation
+    width = grad.shape[3] + (part.shape[3] - 1) * dilation
+    window = padded[..., start : start + width].contiguous(memory_format=_layout(padded))
+    return weight_gradient_plain(grad, window, part, (rows, 0), dilation)
+
+
+def _transposed(x: Tensor) -> Tensor:
+    return x.transpose(2, 3).contiguous(memory_format=_layout(x))
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    dense = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return torch.channels_last if dense else torch.contiguous_format
+
+
+def _convolution_backward(
+    grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int, wanted: tuple[bool, bool, bool]
+) -> tuple[Tensor, Tensor, Tensor]:
+    gradients: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+        grad, x, weight, None, [1, 1], list(padding), [dilation] * 2, False, [0, 0], x.shape[1], list(wanted)
+    )
+    return gradients
