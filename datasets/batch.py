@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, NotRequired, TypedDict
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -19,7 +20,8 @@ class SegmentationBatch(TypedDict):
     path: list[str]
 
 
-class Pick(NamedTuple):
+@dataclass(frozen=True)
+class Pick:
     """What a sampler asks a data set for.
 
     Attributes:

@@ -13,7 +13,7 @@ ADVICE = "CamVid's folder holds train/ trainannot/ val/ valannot/ (and test/ tes
 
 
 class CamVidDataModule(SegmentationDataModule):
-    """CamVid (Brostow et al. 2009) as the SegNet tutorial gives it: 11 classes, 360 x 480, 367 train and 101 val images.
+    """CamVid (Brostow et al. 2009) as the SegNet tutorial gives it: 11 classes; 367 train, 101 val images of 360 x 480.
 
     Reads images as .png or .jpg from `<split>/` and label maps from `<split>annot/`. The test split is needed by
     `foveate test` only.
@@ -27,7 +27,9 @@ class CamVidDataModule(SegmentationDataModule):
         for folder in (root / split, root / f"{split}annot"):
             if not folder.is_dir():
                 raise DataError(f"{folder}: no such folder. {ADVICE}")
-        return pair_up(list_images(root / split), list_images(root / f"{split}annot"), _stem, split=split, advice=ADVICE)
+        return pair_up(
+            list_images(root / split), list_images(root / f"{split}annot"), _stem, split=split, advice=ADVICE
+        )
 
 
 def _stem(path: Path) -> str:

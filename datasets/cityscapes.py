@@ -71,8 +71,8 @@ class CityscapesDataModule(SegmentationDataModule):
         for folder in (root / IMAGES / split, root / LABELS / split):
             if not folder.is_dir():
                 raise DataError(f"{folder}: no such folder. {ADVICE}{_nested(root)}")
-        images = sorted((root / IMAGES / split).glob(f"*/*_{IMAGES}.png"))
-        labels = sorted((root / LABELS / split).glob(f"*/*_{LABELS}_{self.labels}.png"))
+        images = sorted((root / IMAGES / split).glob(f"*/[!.]*_{IMAGES}.png"))
+        labels = sorted((root / LABELS / split).glob(f"*/[!.]*_{LABELS}_{self.labels}.png"))
         return pair_up(images, labels, _frame, split=split, advice=ADVICE)
 
     def _scored(self, split: str) -> str:

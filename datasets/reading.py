@@ -15,8 +15,8 @@ from foveate.datasets.errors import DataError
 from foveate.datasets.labels import INVALID, Table
 
 MAX_PIXELS = 64_000_000  # refused from the header, before anything is decoded
-COLOUR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
 DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+LABEL_MODES = ("1", "L", "P", *DEEP_MODES)  # one whole number per pixel
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -29,10 +29,11 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]
         DataError: The file is missing, damaged, no image, or larger than `max_pixels`.
     """
     with _opened(path, max_pixels) as image:
-        if image.mode in DEEP_MODES:
-            grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        upright = _upright(image)
+        if upright.mode in DEEP_MODES:
+            grey = (np.asarray(upright).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=2)
-        return np.array(_upright(image).convert("RGB"))
+        return np.array(upright.convert("RGB"))
 
 
 def read_label(path: Path, table: Table, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -49,8 +50,11 @@ def read_label(path: Path, table: Table, *, max_pixels: int = MAX_PIXELS) -> NDA
         DataError: The file is missing, damaged, in colour, or holds an id that the data set does not define.
     """
     with _opened(path, max_pixels) as image:
-        if image.mode in COLOUR_MODES:
-            raise DataError(f"{path}: a label map in colour ({image.mode}); expected one id per pixel, grey or palette")
+        if image.mode not in LABEL_MODES:
+            raise DataError(
+                f"{path}: a label map in colour or with alpha (mode {image.mode}); expected one whole number per "
+                "pixel, grey or palette"
+            )
         stored = np.asarray(image)
     return map_ids(stored, table, path)
 
@@ -58,7 +62,7 @@ def read_label(path: Path, table: Table, *, max_pixels: int = MAX_PIXELS) -> NDA
 def map_ids(stored: NDArray[np.generic], table: Table, path: Path) -> NDArray[np.uint8]:
     """Apply an id table, and report every id it does not define."""
     if stored.dtype == np.uint8:
-        mapped = table[stored]
+        mapped: NDArray[np.uint8] = table[stored]
     else:
         wide = stored.astype(np.int64)
         mapped = table[wide.clip(0, 255)]

@@ -21,26 +21,27 @@ class TrainSampler(DistributedSampler[Pick]):
     """
 
     def __init__(self, dataset: Sized, *, world_size: int, rank: int, seed: int) -> None:
-        super().__init__(dataset, world_size, rank, shuffle=True, seed=seed, drop_last=True)  # type: ignore[arg-type]
+        super().__init__(dataset, world_size, rank, shuffle=True, seed=seed, drop_last=True)
 
-    def __iter__(self) -> Iterator[Pick]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Pick]:
         for index in super().__iter__():
-            yield Pick(int(index), seed=_mix(self.seed, self.epoch, int(index)))  # type: ignore[call-overload]
+            yield Pick(int(index), seed=_mix(self.seed, self.epoch, int(index)))
 
 
 class EvalSampler(DistributedSampler[Pick]):
     """Each sample once, in order. Processes short of one get a blank, so that all take the same number of steps."""
 
     def __init__(self, dataset: Sized, *, world_size: int, rank: int) -> None:
-        super().__init__(dataset, world_size, rank, shuffle=False)  # type: ignore[arg-type]
+        super().__init__(dataset, world_size, rank, shuffle=False)
 
-    def __iter__(self) -> Iterator[Pick]:  # type: ignore[override]
-        count = len(self.dataset)  # type: ignore[arg-type]
+    def __iter__(self) -> Iterator[Pick]:
+        count = len(self.dataset)
         for index in range(self.rank, self.total_size, self.num_replicas):
             yield Pick(index) if index < count else Pick(0, blank=True)
 
 
 def _mix(seed: int, epoch: int, index: int) -> int:
     """A seed below 2**31 that differs for neighbouring arguments."""
-    generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) * 1_000_003 + index)
+    mixed = (seed * 1_000_003 + epoch) * 1_000_003 + index
+    generator = torch.Generator().manual_seed(mixed % 2**63)  # larger seeds overflow
     return int(torch.randint(2**31 - 1, (), generator=generator))

@@ -98,7 +98,7 @@ def rate_factor(step: int, *, total: int, warmup: int, config: ScheduleConfig) -
     if config.name == "constant":
         return 1.0
     left = max(0.0, 1 - (step - warmup) / max(1, total - warmup))
-    return left**config.power
+    return float(left**config.power)
 
 
 def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total: int) -> LambdaLR:

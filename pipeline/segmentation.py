@@ -10,6 +10,7 @@ import lightning.pytorch as L
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from foveate.datasets.batch import SegmentationBatch
@@ -77,7 +78,7 @@ class SegmentationTask(L.LightningModule):
         )
         count = len(self.labels)
         self.network = create_model(network, num_classes=count, attention=attention, **(network_options or {}))
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.to(memory_format=torch.channels_last)
         if weights is not None:
             load_encoder_weights(self.network, weights)
         self.normalise = Normalise()
@@ -109,7 +110,8 @@ class SegmentationTask(L.LightningModule):
 
     def predict_step(self, batch: SegmentationBatch, batch_idx: int) -> UInt8[Tensor, "B H W"]:
         """Train ids of each pixel."""
-        return self(batch["image"]).argmax(1).to(torch.uint8)
+        logits: Tensor = self(batch["image"])
+        return logits.argmax(1).to(torch.uint8)
 
     def _evaluate(self, batch: SegmentationBatch, stage: str) -> None:
         logits = self(batch["image"])
@@ -146,7 +148,7 @@ class SegmentationTask(L.LightningModule):
         names = [f"{stage}/iou/{name}" for name in self.labels.names]
         self.log_dict(dict(zip(names, self.scores.iou.tolist(), strict=True)))
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser and a schedule that steps with it."""
         optimizer = create_optimizer(self.network, self.optimizer_config)
         total = int(self.trainer.estimated_stepping_batches)

@@ -11,7 +11,6 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -66,10 +65,18 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         stored = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except UnpicklingError as error:
-        raise CheckpointError(f"{path}: refused, since reading it would run code: {_first_line(error)}") from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: {_why_refused(error)}") from error
+    except Exception as error:  # bytes that are no pickle fail in any way: IndexError, struct.error, UnicodeDecodeError
         raise CheckpointError(f"{path}: not a readable weights file: {_first_line(error)}") from error
     return {name: value for name, value in _innermost(stored).items() if isinstance(value, Tensor)}
+
+
+def _why_refused(error: UnpicklingError) -> str:
+    """Torch says much the same of a file that asks for a function as of one that is no pickle at all."""
+    wanted = re.search(r"GLOBAL (\S+)", str(error))
+    if wanted:
+        return f"refused, since reading it would run code: it asks for {wanted[1]}"
+    return "not a readable weights file: neither safetensors nor a PyTorch checkpoint (a web page, or cut short?)"
 
 
 def _first_line(error: Exception) -> str:
@@ -80,7 +87,9 @@ def _first_line(error: Exception) -> str:
 def _innermost(stored: Any) -> Mapping[str, Any]:
     """The state dict inside the usual wrappings."""
     while isinstance(stored, Mapping):
-        inner = next((stored[k] for k in ("state_dict", "model", "state_dict_ema") if isinstance(stored.get(k), Mapping)), None)
+        inner = next(
+            (stored[k] for k in ("state_dict", "model", "state_dict_ema") if isinstance(stored.get(k), Mapping)), None
+        )
         if inner is None:
             return stored
         stored = inner

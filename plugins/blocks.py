@@ -77,7 +77,7 @@ def _build(offer: Offer, channels: int, options: Mapping[str, Any]) -> nn.Module
     block = offer.block
     if channels % block.multiple_of:
         raise BlockConfigError(
-            f"block {block.name!r} needs a multiple of {block.multiple_of} channels, and sits where there are {channels}"
+            f"block {block.name!r} needs a multiple of {block.multiple_of} channels; here are {channels}"
         )
     build = _load(offer)
     _check_options(block.name, build, options)

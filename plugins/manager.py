@@ -6,6 +6,7 @@ import importlib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
 import pluggy
@@ -16,6 +17,7 @@ from foveate.plugins.hints import did_you_mean
 from foveate.plugins.records import API_VERSION, Block
 
 GROUP = "foveate"
+OURS = "foveate.plugins.attention"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +89,7 @@ def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugi
         _admit(manager, provider, point.load)
     for name in modules:
         provider = Provider(distribution=name, version="", entry_point=f"--plugins {name}")
-        _admit(manager, provider, lambda name=name: importlib.import_module(name))
+        _admit(manager, provider, partial(importlib.import_module, name))
     return manager
 
 
@@ -131,7 +133,9 @@ def _check_record(block: object) -> None:
     if not isinstance(block, Block):
         raise PluginError(f"foveate_blocks gave a {type(block).__name__}, not a Block")
     if block.api > API_VERSION:
-        raise PluginError(f"block {block.name!r} needs plugin interface {block.api}, here is {API_VERSION}; upgrade foveate")
+        raise PluginError(
+            f"block {block.name!r} needs plugin interface {block.api}, here is {API_VERSION}; upgrade foveate"
+        )
 
 
 _installed: PluginManager | None = None
@@ -141,6 +145,6 @@ def installed_plugins(modules: Sequence[str] = ()) -> PluginManager:
     """What is installed, found once per process; `modules` adds importable ones by name, searching afresh."""
     global _installed
     if _installed is None or modules:
-        points = sorted(entry_points(group=GROUP), key=lambda point: (point.value != "foveate.plugins.attention", point.name))
-        _installed = discover(points, modules)
+        ours_first = sorted(entry_points(group=GROUP), key=lambda point: (point.value != OURS, point.name))
+        _installed = discover(ours_first, modules)
     return _installed

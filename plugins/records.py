@@ -29,8 +29,8 @@ class Block:
         api: The version of this interface that the plugin was written for.
 
     Example:
-        >>> Block(name="se", summary="Squeeze", kind="channel", build="foveate.plugins.attention.se:SqueezeExcitation").name
-        'se'
+        >>> Block(name="se", summary="Squeeze", kind="channel", build="my_package.block:SqueezeExcitation").kind
+        'channel'
     """
 
     name: str
@@ -43,7 +43,7 @@ class Block:
 
     def __post_init__(self) -> None:
         if not self.name.replace("-", "_").isidentifier():
-            raise ValueError(f"a block's name is letters, digits, '-' and '_', not starting with a digit: {self.name!r}")
+            raise ValueError(f"a block's name is letters, digits, '-' and '_', a letter first: {self.name!r}")
         if self.kind not in KINDS:
             raise ValueError(f"block {self.name!r}: kind is one of {', '.join(KINDS)}, not {self.kind!r}")
 

@@ -21,7 +21,7 @@ class DropPath(nn.Module):
         super().__init__()
         self.rate = rate
 
-    def forward(self, x: Float[Tensor, "B *rest"]) -> Float[Tensor, "B *rest"]:
+    def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
         if not self.training or self.rate == 0:
             return x
         keep = 1 - self.rate
@@ -35,5 +35,5 @@ class DropPath(nn.Module):
 class ChannelLayerNorm(nn.LayerNorm):
     """Layer norm over the channels of a map, each place by itself."""
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:  # type: ignore[override]
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -35,18 +35,18 @@ class DepthwiseConv2d(nn.Conv2d):
         padding = (dilation * (size[0] // 2), dilation * (size[1] // 2))
         super().__init__(channels, channels, size, padding=padding, dilation=dilation, groups=channels, bias=bias)
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:  # type: ignore[override]
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         if _has_slow_gradient(self, x):
             x, weight, bias = _to_autocast(x, self.weight, self.bias)
             padding, dilation = (self.padding[0], self.padding[1]), self.dilation[0]
-            out: Tensor = _FastGradient.apply(x, weight, bias, padding, dilation)  # type: ignore[arg-type]
+            out: Tensor = _FastGradient.apply(x, weight, bias, padding, dilation)
             return out
         return super().forward(x)
 
 
 def _has_slow_gradient(conv: nn.Conv2d, x: Tensor) -> bool:
-    """Whether the stock weight gradient would be slow here. Never while tracing: a traced graph holds the plain operator."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    """Whether the stock weight gradient would be slow here; a traced graph holds the plain operator."""
+    if torch.compiler.is_compiling():
         return False
     return (
         x.device.type == "cpu"
@@ -74,7 +74,7 @@ class _FastGradient(torch.autograd.Function):
         return F.conv2d(x, weight, bias, padding=padding, dilation=dilation, groups=x.shape[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
         grad_x = None
         if ctx.needs_input_grad[0]:

@@ -1,0 +1,72 @@
+"""Writes predictions as they come: label PNGs and overlays, sub-folders kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import numpy as np
+from lightning.pytorch.callbacks import BasePredictionWriter
+from PIL import Image
+from torch import Tensor
+
+from foveate.datasets.batch import SegmentationBatch
+from foveate.datasets.labels import LabelSet
+from foveate.pipeline.drawing import draw_overlay
+
+
+class PredictionWriter(BasePredictionWriter):
+    """For `<folder>/a/b.jpg` write `<out>/labels/a/b.png` and `<out>/overlays/a/b.png`.
+
+    Label files hold the data set's regular ids. Where two images differ by their ending only, the ending stays in
+    the names (b.jpg.png), so that none overwrites the other.
+
+    Args:
+        out: Folder to write to.
+        folder: What the image paths are relative to.
+        paths: All images, to see which names collide.
+    """
+
+    def __init__(self, out: Path, folder: Path, paths: Sequence[Path]) -> None:
+        super().__init__(write_interval="batch")
+        self.out = out
+        self.folder = folder
+        stems = [path.with_suffix("") for path in paths]
+        self._ambiguous = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
+
+    def write_on_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        prediction: Tensor,
+        batch_indices: Sequence[int] | None,
+        batch: SegmentationBatch,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        """Write the files of a batch."""
+        labels: LabelSet = pl_module.labels  # type: ignore[assignment]
+        for ids, image, path in zip(prediction, batch["image"], batch["path"], strict=True):
+            name = self.name_for(Path(path))
+            pixels = image.cpu().numpy().transpose(1, 2, 0)
+            train_ids = ids.cpu().numpy()
+            _write(self.out / "labels" / name, labels.to_regular_ids()[train_ids])
+            _write(self.out / "overlays" / name, draw_overlay(pixels, train_ids, labels))
+
+    def name_for(self, path: Path) -> Path:
+        """The relative name of the files for an image."""
+        relative = path.relative_to(self.folder)
+        if path.with_suffix("") in self._ambiguous:
+            return relative.with_name(f"{relative.name}.png")
+        return relative.with_suffix(".png")
+
+
+def _write(path: Path, pixels: Any) -> None:
+    """Write a PNG at once, so that an interrupted run leaves no half file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    Image.fromarray(np.ascontiguousarray(pixels)).save(draft, format="PNG")
+    draft.replace(path)

@@ -1,0 +1,93 @@
+"""The local log: one CSV file a run, complete after every step, continued when a run goes on."""
+
+from __future__ import annotations
+
+import csv
+import math
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+
+class CsvLog(Logger):
+    """Write every metric to `metrics.csv`, a row a step; empty where a metric was not logged.
+
+    Args:
+        folder: The run directory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.path = folder / "metrics.csv"
+        self._fields: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """Name of the log."""
+        return ""
+
+    @property
+    def version(self) -> str:
+        """The run's number."""
+        return self.folder.name
+
+    @property
+    def save_dir(self) -> str:
+        """The run directory."""
+        return str(self.folder)
+
+    @property
+    def log_dir(self) -> str:
+        """The run directory."""
+        return str(self.folder)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the recipe lies beside the log."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Append a row."""
+        row = {"step": step, **{name: _plain(value) for name, value in metrics.items()}}
+        if not self._fields:
+            self._fields = self._read_fields()
+        fresh = [name for name in row if name not in self._fields]
+        if fresh:
+            self._widen(fresh)
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self._fields).writerow(row)
+
+    def _read_fields(self) -> list[str]:
+        if not self.path.is_file():
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return next(csv.reader(file), [])
+
+    def _widen(self, fresh: list[str]) -> None:
+        """Add columns: write the rows so far anew, beside the file, and put it in place at once."""
+        self._fields += fresh
+        draft = self.path.with_suffix(".tmp")
+        rows = read_log(self.path)
+        with draft.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._fields)
+            writer.writeheader()
+            writer.writerows(rows)
+        draft.replace(self.path)
+
+
+def read_log(path: Path) -> list[dict[str, str]]:
+    """The rows of a log; none if there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _plain(value: float) -> float | str:
+    number = float(value)
+    return "nan" if math.isnan(number) else number

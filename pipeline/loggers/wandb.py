@@ -1,0 +1,143 @@
+"""Weights & Biases, which may fail without the training noticing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
+from lightning.pytorch.loggers.logger import rank_zero_experiment
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+START_TIMEOUT = 20.0  # seconds until a server counts as out of reach
+ID_FILE = "wandb-run-id.txt"
+
+
+class WandbLogger(LightningWandbLogger):
+    """Log to Weights & Biases; without a key or a network to a local folder, from where it can be synced.
+
+    Never prompts, and never stops a training: the first failure is told once, the CSV log has everything.
+
+    Args:
+        name: Name of the run; W&B makes one up if not given.
+        project: W&B project.
+        entity: User or team.
+        group: Runs that belong together.
+        tags: Labels of the run.
+        notes: Text about the run.
+        log_model: Upload the best checkpoint at the end (true), or each one ("all").
+        offline: Write locally only.
+        save_dir: Where local files go; the run directory if not given.
+        id: W&B run to go on with; a resumed run goes on with its own.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        project: str = "foveate",
+        entity: str | None = None,
+        group: str | None = None,
+        tags: list[str] | None = None,
+        notes: str | None = None,
+        log_model: bool | str = False,
+        offline: bool = False,
+        save_dir: str | None = None,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(
+            name=name,
+            project=project,
+            save_dir=save_dir or ".",
+            id=id,
+            log_model=log_model,  # type: ignore[arg-type]
+            entity=entity,
+            group=group,
+            tags=tags,
+            notes=notes,
+        )
+        self._mode = "offline" if offline else None
+        self._failed = False
+
+    def settle_in(self, run: Path) -> None:
+        """Keep local files in a run directory, and go on with the W&B run that was begun there."""
+        self._wandb_init["dir"] = self._save_dir = str(run)
+        known = run / ID_FILE
+        if self._id is None and known.is_file():
+            self._wandb_init["id"] = self._id = known.read_text(encoding="utf-8").strip()
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The W&B run, begun when first asked for."""
+        if self._experiment is None:
+            self._experiment = self._begin()
+            folder = Path(self.save_dir or ".")
+            if folder.is_dir() and self._experiment.id:
+                (folder / ID_FILE).write_text(self._experiment.id, encoding="utf-8")
+        return self._experiment
+
+    def _begin(self) -> Any:
+        import wandb  # late: takes most of a second
+
+        mode = self._mode or os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
+        if mode == "offline" and self._mode is None and "WANDB_MODE" not in os.environ:
+            _tell("no W&B API key found (wandb login): logging offline")
+        arguments = {key: value for key, value in self._wandb_init.items() if key != "anonymous"}
+        settings = wandb.Settings(init_timeout=START_TIMEOUT, console="off", silent=True)
+        try:
+            run = wandb.init(**arguments, mode=mode, settings=settings)
+        except Exception as error:  # wandb raises many kinds; none may stop a training
+            _tell(f"W&B cannot be reached ({type(error).__name__}): logging offline")
+            run = wandb.init(**arguments, mode="offline", settings=settings)
+        if getattr(run, "offline", False) or mode == "offline":
+            _tell(f"W&B log: {Path(run.dir).parent}; send it later with: wandb sync {Path(run.dir).parent}")
+        run.define_metric("trainer/global_step")
+        run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+        return run
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any) -> None:
+        """Send the run's configuration."""
+        self._guard(super().log_hyperparams, params)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Send metrics."""
+        self._guard(super().log_metrics, metrics, step)
+
+    @rank_zero_only
+    def log_image(self, key: str, images: list[Any], step: int | None = None, **kwargs: Any) -> None:
+        """Send images, with masks if given."""
+        self._guard(super().log_image, key, images, step, **kwargs)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Send checkpoints if asked, and end the run."""
+        self._guard(super().finalize, status)
+        if self._experiment is not None:
+            self._guard(self._experiment.finish)
+
+    def _guard(self, call: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        """Call, and tell a failure once instead of passing it on."""
+        try:
+            call(*args, **kwargs)
+        except Exception as error:  # a logger must not end a training
+            if not self._failed:
+                _tell(f"W&B failed ({type(error).__name__}: {error}); metrics.csv goes on having every number")
+            self._failed = True
+
+
+def _has_key() -> bool:
+    import wandb
+
+    try:
+        return bool(wandb.Api.__module__ and wandb.setup().settings.api_key or wandb.api.api_key)
+    except Exception:  # an unreadable settings file is as good as none
+        return bool(os.environ.get("WANDB_API_KEY"))
+
+
+def _tell(message: str) -> None:
+    print(f"foveate: {message}", file=sys.stderr, flush=True)

@@ -1,0 +1,212 @@
+"""fit, validate, test and predict: a recipe and flags become a task, data and a trainer."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.loggers import Logger
+
+from foveate.pipeline.callbacks.keeping import RecipeKeeper, create_checkpoints
+from foveate.pipeline.callbacks.overlays import SampleOverlays
+from foveate.pipeline.callbacks.progress import create_progress
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.loggers.csv import CsvLog
+from foveate.pipeline.loggers.wandb import WandbLogger
+from foveate.pipeline.training.checkpoints import check_fits, load_into, read_checkpoint
+from foveate.pipeline.training.parser import RecipeParser
+from foveate.pipeline.training.recipes import Recipe, dump_recipe
+from foveate.pipeline.training.request import RUNS, Request
+from foveate.pipeline.training.runs import choose_run, global_rank, hand_on
+
+TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
+
+
+class FoveateCLI(LightningCLI):
+    """Builds task, data and trainer of a request; the caller runs them.
+
+    Args:
+        request: The command line, taken apart.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.run_dir: Path | None = None
+        quiet()
+        flags = ["--config", dump_recipe(request.recipe), *request.flags]
+        super().__init__(
+            save_config_callback=None,
+            trainer_defaults=TRAINER_DEFAULTS,
+            seed_everything_default=0,
+            parser_class=RecipeParser,
+            parser_kwargs={"prog": f"foveate {request.command}"},
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            args=flags,
+            run=False,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+
+    def add_arguments_to_parser(self, parser: RecipeParser) -> None:  # type: ignore[override]
+        """The classes of the data decide how many outputs the network has."""
+        if self.request.command != "predict":
+            parser.link_arguments("data.label_set", "model.init_args.labels", apply_on="instantiate")
+        else:
+            parser.add_argument("--out", type=str, default="predictions", help="Folder to write to.")
+
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        """Parse the request's words; `sys.argv` holds them in another order, which is no mistake."""
+        self.config = parser.parse_args(args)
+
+    def before_instantiate_classes(self) -> None:
+        """Settle what the machine cannot do, say so, and choose the run directory."""
+        adapt_to_machine(self.config.trainer)
+        if self.request.command == "fit" and not self.config.trainer.fast_dev_run:
+            root = Path(self.config.trainer.default_root_dir or RUNS)
+            self.run_dir = self.request.run or choose_run(root, self.request.name)
+            if self.request.run and global_rank() == 0:
+                hand_on(self.request.run)
+
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
+        """The trainer of the recipe, with our progress, logs and checkpoints."""
+        settings = self.config_init.trainer
+        loggers = _loggers(settings.logger, self.run_dir)
+        callbacks: list[L.Callback] = []
+        if settings.enable_progress_bar is not False:
+            callbacks.append(create_progress())
+        if self.run_dir is not None:
+            callbacks += [
+                RecipeKeeper(self.run_dir, self.resolved_recipe()),
+                SampleOverlays(self.run_dir / "overlays"),
+            ]
+            if settings.enable_checkpointing is not False:
+                callbacks += create_checkpoints(self.run_dir)
+        given = settings.callbacks or []
+        own = [*(given if isinstance(given, list) else [given]), *callbacks]
+        trainer: L.Trainer = self.trainer_class(**{**settings, "logger": loggers, "callbacks": own, **kwargs})
+        return trainer
+
+    def resolved_recipe(self) -> Recipe:
+        """The recipe with every default and flag spelled out; the classes' labels come from the data again."""
+        self._dump_config()
+        recipe: Recipe = dict(self.config_dump)
+        recipe.pop("config", None)
+        recipe["model"].get("init_args", {}).pop("labels", None)
+        return recipe
+
+
+def run(request: Request) -> None:
+    """Carry out a request."""
+    {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+
+
+def fit(request: Request) -> None:
+    """Train, from nothing or going on from a checkpoint."""
+    from foveate.pipeline.training.summary import summarise
+
+    cli = FoveateCLI(request)
+    if request.checkpoint:
+        check_fits(cli.model, read_checkpoint(request.checkpoint), request.checkpoint)
+    _introduce(cli)
+    cli.trainer.fit(
+        cli.model,
+        cli.datamodule,
+        ckpt_path=str(request.checkpoint) if request.checkpoint else None,
+        weights_only=True,
+    )
+    if cli.trainer.is_global_zero and cli.run_dir:
+        summarise(cli.run_dir, cli.model, cli.trainer)
+
+
+def evaluate(request: Request) -> None:
+    """Score the val or test split with the weights of a checkpoint."""
+    from foveate.pipeline.training.summary import report_scores
+
+    if request.checkpoint is None:
+        raise ConfigError(f"which weights? give --ckpt_path CHECKPOINT, best or last (foveate {request.command})")
+    cli = FoveateCLI(request)
+    load_into(cli.model, read_checkpoint(request.checkpoint), request.checkpoint)
+    getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
+    if cli.trainer.is_global_zero:
+        report_scores(request, cli.model)
+
+
+def predict(request: Request) -> None:
+    """Write label maps and overlays of any images."""
+    from foveate.pipeline.training.prediction import prepare, write_predictions
+
+    if request.checkpoint is None:
+        raise ConfigError("which weights? give --ckpt_path CHECKPOINT, best or last (foveate predict)")
+    checkpoint = read_checkpoint(request.checkpoint)
+    cli = FoveateCLI(prepare(request, checkpoint))
+    load_into(cli.model, checkpoint, request.checkpoint)
+    write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out))
+
+
+def _loggers(given: Any, run_dir: Path | None) -> list[Logger]:
+    """The local log first, then what the recipe asks for."""
+    if run_dir is None:
+        return []
+    asked = given if isinstance(given, list) else [given] if isinstance(given, Logger) else []
+    for logger in asked:
+        if isinstance(logger, WandbLogger):
+            logger.settle_in(run_dir)
+    return [CsvLog(run_dir), *asked]
+
+
+def _introduce(cli: FoveateCLI) -> None:
+    """One line on what is about to be trained, and where it goes."""
+    if global_rank() > 0:
+        return
+    count = sum(p.numel() for p in cli.model.parameters())
+    print(f"{cli.request.name}: {count:,} parameters; run directory {cli.run_dir}", flush=True)
+    task = cli.config.model.init_args
+    if "weights" in task and task.weights is None and cli.request.name.startswith("cityscapes"):
+        print("no --model.weights: the encoder starts from nothing, the paper's mIoU is out of reach", flush=True)
+
+
+def adapt_to_machine(trainer: Any) -> None:
+    """Change settings that this machine cannot carry out, and say so."""
+    on_cpu = trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available())
+    if not on_cpu:
+        return
+    if trainer.sync_batchnorm:
+        trainer.sync_batchnorm = False  # torch has it for CUDA only; each process keeps its own statistics
+        _note(trainer, "batch norm is not synchronised between processes on a CPU")
+    if trainer.precision in ("16-mixed", "16", 16):
+        trainer.precision = "bf16-mixed"
+        _note(trainer, "16-mixed needs a GPU: training with bf16-mixed instead")
+
+
+def _note(trainer: Any, message: str) -> None:
+    if global_rank() == 0 and (trainer.devices not in ("auto", 1, "1") or "batch norm" not in message):
+        print(f"foveate: {message}", file=sys.stderr, flush=True)
+
+
+def quiet() -> None:
+    """Leave out what Lightning and friends say at each start and nobody can act on."""
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        r".*isinstance\(treespec, LeafSpec\).*",  # inside Lightning, with torch 2.14
+        r".*does not have many workers.*",  # the number is a setting of the data module
+        r".*Checkpoint directory .* exists and is not empty.*",  # a run that goes on
+        r".*is smaller than the logging interval.*",  # short runs are fine
+        r".*barebones.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def main(command: str, argv: Sequence[str]) -> None:
+    """Entry from the command line, once the data modules are imported."""
+    from foveate.pipeline.training.request import understand
+
+    run(understand(command, argv))

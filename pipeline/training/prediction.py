@@ -1,0 +1,45 @@
+"""Prediction: the recipe of a checkpoint, with a folder of images in place of its data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+
+from foveate.pipeline.callbacks.predictions import PredictionWriter
+from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.training.request import Request
+
+KEPT = ("accelerator", "precision")  # of the recipe's trainer; how long it trained is of no matter here
+IMAGES = "foveate.datasets.images.ImagesDataModule"
+
+
+def prepare(request: Request, checkpoint: dict[str, Any]) -> Request:
+    """The request with its recipe turned into one for prediction.
+
+    Raises:
+        CheckpointError: The checkpoint does not say which classes it knows.
+    """
+    labels = checkpoint.get("hyper_parameters", {}).get("labels")
+    if not labels:
+        raise CheckpointError(f"{request.checkpoint}: does not name its classes; was it written by foveate fit?")
+    model = dict(request.recipe.get("model", {}))
+    model["init_args"] = {**model.get("init_args", {}), "labels": labels, "weights": None}
+    trainer = request.recipe.get("trainer", {})
+    recipe = {
+        "model": model,
+        "data": {"class_path": IMAGES, "init_args": {}},
+        "trainer": {key: trainer[key] for key in KEPT if key in trainer},
+    }
+    return replace(request, recipe=recipe)
+
+
+def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, out: Path) -> None:
+    """Predict every image of `data` and write the files as they come, so that memory does not grow."""
+    data.setup("predict")
+    trainer.callbacks.append(PredictionWriter(out, data.folder, data.paths))  # type: ignore[attr-defined]
+    trainer.predict(model, data, return_predictions=False, weights_only=True)
+    if trainer.is_global_zero:
+        print(f"{len(data.paths)} images: label maps in {out / 'labels'}, overlays in {out / 'overlays'}", flush=True)

@@ -1,0 +1,118 @@
+"""Recipes: YAML files that describe a run completely, shipped ones by their bare names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from foveate.pipeline.errors import ConfigError
+from foveate.plugins.hints import did_you_mean
+
+Recipe = dict[str, Any]
+WANDB = "foveate.pipeline.loggers.wandb.WandbLogger"
+OURS = ("foveate.", "lightning.pytorch.", "torch.optim.")  # what a recipe may name by import path
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which 1e-4 is a number, as people expect; YAML 1.1 wants 1.0e-4."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def list_recipes() -> list[str]:
+    """Names of the recipes that come with Foveate."""
+    folder = files("foveate.pipeline.configs")
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe, given as a path or as the bare name of a shipped one.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if name in list_recipes():
+        return Path(str(files("foveate.pipeline.configs").joinpath(f"{name}.yaml")))
+    hint = did_you_mean(name, list_recipes())
+    raise ConfigError(f"no recipe named {name!r}, and no such file{hint} (shipped: {', '.join(list_recipes())})")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The content of a recipe file, with short forms spelled out.
+
+    Raises:
+        ConfigError: It is not YAML, not a mapping, or names a class from outside what is allowed.
+    """
+    try:
+        recipe = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe loader
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(recipe, dict):
+        raise ConfigError(f"{path}: a recipe is a mapping with model, data and trainer, not a {type(recipe).__name__}")
+    check_class_paths(recipe)
+    return spell_out(recipe)
+
+
+def spell_out(recipe: Recipe) -> Recipe:
+    """Replace `logger: wandb` by the class it stands for."""
+    trainer = recipe.get("trainer")
+    if isinstance(trainer, dict) and trainer.get("logger") == "wandb":
+        return {**recipe, "trainer": {**trainer, "logger": {"class_path": WANDB}}}
+    return recipe
+
+
+def merge(recipes: Iterable[Recipe]) -> Recipe:
+    """Lay recipes over each other, the later winning; another class starts from its own defaults.
+
+    Example:
+        >>> merge([{"trainer": {"devices": 1, "max_steps": 5}}, {"trainer": {"devices": 2}}])
+        {'trainer': {'devices': 2, 'max_steps': 5}}
+    """
+    merged: Recipe = {}
+    for recipe in recipes:
+        merged = _overlay(merged, recipe)
+    return merged
+
+
+def _overlay(below: Recipe, above: Recipe) -> Recipe:
+    if "class_path" in above and above["class_path"] != below.get("class_path"):
+        return dict(above)
+    out = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _overlay(out[key], value) if both else value
+    return out
+
+
+def check_class_paths(node: object, allowed: Sequence[str] = ()) -> None:
+    """Refuse to import by name from anywhere but our own code and what it is built on.
+
+    Raises:
+        ConfigError: A `class_path` leads elsewhere.
+    """
+    if isinstance(node, Mapping):
+        given = node.get("class_path")
+        if isinstance(given, str) and "." in given and not given.startswith((*OURS, *allowed)):
+            raise ConfigError(
+                f"class_path {given!r} is refused: a recipe may name classes of foveate, lightning.pytorch and "
+                "torch.optim; offer your own through a plugin (foveate plugins --help)"
+            )
+    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    for child in children:
+        check_class_paths(child, allowed)
+
+
+def dump_recipe(recipe: Mapping[str, Any]) -> str:
+    """A recipe as YAML text."""
+    return yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)

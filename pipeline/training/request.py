@@ -1,0 +1,160 @@
+"""What a command line asks for, before anything heavy is built: recipe, checkpoint, plugins, flags."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.training.checkpoints import RECIPE_KEY, read_checkpoint
+from foveate.pipeline.training.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
+from foveate.pipeline.training.runs import RECIPE, find_checkpoint, run_of
+from foveate.plugins.manager import installed_plugins
+
+RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command line, taken apart.
+
+    Attributes:
+        command: fit, validate, test or predict.
+        recipe: Every recipe given, laid over each other; of the checkpoint's run if none was given.
+        name: What the run is called.
+        checkpoint: The file meant by --ckpt_path, if given.
+        run: The directory of the run to go on with, if the checkpoint lies in one.
+        flags: The rest of the command line.
+        modules: Modules named by --plugins.
+    """
+
+    command: str
+    recipe: Recipe
+    name: str
+    flags: list[str]
+    checkpoint: Path | None = None
+    run: Path | None = None
+    modules: list[str] = field(default_factory=list)
+
+
+def understand(command: str, argv: Sequence[str]) -> Request:
+    """Take a command line apart.
+
+    Raises:
+        ConfigError: A recipe does not exist or cannot be read, or there is none.
+        CheckpointError: The checkpoint does not exist.
+    """
+    configs, rest = take_option(argv, "--config", "-c")
+    modules, rest = take_option(rest, "--plugins")
+    which, rest = take_option(rest, "--ckpt_path")
+    modules = [name for value in modules for name in value.split(",") if name]
+    _load_plugins(modules)
+    files = [find_recipe(name) for name in configs]
+    name = files[-1].stem if files else None
+    root = _value(rest, "--trainer.default_root_dir") or RUNS
+    checkpoint = find_checkpoint(which[-1], Path(root), _known_run(which[-1], name)) if which else None
+    run = run_of(checkpoint) if checkpoint else None
+    recipes = [read_recipe(file) for file in files] if files else [_recipe_of(checkpoint, command)]
+    _check_flags(rest, modules)
+    return Request(
+        command=command,
+        recipe=merge(recipes),
+        name=name or (run.parent.name if run else "run"),
+        checkpoint=checkpoint,
+        run=run,
+        flags=[spell_out_flag(flag) for flag in _joined_logger(rest)],
+        modules=modules,
+    )
+
+
+def take_option(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]:
+    """The values of an option, and the command line without it.
+
+    Example:
+        >>> take_option(["--config", "a", "--x=1", "--config=b"], "--config")
+        (['a', 'b'], ['--x=1'])
+    """
+    values, rest, words = [], [], list(argv)
+    while words:
+        word = words.pop(0)
+        option, equals, value = word.partition("=")
+        if option not in names:
+            rest.append(word)
+        elif equals:
+            values.append(value)
+        elif words:
+            values.append(words.pop(0))
+        else:
+            raise ConfigError(f"{option} needs a value")
+    return values, rest
+
+
+def _value(argv: Sequence[str], name: str) -> str | None:
+    values, _ = take_option(argv, name)
+    return values[-1] if values else None
+
+
+def _known_run(which: str, name: str | None) -> str | None:
+    return name if which in ("last", "best") else None
+
+
+def _recipe_of(checkpoint: Path | None, command: str) -> Recipe:
+    """The recipe beside a checkpoint, or inside it."""
+    if checkpoint is None:
+        asked = "--ckpt_path CHECKPOINT" if command != "fit" else "--config RECIPE"
+        raise ConfigError(f"which recipe? give {asked} (shipped ones: foveate recipes list)")
+    beside = checkpoint.parent.parent / RECIPE
+    if beside.is_file():
+        return read_recipe(beside)
+    inside = read_checkpoint(checkpoint).get(RECIPE_KEY)
+    if not isinstance(inside, dict):
+        raise ConfigError(f"{checkpoint}: no recipe beside it or in it; give --config RECIPE")
+    check_class_paths(inside)
+    return inside
+
+
+def _load_plugins(modules: Sequence[str]) -> None:
+    """Import modules named on the command line: a file of the current folder, or anything importable."""
+    for name in modules:
+        file = Path(f"{name}.py")
+        if file.is_file() and name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, file.resolve())
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            _execute(spec.loader, module, name)
+    if modules:
+        installed_plugins(modules)
+
+
+def _execute(loader: Any, module: Any, name: str) -> None:
+    try:
+        loader.exec_module(module)
+    except Exception:  # discovery imports it again, and reports it with the other plugins
+        sys.modules.pop(name, None)
+        sys.path.append(str(Path.cwd()))
+
+
+def _joined_logger(argv: Sequence[str]) -> list[str]:
+    """`--trainer.logger wandb` as one word, so that it can be spelled out."""
+    values, rest = take_option(argv, "--trainer.logger")
+    return [f"--trainer.logger={values[-1]}", *rest] if values else rest
+
+
+def spell_out_flag(flag: str) -> str:
+    """The short word for W&B as the class it stands for."""
+    return f"--trainer.logger={WANDB}" if flag == "--trainer.logger=wandb" else flag
+
+
+def _check_flags(argv: Sequence[str], modules: Sequence[str]) -> None:
+    """The rule for import paths in recipes holds for flags too."""
+    for group in ("--model", "--data", "--trainer.logger", "--trainer.callbacks", "--trainer.strategy"):
+        value = _value(argv, group)
+        if value and value.replace(".", "_").isidentifier():
+            check_class_paths({"class_path": value}, [f"{module}." for module in modules])

@@ -1,0 +1,105 @@
+"""Run directories: numbered, one per training, with a link to the latest.
+
+    runs/latest -> camvid_segnext_t/0002
+    runs/camvid_segnext_t/0002/{recipe.yaml, metrics.csv, checkpoints/{best,last}.ckpt, overlays/, summary.md}
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from foveate.pipeline.errors import CheckpointError, ConfigError
+
+RUN_DIR_VARIABLE = "FOVEATE_RUN_DIR"  # how the first process hands its choice to those it starts
+CHECKPOINTS = "checkpoints"
+RECIPE = "recipe.yaml"
+SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def global_rank() -> int:
+    """Which process of a run this is, as its launcher says; 0 where there is one."""
+    for variable in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+        if variable in os.environ:
+            return int(os.environ[variable])
+    return 0
+
+
+def choose_run(root: Path, name: str) -> Path:
+    """A new run directory. The first process makes it and tells the others; they take what they are told."""
+    if global_rank() > 0:
+        return Path(os.environ.get(RUN_DIR_VARIABLE, str(root / name / "other-process")))
+    run = _create_next(root, name)
+    hand_on(run)
+    return run
+
+
+def hand_on(run: Path) -> None:
+    """Point `latest` at a run, and tell the processes that this one starts."""
+    os.environ[RUN_DIR_VARIABLE] = str(run)
+    for link in (run.parent / "latest", run.parent.parent / "latest"):
+        _point(link, run)
+
+
+def _create_next(root: Path, name: str) -> Path:
+    if not SAFE_NAME.fullmatch(name) or name in (".", ".."):
+        raise ConfigError(f"a run's name is 1 to 128 letters, digits, '.', '_' and '-': {name!r}")
+    number = max([int(run.name) for run in list_runs(root, name)], default=0)
+    while True:
+        number += 1
+        run = (root / name / f"{number:04d}").absolute()
+        try:
+            run.mkdir(parents=True)
+        except FileExistsError:  # another training chose it at the same moment
+            if run.parent.is_dir():
+                continue
+            raise ConfigError(f"{run.parent}: cannot hold runs: a file is in the way") from None
+        except OSError as error:
+            raise ConfigError(f"{run}: cannot be made: {error.strerror} (--trainer.default_root_dir)") from error
+        return run
+
+
+def _point(link: Path, run: Path) -> None:
+    fresh = link.with_name(f".{link.name}-{os.getpid()}")
+    try:
+        fresh.symlink_to(os.path.relpath(run, link.parent), target_is_directory=True)
+        fresh.replace(link)
+    except OSError:  # a file system without links: the run is there all the same
+        fresh.unlink(missing_ok=True)
+
+
+def list_runs(root: Path, name: str) -> list[Path]:
+    """The runs of a recipe, oldest first: by number, never by a clock."""
+    return sorted(p for p in (root / name).glob("[0-9]" * 4 + "*") if p.name.isdigit() and p.is_dir())
+
+
+def find_checkpoint(which: str, root: Path, name: str | None) -> Path:
+    """The checkpoint meant by `last`, `best` or a path.
+
+    Args:
+        which: `last` or `best` of the newest run that has one, or a file.
+        root: Where runs are kept.
+        name: The recipe whose runs count; None takes the run that `latest` points to.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    if which not in ("last", "best"):
+        path = Path(which).expanduser()
+        if not path.is_file():
+            raise CheckpointError(f"{path}: no such checkpoint (--ckpt_path takes a file, last or best)")
+        return path.absolute()
+    candidates = list_runs(root, name) if name else [p for p in [root / "latest"] if p.is_dir()]
+    for run in reversed(candidates):
+        checkpoint = run.resolve() / CHECKPOINTS / f"{which}.ckpt"
+        if checkpoint.is_file():
+            return checkpoint
+    place = root / (name or "latest")
+    raise CheckpointError(f"no run with a {which!r} checkpoint below {place}; train first: foveate fit --config RECIPE")
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """The run directory a checkpoint lies in, if it lies in one."""
+    run = checkpoint.parent.parent
+    return run if checkpoint.parent.name == CHECKPOINTS and (run / RECIPE).is_file() else None

@@ -1,0 +1,120 @@
+"""What every test shares: shapes are checked, nothing asks the network, and small data sets in their own layouts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else its import asks the network for a newer version
+os.environ["WANDB_MODE"] = "offline"
+os.environ["WANDB_SILENT"] = "true"
+os.environ.pop("PL_GLOBAL_SEED", None)  # a seed that stayed behind would decide shuffling
+
+from jaxtyping import install_import_hook
+
+# Before anything of ours is imported: from here on beartype checks each signature, shapes included.
+install_import_hook(["foveate.plugins", "foveate.pipeline", "foveate.datasets"], "beartype.beartype")
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+ROOT = Path(__file__).resolve().parents[1]
+STREET_IDS = (0, 4, 7, 8, 11, 21, 23, 24, 26, 33)  # void ones first
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Small tensors gain nothing from threads, and parallel test processes lose by them."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real data, reference numbers and odd files, which are too large or not ours to commit."""
+    given = os.environ.get("FOVEATE_SHARED")
+    folder = Path(given) if given else ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("no shared data: name its folder in FOVEATE_SHARED, or put it beside the repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def jitter() -> Callable[[nn.Module], nn.Module]:
+    """Moves every parameter off its start, so that none hides behind a zero, a one or a small scale."""
+
+    def move(module: nn.Module) -> nn.Module:
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+        return module
+
+    return move
+
+
+@pytest.fixture
+def cityscapes_root(tmp_path: Path) -> Path:
+    """Six train and three val frames of 64 x 128 in Cityscapes' layout, with void among their label ids."""
+    root = tmp_path / "cityscapes"
+    for split, city, count in (("train", "aachen", 4), ("train", "bochum", 2), ("val", "frankfurt", 3)):
+        for number in range(count):
+            write_frame(root, split, f"{city}_{number:06d}_000019", seed=len(city) + number)
+    return root
+
+
+@pytest.fixture
+def camvid_root(tmp_path: Path) -> Path:
+    """Four train and two val pairs of 48 x 64 in the layout of the SegNet tutorial, 11 being void."""
+    root = tmp_path / "camvid"
+    for split, count in (("train", 4), ("val", 2)):
+        for number in range(count):
+            image, label = draw(48, 64, ids=(0, 3, 8, 11), seed=number)
+            save(image, root / split / f"0001TP_{number:06d}.png")
+            save(label, root / f"{split}annot" / f"0001TP_{number:06d}.png")
+    return root
+
+
+@pytest.fixture
+def restore_modules() -> Iterator[None]:
+    """Forgets the made-up modules that a test imported."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("made_up_"):
+            del sys.modules[name]
+
+
+def write_frame(root: Path, split: str, frame: str, *, seed: int) -> None:
+    city = frame.split("_")[0]
+    image, label = draw(64, 128, ids=STREET_IDS, seed=seed)
+    save(image, root / "leftImg8bit" / split / city / f"{frame}_leftImg8bit.png")
+    save(label, root / "gtFine" / split / city / f"{frame}_gtFine_labelIds.png")
+
+
+def draw(height: int, width: int, *, ids: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A noisy image and a label map of vertical stripes, one for each id."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    stripes = rng.permutation(np.array(ids, dtype=np.uint8))[np.arange(width) * len(ids) // width]
+    return image, np.repeat(stripes[None], height, axis=0)
+
+
+def save(array: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)

@@ -1,0 +1,166 @@
+"""What holds for every offered block, and the numbers of those that have a published one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from foveate.plugins.attention.cbam import ConvBlockAttention
+from foveate.plugins.attention.lka import LargeKernelAttention
+from foveate.plugins.attention.msca import MultiScaleConvAttention
+from foveate.plugins.attention.se import SqueezeExcitation
+from foveate.plugins.attention.widths import reduced_width
+from foveate.plugins.blocks import create_block
+from foveate.plugins.manager import installed_plugins
+
+Jitter = Callable[[nn.Module], nn.Module]
+OFFERS = {f"{o.provider.distribution}:{o.block.name}": o.block for o in installed_plugins().offers}
+SIZES = [(1, 1), (1, 7), (2, 1), (13, 17), (32, 24)]
+
+
+@pytest.fixture(params=OFFERS)
+def channels(request: pytest.FixtureRequest) -> int:
+    return 16 * OFFERS[request.param].multiple_of
+
+
+@pytest.fixture
+def block(request: pytest.FixtureRequest, channels: int, jitter: Jitter) -> nn.Module:
+    """Each offered block in turn."""
+    return jitter(create_block(request.node.callspec.params["channels"], channels)).eval()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_shape_and_dtype_stay(block: nn.Module, channels: int, size: tuple[int, int], dtype: torch.dtype) -> None:
+    x = torch.randn(2, channels, *size, dtype=dtype)
+    out = block.to(dtype)(x)
+    assert (out.shape, out.dtype) == (x.shape, x.dtype)
+    assert out.isfinite().all()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_reach_the_input_and_every_parameter(block: nn.Module, channels: int, training: bool) -> None:
+    x = torch.randn(2, channels, 9, 23, requires_grad=True)
+    out = block.train(training)(x)
+    (out * torch.randn(out.shape)).sum().backward()
+    for name, tensor in [("input", x), *block.named_parameters()]:
+        assert tensor.grad is not None, name
+        assert tensor.grad.isfinite().all(), name
+        assert tensor.grad.any(), name
+
+
+def test_evaluation_repeats_and_leaves_the_input_alone(block: nn.Module, channels: int) -> None:
+    x = torch.randn(2, channels, 11, 9)
+    before = x.clone()
+    assert torch.equal(block(x), block(x))
+    assert torch.equal(x, before)
+
+
+def test_samples_do_not_see_each_other(block: nn.Module, channels: int) -> None:
+    x = torch.randn(3, channels, 8, 9)
+    torch.testing.assert_close(block(x)[1:2], block(x[1:2]))
+
+
+def test_the_state_dict_carries_everything(
+    request: pytest.FixtureRequest, block: nn.Module, channels: int
+) -> None:
+    twin = create_block(request.node.callspec.params["channels"], channels).eval()
+    twin.load_state_dict(block.state_dict())
+    x = torch.randn(1, channels, 9, 8)
+    assert torch.equal(twin(x), block(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_bfloat16_autocast_keeps_the_dtype_and_is_close(block: nn.Module, channels: int, dtype: torch.dtype) -> None:
+    x = torch.randn(2, channels, 9, 23).to(dtype)
+    exact = block(x.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        out = block(x)
+    assert out.dtype == dtype
+    torch.testing.assert_close(out.float(), exact, atol=0.05 * exact.abs().max().item(), rtol=0.05)
+
+
+def test_bfloat16_autocast_trains(block: nn.Module, channels: int) -> None:
+    x = torch.randn(2, channels, 9, 23, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        block.train()(x).float().pow(2).mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.dtype == p.dtype for p in block.parameters())
+
+
+def load_vector(path: Path, block: nn.Module, rename: Callable[[str], str] = lambda key: key) -> tuple[Tensor, Tensor]:
+    """Give a block the parameters of a vector; its input and the published module's output."""
+    stored = {key: torch.from_numpy(array) for key, array in np.load(path).items()}
+    state = {rename(key[3:]): tensor for key, tensor in stored.items() if key.startswith("sd/")}
+    own = block.state_dict()
+    block.load_state_dict({key: tensor.reshape(own[key].shape) for key, tensor in state.items()})
+    return stored["input"], stored["out0"]
+
+
+@pytest.mark.parametrize(
+    ("file", "build"),
+    [
+        ("segnext_msca_attention_dim8.npz", lambda: MultiScaleConvAttention(8)),
+        ("van_lka_dim8.npz", lambda: LargeKernelAttention(8)),
+        ("se_moskomule_c16_r4.npz", lambda: SqueezeExcitation(16, reduction=4, bias=False)),
+    ],
+    ids=["msca", "lka", "se"],
+)
+def test_the_published_module_gives_the_same_numbers(shared: Path, file: str, build: Callable[[], nn.Module]) -> None:
+    block = build().eval()
+    x, expected = load_vector(
+        shared / "vectors" / file, block, lambda key: key.replace("fc.0.", "fc1.").replace("fc.2.", "fc2.")
+    )
+    torch.testing.assert_close(block(x), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_cbam_is_what_the_paper_says(jitter: Jitter) -> None:
+    block = jitter(ConvBlockAttention(16, kernel=3)).eval().double()
+    x = torch.randn(2, 16, 5, 6, dtype=torch.float64)
+    p = {name: value.detach() for name, value in block.state_dict().items()}
+
+    def shared_mlp(pooled: Tensor) -> Tensor:
+        hidden = pooled @ p["channel.mlp.0.weight"][:, :, 0, 0].T + p["channel.mlp.0.bias"]
+        return hidden.clamp(min=0) @ p["channel.mlp.2.weight"][:, :, 0, 0].T + p["channel.mlp.2.bias"]
+
+    by_channel = torch.sigmoid(shared_mlp(x.mean((2, 3))) + shared_mlp(x.flatten(2).max(2).values))
+    x1 = x * by_channel[:, :, None, None]
+    planes = nn.functional.pad(torch.stack([x1.max(1).values, x1.mean(1)], 1), (1, 1, 1, 1))
+    summed = sum(
+        (planes[:, :, i : i + 5, j : j + 6] * p["spatial.conv.weight"][0, :, i, j].view(1, 2, 1, 1)).sum(1)
+        for i in range(3)
+        for j in range(3)
+    )
+    scale = p["spatial.norm.weight"] / (p["spatial.norm.running_var"] + 1e-5).sqrt()
+    by_place = torch.sigmoid((summed - p["spatial.norm.running_mean"]) * scale + p["spatial.norm.bias"])
+    torch.testing.assert_close(block(x), x1 * by_place[:, None])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: ConvBlockAttention(8, kernel=4), "odd, not 4"),
+        (lambda: LargeKernelAttention(8, kernel=0), "at least 1, not 0"),
+        (lambda: SqueezeExcitation(8, reduction=0), "at least 1, not 0"),
+        (lambda: MultiScaleConvAttention(8, kernels=(6,)), "odd sides, not 1 x 6"),
+    ],
+)
+def test_an_impossible_option_says_what_is_possible(build: Callable[[], nn.Module], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_lka_stands_in_for_other_kernels() -> None:
+    block = LargeKernelAttention(4, kernel=35, dilation=5)
+    assert (block.conv0.kernel_size, block.conv_spatial.kernel_size) == ((9, 9), (7, 7))
+
+
+@pytest.mark.parametrize(
+    ("channels", "reduction", "width"), [(256, None, 16), (64, None, 8), (16, None, 8), (4, None, 4), (16, 4, 4), (4, 16, 1)]
+)
+def test_a_squeezed_layer_keeps_eight_channels_unless_told(channels: int, reduction: int | None, width: int) -> None:
+    assert reduced_width(channels, reduction) == width
