@@ -2,22 +2,197 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-if __name__ == "__main__":  # python cli.py: the root is the package, its folders are no top-level packages
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != os.path.dirname(os.path.abspath(__file__))]
+if __name__ == "__main__":  # `python cli.py`: the root is the package, its folders are no packages of their own
+    _here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _here]
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of the help, and where the work is done.
+
+    Attributes:
+        summary: What it is for.
+        example: A call that works as it stands, but for paths.
+        target: "module:name" of a function that takes the words after the command, or of a mapping of
+            sub-commands to functions.
+    """
+
+    summary: str
+    example: str
+    target: str
+
+
+COMMANDS = {
+    "fit": Command("train a recipe", "foveate fit --config camvid_segnext_t --data.root ~/camvid", "cli:_fit"),
+    "validate": Command("score the val split", "foveate validate --ckpt_path best", "cli:_validate"),
+    "test": Command("score the test split", "foveate test --ckpt_path best", "cli:_test"),
+    "predict": Command(
+        "label any images", "foveate predict --ckpt_path best --data.images photos --out labelled", "cli:_predict"
+    ),
+    "data": Command(
+        "make synthetic scenes, check a data set", "foveate data make data/scenes", "datasets.commands:COMMANDS"
+    ),
+    "models": Command("list the networks", "foveate models list", "pipeline.commands:MODELS"),
+    "recipes": Command("list and show the recipes", "foveate recipes show cityscapes_segnext_t", "pipeline.commands:RECIPES"),
+    "plugins": Command("list the attention blocks", "foveate plugins list", "plugins.commands:COMMANDS"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Args:
+        argv: The words after `foveate`; those of the process if not given.
+
+    Returns:
+        0 success, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged, 130 interrupted, 1 a bug.
+    """
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network for a newer version
     words = list(sys.argv[1:] if argv is None else argv)
-    import foveate.datasets.camvid
-    import foveate.datasets.cityscapes
-    import foveate.pipeline.segmentation
-    from foveate.pipeline.training.command import main as m
-    m(words[0], words[1:])
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        return _end(INTERRUPTED, "interrupted", "stopped by Ctrl-C")
+    except SystemExit as stop:
+        return _code_of(stop)
+    except Exception as error:  # every way out of here has an exit code and a last line
+        return _explain(error)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"foveate {_version()}")
+        return 0
+    command = COMMANDS.get(words[0])
+    if command is None:
+        from foveate.plugins.hints import did_you_mean
+
+        hint = did_you_mean(words[0], COMMANDS)
+        return _end(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
+    module, _, name = command.target.partition(":")
+    target = getattr(importlib.import_module(f"foveate.{module}"), name)
+    if callable(target):
+        target(words[1:])
+    else:
+        from foveate.pipeline.command_line import run_function
+
+        run_function(f"foveate {words[0]}", target, words[1:])
     return 0
+
+
+def overview() -> str:
+    """The help: every command with an example."""
+    lines = ["foveate trains, compares and ships vision models whose attention is pluggable.", "", "commands:"]
+    for name, command in COMMANDS.items():
+        lines += [f"  {name:<10}{command.summary}", f"  {'':<10}  {command.example}"]
+    lines += [
+        "",
+        "foveate COMMAND --help tells more. First steps: foveate data make data/scenes, then",
+        "foveate fit --config synthetic_segnext_t --data.root data/scenes",
+        "",
+        "exit codes: 0 done, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged, 130 Ctrl-C, 1 a bug",
+    ]
+    return "\n".join(lines)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("foveate")
+
+
+def _fit(words: list[str]) -> None:
+    _train("fit", words)
+
+
+def _validate(words: list[str]) -> None:
+    _train("validate", words)
+
+
+def _test(words: list[str]) -> None:
+    _train("test", words)
+
+
+def _predict(words: list[str]) -> None:
+    _train("predict", words)
+
+
+def _train(command: str, words: list[str]) -> None:
+    """Show the short help at once, or import what training needs and go."""
+    if any(word in ("-h", "--help") for word in words) or not words:
+        from foveate.pipeline.training.help import short_help
+
+        print(short_help(command))
+        return
+    from foveate.pipeline.training.request import understand
+
+    full_help = "--help-all" in words
+    request = None if full_help else understand(command, words)
+    for data_set in ("camvid", "cityscapes", "images"):  # a recipe names its data module by its class alone
+        importlib.import_module(f"foveate.datasets.{data_set}")
+    importlib.import_module("foveate.pipeline.segmentation")
+    training = importlib.import_module("foveate.pipeline.training.command")
+    training.print_full_help(command) if request is None else training.run(request)
+
+
+def _code_of(stop: SystemExit) -> int:
+    if stop.code is None or isinstance(stop.code, int):
+        return _interrupted_training() or int(stop.code or 0)
+    return _end(2, "usage", str(stop.code))
+
+
+def _interrupted_training() -> int:
+    """Lightning ends a training that Ctrl-C stopped with 1; the last checkpoint was written before."""
+    training = sys.modules.get("foveate.pipeline.training.command")
+    hint = training.interrupted_run() if training else None
+    return _end(INTERRUPTED, "interrupted", f"stopped by Ctrl-C{hint}") if hint is not None else 0
+
+
+def _explain(error: BaseException) -> int:
+    """One line for a mistake; a traceback for a bug."""
+    error = next((e for e in _chain(error) if hasattr(e, "exit_code")), error)
+    code = getattr(error, "exit_code", None)
+    training = sys.modules.get("foveate.pipeline.training.command")
+    hint = (training.last_good_checkpoint() if training else None) or ""
+    if isinstance(code, int):
+        return _end(code, str(getattr(error, "code_name", "error")), _one_line(error) + hint)
+    traceback.print_exc()
+    return _end(1, "bug", f"{type(error).__name__}: {_one_line(error)}{hint}")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what it was raised from: a parser wraps what a constructor says."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _one_line(error: BaseException) -> str:
+    """The message; of an error that came out of a reading process, its last line without the class's name."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    if not lines[0].startswith("Caught "):
+        return " ".join(lines)
+    prefix, separator, rest = lines[-1].partition(": ")
+    return rest if separator and prefix.endswith(type(error).__name__) else lines[-1]
+
+
+def _end(code: int, name: str, cause: str) -> int:
+    print(f"foveate: ERROR {name}: {cause}", file=sys.stderr, flush=True)
+    return code
+
 
 if __name__ == "__main__":
     sys.exit(main())

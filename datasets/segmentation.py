@@ -40,16 +40,21 @@ class SegmentationDataset(Dataset[dict[str, object]]):
 
     def __getitem__(self, pick: int | Pick) -> dict[str, object]:
         pick = pick if isinstance(pick, Pick) else Pick(pick)
-        pair = self.pairs[pick.index]
-        image, mask = read_image(pair.image), read_label(pair.label, self.table)
-        if image.shape[:2] != mask.shape:
-            raise DataError(f"{pair.image} is {_size(image)}, but {pair.label} is {_size(mask)} (height x width)")
+        image, mask = self.read(pick.index)
         if self.transform is not None:
             image, mask = self.transform(image, mask, seed=pick.seed)
         if pick.blank:
             mask = np.full_like(mask, IGNORE)
         planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-        return {"image": planes, "mask": torch.from_numpy(np.ascontiguousarray(mask)), "path": str(pair.image)}
+        return {"image": planes, "mask": torch.from_numpy(np.ascontiguousarray(mask)), "path": str(self.pairs[pick.index].image)}
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Image (H, W, 3) and train ids (H, W) of a pair, as they are on disk."""
+        pair = self.pairs[index]
+        image, mask = read_image(pair.image), read_label(pair.label, self.table)
+        if image.shape[:2] != mask.shape:
+            raise DataError(f"{pair.image} is {_size(image)}, but {pair.label} is {_size(mask)} (height x width)")
+        return image, mask
 
 
 def _size(array: np.ndarray) -> str:

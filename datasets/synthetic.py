@@ -14,10 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from foveate.datasets.scene_camera import draw_camera
-from foveate.datasets.scene_canvas import Canvas
-from foveate.datasets.scene_layout import paint_scene
-from foveate.datasets.scene_light import develop, draw_weather
+from foveate.datasets.scenes.camera import draw_camera
+from foveate.datasets.scenes.canvas import Canvas
+from foveate.datasets.scenes.layout import paint_scene
+from foveate.datasets.scenes.light import develop, draw_weather
 
 GENERATOR = 1  # raise it when the same seed gives other pictures
 SETTINGS_FILE = "scenes.json"

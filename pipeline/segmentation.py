@@ -23,7 +23,7 @@ from foveate.pipeline.models import create_model
 from foveate.pipeline.normalisation import Normalise
 from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig, create_optimizer, create_schedule
 from foveate.pipeline.weights import load_encoder_weights
-from foveate.plugins.blocks import SlotSpec
+from foveate.plugins.blocks import RecipeSlot
 
 Config = TypeVar("Config")
 
@@ -48,7 +48,7 @@ class SegmentationTask(L.LightningModule):
     def __init__(
         self,
         network: str = "segnext_t",
-        attention: dict[str, SlotSpec] | None = None,
+        attention: dict[str, RecipeSlot] | None = None,
         labels: LabelSet | None = None,
         weights: str | None = None,
         loss: LossConfig = LossConfig(),  # noqa: B008  frozen
@@ -98,6 +98,7 @@ class SegmentationTask(L.LightningModule):
                 f"{batch['path'][0]}); lower --model.optimizer.lr, or train with --trainer.precision 32-true"
             )
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["image"]))
+        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
 
     def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> None:

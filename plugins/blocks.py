@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 BlockSpec = str | Mapping[str, Any] | Callable[..., "nn.Module"]
 SlotSpec = BlockSpec | Sequence[BlockSpec] | None
 
+# The same as a recipe can say it.
+Option = bool | int | float | str | list[int] | list[float] | list[str] | None
+RecipeBlock = dict[str, Option] | str
+RecipeSlot = list[RecipeBlock] | RecipeBlock | None
+
 
 def create_block(spec: BlockSpec, channels: int, *, plugins: PluginManager | None = None) -> nn.Module:
     """Build one block for features with `channels` channels.

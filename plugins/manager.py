@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -99,7 +100,7 @@ def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit at import too: a plugin must not end the host
-        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 400)  # pluggy says what is wrong in its third line
         fault = f"plugin {provider.entry_point!r} of {provider}: {reason}"
         manager.faults.append(fault)
         warnings.warn(f"left out {fault}", RuntimeWarning, stacklevel=4)

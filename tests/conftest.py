@@ -14,8 +14,10 @@ os.environ.pop("PL_GLOBAL_SEED", None)  # a seed that stayed behind would decide
 
 from jaxtyping import install_import_hook
 
-# Before anything of ours is imported: from here on beartype checks each signature, shapes included.
-install_import_hook(["foveate.plugins", "foveate.pipeline", "foveate.datasets"], "beartype.beartype")
+# Before anything of ours is imported: from here on beartype checks each signature, shapes included. With the tower an
+# int will do where a float is asked for, as type checkers have it.
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+install_import_hook(["foveate.plugins", "foveate.pipeline", "foveate.datasets"], CHECKER)
 
 import numpy as np
 import pytest
@@ -62,7 +64,8 @@ def jitter() -> Callable[[nn.Module], nn.Module]:
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for parameter in module.parameters():
-                parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+                scale = parameter.abs().mean() or 0.1  # deep gates multiply: noise in proportion keeps them finite
+                parameter += 0.3 * scale * torch.randn(parameter.shape, generator=generator)
         return module
 
     return move

@@ -8,6 +8,7 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from foveate.pipeline.errors import DivergedError
 from foveate.pipeline.training.checkpoints import RECIPE_KEY
 from foveate.pipeline.training.recipes import Recipe, dump_recipe
 from foveate.pipeline.training.runs import CHECKPOINTS, RECIPE
@@ -40,6 +41,11 @@ class LastCheckpoint(ModelCheckpoint):
             save_on_exception=True,
             enable_version_counter=False,
         )
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Save, but not what diverged: the checkpoint before is the last good one."""
+        if not isinstance(exception, DivergedError):
+            super().on_exception(trainer, pl_module, exception)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save where the last steps came after the last validation."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from foveate.pipeline.training.checkpoints import check_fits, load_into, read_ch
 from foveate.pipeline.training.parser import RecipeParser
 from foveate.pipeline.training.recipes import Recipe, dump_recipe
 from foveate.pipeline.training.request import RUNS, Request
-from foveate.pipeline.training.runs import choose_run, global_rank, hand_on
+from foveate.pipeline.training.runs import CHECKPOINTS, choose_run, global_rank, hand_on
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
 
@@ -37,6 +36,8 @@ class FoveateCLI(LightningCLI):
     """
 
     def __init__(self, request: Request) -> None:
+        global _current
+        _current = self
         self.request = request
         self.run_dir: Path | None = None
         quiet()
@@ -67,16 +68,22 @@ class FoveateCLI(LightningCLI):
         self.config = parser.parse_args(args)
 
     def before_instantiate_classes(self) -> None:
-        """Settle what the machine cannot do, say so, and choose the run directory."""
+        """Settle what the machine cannot do, and say so."""
         adapt_to_machine(self.config.trainer)
-        if self.request.command == "fit" and not self.config.trainer.fast_dev_run:
-            root = Path(self.config.trainer.default_root_dir or RUNS)
-            self.run_dir = self.request.run or choose_run(root, self.request.name)
-            if self.request.run and global_rank() == 0:
-                hand_on(self.request.run)
+
+    def choose_directory(self) -> None:
+        """Give a training its directory, once its data was found; one that goes on keeps its own."""
+        if self.request.command != "fit" or self.config.trainer.fast_dev_run:
+            return
+        self.datamodule.setup("fit")
+        root = Path(self.config.trainer.default_root_dir or RUNS)
+        self.run_dir = self.request.run or choose_run(root, self.request.name)
+        if self.request.run and global_rank() == 0:
+            hand_on(self.request.run)
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """The trainer of the recipe, with our progress, logs and checkpoints."""
+        self.choose_directory()
         settings = self.config_init.trainer
         loggers = _loggers(settings.logger, self.run_dir)
         callbacks: list[L.Callback] = []
@@ -205,8 +212,29 @@ def quiet() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-def main(command: str, argv: Sequence[str]) -> None:
-    """Entry from the command line, once the data modules are imported."""
-    from foveate.pipeline.training.request import understand
+def print_full_help(command: str) -> None:
+    """Every option, also those of the tasks and data modules."""
+    parser = RecipeParser(prog=f"foveate {command}", description=f"{command}: every option")
+    parser.add_lightning_class_args(L.Trainer, "trainer")
+    parser.add_lightning_class_args(L.LightningModule, "model", subclass_mode=True)
+    parser.add_lightning_class_args(L.LightningDataModule, "data", subclass_mode=True)
+    parser.print_help()
 
-    run(understand(command, argv))
+
+_current: FoveateCLI | None = None  # the command of this process, for its last words
+
+
+def interrupted_run() -> str | None:
+    """What to say after Ctrl-C stopped a training; None if none was stopped."""
+    trainer = getattr(_current, "trainer", None)
+    return (last_good_checkpoint() or "") if trainer is not None and trainer.interrupted else None
+
+
+def last_good_checkpoint() -> str | None:
+    """Where a training that failed can be taken up again, as the end of a message."""
+    run_dir = getattr(_current, "run_dir", None)
+    last = run_dir / CHECKPOINTS / "last.ckpt" if run_dir else None
+    if last is None or not last.is_file():
+        return None
+    step = read_checkpoint(last).get("global_step")
+    return f"; last good checkpoint: {last} (step {step}); resume: foveate fit --ckpt_path {last}"

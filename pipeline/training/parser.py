@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
+from foveate.pipeline.command_line import shorten
 from foveate.pipeline.errors import ConfigError
-from foveate.plugins.hints import did_you_mean
+
+HELP = "foveate fit --help-all"
 
 
 class RecipeParser(LightningArgumentParser):
@@ -20,32 +21,14 @@ class RecipeParser(LightningArgumentParser):
         Raises:
             ConfigError: Always.
         """
-        raise ConfigError(self._shorten(message)) from ex
-
-    def _shorten(self, message: str) -> str:
-        """The part of a message that says what is wrong, with the nearest accepted name."""
-        line = re.sub(r"\s+", " ", message).strip()
-        if unknown := re.search(r"Unrecognized arguments: (\S+)", line):
-            return self._unknown(unknown[1].split("=")[0].lstrip("-"))
-        if unknown := re.search(r"(?:does not accept option|Option|Key|key) '([\w.]+)'", line):
-            return self._unknown(unknown[1])
-        return line if len(line) < 400 else f"{line[:200]} ... {line[-180:]}"
-
-    def _unknown(self, key: str) -> str:
-        key = key.replace("init_args.", "")
-        return f"no option {key!r}{did_you_mean(key, self._known_options())} (see: foveate fit --help-all)"
-
-    def _known_options(self) -> list[str]:
-        own = [action.dest for action in self._actions]
-        return own + [f"{group}.{name}" for group, names in self.class_options.items() for name in names]
-
-    class_options: dict[str, list[str]] = {}  # noqa: RUF012  set by the command: options of the recipe's classes
+        raise ConfigError(shorten(message, self._known_options(), HELP)) from ex
 
     def parse_args(self, args: Any = None, **kwargs: Any) -> Any:
         """Parse, with every way of failing as a ConfigError."""
         try:
             return super().parse_args(args, **kwargs)
-        except ConfigError:
-            raise
         except (TypeError, ValueError, KeyError) as error:
-            raise ConfigError(self._shorten(str(error))) from error
+            raise ConfigError(shorten(str(error), self._known_options(), HELP)) from error
+
+    def _known_options(self) -> list[str]:
+        return [option for action in self._actions for option in action.option_strings]

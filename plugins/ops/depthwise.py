@@ -105,7 +105,9 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dila
 
 def weight_gradient_plain(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int) -> Tensor:
     """The same by the stock operator: the reference."""
-    return _convolution_backward(grad, x, weight, padding, dilation, (False, True, False))[1]
+    gradient = _convolution_backward(grad, x, weight, padding, dilation, (False, True, False))[1]
+    assert gradient is not None
+    return gradient
 
 
 def _columns(grad: Tensor, padded: Tensor, weight: Tensor, rows: int, dilation: int, first: int) -> Tensor:
@@ -128,8 +130,8 @@ def _layout(x: Tensor) -> torch.memory_format:
 
 def _convolution_backward(
     grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int, wanted: tuple[bool, bool, bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    gradients: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    gradients: tuple[Tensor | None, Tensor | None, Tensor | None] = torch.ops.aten.convolution_backward(
         grad, x, weight, None, [1, 1], list(padding), [dilation] * 2, False, [0, 0], x.shape[1], list(wanted)
     )
     return gradients

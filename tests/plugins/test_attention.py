@@ -66,9 +66,7 @@ def test_samples_do_not_see_each_other(block: nn.Module, channels: int) -> None:
     torch.testing.assert_close(block(x)[1:2], block(x[1:2]))
 
 
-def test_the_state_dict_carries_everything(
-    request: pytest.FixtureRequest, block: nn.Module, channels: int
-) -> None:
+def test_the_state_dict_carries_everything(request: pytest.FixtureRequest, block: nn.Module, channels: int) -> None:
     twin = create_block(request.node.callspec.params["channels"], channels).eval()
     twin.load_state_dict(block.state_dict())
     x = torch.randn(1, channels, 9, 8)
@@ -160,7 +158,8 @@ def test_lka_stands_in_for_other_kernels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channels", "reduction", "width"), [(256, None, 16), (64, None, 8), (16, None, 8), (4, None, 4), (16, 4, 4), (4, 16, 1)]
+    ("channels", "reduction", "width"),
+    [(256, None, 16), (64, None, 8), (16, None, 8), (4, None, 4), (16, 4, 4), (4, 16, 1)],
 )
 def test_a_squeezed_layer_keeps_eight_channels_unless_told(channels: int, reduction: int | None, width: int) -> None:
     assert reduced_width(channels, reduction) == width

@@ -17,7 +17,9 @@ FORMATS = [torch.contiguous_format, torch.channels_last]
 CHANNELS = 5
 
 
-def twins(kernel: tuple[int, int], dilation: int, dtype: torch.dtype = torch.float64) -> tuple[DepthwiseConv2d, nn.Conv2d]:
+def twins(
+    kernel: tuple[int, int], dilation: int, dtype: torch.dtype = torch.float64
+) -> tuple[DepthwiseConv2d, nn.Conv2d]:
     """Ours and a stock convolution with the same parameters."""
     ours = DepthwiseConv2d(CHANNELS, kernel, dilation=dilation)
     stock = nn.Conv2d(CHANNELS, CHANNELS, kernel, padding=ours.padding, dilation=dilation, groups=CHANNELS)  # type: ignore[arg-type]

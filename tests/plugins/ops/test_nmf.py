@@ -19,7 +19,12 @@ def factorise_slowly(x: np.ndarray, bases: np.ndarray, steps: int) -> np.ndarray
     """One image in float64, entry by entry as in the paper."""
 
     def update(factor: np.ndarray, top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-        return np.array([[f * t / (b + EPSILON) for f, t, b in zip(*rows, strict=True)] for rows in zip(factor, top, bottom, strict=True)])
+        return np.array(
+            [
+                [f * t / (b + EPSILON) for f, t, b in zip(*rows, strict=True)]
+                for rows in zip(factor, top, bottom, strict=True)
+            ]
+        )
 
     scores = np.exp(x @ bases)
     c = scores / scores.sum(1, keepdims=True)
@@ -69,7 +74,10 @@ def test_gradients_flow_through_every_step() -> None:
         assert tensor.grad is not None
         direction = torch.randn(tensor.shape, dtype=torch.float64)
         ends = [
-            factorise(*(t + sign * step * direction if t is tensor else t for t in (x, bases)), steps=3).double().pow(2).sum()
+            factorise(*(t + sign * step * direction if t is tensor else t for t in (x, bases)), steps=3)
+            .double()
+            .pow(2)
+            .sum()
             for sign in (1, -1)
         ]
         slope = (ends[0] - ends[1]) / (2 * step)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foveate.datasets.scene_camera import FAR, NEAR
-from foveate.datasets.scene_canvas import ID, Canvas, Colour, Material
-from foveate.datasets.scene_palette import grey, leaf, tint
+from foveate.datasets.scenes.camera import FAR, NEAR
+from foveate.datasets.scenes.canvas import ID, Canvas, Colour, Material
+from foveate.datasets.scenes.palette import grey, leaf, tint
 
 LEFT, RIGHT = -1, 1
 _STATIONS = np.concatenate((np.linspace(NEAR, 20, 12), np.geomspace(22, FAR, 20)))  # metres along, where strips bend

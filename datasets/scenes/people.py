@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from foveate.datasets.scene_camera import Pose
-from foveate.datasets.scene_canvas import ID, Canvas, Colour
-from foveate.datasets.scene_palette import DARK, paint, skin, tint
+from foveate.datasets.scenes.camera import Pose
+from foveate.datasets.scenes.canvas import ID, Canvas, Colour
+from foveate.datasets.scenes.palette import DARK, paint, skin, tint
 
 Point = tuple[float, float, float]  # local (right, up, forward) in metres
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from foveate.datasets.scene_camera import Pose
-from foveate.datasets.scene_canvas import ID, Canvas, Colour
-from foveate.datasets.scene_palette import DARK, glass, paint, tint
+from foveate.datasets.scenes.camera import Pose
+from foveate.datasets.scenes.canvas import ID, Canvas, Colour
+from foveate.datasets.scenes.palette import DARK, glass, paint, tint
 
 # Side views: (forward, up) in metres from rear-bottom over the roof to front-bottom, the middle at forward = 0.
 _SALOON = (

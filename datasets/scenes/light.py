@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from foveate.datasets.scene_canvas import Canvas, Colour, Material
-from foveate.datasets.scene_palette import blend, grey
+from foveate.datasets.scenes.canvas import Canvas, Colour, Material
+from foveate.datasets.scenes.palette import blend, grey
 
 
 @dataclass(frozen=True, kw_only=True)

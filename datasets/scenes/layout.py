@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from foveate.datasets.scene_camera import FAR, Pose
-from foveate.datasets.scene_canvas import EGO_VEHICLE, ID, Canvas, Material
-from foveate.datasets.scene_ground import (
+from foveate.datasets.scenes.camera import FAR, Pose
+from foveate.datasets.scenes.canvas import EGO_VEHICLE, ID, Canvas, Material
+from foveate.datasets.scenes.ground import (
     LEFT,
     RIGHT,
     Street,
@@ -19,16 +19,16 @@ from foveate.datasets.scene_ground import (
     paint_ground,
     paint_rails,
 )
-from foveate.datasets.scene_light import Weather
-from foveate.datasets.scene_palette import DARK, paint, tint
-from foveate.datasets.scene_people import (
+from foveate.datasets.scenes.light import Weather
+from foveate.datasets.scenes.palette import DARK, paint, tint
+from foveate.datasets.scenes.people import (
     draw_bicycle,
     draw_cyclist,
     draw_motorcycle,
     draw_motorcyclist,
     draw_person,
 )
-from foveate.datasets.scene_roadside import (
+from foveate.datasets.scenes.roadside import (
     paint_bin,
     paint_fence,
     paint_hedge,
@@ -40,7 +40,7 @@ from foveate.datasets.scene_roadside import (
     paint_tree,
     paint_wall,
 )
-from foveate.datasets.scene_vehicles import draw_bus, draw_car, draw_tram, draw_truck
+from foveate.datasets.scenes.vehicles import draw_bus, draw_car, draw_tram, draw_truck
 
 Draw = Callable[[Canvas, np.random.Generator, Pose], None]
 

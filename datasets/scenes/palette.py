@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from foveate.datasets.scene_canvas import Colour
+from foveate.datasets.scenes.canvas import Colour
 
 _PAINTS = (
     (0.86, 0.86, 0.84), (0.66, 0.67, 0.69), (0.42, 0.43, 0.45), (0.16, 0.16, 0.18), (0.62, 0.16, 0.14),

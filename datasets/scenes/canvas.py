@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from foveate.datasets.labels import CITYSCAPES
-from foveate.datasets.scene_camera import Camera
+from foveate.datasets.scenes.camera import Camera
 
 ID = dict(zip(CITYSCAPES.names, CITYSCAPES.ids, strict=True))  # class name -> regular id
 UNLABELED, EGO_VEHICLE, STATIC = 0, 1, 4  # regular ids of void that the scenes use

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from foveate.datasets.scene_canvas import ID, STATIC, Canvas, Colour, Material
-from foveate.datasets.scene_palette import DARK, glass, grey, leaf, masonry, paint, tint
+from foveate.datasets.scenes.canvas import ID, STATIC, Canvas, Colour, Material
+from foveate.datasets.scenes.palette import DARK, glass, grey, leaf, masonry, paint, tint
 
 _DETAIL = 55.0  # metres; farther houses get no more than windows
 

@@ -1,0 +1,80 @@
+"""`foveate data`: make synthetic scenes, check what is on disk."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from foveate.datasets.errors import DataConfigError, DataError
+
+
+def make(root: str, train: int = 64, val: int = 16, size: str = "256x512", seed: int = 0) -> None:
+    """Make synthetic street scenes in Cityscapes' layout. Goes on where it was interrupted.
+
+    Example: foveate data make data/scenes --train 64 --val 16 --size 256x512
+
+    Args:
+        root: Folder to write to.
+        train: Number of training scenes.
+        val: Number of validation scenes.
+        size: Height x width of each.
+        seed: Another seed gives other scenes.
+    """
+    from rich.progress import track
+
+    from foveate.datasets.synthetic import write_scenes
+
+    height, width = parse_size(size)
+    if train < 0 or val < 0 or seed < 0:
+        raise DataConfigError(f"train, val and seed are at least 0, not {train}, {val} and {seed}")
+    ticks = iter(track(range(train + val), description="scenes"))
+    try:
+        write_scenes(
+            Path(root).expanduser(),
+            train=train,
+            val=val,
+            height=height,
+            width=width,
+            seed=seed,
+            progress=lambda done, total: next(ticks, None) and None,
+        )
+    except ValueError as error:
+        raise DataConfigError(str(error)) from error
+    except OSError as error:
+        raise DataError(f"{root}: cannot be written: {error}") from error
+    next(ticks, None)
+    print(f"{train} training and {val} validation scenes of {height} x {width} in {root}")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width from text such as 256x512.
+
+    Example:
+        >>> parse_size("256x512")
+        (256, 512)
+    """
+    found = re.fullmatch(r"(\d+)[x,](\d+)", text.replace(" ", ""))
+    if not found or min(int(found[1]), int(found[2])) < 1:
+        raise DataConfigError(f"a size is height x width, such as 256x512, not {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def check(root: str, dataset: Literal["cityscapes", "camvid"] = "cityscapes") -> None:
+    """Read every image and label map of a data set, and list all that is wrong with it, not only the first fault.
+
+    Example: foveate data check ~/cityscapes
+
+    Args:
+        root: The data set's folder.
+        dataset: Which layout it has.
+    """
+    from foveate.datasets.checks import check_data_set
+
+    faults = check_data_set(Path(root).expanduser(), dataset)
+    if faults:
+        raise DataError(f"{len(faults)} faults, listed above")
+    print("no fault found")
+
+
+COMMANDS = {"make": make, "check": check}

@@ -1,0 +1,1 @@
+"""How a synthetic street scene is laid out and painted."""

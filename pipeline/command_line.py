@@ -1,0 +1,91 @@
+"""Plain functions as sub-commands: every parameter an option, the docstring its help, a mistake one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from jsonargparse import ArgumentParser
+
+from foveate.pipeline.errors import ConfigError
+from foveate.plugins.hints import did_you_mean
+
+Functions = Mapping[str, Callable[..., None]]
+
+
+class OneLineParser(ArgumentParser):
+    """Raises ConfigError where the stock parser prints its usage and exits."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Turn a parser's message into one line.
+
+        Raises:
+            ConfigError: Always.
+        """
+        known = [option for action in self._actions for option in action.option_strings]
+        raise ConfigError(shorten(message, known, f"{self.prog.split(' [')[0]} --help")) from ex
+
+
+def shorten(message: str, known: Iterable[str], help_command: str) -> str:
+    """The part of a parser's message that says what is wrong, with the nearest accepted name.
+
+    Args:
+        message: What jsonargparse says.
+        known: Every option, as typed.
+        help_command: Where to read about them.
+    """
+    line = re.sub(r"\s+", " ", message).strip()
+    if inner := re.search(r"Errors: - (.*?)(?: - Expected a <class 'NoneType'>| Given value type)", line):
+        line = inner[1]  # of a union: what its first member says
+    if "(see: " in line:  # said by the parser of a class inside this one
+        return re.sub(r"^.*?(no option )", r"\1", line)
+    if unknown := re.search(r"unrecognized arguments: (\S+)", line, re.IGNORECASE):
+        return _unknown(unknown[1].split("=")[0], known, help_command)
+    if unknown := re.search(r"(?:[Oo]ption|[Kk]ey) '([\w.]+)'(?! is required)", line):
+        return _unknown(unknown[1].replace("init_args.", ""), known, help_command)
+    line = line.replace("Parser key ", "").replace("<class '", "").replace("'>", "")
+    return f"{line if len(line) < 500 else line[:250] + ' ... ' + line[-240:]} (see: {help_command})"
+
+
+def _unknown(option: str, known: Iterable[str], help_command: str) -> str:
+    names = [name if option.startswith("-") else name.lstrip("-") for name in known]
+    return f"no option {option!r}{did_you_mean(option, names)} (see: {help_command})"
+
+
+def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:
+    """Call the function that the first word names, with the rest as its arguments.
+
+    Args:
+        prog: What the command is called in its help.
+        functions: Sub-command -> function; parameters without a default become positional.
+        words: The command line after `prog`.
+
+    Raises:
+        ConfigError: There is no such sub-command, or an argument does not fit.
+    """
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview(prog, functions))
+        return
+    if words[0] not in functions:
+        hint = did_you_mean(words[0], functions)
+        raise ConfigError(f"no command '{prog} {words[0]}'{hint} (commands: {', '.join(functions)})")
+    function = functions[words[0]]
+    parser = OneLineParser(prog=f"{prog} {words[0]}", description=_text(function), default_meta=False)
+    parser.add_function_arguments(function, as_positional=True, as_group=False)
+    settings: dict[str, Any] = vars(parser.parse_args(list(words[1:])))
+    function(**settings)
+
+
+def _overview(prog: str, functions: Functions) -> str:
+    lines = [f"usage: {prog} COMMAND [options]", ""]
+    for name, function in functions.items():
+        first, *rest = _text(function).splitlines()
+        example = next((line.strip() for line in rest if line.strip().startswith("Example:")), "")
+        lines += [f"  {name:<8}{first}", f"  {'':<8}  {example.removeprefix('Example: ')}"]
+    return "\n".join([*lines, "", f"{prog} COMMAND --help tells more."])
+
+
+def _text(function: Callable[..., None]) -> str:
+    """What a function is for, and its example: the docstring without its arguments."""
+    return (function.__doc__ or "").split("Args:")[0].strip()

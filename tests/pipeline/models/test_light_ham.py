@@ -1,0 +1,65 @@
+"""The decoder of SegNeXt."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+import torch
+
+from foveate.pipeline.models.light_ham import LightHam, NMF2d
+from foveate.pipeline.models.segnext import create_segnext
+
+
+def decoder(**options: object) -> LightHam:
+    settings = {"in_channels": (8, 16), "channels": 32, "rank": 4, "num_classes": 3, **options}
+    return LightHam(**settings).eval()  # type: ignore[arg-type]
+
+
+FEATURES = (torch.rand(2, 8, 6, 8), torch.rand(2, 16, 3, 4))
+
+
+def test_fixed_bases_give_one_answer() -> None:
+    model = decoder()
+    assert torch.equal(model(FEATURES), model(FEATURES))
+
+
+def test_random_bases_give_another_answer_each_time() -> None:
+    model = decoder(eval_bases="random")
+    assert not torch.equal(model(FEATURES), model(FEATURES))
+
+
+def test_training_starts_from_random_bases() -> None:
+    model = NMF2d(8, rank=2).train()
+    assert not torch.equal(model(FEATURES[0]), model(FEATURES[0]))
+
+
+def test_fixed_bases_travel_with_the_weights() -> None:
+    first, second = decoder(), decoder()
+    first.hamburger.ham.bases.mul_(2).add_(0.3)
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(first(FEATURES), second(FEATURES))
+
+
+@pytest.mark.parametrize("given", ["fixed", "random"])
+def test_the_choice_reaches_the_decoder_by_the_models_name(given: Literal["fixed", "random"]) -> None:
+    model = create_segnext("segnext_t", num_classes=2, eval_bases=given)
+    assert model.decoder.hamburger.ham.eval_bases == given
+
+
+@pytest.mark.parametrize(
+    ("name", "rank", "bases"), [("segnext_t", None, 16), ("segnext_b", None, 64), ("segnext_b", 16, 16)]
+)
+def test_the_rank_is_the_variants_unless_given(name: str, rank: int | None, bases: int) -> None:
+    assert create_segnext(name, num_classes=2, rank=rank).decoder.hamburger.ham.rank == bases
+
+
+def test_logits_have_the_finest_features_size() -> None:
+    assert decoder()(FEATURES).shape == (2, 3, 6, 8)
+
+
+def test_bfloat16_weights_still_factorise_in_float32() -> None:
+    model = decoder().bfloat16()
+    logits = model([feature.bfloat16() for feature in FEATURES])
+    assert logits.dtype == torch.bfloat16
+    assert logits.isfinite().all()

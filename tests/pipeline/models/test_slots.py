@@ -1,0 +1,103 @@
+"""Attention by slot, in models that have one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from foveate.pipeline.models import create_model
+from foveate.pipeline.models.mscan import MSCAN
+from foveate.pipeline.models.slots import Attention, check_slots
+from foveate.plugins.attention.cbam import ConvBlockAttention
+from foveate.plugins.attention.lka import LargeKernelAttention
+from foveate.plugins.attention.msca import MultiScaleConvAttention
+from foveate.plugins.attention.se import SqueezeExcitation
+from foveate.plugins.errors import BlockConfigError
+
+
+def encoder(attention: Attention | None) -> MSCAN:
+    """A narrow MSCAN of two stages."""
+    return MSCAN(channels=(16, 24), depths=(1, 2), mlp_ratios=(2, 2), attention=attention)
+
+
+def gates(model: MSCAN) -> list[type[nn.Module]]:
+    return [type(module.spatial_gating_unit) for module in model.modules() if hasattr(module, "spatial_gating_unit")]
+
+
+@pytest.mark.parametrize(
+    ("attention", "gate"),
+    [
+        (None, MultiScaleConvAttention),
+        ({"stage": "se"}, MultiScaleConvAttention),
+        ({"gate": "lka"}, LargeKernelAttention),
+        ({"gate": "none"}, nn.Identity),
+        ({"gate": ["se", "lka"]}, nn.Sequential),
+        ({"gate": SqueezeExcitation}, SqueezeExcitation),
+    ],
+    ids=str,
+)
+def test_the_gate_sits_in_every_block(attention: Attention | None, gate: type[nn.Module]) -> None:
+    assert gates(encoder(attention)) == [gate] * 3
+
+
+def test_a_gate_of_none_is_the_identity_between_two_projections() -> None:
+    attn = encoder({"gate": "none"}).block1[0].attn  # type: ignore[index,union-attr]
+    x = torch.randn(1, 16, 5, 6)
+    assert torch.equal(attn(x), attn.proj_2(attn.activation(attn.proj_1(x))) + x)  # type: ignore[operator,union-attr]
+
+
+def test_the_stage_slot_follows_each_stage_with_its_options_in_order() -> None:
+    model = encoder({"stage": ["cbam", {"name": "se", "reduction": 2}]})
+    for stage, width in ((1, 16), (2, 24)):
+        slot = model.get_submodule(f"attention{stage}")
+        assert [type(block) for block in slot.children()] == [ConvBlockAttention, SqueezeExcitation]
+        assert slot.get_submodule("1.fc1").out_channels == width // 2
+
+
+def test_the_stage_block_changes_what_the_stage_gives_and_hands_on() -> None:
+    class Tripled(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 3 * x
+
+    image, plain = torch.randn(1, 3, 32, 32), encoder(None).eval()
+    tripled = encoder({"stage": Tripled}).eval()
+    tripled.load_state_dict(plain.state_dict())
+    bare, changed = plain(image), tripled(image)
+    torch.testing.assert_close(changed[0], 3 * bare[0])
+    assert not torch.allclose(changed[1], 3 * bare[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("slot", ["gates", "decoder", "block"])
+def test_a_slot_the_model_lacks_is_answered_with_those_it_has(slot: str) -> None:
+    with pytest.raises(BlockConfigError, match=f"no attention slot {slot!r}.*slots: gate, stage") as caught:
+        create_model("segnext_t", num_classes=5, attention={slot: "se"})
+    assert caught.value.exit_code == 2
+
+
+def test_the_input_slot_is_refused_with_the_reason() -> None:
+    with pytest.raises(BlockConfigError, match="would leave the mask behind; `input` is for classifiers"):
+        create_model("segnext_t", num_classes=5, attention={"input": "se"})
+
+
+@pytest.mark.parametrize(
+    ("attention", "message"),
+    [
+        ({"gate": "mcsa"}, "no block named 'mcsa'; did you mean 'msca'"),
+        ({"stage": ["se", "cbma"]}, "no block named 'cbma'; did you mean 'cbam'"),
+        ({"gate": {"kernels": [3]}}, "attention options without a name"),
+        ({"gate": {"name": "lka", "kernal": 35}}, "'lka' has no option 'kernal'.*accepted: kernel, dilation"),
+    ],
+    ids=str,
+)
+def test_a_wrong_block_is_reported_when_the_model_is_built(attention: Attention, message: str) -> None:
+    with pytest.raises(BlockConfigError, match=message):
+        create_model("segnext_t", num_classes=5, attention=attention)
+
+
+def test_good_slots_are_handed_back() -> None:
+    assert check_slots({"gate": "se"}, ("gate", "stage"), "X") == {"gate": "se"}
+    assert check_slots(None, ("gate",), "X") == {}

@@ -1,0 +1,86 @@
+"""Cross-entropy against torch's, and what torch's gets wrong for us."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.losses import Average, LossConfig, create_loss, cross_entropy
+
+WEIGHTS = torch.tensor([0.5, 2.0, 1.0, 0.0])
+
+
+def batch(ignored: float = 0.3) -> tuple[Tensor, Tensor]:
+    logits = torch.randn(2, 4, 5, 6, requires_grad=True)
+    mask = torch.randint(0, 4, (2, 5, 6), dtype=torch.uint8)
+    mask[torch.rand(mask.shape) < ignored] = 255
+    return logits, mask
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+def test_over_valid_pixels_it_is_torchs(weights: Tensor | None, smoothing: float) -> None:
+    logits, mask = batch()
+    got = cross_entropy(logits, mask, weights=weights, label_smoothing=smoothing)
+    wanted = F.cross_entropy(logits, mask.long(), weights, ignore_index=255, label_smoothing=smoothing)
+    torch.testing.assert_close(got, wanted)
+    torch.testing.assert_close(torch.autograd.grad(got, logits), torch.autograd.grad(wanted, logits))
+
+
+def test_over_all_pixels_ignored_ones_count_in_the_denominator() -> None:
+    logits = torch.zeros(1, 4, 2, 2)
+    mask = torch.tensor([[[0, 255], [3, 255]]], dtype=torch.uint8)
+    loss = cross_entropy(logits, mask, average="all_pixels")
+    torch.testing.assert_close(loss, torch.tensor(4.0).log() * 2 / 4)
+
+
+@pytest.mark.parametrize("average", ["valid", "all_pixels"])
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+def test_nothing_labelled_gives_zero_and_no_gradient(weights: Tensor | None, average: Average) -> None:
+    logits, mask = batch(ignored=1.1)
+    loss = cross_entropy(logits, mask, average=average, weights=weights)
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_only_classes_of_no_weight_give_zero_not_nan() -> None:
+    mask = torch.full((1, 2, 2), 3, dtype=torch.uint8)
+    assert cross_entropy(torch.randn(1, 4, 2, 2), mask, weights=WEIGHTS).item() == 0
+
+
+def test_ignored_pixels_get_no_gradient() -> None:
+    logits, mask = batch()
+    cross_entropy(logits, mask).backward()
+    assert logits.grad is not None
+    touched = logits.grad.abs().sum(1) > 0
+    assert torch.equal(touched, mask != 255)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
+def test_labels_of_any_whole_type_will_do(dtype: torch.dtype) -> None:
+    logits, mask = batch()
+    assert cross_entropy(logits, mask.to(dtype)).item() == cross_entropy(logits, mask).item()
+
+
+def test_half_precision_logits_are_summed_in_float32() -> None:
+    logits, mask = torch.randn(1, 4, 200, 200).bfloat16(), torch.zeros(1, 200, 200, dtype=torch.uint8)
+    loss = cross_entropy(logits, mask)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, cross_entropy(logits.float(), mask))
+
+
+def test_the_recipe_reaches_the_loss() -> None:
+    logits, mask = batch()
+    config = LossConfig(average="all_pixels", label_smoothing=0.2, class_weights=WEIGHTS.tolist())
+    wanted = cross_entropy(logits, mask, average="all_pixels", label_smoothing=0.2, weights=WEIGHTS)
+    assert create_loss(config, 4)(logits, mask).item() == wanted.item()
+
+
+def test_weights_for_other_classes_are_refused() -> None:
+    with pytest.raises(ConfigError, match="holds 4 weights for 19 classes"):
+        create_loss(LossConfig(class_weights=WEIGHTS.tolist()), 19)

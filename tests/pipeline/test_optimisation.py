@@ -1,0 +1,96 @@
+"""Optimiser groups and learning rates."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW
+
+from foveate.pipeline.models import create_model
+from foveate.pipeline.optimisation import (
+    OptimizerConfig,
+    ScheduleConfig,
+    create_optimizer,
+    create_schedule,
+    parameter_groups,
+    rate_factor,
+    warmup_length,
+)
+
+
+class Model(nn.Module):
+    """One layer and one norm on either side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.ModuleDict({"conv": nn.Conv2d(3, 4, 1), "norm1": nn.BatchNorm2d(4)})
+        self.decoder = nn.ModuleDict({"conv": nn.Conv2d(4, 2, 1), "norm": nn.GroupNorm(1, 2)})
+
+
+def test_groups_differ_by_side_and_by_norm() -> None:
+    groups = {g["name"]: g for g in parameter_groups(Model(), OptimizerConfig(lr=1e-3, weight_decay=0.1))}
+    assert {name: (g["lr"], g["weight_decay"]) for name, g in groups.items()} == {
+        "encoder": (1e-3, 0.1),
+        "encoder_norm": (1e-3, 0.0),
+        "decoder": (pytest.approx(1e-2), 0.1),
+        "decoder_norm": (pytest.approx(1e-2), 0.0),
+    }
+    assert {name: len(g["params"]) for name, g in groups.items()} == dict.fromkeys(groups, 2)
+
+
+def test_every_parameter_of_segnext_is_in_one_group() -> None:
+    model = create_model("segnext_t", num_classes=3)
+    grouped = [id(p) for group in parameter_groups(model, OptimizerConfig()) for p in group["params"]]
+    assert sorted(grouped) == sorted(map(id, model.parameters()))
+
+
+def test_frozen_parameters_are_left_alone() -> None:
+    model = Model()
+    model.encoder.requires_grad_(False)
+    assert [g["name"] for g in parameter_groups(model, OptimizerConfig())] == ["decoder", "decoder_norm"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adamw", AdamW), ("sgd", SGD)])
+def test_the_optimiser_is_the_one_named(name: str, kind: type) -> None:
+    optimizer = create_optimizer(Model(), OptimizerConfig(name=name, lr=1e-3, momentum=0.8))  # type: ignore[arg-type]
+    assert type(optimizer) is kind
+    momentum = [g["betas"][0] if name == "adamw" else g["momentum"] for g in optimizer.param_groups]
+    assert set(momentum) == {0.8}
+
+
+@pytest.mark.parametrize(
+    ("total", "asked", "length"),
+    [(160_000, None, 1500), (500, None, 50), (9, None, 0), (500, 1500, 499), (500, 0, 0), (1, 5, 0)],
+)
+def test_warm_up_is_at_most_a_tenth_unless_said(total: int, asked: int | None, length: int) -> None:
+    assert warmup_length(total, asked) == length
+
+
+@pytest.mark.parametrize(
+    ("step", "power", "factor"),
+    [(0, 1.0, 1e-6), (5, 1.0, 0.5), (10, 1.0, 1.0), (55, 1.0, 0.5), (55, 2.0, 0.25), (100, 1.0, 0.0), (120, 1.0, 0.0)],
+)
+def test_poly_rises_then_falls_to_zero(step: int, power: float, factor: float) -> None:
+    got = rate_factor(step, total=100, warmup=10, config=ScheduleConfig(power=power))
+    assert got == pytest.approx(factor, abs=1e-6)
+
+
+@pytest.mark.parametrize(("step", "factor"), [(5, 0.5), (10, 1.0), (99, 1.0)])
+def test_constant_stays_after_the_warm_up(step: int, factor: float) -> None:
+    got = rate_factor(step, total=100, warmup=10, config=ScheduleConfig(name="constant"))
+    assert got == pytest.approx(factor, abs=1e-6)
+
+
+def test_the_schedule_moves_every_group_by_the_same_factor() -> None:
+    optimizer = create_optimizer(Model(), OptimizerConfig(lr=1e-3))
+    schedule = create_schedule(optimizer, ScheduleConfig(warmup_steps=4), total=12)
+    rates = []
+    for _ in range(12):
+        rates.append([g["lr"] for g in optimizer.param_groups])
+        optimizer.step()
+        schedule.step()
+    encoder, decoder = torch.tensor(rates)[:, 0], torch.tensor(rates)[:, 2]
+    torch.testing.assert_close(decoder, 10 * encoder)
+    expected = [1e-6, 0.25, 0.5, 0.75, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
+    torch.testing.assert_close(encoder, 1e-3 * torch.tensor(expected), atol=1e-8, rtol=1e-4)

@@ -1,0 +1,26 @@
+"""The checker that every other test relies on is at work."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from jaxtyping import TypeCheckError
+
+from foveate.datasets.batch import Pick
+from foveate.pipeline.losses import cross_entropy
+from foveate.plugins.attention.se import SqueezeExcitation
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(TypeCheckError, match="mask"):
+        cross_entropy(torch.rand(1, 2, 3, 3), torch.zeros(1, 3, 4, dtype=torch.long))
+
+
+def test_numbers_of_axes_are_checked() -> None:
+    with pytest.raises(TypeCheckError, match="'B C H W'"):
+        SqueezeExcitation(4)(torch.rand(4, 4, 4))
+
+
+def test_plain_types_are_checked() -> None:
+    with pytest.raises(TypeCheckError, match="index"):
+        Pick(index="first")  # type: ignore[arg-type]
