@@ -43,7 +43,7 @@ COMMANDS = {
         "make synthetic scenes, check a data set", "foveate data make data/scenes", "datasets.commands:COMMANDS"
     ),
     "models": Command("list the networks", "foveate models list", "pipeline.commands:MODELS"),
-    "recipes": Command("list and show the recipes", "foveate recipes show cityscapes_segnext_t", "pipeline.commands:RECIPES"),
+    "recipes": Command("list and show the recipes", "foveate recipes list", "pipeline.commands:RECIPES"),
     "plugins": Command("list the attention blocks", "foveate plugins list", "plugins.commands:COMMANDS"),
 }
 

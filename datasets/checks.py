@@ -45,7 +45,7 @@ def check_data_set(root: Path, kind: str) -> list[str]:
 
 def _check_pair(dataset: SegmentationDataset, index: int, counts: np.ndarray) -> list[str]:
     try:
-        image, mask = dataset.read(index)
+        _, mask = dataset.read(index)
     except DataError as error:
         return [str(error)]
     found = np.bincount(mask.ravel(), minlength=256)

@@ -21,29 +21,26 @@ def make(root: str, train: int = 64, val: int = 16, size: str = "256x512", seed:
         size: Height x width of each.
         seed: Another seed gives other scenes.
     """
-    from rich.progress import track
+    from rich.progress import Progress
 
     from foveate.datasets.synthetic import write_scenes
 
     height, width = parse_size(size)
     if train < 0 or val < 0 or seed < 0:
         raise DataConfigError(f"train, val and seed are at least 0, not {train}, {val} and {seed}")
-    ticks = iter(track(range(train + val), description="scenes"))
-    try:
-        write_scenes(
-            Path(root).expanduser(),
-            train=train,
-            val=val,
-            height=height,
-            width=width,
-            seed=seed,
-            progress=lambda done, total: next(ticks, None) and None,
-        )
-    except ValueError as error:
-        raise DataConfigError(str(error)) from error
-    except OSError as error:
-        raise DataError(f"{root}: cannot be written: {error}") from error
-    next(ticks, None)
+    folder = Path(root).expanduser()
+    with Progress(transient=True) as bar:
+        task = bar.add_task("scenes", total=train + val)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        try:
+            write_scenes(folder, train=train, val=val, height=height, width=width, seed=seed, progress=advance)
+        except ValueError as error:
+            raise DataConfigError(str(error)) from error
+        except OSError as error:
+            raise DataError(f"{root}: cannot be written: {error}") from error
     print(f"{train} training and {val} validation scenes of {height} x {width} in {root}")
 
 

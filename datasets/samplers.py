@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
+from typing import Any
 
 import torch
-from torch.utils.data import DistributedSampler
+from torch.utils.data import Dataset, DistributedSampler
 
 from foveate.datasets.batch import Pick
 
 
-class TrainSampler(DistributedSampler[Pick]):
+class TrainSampler(DistributedSampler[Any]):
     """A new shuffle each epoch, the same for every process; each takes its part, none is repeated.
 
     Args:
@@ -20,7 +21,7 @@ class TrainSampler(DistributedSampler[Pick]):
         seed: With the epoch it decides order and augmentation.
     """
 
-    def __init__(self, dataset: Sized, *, world_size: int, rank: int, seed: int) -> None:
+    def __init__(self, dataset: Dataset[Any], *, world_size: int, rank: int, seed: int) -> None:
         super().__init__(dataset, world_size, rank, shuffle=True, seed=seed, drop_last=True)
 
     def __iter__(self) -> Iterator[Pick]:
@@ -28,14 +29,14 @@ class TrainSampler(DistributedSampler[Pick]):
             yield Pick(int(index), seed=_mix(self.seed, self.epoch, int(index)))
 
 
-class EvalSampler(DistributedSampler[Pick]):
+class EvalSampler(DistributedSampler[Any]):
     """Each sample once, in order. Processes short of one get a blank, so that all take the same number of steps."""
 
-    def __init__(self, dataset: Sized, *, world_size: int, rank: int) -> None:
+    def __init__(self, dataset: Dataset[Any], *, world_size: int, rank: int) -> None:
         super().__init__(dataset, world_size, rank, shuffle=False)
 
     def __iter__(self) -> Iterator[Pick]:
-        count = len(self.dataset)
+        count = len(self.dataset)  # type: ignore[arg-type]
         for index in range(self.rank, self.total_size, self.num_replicas):
             yield Pick(index) if index < count else Pick(0, blank=True)
 

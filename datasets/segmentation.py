@@ -46,7 +46,11 @@ class SegmentationDataset(Dataset[dict[str, object]]):
         if pick.blank:
             mask = np.full_like(mask, IGNORE)
         planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-        return {"image": planes, "mask": torch.from_numpy(np.ascontiguousarray(mask)), "path": str(self.pairs[pick.index].image)}
+        return {
+            "image": planes,
+            "mask": torch.from_numpy(np.ascontiguousarray(mask)),
+            "path": str(self.pairs[pick.index].image),
+        }
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Image (H, W, 3) and train ids (H, W) of a pair, as they are on disk."""

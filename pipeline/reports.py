@@ -27,6 +27,15 @@ def print_scores(scores: Scores, names: tuple[str, ...], title: str) -> None:
     Console().print(table)
 
 
+def scores_as_markdown(scores: Scores, names: tuple[str, ...]) -> str:
+    """The per-class table for a text file."""
+    lines = ["| class | IoU % | accuracy % |", "|---|---|---|"]
+    for name, iou, accuracy in zip(names, scores.iou.tolist(), scores.accuracy.tolist(), strict=True):
+        lines.append(f"| {name} | {_percent(iou)} | {_percent(accuracy)} |")
+    lines.append(f"| **mean** | **{_percent(scores.miou)}** | **{_percent(scores.macc)}** |")
+    return "\n".join(lines)
+
+
 def write_scores(path: Path, scores: Scores, names: tuple[str, ...]) -> None:
     """The same figures as JSON, in [0, 1]; null where a class does not occur."""
     figures = {

@@ -100,7 +100,9 @@ def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit at import too: a plugin must not end the host
-        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 400)  # pluggy says what is wrong in its third line
+        reason = textwrap.shorten(
+            f"{type(error).__name__}: {error}", 400
+        )  # pluggy says what is wrong in its third line
         fault = f"plugin {provider.entry_point!r} of {provider}: {reason}"
         manager.faults.append(fault)
         warnings.warn(f"left out {fault}", RuntimeWarning, stacklevel=4)

@@ -12,18 +12,17 @@ os.environ["WANDB_MODE"] = "offline"
 os.environ["WANDB_SILENT"] = "true"
 os.environ.pop("PL_GLOBAL_SEED", None)  # a seed that stayed behind would decide shuffling
 
+import numpy as np
+import pytest
+import torch
 from jaxtyping import install_import_hook
+from PIL import Image
+from torch import nn
 
 # Before anything of ours is imported: from here on beartype checks each signature, shapes included. With the tower an
 # int will do where a float is asked for, as type checkers have it.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 install_import_hook(["foveate.plugins", "foveate.pipeline", "foveate.datasets"], CHECKER)
-
-import numpy as np
-import pytest
-import torch
-from PIL import Image
-from torch import nn
 
 ROOT = Path(__file__).resolve().parents[1]
 STREET_IDS = (0, 4, 7, 8, 11, 21, 23, 24, 26, 33)  # void ones first
@@ -64,8 +63,10 @@ def jitter() -> Callable[[nn.Module], nn.Module]:
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for parameter in module.parameters():
-                scale = parameter.abs().mean() or 0.1  # deep gates multiply: noise in proportion keeps them finite
-                parameter += 0.3 * scale * torch.randn(parameter.shape, generator=generator)
+                scale = (
+                    parameter.abs().mean().item() or 0.1
+                )  # deep gates multiply: noise in proportion keeps them finite
+                parameter.add_(0.3 * scale * torch.randn(parameter.shape, generator=generator))
         return module
 
     return move

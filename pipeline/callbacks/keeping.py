@@ -70,8 +70,6 @@ class RecipeKeeper(Callback):
         if trainer.is_global_zero:
             (self.run / RECIPE).write_text(dump_recipe(self.recipe), encoding="utf-8")
 
-    def on_save_checkpoint(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the recipe to a checkpoint."""
         checkpoint[RECIPE_KEY] = self.recipe

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import netrc
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
-from lightning.pytorch.loggers.logger import rank_zero_experiment
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning_utilities.core.rank_zero import rank_zero_only
 
 START_TIMEOUT = 20.0  # seconds until a server counts as out of reach
 ID_FILE = "wandb-run-id.txt"
@@ -82,7 +84,7 @@ class WandbLogger(LightningWandbLogger):
     def _begin(self) -> Any:
         import wandb  # late: takes most of a second
 
-        mode = self._mode or os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
+        mode: Any = self._mode or os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
         if mode == "offline" and self._mode is None and "WANDB_MODE" not in os.environ:
             _tell("no W&B API key found (wandb login): logging offline")
         arguments = {key: value for key, value in self._wandb_init.items() if key != "anonymous"}
@@ -131,12 +133,15 @@ class WandbLogger(LightningWandbLogger):
 
 
 def _has_key() -> bool:
-    import wandb
-
+    """Whether W&B could log in: by the environment, or by a key that `wandb login` left. Asks no network."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    own_server = urlparse(os.environ.get("WANDB_BASE_URL", "")).hostname
     try:
-        return bool(wandb.Api.__module__ and wandb.setup().settings.api_key or wandb.api.api_key)
-    except Exception:  # an unreadable settings file is as good as none
-        return bool(os.environ.get("WANDB_API_KEY"))
+        hosts = netrc.netrc(os.environ.get("NETRC")).hosts
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return own_server in hosts or any("wandb" in host for host in hosts)
 
 
 def _tell(message: str) -> None:

@@ -16,11 +16,12 @@ from lightning.pytorch.loggers import Logger
 from foveate.pipeline.callbacks.keeping import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.overlays import SampleOverlays
 from foveate.pipeline.callbacks.progress import create_progress
+from foveate.pipeline.command_line import shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.training.checkpoints import check_fits, load_into, read_checkpoint
-from foveate.pipeline.training.parser import RecipeParser
+from foveate.pipeline.training.parser import HELP, RecipeParser
 from foveate.pipeline.training.recipes import Recipe, dump_recipe
 from foveate.pipeline.training.request import RUNS, Request
 from foveate.pipeline.training.runs import CHECKPOINTS, choose_run, global_rank, hand_on
@@ -65,7 +66,10 @@ class FoveateCLI(LightningCLI):
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parse the request's words; `sys.argv` holds them in another order, which is no mistake."""
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except (TypeError, ValueError, KeyError) as error:
+            raise ConfigError(shorten(str(error), parser.known_options(), HELP)) from error
 
     def before_instantiate_classes(self) -> None:
         """Settle what the machine cannot do, and say so."""

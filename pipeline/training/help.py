@@ -76,5 +76,5 @@ def short_help(command: str) -> str:
     lines += ["", "usual options:"]
     for option, meaning in (*COMMON, *OPTIONS[command]):
         lines.append(f"  {option:<42}{meaning}")
-    lines += ["", f"All options: foveate {command} --help-all. A value may be YAML, such as '{{name: lka, kernel: 35}}'."]
+    lines += ["", f"All options: foveate {command} --help-all. Values may be YAML: '{{name: lka, kernel: 35}}'."]
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -21,14 +21,8 @@ class RecipeParser(LightningArgumentParser):
         Raises:
             ConfigError: Always.
         """
-        raise ConfigError(shorten(message, self._known_options(), HELP)) from ex
+        raise ConfigError(shorten(message, self.known_options(), HELP)) from ex
 
-    def parse_args(self, args: Any = None, **kwargs: Any) -> Any:
-        """Parse, with every way of failing as a ConfigError."""
-        try:
-            return super().parse_args(args, **kwargs)
-        except (TypeError, ValueError, KeyError) as error:
-            raise ConfigError(shorten(str(error), self._known_options(), HELP)) from error
-
-    def _known_options(self) -> list[str]:
+    def known_options(self) -> list[str]:
+        """Every option, as typed."""
         return [option for action in self._actions for option in action.option_strings]

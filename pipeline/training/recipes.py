@@ -55,7 +55,7 @@ def read_recipe(path: Path) -> Recipe:
         ConfigError: It is not YAML, not a mapping, or names a class from outside what is allowed.
     """
     try:
-        recipe = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe loader
+        recipe = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(recipe, dict):

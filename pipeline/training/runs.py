@@ -1,7 +1,7 @@
 """Run directories: numbered, one per training, with a link to the latest.
 
-    runs/latest -> camvid_segnext_t/0002
-    runs/camvid_segnext_t/0002/{recipe.yaml, metrics.csv, checkpoints/{best,last}.ckpt, overlays/, summary.md}
+runs/latest -> camvid_segnext_t/0002
+runs/camvid_segnext_t/0002/{recipe.yaml, metrics.csv, checkpoints/{best,last}.ckpt, overlays/, summary.md}
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def _point(link: Path, run: Path) -> None:
 
 def list_runs(root: Path, name: str) -> list[Path]:
     """The runs of a recipe, oldest first: by number, never by a clock."""
-    return sorted(p for p in (root / name).glob("[0-9]" * 4 + "*") if p.name.isdigit() and p.is_dir())
+    numbered = (p for p in (root / name).glob("*") if p.name.isdigit() and p.is_dir())
+    return sorted(numbered, key=lambda run: int(run.name))
 
 
 def find_checkpoint(which: str, root: Path, name: str | None) -> Path:

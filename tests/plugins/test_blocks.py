@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from torch import nn
 
@@ -16,7 +18,8 @@ from foveate.plugins.manager import Offer, PluginManager, Provider
 
 def offered(**fields: object) -> PluginManager:
     """One made-up block."""
-    block = Block(**{"name": "made", "summary": "Made up", "kind": "3-D", "build": nn.BatchNorm2d, **fields})
+    settings: dict[str, Any] = {"name": "made", "summary": "Made up", "kind": "3-D", "build": nn.BatchNorm2d, **fields}
+    block = Block(**settings)
     return PluginManager([Offer(block=block, provider=Provider(distribution="d", version="1", entry_point="e"))])
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from foveate.pipeline.models import create_model
-from foveate.pipeline.models.mscan import MSCAN
+from foveate.pipeline.models.mscan import MSCAN, GatedAttention
 from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.plugins.attention.cbam import ConvBlockAttention
 from foveate.plugins.attention.lka import LargeKernelAttention
@@ -22,7 +22,7 @@ def encoder(attention: Attention | None) -> MSCAN:
 
 
 def gates(model: MSCAN) -> list[type[nn.Module]]:
-    return [type(module.spatial_gating_unit) for module in model.modules() if hasattr(module, "spatial_gating_unit")]
+    return [type(module) for name, module in model.named_modules() if name.endswith("spatial_gating_unit")]
 
 
 @pytest.mark.parametrize(
@@ -42,17 +42,20 @@ def test_the_gate_sits_in_every_block(attention: Attention | None, gate: type[nn
 
 
 def test_a_gate_of_none_is_the_identity_between_two_projections() -> None:
-    attn = encoder({"gate": "none"}).block1[0].attn  # type: ignore[index,union-attr]
+    attn = encoder({"gate": "none"}).get_submodule("block1.0.attn")
+    assert isinstance(attn, GatedAttention)
     x = torch.randn(1, 16, 5, 6)
-    assert torch.equal(attn(x), attn.proj_2(attn.activation(attn.proj_1(x))) + x)  # type: ignore[operator,union-attr]
+    assert torch.equal(attn(x), attn.proj_2(attn.activation(attn.proj_1(x))) + x)
 
 
 def test_the_stage_slot_follows_each_stage_with_its_options_in_order() -> None:
     model = encoder({"stage": ["cbam", {"name": "se", "reduction": 2}]})
     for stage, width in ((1, 16), (2, 24)):
         slot = model.get_submodule(f"attention{stage}")
-        assert [type(block) for block in slot.children()] == [ConvBlockAttention, SqueezeExcitation]
-        assert slot.get_submodule("1.fc1").out_channels == width // 2
+        first, second = slot.children()
+        assert isinstance(first, ConvBlockAttention)
+        assert isinstance(second, SqueezeExcitation)
+        assert second.fc1.out_channels == width // 2
 
 
 def test_the_stage_block_changes_what_the_stage_gives_and_hands_on() -> None:

@@ -32,7 +32,8 @@ def factorise_slowly(x: np.ndarray, bases: np.ndarray, steps: int) -> np.ndarray
         c = update(c, x @ bases, c @ (bases.T @ bases))
         bases = update(bases, x.T @ c, bases @ (c.T @ c))
     c = update(c, x @ bases, c @ (bases.T @ bases))
-    return c @ bases.T
+    rebuilt: np.ndarray = c @ bases.T
+    return rebuilt
 
 
 @pytest.mark.parametrize("steps", [0, 1, 6, 7])
