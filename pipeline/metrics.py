@@ -22,6 +22,7 @@ class Scores:
         miou: Mean of `iou` over the classes that are not NaN.
         macc: Mean of `accuracy`, likewise.
         aacc: Share of all labelled pixels that are right.
+        confusion: The counts behind them: labels in rows, predictions in columns.
     """
 
     iou: Float[Tensor, " K"]
@@ -29,6 +30,7 @@ class Scores:
     miou: float
     macc: float
     aacc: float
+    confusion: Int64[Tensor, "K K"]
 
 
 def score(confusion: Int64[Tensor, "K K"]) -> Scores:
@@ -48,6 +50,7 @@ def score(confusion: Int64[Tensor, "K K"]) -> Scores:
         miou=iou.nanmean().item(),
         macc=accuracy.nanmean().item(),
         aacc=(right.sum() / labelled.sum()).item(),
+        confusion=confusion.cpu(),
     )
 
 

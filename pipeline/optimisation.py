@@ -105,3 +105,13 @@ def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total: int) ->
     """The schedule of a recipe, for a run of `total` optimiser steps."""
     warmup = warmup_length(total, config.warmup_steps)
     return LambdaLR(optimizer, lambda step: rate_factor(step, total=total, warmup=warmup, config=config))
+
+
+def renew_settings(optimizer: Optimizer, schedule: LambdaLR, model: nn.Module, config: OptimizerConfig) -> None:
+    """Take rates and decay from the configuration, where a loaded checkpoint brought those it was saved with."""
+    groups = parameter_groups(model, config)
+    schedule.base_lrs = [group["lr"] for group in groups]
+    factor = schedule.lr_lambdas[0](schedule.last_epoch)
+    for group, wanted in zip(optimizer.param_groups, groups, strict=True):
+        group["initial_lr"], group["lr"] = wanted["lr"], wanted["lr"] * factor
+        group["weight_decay"] = wanted["weight_decay"]

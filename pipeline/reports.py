@@ -37,13 +37,14 @@ def scores_as_markdown(scores: Scores, names: tuple[str, ...]) -> str:
 
 
 def write_scores(path: Path, scores: Scores, names: tuple[str, ...]) -> None:
-    """The same figures as JSON, in [0, 1]; null where a class does not occur."""
+    """The same figures as JSON, in [0, 1], with the confusion matrix; null where a class does not occur."""
     figures = {
         "miou": _number(scores.miou),
         "macc": _number(scores.macc),
         "aacc": _number(scores.aacc),
         "iou": dict(zip(names, map(_number, scores.iou.tolist()), strict=True)),
         "accuracy": dict(zip(names, map(_number, scores.accuracy.tolist()), strict=True)),
+        "confusion": scores.confusion.tolist(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

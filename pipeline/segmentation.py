@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.labels import LabelSet
@@ -21,7 +22,13 @@ from foveate.pipeline.losses import LossConfig, create_loss
 from foveate.pipeline.metrics import ConfusionMatrix, Scores, score
 from foveate.pipeline.models import create_model
 from foveate.pipeline.normalisation import Normalise
-from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig, create_optimizer, create_schedule
+from foveate.pipeline.optimisation import (
+    OptimizerConfig,
+    ScheduleConfig,
+    create_optimizer,
+    create_schedule,
+    renew_settings,
+)
 from foveate.pipeline.weights import load_encoder_weights
 from foveate.plugins.blocks import RecipeSlot
 
@@ -88,6 +95,12 @@ class SegmentationTask(L.LightningModule):
     def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Logits of RGB bytes, at the images' size."""
         return infer(self.network, self.normalise(image), self.inference_config)
+
+    def on_train_start(self) -> None:
+        """The recipe decides on rates and decay, whatever a checkpoint remembers."""
+        schedule = self.trainer.lr_scheduler_configs[0].scheduler
+        assert isinstance(schedule, LambdaLR)
+        renew_settings(self.trainer.optimizers[0], schedule, self.network, self.optimizer_config)
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of crops."""

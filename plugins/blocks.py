@@ -86,7 +86,11 @@ def _build(offer: Offer, channels: int, options: Mapping[str, Any]) -> nn.Module
         )
     build = _load(offer)
     _check_options(block.name, build, options)
-    return build(channels, **options)
+    try:
+        return build(channels, **options)
+    except (TypeError, ValueError) as error:
+        given = f" with {dict(options)}" if options else ""
+        raise BlockConfigError(f"block {block.name!r}{given} at {channels} channels: {error}") from error
 
 
 def _load(offer: Offer) -> Callable[..., nn.Module]:

@@ -65,8 +65,9 @@ class PluginManager:
         if not found:
             raise BlockConfigError(self._unknown(name))
         if len(found) > 1:
-            picks = " or ".join(f"{o.provider.distribution}:{bare}" for o in found)
-            raise PluginError(f"{len(found)} plugins offer a block named {bare!r}; write {picks}")
+            picks = sorted({f"{offer.provider.distribution}:{bare}" for offer in found})
+            advice = f"write {' or '.join(picks)}" if len(picks) > 1 else f"its author must rename one ({picks[0]})"
+            raise PluginError(f"{len(found)} blocks are named {bare!r}; {advice}")
         return found[0]
 
     def _unknown(self, name: str) -> str:

@@ -123,7 +123,8 @@ def test_cbam_is_what_the_paper_says(jitter: Jitter) -> None:
 
     def shared_mlp(pooled: Tensor) -> Tensor:
         hidden = pooled @ p["channel.mlp.0.weight"][:, :, 0, 0].T + p["channel.mlp.0.bias"]
-        return hidden.clamp(min=0) @ p["channel.mlp.2.weight"][:, :, 0, 0].T + p["channel.mlp.2.bias"]
+        out: Tensor = hidden.clamp(min=0) @ p["channel.mlp.2.weight"][:, :, 0, 0].T + p["channel.mlp.2.bias"]
+        return out
 
     by_channel = torch.sigmoid(shared_mlp(x.mean((2, 3))) + shared_mlp(x.flatten(2).max(2).values))
     x1 = x * by_channel[:, :, None, None]

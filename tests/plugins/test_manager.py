@@ -84,7 +84,7 @@ def test_an_unknown_name_tells_what_was_left_out(install: Install) -> None:
 
 def test_two_blocks_of_one_name_are_an_error_that_names_both(install: Install) -> None:
     plugins = discover(install(one=offering("made"), two=offering("made")))
-    with pytest.raises(PluginError, match="2 plugins offer a block named 'made'") as caught:
+    with pytest.raises(PluginError, match="2 blocks are named 'made'") as caught:
         plugins.find("made")
     assert caught.value.exit_code == 5
     assert "one-dist:made" in str(caught.value)

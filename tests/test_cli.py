@@ -1,0 +1,234 @@
+"""The command as users meet it: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foveate.cli import COMMANDS, main
+from foveate.pipeline.training.recipes import list_recipes
+
+SMALL = [
+    "--data.batch_size=2",
+    "--data.num_workers=0",
+    "--data.crop=[32,32]",
+    "--trainer.max_steps=2",
+    "--trainer.val_check_interval=2",
+    "--trainer.log_every_n_steps=1",
+    "--trainer.accelerator=cpu",
+]
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are kept below the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOVEATE_RUN_DIR", "")
+    monkeypatch.setenv("PL_GLOBAL_SEED", "0")
+    monkeypatch.setenv("PL_SEED_WORKERS", "0")
+
+
+def fit(root: Path, *words: str, recipe: str = "synthetic_segnext_t") -> int:
+    return main(["fit", "--config", recipe, "--data.root", str(root), *SMALL, *words])
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def imported_by(*words: str) -> set[str]:
+    code = f"import sys; from foveate.cli import main; main({list(words)!r}); print('MODULES', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split("MODULES")[1].split())
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["plugins", "list"], ["fit", "--help"], ["recipes", "list"]]
+)
+def test_light_commands_do_not_import_torch(words: list[str]) -> None:
+    modules = imported_by(*words)
+    assert not modules & {"torch", "lightning", "numpy", "wandb", "albumentations", "torchvision"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert f"foveate {command}" in text
+    assert len(text.splitlines()) <= 45
+    assert main(["--help"]) == 0
+    assert COMMANDS[command].example in capsys.readouterr().out
+
+
+def test_the_full_help_tells_every_trainer_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--help-all"]) == 0
+    assert "--trainer.gradient_clip_val" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["ftt"], 2, "did you mean 'fit'"),
+        (["data", "mkae"], 2, "did you mean 'make'"),
+        (["data", "make"], 2, "root"),
+        (["data", "make", "x", "--size", "12"], 2, "256x512"),
+        (["fit", "--config", "camvid_segnxt_t"], 2, "did you mean 'camvid_segnext_t'"),
+        (["fit", "--config", "camvid_segnext_t"], 2, "--data.root"),
+        (["fit", "--config", "camvid_segnext_t", "--data.root", "/nope"], 3, "/nope: no such folder"),
+        (["fit", "--config", "camvid_segnext_t", "--model.netwrk", "x"], 2, "did you mean 'network'"),
+        (["fit", "--config", "camvid_segnext_t", "--trainer.max_stps", "1"], 2, "did you mean '--trainer.max_steps'"),
+        (["fit", "--config", "camvid_segnext_t", "--model.network", "segnxt_t"], 2, "did you mean 'segnext_t'"),
+        (["fit", "--config", "camvid_segnext_t", "--model.attention.gate", "lkaa"], 2, "did you mean 'lka'"),
+        (["fit", "--config", "camvid_segnext_t", "--model.attention.input", "se"], 2, "leave the mask behind"),
+        (["fit", "--config", "camvid_segnext_t", "--model.optimizer.lr", "fast"], 2, "float"),
+        (["validate", "--ckpt_path", "nope.ckpt"], 4, "nope.ckpt: no such checkpoint"),
+        (["fit", "--ckpt_path", "last"], 4, "no run with a 'last' checkpoint"),
+        (["predict", "--data.images", "x"], 2, "--ckpt_path"),
+    ],
+)
+def test_a_mistake_is_one_line_and_its_exit_code(
+    words: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == code
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert error.startswith("foveate: ERROR")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("recipe", list_recipes())
+def test_every_recipe_trains_two_steps(
+    recipe: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = request.getfixturevalue("camvid_root" if recipe.startswith("camvid") else "cityscapes_root")
+    assert fit(root, "--model.inference.size=[64,64]", "--model.inference.stride=[48,48]", recipe=recipe) == 0
+    run = Path("runs/latest").resolve()
+    assert run.parent.name == recipe
+    for name in ("recipe.yaml", "metrics.csv", "summary.md", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+        assert (run / name).is_file()
+    assert len(list((run / "overlays").rglob("*.png"))) >= 2
+    assert "train/loss" in (run / "metrics.csv").read_text()
+
+
+def test_a_run_goes_on_in_its_directory(cityscapes_root: Path) -> None:
+    assert fit(cityscapes_root) == 0
+    assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "4"]) == 0
+    assert [run.name for run in Path("runs/synthetic_segnext_t").glob("0*")] == ["0001"]
+    steps = [line.split(",")[0] for line in Path("runs/latest/metrics.csv").read_text().splitlines()[1:]]
+    assert steps == sorted(steps, key=int)
+    assert steps[-1] == "3"
+
+
+def test_a_flag_wins_over_what_the_checkpoint_remembers(cityscapes_root: Path) -> None:
+    assert fit(cityscapes_root) == 0
+    more = ["--trainer.max_steps=4", "--model.optimizer.lr=0.5", "--model.schedule.name=constant"]
+    assert main(["fit", "--ckpt_path", "last", *more]) in (0, 6)
+    rows = Path("runs/latest/metrics.csv").read_text().splitlines()
+    column = rows[0].split(",").index("train/lr")
+    rates = [float(row.split(",")[column]) for row in rows[1:] if row.split(",")[column]]
+    assert rates[2] == pytest.approx(0.5)
+
+
+def test_validation_repeats_and_prediction_repeats(cityscapes_root: Path) -> None:
+    assert fit(cityscapes_root) == 0
+    before = Path("runs/latest/val-last.json").read_text()
+    assert main(["validate", "--ckpt_path", "last"]) == 0
+    assert Path("runs/latest/val-last.json").read_text() == before
+    images = str(cityscapes_root / "leftImg8bit" / "val")
+    for out in ("one", "two"):
+        assert main(["predict", "--ckpt_path", "last", "--data.images", images, "--out", out]) == 0
+    files = sorted(Path("one").rglob("*.png"))
+    assert len(files) == 6
+    assert all(file.read_bytes() == Path("two", *file.parts[1:]).read_bytes() for file in files)
+
+
+def test_predictions_keep_folders_and_names_apart(cityscapes_root: Path) -> None:
+    assert fit(cityscapes_root) == 0
+    for name, size in (("a.png", (33, 70)), ("a.jpg", (64, 40)), ("sub/b ü.png", (7, 5))):
+        Path("photos", name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((*size, 3), dtype=np.uint8)).save(Path("photos", name))
+    assert main(["predict", "--ckpt_path", "best", "--data.images", "photos", "--out", "out"]) == 0
+    sizes = {str(p.relative_to("out/labels")): Image.open(p).size for p in Path("out/labels").rglob("*.png")}
+    assert sizes == {"a.png.png": (70, 33), "a.jpg.png": (40, 64), "sub/b ü.png": (5, 7)}
+
+
+def test_a_checkpoint_away_from_its_run_brings_its_recipe(cityscapes_root: Path, tmp_path: Path) -> None:
+    assert fit(cityscapes_root) == 0
+    shutil.copy("runs/latest/checkpoints/best.ckpt", tmp_path / "model.ckpt")
+    shutil.rmtree("runs")
+    assert main(["validate", "--ckpt_path", "model.ckpt"]) == 0
+
+
+def test_a_checkpoint_of_another_model_is_refused(
+    cityscapes_root: Path, camvid_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(cityscapes_root) == 0
+    path = str(Path("runs/latest/checkpoints/last.ckpt").resolve())
+    words = ["validate", "--ckpt_path", path, "--config", "camvid_segnext_t", "--data.root", str(camvid_root)]
+    assert main(words) == 4
+    assert "[19, 256, 1, 1] in the file, [11, 256, 1, 1] in the model" in last_line(capsys)
+
+
+def test_a_loss_that_is_not_finite_ends_with_6(cityscapes_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit(cityscapes_root, "--model.optimizer.lr=1e30", "--trainer.max_steps=20") == 6
+    assert "ERROR diverged: the loss is" in last_line(capsys)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_label_id_out_of_range_names_the_file(
+    cityscapes_root: Path, workers: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (cityscapes_root / "gtFine" / "train").rglob("*labelIds.png"):
+        Image.fromarray(np.full((64, 128), 77, dtype=np.uint8)).save(path)
+    assert fit(cityscapes_root, f"--data.num_workers={workers}") == 3
+    line = last_line(capsys)
+    assert "labelIds.png: label id out of range: 77 (8192 px)" in line
+    assert "resume" not in line
+
+
+def test_a_missing_mask_and_an_empty_split_end_with_3(
+    cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = sorted((cityscapes_root / "gtFine" / "val").rglob("*labelIds.png"))
+    masks[0].unlink()
+    assert fit(cityscapes_root) == 3
+    assert "has no label map" in last_line(capsys)
+    shutil.rmtree(cityscapes_root / "leftImg8bit" / "val" / "frankfurt")
+    assert fit(cityscapes_root) == 3
+    assert "no images in the val split" in last_line(capsys)
+
+
+def test_labels_that_are_all_void_end_with_3(cityscapes_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (cityscapes_root / "gtFine" / "val").rglob("*labelIds.png"):
+        Image.fromarray(np.zeros((64, 128), dtype=np.uint8)).save(path)
+    assert fit(cityscapes_root) == 3
+    assert "no labelled pixel" in last_line(capsys)
+
+
+def test_test_on_cityscapes_says_that_it_scores_val(cityscapes_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit(cityscapes_root) == 0
+    capsys.readouterr()
+    assert main(["test", "--ckpt_path", "last"]) == 0
+    assert "the figures below are of val" in capsys.readouterr().out
+
+
+def test_bf16_trains_with_a_finite_loss(cityscapes_root: Path) -> None:
+    assert fit(cityscapes_root, "--trainer.precision=bf16-mixed") == 0
+
+
+def test_data_check_lists_every_fault_at_once(cityscapes_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(cityscapes_root)]) == 0
+    images = sorted((cityscapes_root / "leftImg8bit" / "train").rglob("*.png"))
+    for path in images[:2]:
+        path.write_bytes(path.read_bytes()[:200])
+    assert main(["data", "check", str(cityscapes_root)]) == 3
+    printed = capsys.readouterr()
+    assert all(path.name in printed.out for path in images[:2])
+    assert "2 faults" in printed.err
