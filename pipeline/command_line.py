@@ -71,7 +71,7 @@ def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:
         hint = did_you_mean(words[0], functions)
         raise ConfigError(f"no command '{prog} {words[0]}'{hint} (commands: {', '.join(functions)})")
     function = functions[words[0]]
-    parser = OneLineParser(prog=f"{prog} {words[0]}", description=_text(function), default_meta=False)
+    parser = OneLineParser(prog=f"{prog} {words[0]}", description=_text(function))
     parser.add_function_arguments(function, as_positional=True, as_group=False)
     settings: dict[str, Any] = vars(parser.parse_args(list(words[1:])))
     function(**settings)

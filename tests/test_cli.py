@@ -42,6 +42,11 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err.strip().splitlines()[-1]
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
 def imported_by(*words: str) -> set[str]:
     code = f"import sys; from foveate.cli import main; main({list(words)!r}); print('MODULES', *sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -155,7 +160,7 @@ def test_predictions_keep_folders_and_names_apart(cityscapes_root: Path) -> None
         Path("photos", name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((*size, 3), dtype=np.uint8)).save(Path("photos", name))
     assert main(["predict", "--ckpt_path", "best", "--data.images", "photos", "--out", "out"]) == 0
-    sizes = {str(p.relative_to("out/labels")): Image.open(p).size for p in Path("out/labels").rglob("*.png")}
+    sizes = {str(p.relative_to("out/labels")): size_of(p) for p in Path("out/labels").rglob("*.png")}
     assert sizes == {"a.png.png": (70, 33), "a.jpg.png": (40, 64), "sub/b ü.png": (5, 7)}
 
 

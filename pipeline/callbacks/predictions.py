@@ -42,7 +42,7 @@ class PredictionWriter(BasePredictionWriter):
         trainer: L.Trainer,
         pl_module: L.LightningModule,
         prediction: Tensor,
-        batch_indices: Sequence[int] | None,
+        batch_indices: Sequence[object] | None,
         batch: SegmentationBatch,
         batch_idx: int,
         dataloader_idx: int,

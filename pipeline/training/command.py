@@ -211,9 +211,11 @@ def quiet() -> None:
         r".*does not have many workers.*",  # the number is a setting of the data module
         r".*Checkpoint directory .* exists and is not empty.*",  # a run that goes on
         r".*is smaller than the logging interval.*",  # short runs are fine
-        r".*barebones.*",
+        r".*ended before the epoch ended.*",  # a run that goes on begins its epoch anew
     ):
         warnings.filterwarnings("ignore", message=message)
+    # Lightning 2.6 calls jsonargparse by names that go with its version 5
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"lightning\.pytorch\.cli")
 
 
 def print_full_help(command: str) -> None:
