@@ -28,11 +28,15 @@ def shown_metrics(trainer: L.Trainer) -> dict[str, str]:
 
 
 class RichProgress(RichProgressBar):
-    """Lightning's bar with the learning rate beside loss and mIoU."""
+    """Lightning's bar with the step and the learning rate beside loss and mIoU."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"Epoch {current_epoch}"  # the length of a run is counted in steps
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         """What stands behind the bar."""
-        return dict(shown_metrics(trainer))
+        step = f"{trainer.global_step}/{trainer.estimated_stepping_batches:.0f}" if trainer.training else ""
+        return {"step": step, **shown_metrics(trainer)}
 
 
 class PlainProgress(ProgressBar):

@@ -1,0 +1,57 @@
+"""The README's commands and code run as they stand, on small data."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from foveate.cli import main
+from foveate.pipeline.models import create_model
+from foveate.plugins import manager
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [line.strip() for line in README.splitlines() if line.startswith("    foveate ")]
+CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SMALL = (
+    "--data.batch_size=2 --data.num_workers=0 --data.crop=[32,32] --trainer.max_steps=2 --trainer.val_check_interval=2"
+)
+
+
+def test_there_are_commands_and_code_to_try() -> None:
+    assert len(COMMANDS) >= 10
+    assert len(CODE) == 2
+
+
+@pytest.mark.slow
+def test_the_commands_run_one_after_the_other(
+    cityscapes_root: Path, camvid_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOVEATE_RUN_DIR", "")
+    monkeypatch.setenv("HOME", str(tmp_path))  # ~/cityscapes and ~/camvid
+    monkeypatch.setattr(manager, "_installed", None)
+    encoder = create_model("segnext_t", num_classes=19).encoder
+    torch.save({"state_dict": encoder.state_dict()}, "mscan_t.pth")
+    shutil.copytree(camvid_root / "val", "photos")
+    Path("my_blocks.py").write_text(next(code for code in CODE if code.startswith("# my_blocks.py")))
+    for command in COMMANDS:
+        words = shlex.split(command, comments=True)[1:]
+        small = ["--trainer.max_steps=4"] if "last" in words else [*SMALL.split(), "--trainer.val_check_interval=2"]
+        if "cityscapes_segnext_t" in words:
+            small += ["--model.inference.size=[64,64]", "--model.inference.stride=[48,48]"]
+        assert main([*words, *(small if words[0] == "fit" else [])]) == 0, command
+    manager._installed = None
+
+
+def test_the_code_of_the_model_runs() -> None:
+    names: dict[str, object] = {"images": torch.zeros(1, 3, 40, 50)}
+    exec(next(code for code in CODE if "create_model" in code), names)
+    logits = names["logits"]
+    assert isinstance(logits, torch.Tensor)
+    assert logits.shape == (1, 19, 40, 50)
