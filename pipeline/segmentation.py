@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.labels import LabelSet
+from foveate.pipeline import provenance
 from foveate.pipeline.errors import ConfigError, DivergedError, NoLabelsError
 from foveate.pipeline.inference import InferenceConfig, infer
 from foveate.pipeline.losses import LossConfig, create_loss
@@ -161,6 +162,10 @@ class SegmentationTask(L.LightningModule):
         self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/aacc": self.scores.aacc})
         names = [f"{stage}/iou/{name}" for name in self.labels.names]
         self.log_dict(dict(zip(names, self.scores.iou.tolist(), strict=True)))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say which plugins the network is made with."""
+        checkpoint[provenance.KEY] = provenance.record_providers(self.hparams["attention"])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser and a schedule that steps with it."""

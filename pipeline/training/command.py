@@ -20,6 +20,7 @@ from foveate.pipeline.command_line import shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.loggers.wandb import WandbLogger
+from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.training.checkpoints import check_fits, load_into, read_checkpoint
 from foveate.pipeline.training.parser import HELP, RecipeParser
 from foveate.pipeline.training.recipes import Recipe, dump_recipe
@@ -123,9 +124,11 @@ def fit(request: Request) -> None:
     """Train, from nothing or going on from a checkpoint."""
     from foveate.pipeline.training.summary import summarise
 
+    checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
+    check_providers(checkpoint)
     cli = FoveateCLI(request)
     if request.checkpoint:
-        check_fits(cli.model, read_checkpoint(request.checkpoint), request.checkpoint)
+        check_fits(cli.model, checkpoint, request.checkpoint)
     _introduce(cli)
     cli.trainer.fit(
         cli.model,
@@ -143,8 +146,10 @@ def evaluate(request: Request) -> None:
 
     if request.checkpoint is None:
         raise ConfigError(f"which weights? give --ckpt_path CHECKPOINT, best or last (foveate {request.command})")
+    checkpoint = read_checkpoint(request.checkpoint)
+    check_providers(checkpoint)
     cli = FoveateCLI(request)
-    load_into(cli.model, read_checkpoint(request.checkpoint), request.checkpoint)
+    load_into(cli.model, checkpoint, request.checkpoint)
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
     if cli.trainer.is_global_zero:
         report_scores(request, cli.model)
@@ -157,6 +162,7 @@ def predict(request: Request) -> None:
     if request.checkpoint is None:
         raise ConfigError("which weights? give --ckpt_path CHECKPOINT, best or last (foveate predict)")
     checkpoint = read_checkpoint(request.checkpoint)
+    check_providers(checkpoint)
     cli = FoveateCLI(prepare(request, checkpoint))
     load_into(cli.model, checkpoint, request.checkpoint)
     write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out))
@@ -178,7 +184,8 @@ def _introduce(cli: FoveateCLI) -> None:
     if global_rank() > 0:
         return
     count = sum(p.numel() for p in cli.model.parameters())
-    print(f"{cli.request.name}: {count:,} parameters; run directory {cli.run_dir}", flush=True)
+    place = f"run directory {cli.run_dir}" if cli.run_dir else "a trial that writes nothing"
+    print(f"{cli.request.name}: {count:,} parameters; {place}", flush=True)
     task = cli.config.model.init_args
     if "weights" in task and task.weights is None and cli.request.name.startswith("cityscapes"):
         print("no --model.weights: the encoder starts from nothing, the paper's mIoU is out of reach", flush=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.training.checkpoints import RECIPE_KEY, read_checkpoint
 from foveate.pipeline.training.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
 from foveate.pipeline.training.runs import RECIPE, find_checkpoint, run_of
 from foveate.plugins.manager import installed_plugins
@@ -111,6 +110,8 @@ def _recipe_of(checkpoint: Path | None, command: str) -> Recipe:
     beside = checkpoint.parent.parent / RECIPE
     if beside.is_file():
         return read_recipe(beside)
+    from foveate.pipeline.training.checkpoints import RECIPE_KEY, read_checkpoint  # late: needs torch
+
     inside = read_checkpoint(checkpoint).get(RECIPE_KEY)
     if not isinstance(inside, dict):
         raise ConfigError(f"{checkpoint}: no recipe beside it or in it; give --config RECIPE")
