@@ -12,12 +12,14 @@ from torch import Tensor
 class SegmentationBatch(TypedDict):
     """Bytes, as they cross to the device; floats are made there.
 
-    `image` is RGB. In `mask` 255 means ignore. `path` names the image files.
+    `image` is RGB. In `mask` 255 means ignore. `path` names the image files. Where there is a text in `faults`, that
+    image could not be read, and a grey one stands in for it.
     """
 
     image: UInt8[Tensor, "B 3 H W"]
     mask: NotRequired[UInt8[Tensor, "B H W"]]
     path: list[str]
+    faults: NotRequired[list[str]]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -9,16 +10,18 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from foveate.datasets.batch import Pick
+from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.pairs import ENDINGS, list_images
 from foveate.datasets.reading import read_image
 from foveate.datasets.samplers import EvalSampler
 from foveate.datasets.segmentation import collate
 
+STAND_IN = np.full((32, 32, 3), 128, dtype=np.uint8)
+
 
 class ImageDataset(Dataset[dict[str, object]]):
-    """Images at their own size, as bytes."""
+    """Images at their own size, as bytes; one that cannot be read says so in `fault`, and the others go on."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -28,8 +31,12 @@ class ImageDataset(Dataset[dict[str, object]]):
 
     def __getitem__(self, pick: int | Pick) -> dict[str, object]:
         path = self.paths[pick.index if isinstance(pick, Pick) else pick]
-        planes = torch.from_numpy(np.ascontiguousarray(read_image(path).transpose(2, 0, 1)))
-        return {"image": planes, "path": str(path)}
+        try:
+            image, fault = read_image(path), ""
+        except DataError as error:
+            image, fault = STAND_IN, str(error)
+        planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+        return {"image": planes, "path": str(path), "fault": fault}
 
 
 class ImagesDataModule(L.LightningDataModule):
@@ -71,4 +78,8 @@ class ImagesDataModule(L.LightningDataModule):
         world_size, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
         dataset = ImageDataset(self.paths)
         sampler = EvalSampler(dataset, world_size=world_size, rank=rank)
-        return DataLoader(dataset, sampler=sampler, num_workers=self.num_workers, collate_fn=collate)
+        return DataLoader(dataset, sampler=sampler, num_workers=self.num_workers, collate_fn=_collate)
+
+
+def _collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:
+    return {**collate(samples), "faults": [str(sample["fault"]) for sample in samples]}

@@ -29,8 +29,8 @@ class DivergedError(FoveateError):
     code_name = "diverged"
 
 
-class NoLabelsError(FoveateError):
-    """An evaluation met no labelled pixel, so there is nothing to score."""
+class UnusableDataError(FoveateError):
+    """Data was read, but not all of it can be used: no labelled pixel to score, images that are damaged."""
 
     exit_code = 3
     code_name = "data"

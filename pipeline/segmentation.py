@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline import provenance
-from foveate.pipeline.errors import ConfigError, DivergedError, NoLabelsError
+from foveate.pipeline.errors import ConfigError, DivergedError, UnusableDataError
 from foveate.pipeline.inference import InferenceConfig, infer
 from foveate.pipeline.losses import LossConfig, create_loss
 from foveate.pipeline.metrics import ConfusionMatrix, Scores, score
@@ -156,7 +156,7 @@ class SegmentationTask(L.LightningModule):
     def _log_scores(self, stage: str) -> None:
         confusion = self.confusion.compute()
         if confusion.sum() == 0 and not self.trainer.sanity_checking:
-            raise NoLabelsError(f"no labelled pixel in the {stage} data: every one of them is ignored (255)")
+            raise UnusableDataError(f"no labelled pixel in the {stage} data: every one of them is ignored (255)")
         self.scores: Scores = score(confusion)
         self.log(f"{stage}/miou", self.scores.miou, prog_bar=True)
         self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/aacc": self.scores.aacc})

@@ -164,6 +164,17 @@ def test_predictions_keep_folders_and_names_apart(cityscapes_root: Path) -> None
     assert sizes == {"a.png.png": (70, 33), "a.jpg.png": (40, 64), "sub/b ü.png": (5, 7)}
 
 
+def test_a_damaged_image_is_named_and_the_others_are_predicted(
+    cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(cityscapes_root) == 0
+    images = sorted((cityscapes_root / "leftImg8bit" / "val").rglob("*.png"))
+    images[0].write_bytes(images[0].read_bytes()[:300])
+    assert main(["predict", "--ckpt_path", "best", "--data.images", str(images[0].parent), "--out", "out"]) == 3
+    assert f"1 images could not be read, the others are written: {images[0]}" in last_line(capsys)
+    assert sorted(path.name for path in Path("out/labels").iterdir()) == [path.name for path in images[1:]]
+
+
 def test_a_checkpoint_away_from_its_run_brings_its_recipe(cityscapes_root: Path, tmp_path: Path) -> None:
     assert fit(cityscapes_root) == 0
     shutil.copy("runs/latest/checkpoints/best.ckpt", tmp_path / "model.ckpt")

@@ -34,6 +34,7 @@ class PredictionWriter(BasePredictionWriter):
         super().__init__(write_interval="batch")
         self.out = out
         self.folder = folder
+        self.faults: list[str] = []
         stems = [path.with_suffix("") for path in paths]
         self._ambiguous = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
 
@@ -49,7 +50,11 @@ class PredictionWriter(BasePredictionWriter):
     ) -> None:
         """Write the files of a batch."""
         labels: LabelSet = pl_module.labels  # type: ignore[assignment]
-        for ids, image, path in zip(prediction, batch["image"], batch["path"], strict=True):
+        faults = batch.get("faults") or [""] * len(prediction)
+        for ids, image, path, fault in zip(prediction, batch["image"], batch["path"], faults, strict=True):
+            if fault:
+                self.faults.append(fault)
+                continue
             name = self.name_for(Path(path))
             pixels = image.cpu().numpy().transpose(1, 2, 0)
             train_ids = ids.cpu().numpy()

@@ -9,9 +9,10 @@ from typing import Any
 import lightning.pytorch as L
 
 from foveate.pipeline.callbacks.predictions import PredictionWriter
-from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.errors import CheckpointError, UnusableDataError
 from foveate.pipeline.training.request import Request
 
+SHOWN = 20
 KEPT = ("accelerator", "precision")  # of the recipe's trainer; how long it trained is of no matter here
 IMAGES = "foveate.datasets.images.ImagesDataModule"
 
@@ -37,9 +38,18 @@ def prepare(request: Request, checkpoint: dict[str, Any]) -> Request:
 
 
 def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, out: Path) -> None:
-    """Predict every image of `data` and write the files as they come, so that memory does not grow."""
+    """Predict every image of `data` and write the files as they come, so that memory does not grow.
+
+    Raises:
+        UnusableDataError: Some images could not be read; all the others are written.
+    """
     data.setup("predict")
-    trainer.callbacks.append(PredictionWriter(out, data.folder, data.paths))  # type: ignore[attr-defined]
+    writer = PredictionWriter(out, data.folder, data.paths)
+    trainer.callbacks.append(writer)  # type: ignore[attr-defined]
     trainer.predict(model, data, return_predictions=False, weights_only=True)
     if trainer.is_global_zero:
-        print(f"{len(data.paths)} images: label maps in {out / 'labels'}, overlays in {out / 'overlays'}", flush=True)
+        count = len(data.paths) - len(writer.faults)
+        print(f"{count} images: label maps in {out / 'labels'}, overlays in {out / 'overlays'}", flush=True)
+    if writer.faults:
+        shown = "; ".join(writer.faults[:SHOWN]) + (" ..." if len(writer.faults) > SHOWN else "")
+        raise UnusableDataError(f"{len(writer.faults)} images could not be read, the others are written: {shown}")
