@@ -66,9 +66,12 @@ class RecipeKeeper(Callback):
         self.recipe = recipe
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Write the file, in the first process only."""
-        if trainer.is_global_zero:
-            (self.run / RECIPE).write_text(dump_recipe(self.recipe), encoding="utf-8")
+        """Write the file and tell the loggers, in the first process only."""
+        if not trainer.is_global_zero:
+            return
+        (self.run / RECIPE).write_text(dump_recipe(self.recipe), encoding="utf-8")
+        for logger in trainer.loggers:
+            logger.log_hyperparams({"recipe": self.recipe})
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the recipe to a checkpoint."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as L
@@ -71,10 +72,30 @@ class PlainProgress(ProgressBar):
         if time.monotonic() - self._last_line >= self.every:
             self._line(trainer, self._pace(trainer))
 
+    def on_validation_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        """Print a line when it is time."""
+        self._eval_line("validation", args[3], trainer.num_val_batches)
+
+    def on_test_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        """Print a line when it is time."""
+        self._eval_line("test", args[3], trainer.num_test_batches)
+
+    def on_predict_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        """Print a line when it is time."""
+        self._eval_line("prediction", args[3], trainer.num_predict_batches)
+
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print the scores."""
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             self._line(trainer, "validated")
+
+    def _eval_line(self, stage: str, batch_idx: int, totals: Sequence[float]) -> None:
+        """How far an evaluation is, if the last line is long ago."""
+        now = time.monotonic()
+        if self._enabled and now - (self._last_line or now) >= self.every:
+            self._last_line = now
+            print(f"{stage} {batch_idx + 1}/{sum(totals):.0f}", flush=True)
+        self._last_line = self._last_line or now
 
     def _pace(self, trainer: L.Trainer) -> str:
         done = trainer.global_step - self._first_step

@@ -1,0 +1,75 @@
+"""Plain lines where nobody watches a terminal."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
+import lightning.pytorch as L
+import pytest
+import torch
+
+from foveate.pipeline.callbacks.progress import PlainProgress, _clock, create_progress
+
+
+@pytest.fixture
+def trainer() -> MagicMock:
+    fake = MagicMock(spec=L.Trainer, state=None)  # passes for a trainer
+    fake.configure_mock(
+        global_step=30,
+        estimated_stepping_batches=120.0,
+        progress_bar_metrics={"train/loss": torch.tensor(0.8125), "val/miou": 0.4},
+        training=True,
+        optimizers=[SimpleNamespace(param_groups=[{"lr": 6e-5}])],
+        sanity_checking=False,
+        num_val_batches=[10],
+        state=SimpleNamespace(fn="fit"),
+    )
+    return fake
+
+
+MODULE = L.LightningModule()
+
+
+def test_a_line_holds_step_loss_miou_rate_and_time_left(trainer: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress(every=0)
+    progress.on_train_start(trainer, MODULE)
+    progress._first_step = 0
+    progress.on_train_batch_end(trainer)
+    line = capsys.readouterr().out
+    assert line.startswith("step 30/120 | train/loss 0.812 | val/miou 0.400 | lr 6.0e-05 | ")
+    assert line.strip().endswith("left")
+
+
+def test_lines_are_not_more_frequent_than_asked(trainer: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress(every=60)
+    progress.on_train_start(trainer, MODULE)
+    for _ in range(5):
+        progress.on_train_batch_end(trainer)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_process_that_was_told_to_be_silent_is(trainer: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress(every=0)
+    progress.disable()
+    progress.on_train_start(trainer, MODULE)
+    progress.on_train_batch_end(trainer)
+    progress.on_validation_end(trainer, MODULE)
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_terminal_there_are_lines() -> None:
+    assert isinstance(create_progress(), PlainProgress)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "0:05"), (65, "1:05"), (3725, "1:02:05"), (float("inf"), "99:59:59")]
+)
+def test_time_reads_as_a_clock(seconds: float, text: str) -> None:
+    assert _clock(seconds) == text
+
+
+def test_a_long_validation_says_how_far_it_is(trainer: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress(every=0)
+    progress.on_validation_batch_end(trainer, MODULE, None, {}, 3)
+    assert capsys.readouterr().out == "validation 4/10\n"
