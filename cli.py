@@ -24,20 +24,20 @@ class Command:
         summary: What it is for.
         example: A call that works as it stands, but for paths.
         target: "module:name" of a function that takes the words after the command, or of a mapping of
-            sub-commands to functions.
+            sub-commands to functions. None: the trainer's own commands, which share one entry.
     """
 
     summary: str
     example: str
-    target: str
+    target: str | None
 
 
 COMMANDS = {
-    "fit": Command("train a recipe", "foveate fit --config camvid_segnext_t --data.root ~/camvid", "cli:_fit"),
-    "validate": Command("score the val split", "foveate validate --ckpt_path best", "cli:_validate"),
-    "test": Command("score the test split", "foveate test --ckpt_path best", "cli:_test"),
+    "fit": Command("train a recipe", "foveate fit --config camvid_segnext_t --data.root ~/camvid", None),
+    "validate": Command("score the val split", "foveate validate --ckpt_path best", None),
+    "test": Command("score the test split", "foveate test --ckpt_path best", None),
     "predict": Command(
-        "label any images", "foveate predict --ckpt_path best --data.images photos --out labelled", "cli:_predict"
+        "label any images", "foveate predict --ckpt_path best --data.images photos --out labelled", None
     ),
     "data": Command(
         "make synthetic scenes, check a data set", "foveate data make data/scenes", "datasets.commands:COMMANDS"
@@ -82,6 +82,9 @@ def _dispatch(words: list[str]) -> int:
 
         hint = did_you_mean(words[0], COMMANDS)
         return _end(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
+    if command.target is None:
+        _train(words[0], words[1:])
+        return 0
     module, _, name = command.target.partition(":")
     target = getattr(importlib.import_module(f"foveate.{module}"), name)
     if callable(target):
@@ -112,22 +115,6 @@ def _version() -> str:
     from importlib.metadata import version
 
     return version("foveate")
-
-
-def _fit(words: list[str]) -> None:
-    _train("fit", words)
-
-
-def _validate(words: list[str]) -> None:
-    _train("validate", words)
-
-
-def _test(words: list[str]) -> None:
-    _train("test", words)
-
-
-def _predict(words: list[str]) -> None:
-    _train("predict", words)
 
 
 def _train(command: str, words: list[str]) -> None:

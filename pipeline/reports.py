@@ -14,7 +14,8 @@ from foveate.pipeline.metrics import Scores
 
 def print_scores(scores: Scores, names: tuple[str, ...], title: str) -> None:
     """Per-class table, best first, with the means under it."""
-    table = Table(title=title, title_justify="left")
+    print(title, flush=True)
+    table = Table()
     table.add_column("class")
     table.add_column("IoU", justify="right")
     table.add_column("accuracy", justify="right")

@@ -45,7 +45,7 @@ class SegmentationTask(L.LightningModule):
         network: Name of the model (foveate models list).
         attention: What sits in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
         labels: The classes; the data module gives them.
-        weights: File with encoder weights to start from; None starts from nothing.
+        weights: File with encoder weights to start from, read when training begins; None starts from nothing.
         loss: What is minimised.
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
@@ -87,15 +87,33 @@ class SegmentationTask(L.LightningModule):
         count = len(self.labels)
         self.network = create_model(network, num_classes=count, attention=attention, **(network_options or {}))
         self.network.to(memory_format=torch.channels_last)
-        if weights is not None:
-            load_encoder_weights(self.network, weights)
+        self._initial_weights = weights
         self.normalise = Normalise()
         self.loss = create_loss(self.loss_config, count)
         self.confusion = ConfusionMatrix(count)
+        self.scores: Scores | None = None  # of the last evaluation
 
     def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Logits of RGB bytes, at the images' size."""
         return infer(self.network, self.normalise(image), self.inference_config)
+
+    def load_initial_weights(self) -> None:
+        """Start the encoder from the file given as `weights`; a second call does nothing.
+
+        Raises:
+            CheckpointError: The file is missing, damaged, unsafe, or of another model.
+        """
+        if self._initial_weights is not None:
+            load_encoder_weights(self.network, self._initial_weights)
+        self._initial_weights = None
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A training that goes on has its own weights."""
+        self._initial_weights = None
+
+    def on_fit_start(self) -> None:
+        """Take the weights to start from, if they were not taken before."""
+        self.load_initial_weights()
 
     def on_train_start(self) -> None:
         """The recipe decides on rates and decay, whatever a checkpoint remembers."""
@@ -157,7 +175,7 @@ class SegmentationTask(L.LightningModule):
         confusion = self.confusion.compute()
         if confusion.sum() == 0 and not self.trainer.sanity_checking:
             raise UnusableDataError(f"no labelled pixel in the {stage} data: every one of them is ignored (255)")
-        self.scores: Scores = score(confusion)
+        self.scores = score(confusion)
         self.log(f"{stage}/miou", self.scores.miou, prog_bar=True)
         self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/aacc": self.scores.aacc})
         names = [f"{stage}/iou/{name}" for name in self.labels.names]

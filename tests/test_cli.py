@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from foveate.cli import COMMANDS, main
+from foveate.pipeline.models import create_model
 from foveate.pipeline.training.recipes import list_recipes
 
 SMALL = [
@@ -180,6 +182,20 @@ def test_a_checkpoint_away_from_its_run_brings_its_recipe(cityscapes_root: Path,
     shutil.copy("runs/latest/checkpoints/best.ckpt", tmp_path / "model.ckpt")
     shutil.rmtree("runs")
     assert main(["validate", "--ckpt_path", "model.ckpt"]) == 0
+
+
+def test_the_weights_to_start_from_are_needed_only_then(
+    cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = create_model("segnext_t", num_classes=19).encoder
+    torch.save(encoder.state_dict(), "start.pth")
+    assert fit(cityscapes_root, "--model.weights=start.pth") == 0
+    Path("start.pth").unlink()
+    assert main(["validate", "--ckpt_path", "last"]) == 0
+    assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "3"]) == 0
+    assert fit(cityscapes_root, "--model.weights=start.pth") == 4
+    assert "start.pth: no such weights file" in last_line(capsys)
+    assert len(list(Path("runs/synthetic_segnext_t").glob("0*"))) == 1
 
 
 def test_a_checkpoint_of_another_model_is_refused(

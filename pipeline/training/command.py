@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -77,10 +78,12 @@ class FoveateCLI(LightningCLI):
         adapt_to_machine(self.config.trainer)
 
     def choose_directory(self) -> None:
-        """Give a training its directory, once its data was found; one that goes on keeps its own."""
+        """Give a training its directory, once its data and weights were found; one that goes on keeps its own."""
         if self.request.command != "fit" or self.config.trainer.fast_dev_run:
             return
         self.datamodule.setup("fit")
+        if self.request.checkpoint is None:
+            self.model.load_initial_weights()
         root = Path(self.config.trainer.default_root_dir or RUNS)
         self.run_dir = self.request.run or choose_run(root, self.request.name)
         if self.request.run and global_rank() == 0:
@@ -250,4 +253,6 @@ def last_good_checkpoint() -> str | None:
     if last is None or not last.is_file():
         return None
     step = read_checkpoint(last).get("global_step")
-    return f"; last good checkpoint: {last} (step {step}); resume: foveate fit --ckpt_path {last}"
+    modules = _current.request.modules if _current else []
+    again = ["foveate", "fit", "--ckpt_path", str(last), *(["--plugins", ",".join(modules)] if modules else [])]
+    return f"; last good checkpoint: {last} (step {step}); resume: {shlex.join(again)}"

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.training.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
@@ -51,12 +47,14 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     configs, rest = take_option(argv, "--config", "-c")
     modules, rest = take_option(rest, "--plugins")
     which, rest = take_option(rest, "--ckpt_path")
-    modules = [name for value in modules for name in value.split(",") if name]
-    _load_plugins(modules)
+    disabled, rest = take_option(rest, "--disable")
+    modules, disabled = _split(modules), _split(disabled)
+    if modules or disabled:
+        installed_plugins(modules, disable=disabled)
     files = [find_recipe(name) for name in configs]
     name = files[-1].stem if files else None
     root = _value(rest, "--trainer.default_root_dir") or RUNS
-    checkpoint = find_checkpoint(which[-1], Path(root), _known_run(which[-1], name)) if which else None
+    checkpoint = find_checkpoint(which[-1], Path(root), name) if which else None
     run = run_of(checkpoint) if checkpoint else None
     recipes = [read_recipe(file) for file in files] if files else [_recipe_of(checkpoint, command)]
     _check_flags(rest, modules)
@@ -66,7 +64,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         name=name or (run.parent.name if run else "run"),
         checkpoint=checkpoint,
         run=run,
-        flags=[spell_out_flag(flag) for flag in _joined_logger(rest)],
+        flags=_logger_first(rest),
         modules=modules,
     )
 
@@ -93,13 +91,13 @@ def take_option(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]
     return values, rest
 
 
+def _split(values: Sequence[str]) -> list[str]:
+    return [name for value in values for name in value.split(",") if name]
+
+
 def _value(argv: Sequence[str], name: str) -> str | None:
     values, _ = take_option(argv, name)
     return values[-1] if values else None
-
-
-def _known_run(which: str, name: str | None) -> str | None:
-    return name if which in ("last", "best") else None
 
 
 def _recipe_of(checkpoint: Path | None, command: str) -> Recipe:
@@ -119,38 +117,10 @@ def _recipe_of(checkpoint: Path | None, command: str) -> Recipe:
     return inside
 
 
-def _load_plugins(modules: Sequence[str]) -> None:
-    """Import modules named on the command line: a file of the current folder, or anything importable."""
-    for name in modules:
-        file = Path(f"{name}.py")
-        if file.is_file() and name not in sys.modules:
-            spec = importlib.util.spec_from_file_location(name, file.resolve())
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            _execute(spec.loader, module, name)
-    if modules:
-        installed_plugins(modules)
-
-
-def _execute(loader: Any, module: Any, name: str) -> None:
-    try:
-        loader.exec_module(module)
-    except Exception:  # discovery imports it again, and reports it with the other plugins
-        sys.modules.pop(name, None)
-        sys.path.append(str(Path.cwd()))
-
-
-def _joined_logger(argv: Sequence[str]) -> list[str]:
-    """`--trainer.logger wandb` as one word, so that it can be spelled out."""
+def _logger_first(argv: Sequence[str]) -> list[str]:
+    """The logger before its own options, the short word for W&B as the class it stands for."""
     values, rest = take_option(argv, "--trainer.logger")
-    return [f"--trainer.logger={values[-1]}", *rest] if values else rest
-
-
-def spell_out_flag(flag: str) -> str:
-    """The short word for W&B as the class it stands for."""
-    return f"--trainer.logger={WANDB}" if flag == "--trainer.logger=wandb" else flag
+    return [f"--trainer.logger={WANDB if values[-1] == 'wandb' else values[-1]}", *rest] if values else rest
 
 
 def _check_flags(argv: Sequence[str], modules: Sequence[str]) -> None:

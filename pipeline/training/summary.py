@@ -16,6 +16,8 @@ from foveate.pipeline.training.runs import CHECKPOINTS
 
 def report_scores(request: Request, task: SegmentationTask) -> None:
     """Print the scores of an evaluation and write them beside the checkpoint's run."""
+    if task.scores is None:
+        return
     split = "val" if request.command == "validate" else "test"
     print_scores(task.scores, task.labels.names, f"{split}, {request.checkpoint}")
     if request.run is not None and request.checkpoint is not None:
@@ -30,10 +32,11 @@ def summarise(run: Path, task: SegmentationTask, trainer: L.Trainer) -> None:
     history = [float(row["val/miou"]) for row in log if row.get("val/miou")]
     lines = [f"# {run.parent.name} {run.name}", "", f"{trainer.global_step} steps."]
     if history:
+        lines += [f"Val mIoU {100 * history[-1]:.1f} % at the end, {100 * max(history):.1f} % at best."]
+    if task.scores is not None:
         print_scores(task.scores, task.labels.names, f"val after step {trainer.global_step}")
         write_scores(run / "val-last.json", task.scores, task.labels.names)
-        lines += [f"Val mIoU {100 * history[-1]:.1f} % at the end, {100 * max(history):.1f} % at best.", ""]
-        lines += [scores_as_markdown(task.scores, task.labels.names)]
+        lines += ["", scores_as_markdown(task.scores, task.labels.names)]
     if draw_curves(log, run / "curves.png"):
         lines += ["", "![loss and mIoU by step](curves.png)"]
     (run / "summary.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

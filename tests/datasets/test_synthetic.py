@@ -15,6 +15,8 @@ from foveate.datasets.synthetic import render_scene, write_scenes
 
 VOID = {0, 1, 4}  # unlabeled, ego vehicle, static
 
+SEGNEXT_T = 0.343  # mIoU of the quickstart on its 32 val scenes, mean of three seeds (0.354, 0.333, 0.341)
+
 
 def files(root: Path) -> list[str]:
     return sorted(str(file.relative_to(root)) for file in root.rglob("*") if file.is_file())
@@ -157,9 +159,9 @@ def mean_iou(predicted: torch.Tensor, targets: torch.Tensor) -> float:
 
 @pytest.mark.slow
 def test_colour_and_place_alone_do_not_tell_the_classes() -> None:
-    model = fit_colour_and_place(*pixels(range(64)))
-    features, targets = pixels(range(10_000_000, 10_000_016))
+    model = fit_colour_and_place(*pixels(range(256)))  # the quickstart's own scenes
+    features, targets = pixels(range(10_000_000, 10_000_032))
     with torch.no_grad():
         reached = mean_iou(model(features).argmax(1), targets)
     # Measured 0.162; 0.94 when every class has a colour of its own with noise of 12 in 255 on it.
-    assert 0.1 < reached < 0.22
+    assert 0.1 < reached < SEGNEXT_T / 2
