@@ -1,30 +1,173 @@
-"""`foveate plugins`: what is installed."""
+"""`foveate plugins`: what is installed, what is wrong with it, and how to make one."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from foveate.plugins.manager import installed_plugins
+from foveate.plugins.errors import PluginError
+from foveate.plugins.manager import Offer, installed_plugins
+
+if TYPE_CHECKING:  # rich is imported late: only what draws a table needs it
+    from rich.console import Console
+    from rich.table import Table
 
 
-def list_blocks() -> None:
+def list_blocks(plugins: str = "", disable: str = "") -> None:
     """List the attention blocks: name, kind, paper, who provides it, and what it does.
 
     Example: foveate plugins list
-    """
-    from rich.console import Console  # late: only the table needs it
-    from rich.table import Table
 
-    manager = installed_plugins()
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "kind", "paper", "provided by", "what it does"):
-        table.add_column(heading, no_wrap=heading != "what it does")
+    Args:
+        plugins: Modules or files of this folder to take beside the installed plugins, between commas.
+        disable: Plugins not to import, between commas, by entry point or distribution.
+    """
+    manager = installed_plugins(_words(plugins), _words(disable))
+    table = _table("name", "kind", "paper", "provided by", "what it does", wide="what it does")
     for offer in manager.offers:
         block = offer.block
         table.add_row(block.name, block.kind, block.paper or "-", str(offer.provider), block.summary)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    _console().print(table)
     for fault in manager.faults:
-        Console(stderr=True).print(f"left out: {fault}", markup=False)
+        _console(stderr=True).print(f"left out: {fault}", markup=False)
+    if manager.disabled:
+        _console(stderr=True).print(f"not imported: {', '.join(manager.disabled)}", markup=False)
 
 
-COMMANDS = {"list": list_blocks}
+def show_block(name: str, plugins: str = "") -> None:
+    """Show one block: its record, who provides it, its options, and what it costs.
+
+    Example: foveate plugins info cbam
+
+    Args:
+        name: Of the block, or distribution:name.
+        plugins: Modules or files of this folder to take beside the installed plugins, between commas.
+    """
+    from foveate.plugins.options import describe_options
+
+    offer = installed_plugins(_words(plugins)).find(name)
+    block, provider = offer.block, offer.provider
+    table = _table("", "", wide="", heading=False)
+    for field in ("name", "summary", "kind", "paper", "multiple_of", "api", "build"):
+        table.add_row(field, _plain(str(getattr(block, field) or "-")))
+    table.add_row("provided by", f"{provider} ({provider.entry_point})")
+    for number, option in enumerate(describe_options(offer) or ["none"]):
+        table.add_row("options" if number == 0 else "", _plain(option))
+    _console().print(table)
+    _print_costs(offer, {})
+
+
+def examine_plugins() -> None:
+    """Import each plugin by itself: whether it loads, why not, how long it takes, and what clashes.
+
+    Example: foveate plugins doctor
+    """
+    from foveate.plugins.doctor import examine, find_clashes, find_lightning_callbacks
+    from foveate.plugins.manager import ALLOWED
+    from foveate.plugins.records import API_VERSION
+
+    findings, callbacks = examine(), find_lightning_callbacks()
+    table = _table("distribution", "entry point", "blocks", "API", "import", "torch", "loads", wide="loads")
+    for found in findings:
+        row = [found.distribution, found.entry_point, str(len(found.blocks)), str(found.api or "-")]
+        row += [f"{found.seconds:.2f} s", "imported" if found.torch else "no", found.fault or "yes"]
+        table.add_row(*map(_plain, row))
+    _console().print(table)
+    print(f"plugin interface here: {API_VERSION}; {ALLOWED}: {os.environ.get(ALLOWED, 'not set: all are loaded')}")
+    for point in callbacks:
+        owner = point.dist.name if point.dist else "?"
+        print(f"Lightning adds the callbacks of {point.value} ({owner}, {point.group}) to every Trainer by itself")
+    clashes = find_clashes(findings)
+    print("\n".join(clashes), end="\n" if clashes else "")
+    broken = [found.entry_point for found in findings if found.fault and not found.fault.startswith("not imported")]
+    if broken or clashes:
+        parts = [f"left out: {', '.join(broken)}"] if broken else []
+        raise PluginError("; ".join([*parts, *clashes]))
+
+
+def new_plugin(name: str, out: Path = Path(".")) -> None:
+    """Write a complete plugin package with a block, a test and a README, to start from.
+
+    Example: foveate plugins new my-attention
+
+    Args:
+        name: Of the package and its block: small letters, digits and single '-'.
+        out: Where its folder is made.
+    """
+    from foveate.plugins.scaffold import write_plugin
+
+    folder = write_plugin(name, out)
+    print(f"{folder} written; now: pip install -e {folder} && foveate plugins check {name}")
+
+
+def check(name: str, options: dict[str, Any] | None = None, channels: int = 16, plugins: str = "") -> None:
+    """Hold a block to what models ask of one: a table, and for each failure what to do.
+
+    Example: foveate plugins check cbam --options '{kernel: 5}'
+
+    Args:
+        name: Of the block, or distribution:name.
+        options: What a recipe would say beside the name, as YAML.
+        channels: The width at which most rules try it.
+        plugins: Modules or files of this folder to take beside the installed plugins, between commas.
+    """
+    offer = installed_plugins(_words(plugins)).find(name)
+    from foveate.plugins.testing import check_block, describe
+
+    results = check_block(offer, options=options, channels=channels)
+    table = _table("rule", "result", "detail", wide="detail")
+    colours = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
+    for result in results:
+        detail = result.detail or (result.rule.promise if result.outcome == "passed" else "")
+        table.add_row(_plain(result.rule.name), f"[{colours[result.outcome]}]{result.outcome}", _plain(detail))
+    _console().print(table)
+    failures = [describe(result) for result in results if result.outcome == "failed"]
+    if failures:
+        heading = f"block {offer.block.name!r} of {offer.provider} breaks {len(failures)} of {len(results)} rules"
+        raise PluginError("\n".join([f"{heading}:", *(f"- {failure}" for failure in failures)]))
+    _print_costs(offer, options or {})
+
+
+def _print_costs(offer: Offer, options: dict[str, Any]) -> None:
+    from foveate.plugins.conformance.costs import MAP
+    from foveate.plugins.testing import measure_costs, subject_of
+
+    table = _table("channels", "parameters", f"multiply-adds at {MAP[0]} x {MAP[1]}")
+    for cost in measure_costs(subject_of(offer, options)):
+        table.add_row(str(cost.channels), f"{cost.parameters:,}", f"{cost.macs:,}")
+    _console().print(table)
+
+
+def _words(text: str) -> Sequence[str]:
+    """What stands between commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _plain(text: str) -> str:
+    """Text in which brackets are no markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _table(*headings: str, wide: str = "", heading: bool = True) -> Table:
+    """Columns side by side; only the `wide` one is broken into lines."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=heading)
+    for text in headings:
+        table.add_column(text, no_wrap=text != wide)
+    return table
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(width=None if stream.isatty() else 160, stderr=stderr)
+
+
+COMMANDS = {"list": list_blocks, "info": show_block, "doctor": examine_plugins, "new": new_plugin, "check": check}

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import os
+import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
 
 import pluggy
 
@@ -19,6 +24,7 @@ from foveate.plugins.records import API_VERSION, Block
 
 GROUP = "foveate"
 OURS = "foveate.plugins.attention"
+ALLOWED = "FOVEATE_PLUGINS"  # in the environment: `none`, or the plugins to load beside our own blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +54,12 @@ class PluginManager:
     Attributes:
         offers: All good offers, in order of discovery.
         faults: A line for each plugin that was left out, and why.
+        disabled: The plugins that were not imported, as asked.
     """
 
     offers: list[Offer] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    disabled: list[str] = field(default_factory=list)
 
     def find(self, name: str) -> Offer:
         """The offer called `name`, or `distribution:name` where two plugins share a name.
@@ -73,6 +81,7 @@ class PluginManager:
     def _unknown(self, name: str) -> str:
         known = sorted({offer.block.name for offer in self.offers})
         left_out = f"; left out: {'; '.join(self.faults)}" if self.faults else ""
+        left_out += f"; disabled: {', '.join(self.disabled)}" if self.disabled else ""
         hint = did_you_mean(name, known)
         return f"no block named {name!r}{hint} (installed: {', '.join(known)} ; see: foveate plugins list){left_out}"
 
@@ -91,8 +100,23 @@ def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugi
         _admit(manager, provider, point.load)
     for name in modules:
         provider = Provider(distribution=name, version="", entry_point=f"--plugins {name}")
-        _admit(manager, provider, partial(importlib.import_module, name))
+        _admit(manager, provider, partial(_import, name))
     return manager
+
+
+def _import(name: str) -> ModuleType:
+    """A module by name: imported already, a file of the current folder, or anything importable."""
+    file = Path(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, file.resolve()) if file.is_file() else None
+    if name in sys.modules or spec is None or spec.loader is None:
+        return importlib.import_module(name)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
 
 
 def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object]) -> None:
@@ -142,13 +166,57 @@ def _check_record(block: object) -> None:
         )
 
 
+def names_of(point: EntryPoint) -> set[str]:
+    """What a plugin may be called in --disable and FOVEATE_PLUGINS: its entry point or its distribution."""
+    return {point.name, point.dist.name} if point.dist else {point.name}
+
+
+def select(
+    points: Iterable[EntryPoint], *, allowed: str | None, disable: Sequence[str]
+) -> tuple[list[EntryPoint], list[EntryPoint]]:
+    """Divide entry points into those to load and those not to import.
+
+    Args:
+        points: All there are.
+        allowed: `none`, or names between commas: no other plugin is loaded; our own blocks always are.
+        disable: Names of plugins not to load, ours among them.
+
+    Raises:
+        BlockConfigError: No plugin has a name in `disable`. (One in `allowed` gives a warning: it may be set
+            for many environments.)
+    """
+    points = list(points)
+    known = sorted(set().union(*map(names_of, points)))
+    for name in disable:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise BlockConfigError(f"--disable: no plugin {name!r}{hint} (installed: {', '.join(known)})")
+    chosen = None if allowed is None else {name.strip() for name in allowed.split(",")} - {"", "none"}
+    for name in sorted((chosen or set()) - set(known)):
+        text = f"{ALLOWED}: no plugin {name!r} is installed{did_you_mean(name, known)}"
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+    def is_wanted(point: EntryPoint) -> bool:
+        names = names_of(point)
+        return not names & set(disable) and (chosen is None or point.value == OURS or bool(names & chosen))
+
+    return [p for p in points if is_wanted(p)], [p for p in points if not is_wanted(p)]
+
+
 _installed: PluginManager | None = None
 
 
-def installed_plugins(modules: Sequence[str] = ()) -> PluginManager:
-    """What is installed, found once per process; `modules` adds importable ones by name, searching afresh."""
+def installed_plugins(modules: Sequence[str] = (), disable: Sequence[str] = ()) -> PluginManager:
+    """What is installed, found once per process.
+
+    Args:
+        modules: Importable modules, or files of the current folder, to take beside it; searches afresh.
+        disable: Plugins not to import, by entry point or distribution; searches afresh.
+    """
     global _installed
-    if _installed is None or modules:
+    if _installed is None or modules or disable:
         ours_first = sorted(entry_points(group=GROUP), key=lambda point: (point.value != OURS, point.name))
-        _installed = discover(ours_first, modules)
+        wanted, unwanted = select(ours_first, allowed=os.environ.get(ALLOWED), disable=disable)
+        _installed = discover(wanted, modules)
+        _installed.disabled = [point.name for point in unwanted]
     return _installed

@@ -7,19 +7,18 @@ Parameter names follow the published weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.plugins.attention.hamburger import EvalBases as EvalBases  # the models that use LightHam name it
+from foveate.plugins.attention.hamburger import NMF2d
+from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
-from foveate.plugins.ops.nmf import factorise
 
-TRAIN_STEPS, EVAL_STEPS = 6, 7
 GROUPS = 32
-EvalBases = Literal["fixed", "random"]
 
 
 class ConvNorm(nn.Module):
@@ -35,45 +34,6 @@ class ConvNorm(nn.Module):
     def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B C H W"]:
         x = self.gn(self.conv(x))
         return F.relu(x, inplace=True) if self.relu else x
-
-
-class NMF2d(nn.Module):
-    """Replace non-negative features by their best rebuild from `rank` bases.
-
-    While training the bases start anew from random numbers each time. At evaluation they start from numbers
-    stored with the weights, so one image always gives one answer; `random` keeps the published behaviour.
-
-    Args:
-        channels: Width D of the features.
-        rank: Number of bases R.
-        eval_bases: `fixed` or `random`.
-    """
-
-    bases: Tensor
-
-    def __init__(self, channels: int, *, rank: int, eval_bases: EvalBases = "fixed") -> None:
-        super().__init__()
-        if eval_bases not in ("fixed", "random"):
-            raise ValueError(f"eval_bases is 'fixed' or 'random', not {eval_bases!r}")
-        self.rank = rank
-        self.eval_bases = eval_bases
-        start = torch.rand(1, channels, rank, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("bases", F.normalize(start, dim=1))
-
-    def forward(self, x: Float[Tensor, "B D H W"]) -> Float[Tensor, "B D H W"]:
-        batch, channels, height, width = x.shape
-        features = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
-        rebuilt = factorise(features, self._start(batch), steps=TRAIN_STEPS if self.training else EVAL_STEPS)
-        return rebuilt.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
-
-    def _start(self, batch: int) -> Tensor:
-        """Bases (B, D, R) to begin with; float32 whatever dtype the weights were cast to."""
-        if not self.training and self.eval_bases == "fixed":
-            return self.bases.float().expand(batch, -1, -1)
-        return F.normalize(torch.rand(batch, *self.bases.shape[1:], device=self.bases.device), dim=1)
-
-    def extra_repr(self) -> str:
-        return f"channels={self.bases.shape[1]}, rank={self.rank}, eval_bases={self.eval_bases}"
 
 
 class Hamburger(nn.Module):
@@ -101,6 +61,7 @@ class LightHam(nn.Module):
         num_classes: Channels of the output.
         dropout: Rate at which whole channels are dropped before the classifier.
         eval_bases: See NMF2d.
+        attention: Blocks for the slot `decoder`, before the classifier.
     """
 
     def __init__(
@@ -112,6 +73,7 @@ class LightHam(nn.Module):
         num_classes: int,
         dropout: float = 0.1,
         eval_bases: EvalBases = "fixed",
+        attention: SlotSpec = None,
     ) -> None:
         super().__init__()
         self.squeeze = ConvNorm(sum(in_channels), channels)
@@ -121,10 +83,12 @@ class LightHam(nn.Module):
         self.conv_seg = nn.Conv2d(channels, num_classes, 1)
         nn.init.normal_(self.conv_seg.weight, std=0.01)
         nn.init.zeros_(self.conv_seg.bias)  # type: ignore[arg-type]
+        self.attention = create_slot(attention, channels)
 
     def forward(self, features: Sequence[Tensor]) -> Float[Tensor, "B K h w"]:
         size = features[0].shape[2:]
         resized = [F.interpolate(f, size=size, mode="bilinear", align_corners=False) for f in features[1:]]
         x = self.squeeze(torch.cat([features[0], *resized], dim=1))
-        logits: Tensor = self.conv_seg(self.dropout(self.align(self.hamburger(x))))
+        x = self.attention(self.align(self.hamburger(x)))
+        logits: Tensor = self.conv_seg(self.dropout(x))
         return logits

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from foveate.pipeline.models.light_ham import EvalBases, LightHam
 from foveate.pipeline.models.mscan import MSCAN
-from foveate.pipeline.models.slots import Attention
+from foveate.pipeline.models.mscan import SLOTS as ENCODER_SLOTS
+from foveate.pipeline.models.slots import Attention, check_slots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +71,18 @@ def create_segnext(
     Args:
         name: segnext_t, segnext_s, segnext_b or segnext_l.
         num_classes: Channels of the logits.
-        attention: Blocks for the slots `gate` and `stage`.
+        attention: Blocks for the slots `gate` and `stage` of the encoder, and `decoder`.
         drop_path: Rate for the last block, instead of the variant's.
         rank: Bases of the decoder's factorisation, instead of the variant's (16 for every variant in mmseg's weights).
         eval_bases: Whether evaluation starts from bases stored with the weights, or from random ones.
     """
     variant = VARIANTS[name]
+    slots = check_slots(attention, (*ENCODER_SLOTS, "decoder"), name)
     encoder = MSCAN(
         channels=variant.channels,
         depths=variant.depths,
         drop_path=variant.drop_path if drop_path is None else drop_path,
-        attention=attention,
+        attention={slot: slots[slot] for slot in ENCODER_SLOTS if slot in slots},
     )
     decoder = LightHam(
         in_channels=variant.channels[1:],
@@ -88,5 +90,6 @@ def create_segnext(
         rank=rank or variant.rank,
         num_classes=num_classes,
         eval_bases=eval_bases,
+        attention=slots.get("decoder"),
     )
     return SegNeXt(encoder, decoder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.plugins.attention.options import Init, answer_always, starts_as_identity
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
 
@@ -17,12 +18,13 @@ class LargeKernelAttention(nn.Module):
         kernel: Side of the large kernel that is stood in for (21 in the paper).
         dilation: Spacing of the far convolution; the near one is `2 * dilation - 1` wide, the far one
             `ceil(kernel / dilation)`, made odd.
+        init: `identity` starts with the last convolution at 1 everywhere, a gate that lets all through.
 
     Source:
         Guo et al. 2022, Visual Attention Network, section 3.1 (arXiv:2202.09741). The gate is a product.
     """
 
-    def __init__(self, channels: int, *, kernel: int = 21, dilation: int = 3) -> None:
+    def __init__(self, channels: int, *, kernel: int = 21, dilation: int = 3, init: Init = "default") -> None:
         super().__init__()
         if kernel < 1 or dilation < 1:
             raise ValueError(f"lka: kernel and dilation are at least 1, not {kernel} and {dilation}")
@@ -31,6 +33,8 @@ class LargeKernelAttention(nn.Module):
         self.conv_spatial = DepthwiseConv2d(channels, far + 1 - far % 2, dilation=dilation)
         self.conv1 = nn.Conv2d(channels, channels, 1)
         self.apply(init_weights)
+        if starts_as_identity(init):
+            answer_always(self.conv1, 1)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         attention: Tensor = self.conv1(self.conv_spatial(self.conv0(x)))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.plugins.attention.options import Init, answer_always, starts_as_identity
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
 
@@ -20,12 +21,13 @@ class MultiScaleConvAttention(nn.Module):
     Args:
         channels: Width C of the features; the output has the same.
         kernels: Length of each pair of strips, odd.
+        init: `identity` starts with the last convolution at 1 everywhere, a gate that lets all through.
 
     Source:
         Guo et al. 2022, SegNeXt, section 3.1 (arXiv:2209.08575). The gate is a product; no sigmoid.
     """
 
-    def __init__(self, channels: int, *, kernels: Sequence[int] = (7, 11, 21)) -> None:
+    def __init__(self, channels: int, *, kernels: Sequence[int] = (7, 11, 21), init: Init = "default") -> None:
         super().__init__()
         self.conv0 = DepthwiseConv2d(channels, 5)
         for number, length in enumerate(kernels):  # names as in the published weights
@@ -34,6 +36,8 @@ class MultiScaleConvAttention(nn.Module):
         self.conv3 = nn.Conv2d(channels, channels, 1)
         self.scales = len(kernels)
         self.apply(init_weights)
+        if starts_as_identity(init):
+            answer_always(self.conv3, 1)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         near = self.conv0(x)

@@ -10,10 +10,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveate.plugins.attention.cbam import ConvBlockAttention
+from foveate.plugins.attention.cbam import ConvBlockAttention, SpatialGate
+from foveate.plugins.attention.deformable import DeformableConv
+from foveate.plugins.attention.eca import EfficientChannelAttention, kernel_for
+from foveate.plugins.attention.hamburger import Hamburger
 from foveate.plugins.attention.lka import LargeKernelAttention
 from foveate.plugins.attention.msca import MultiScaleConvAttention
+from foveate.plugins.attention.options import starts_as_identity
+from foveate.plugins.attention.residual import ResidualAttention
 from foveate.plugins.attention.se import SqueezeExcitation
+from foveate.plugins.attention.self_attention import SelfAttention
+from foveate.plugins.attention.simam import SimpleAttention
+from foveate.plugins.attention.stn import SpatialTransformer
+from foveate.plugins.attention.strip_pooling import StripPooling
 from foveate.plugins.attention.widths import reduced_width
 from foveate.plugins.blocks import create_block
 from foveate.plugins.manager import installed_plugins
@@ -35,12 +44,43 @@ def block(request: pytest.FixtureRequest, channels: int, jitter: Jitter) -> nn.M
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_shape_and_dtype_stay(block: nn.Module, channels: int, size: tuple[int, int], dtype: torch.dtype) -> None:
     x = torch.randn(2, channels, *size, dtype=dtype)
     out = block.to(dtype)(x)
     assert (out.shape, out.dtype) == (x.shape, x.dtype)
     assert out.isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 1), (1, 1, 2), (1, 7, 1)], ids=str)
+def test_training_takes_two_positions(block: nn.Module, channels: int, shape: tuple[int, int, int]) -> None:
+    batch, height, width = shape
+    x = torch.randn(batch, channels, height, width, requires_grad=True)
+    out = block.train()(x)
+    out.square().sum().backward()
+    assert out.shape == x.shape
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in block.parameters())
+
+
+@pytest.mark.parametrize("name", OFFERS)
+@pytest.mark.parametrize("times", [1, 3, 8, 20])
+def test_any_width_the_record_allows_will_do(name: str, times: int) -> None:
+    x = torch.randn(2, times * OFFERS[name].multiple_of, 6, 5)
+    assert create_block(name, x.shape[1])(x).shape == x.shape
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format], ids=str)
+def test_the_memory_layout_stays(block: nn.Module, channels: int, layout: torch.memory_format) -> None:
+    x = torch.randn(2, channels, 6, 9)
+    out = block.to(memory_format=layout)(x.contiguous(memory_format=layout))  # type: ignore[call-overload]
+    assert out.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(out, block(x), atol=1e-5, rtol=1e-4)
+
+
+def test_export_gives_the_same_numbers(block: nn.Module, channels: int) -> None:
+    x = torch.randn(2, channels, 6, 9)
+    exported = torch.export.export(block, (x,)).module()
+    torch.testing.assert_close(exported(x), block(x))
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -105,8 +145,9 @@ def load_vector(path: Path, block: nn.Module, rename: Callable[[str], str] = lam
         ("segnext_msca_attention_dim8.npz", lambda: MultiScaleConvAttention(8)),
         ("van_lka_dim8.npz", lambda: LargeKernelAttention(8)),
         ("se_moskomule_c16_r4.npz", lambda: SqueezeExcitation(16, reduction=4, bias=False)),
+        ("eca_official_c16_k3.npz", lambda: EfficientChannelAttention(16)),
     ],
-    ids=["msca", "lka", "se"],
+    ids=["msca", "lka", "se", "eca"],
 )
 def test_the_published_module_gives_the_same_numbers(shared: Path, file: str, build: Callable[[], nn.Module]) -> None:
     block = build().eval()
@@ -142,10 +183,24 @@ def test_cbam_is_what_the_paper_says(jitter: Jitter) -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: ConvBlockAttention(8, kernel=4), "odd, not 4"),
+        (lambda: ConvBlockAttention(8, kernel=4), "odd and at least 1, not 4"),
         (lambda: LargeKernelAttention(8, kernel=0), "at least 1, not 0"),
         (lambda: SqueezeExcitation(8, reduction=0), "at least 1, not 0"),
         (lambda: MultiScaleConvAttention(8, kernels=(6,)), "odd sides, not 1 x 6"),
+        (lambda: EfficientChannelAttention(8, kernel=4), "kernel is odd and at least 1, not 4"),
+        (lambda: SpatialGate(8, kernel=-1), "kernel is odd and at least 1, not -1"),
+        (lambda: StripPooling(8, kernel=2), "kernel is odd and at least 1, not 2"),
+        (lambda: DeformableConv(8, kernel=2), "kernel is odd and at least 1, not 2"),
+        (lambda: DeformableConv(8, dilation=0), "dilation is at least 1, not 0"),
+        (lambda: ResidualAttention(8, depth=0), "depth is at least 1, not 0"),
+        (lambda: SimpleAttention(8, regularisation=0.0), "regularisation is positive, not 0"),
+        (lambda: SpatialTransformer(8, width=0), "width is at least 1, not 0"),
+        (lambda: Hamburger(8, rank=0), "rank is at least 1, not 0"),
+        (lambda: SelfAttention(12, heads=8), "8 heads do not divide 12 channels; 1, 2, 3, 4, 6, 12 do"),
+        (lambda: SelfAttention(8, heads=0), "heads is at least 1, not 0"),
+        (lambda: SelfAttention(8, window=0), "window is at least 1, not 0"),
+        (lambda: SqueezeExcitation(8, bias=False, init="identity"), "needs bias: true"),
+        (lambda: starts_as_identity("zero"), "init is 'default' or 'identity', not 'zero'"),
     ],
 )
 def test_an_impossible_option_says_what_is_possible(build: Callable[[], nn.Module], message: str) -> None:
@@ -164,3 +219,8 @@ def test_lka_stands_in_for_other_kernels() -> None:
 )
 def test_a_squeezed_layer_keeps_eight_channels_unless_told(channels: int, reduction: int | None, width: int) -> None:
     assert reduced_width(channels, reduction) == width
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(1, 3), (64, 3), (128, 5), (256, 5), (2048, 7)])
+def test_ecas_kernel_follows_the_width(channels: int, kernel: int) -> None:
+    assert kernel_for(channels) == kernel

@@ -74,7 +74,21 @@ def test_the_stage_block_changes_what_the_stage_gives_and_hands_on() -> None:
     assert not torch.allclose(changed[1], 3 * bare[1], atol=1e-3)
 
 
-@pytest.mark.parametrize("slot", ["gates", "decoder", "block"])
+def test_the_decoder_slot_sits_before_the_classifier() -> None:
+    class Zero(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            assert channels == 256
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 0 * x
+
+    model = create_model("segnext_t", num_classes=5, attention={"decoder": Zero}).eval()
+    logits = model(torch.randn(1, 3, 64, 64))
+    torch.testing.assert_close(logits, model.get_parameter("decoder.conv_seg.bias").view(1, 5, 1, 1).expand_as(logits))
+
+
+@pytest.mark.parametrize("slot", ["gates", "input", "block"])
 def test_a_slot_the_model_lacks_is_answered_with_those_it_has(slot: str) -> None:
     with pytest.raises(BlockConfigError, match=f"no attention slot {slot!r}.*slots: gate, stage") as caught:
         create_model("segnext_t", num_classes=5, attention={slot: "se"})

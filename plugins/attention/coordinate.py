@@ -1,0 +1,43 @@
+"""Coordinate attention."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.attention.options import OPEN, Init, answer_always, starts_as_identity
+from foveate.plugins.attention.widths import reduced_width
+
+
+class CoordinateAttention(nn.Module):
+    """Weigh each feature by its row and by its column: channel attention that keeps one coordinate at a time.
+
+    Args:
+        channels: Width C of the features; the output has the same.
+        reduction: The squeezed layer has C / reduction channels; by default a thirty-second, but at least 8.
+        init: `identity` starts with both gates nearly open: 0.96 of the features pass.
+
+    Source:
+        Hou et al. 2021, Coordinate Attention, section 3.2 (arXiv:2103.02907).
+    """
+
+    def __init__(self, channels: int, *, reduction: int | None = None, init: Init = "default") -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction, default=32)
+        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)  # the norm would cancel one
+        self.norm = nn.BatchNorm2d(width)
+        self.act = nn.Hardswish()
+        self.conv_h = nn.Conv2d(width, channels, 1)
+        self.conv_w = nn.Conv2d(width, channels, 1)
+        if starts_as_identity(init):
+            answer_always(self.conv_h, OPEN)
+            answer_always(self.conv_w, OPEN)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        height, width = x.shape[2:]
+        strips = torch.cat([x.mean(3, keepdim=True), x.mean(2, keepdim=True).transpose(2, 3)], dim=2)
+        rows, columns = self.act(self.norm(self.conv1(strips))).split([height, width], dim=2)
+        by_row: Tensor = self.conv_h(rows).sigmoid()
+        by_column: Tensor = self.conv_w(columns.transpose(2, 3)).sigmoid()
+        return x * by_row * by_column

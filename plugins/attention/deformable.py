@@ -1,0 +1,88 @@
+"""Deformable convolution, without and with modulation."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchvision.ops import deform_conv2d  # type: ignore[import-untyped]
+
+from foveate.plugins.attention.options import Init, answer_always, check_odd, check_positive, starts_as_identity
+from foveate.plugins.ops.layout import like_layout
+from foveate.plugins.ops.precision import exact_dtype, without_autocast
+
+
+class DeformableConv(nn.Module):
+    """A convolution that chooses where it looks: each place shifts each tap of the kernel by an offset of its own.
+
+    Offsets start at 0, an ordinary convolution. The sampling runs in float32 at least: in bfloat16 an offset of
+    more than two cells could not tell hundredths apart. The output is the convolution's, not a gate on its input.
+
+    Args:
+        channels: Width C of the features; the output has the same.
+        kernel: Side of the convolution, odd.
+        dilation: Spacing of its taps before they shift.
+        bias: Whether the convolution has one.
+        modulated: Whether each tap is also weighed by a sigmoid, one half at the start (version 2).
+        init: `identity` starts with the convolution that copies its input.
+
+    Source:
+        Dai et al. 2017, section 2.1 (arXiv:1703.06211); Zhu et al. 2018, section 3.2 (arXiv:1811.11168).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        kernel: int = 3,
+        dilation: int = 1,
+        bias: bool = True,
+        modulated: bool = False,
+        init: Init = "default",
+    ) -> None:
+        super().__init__()
+        check_odd("deformable: kernel", kernel)
+        check_positive("deformable: dilation", dilation)
+        padding, taps = dilation * (kernel // 2), kernel**2
+        self.conv = nn.Conv2d(channels, channels, kernel, padding=padding, dilation=dilation, bias=bias)
+        self.offset = nn.Conv2d(channels, 2 * taps, kernel, padding=padding, dilation=dilation)
+        self.modulation = nn.Conv2d(channels, taps, kernel, padding=padding, dilation=dilation) if modulated else None
+        answer_always(self.offset, 0)
+        if self.modulation is not None:
+            answer_always(self.modulation, 0)
+        if starts_as_identity(init):
+            self._copy_input(2.0 if modulated else 1.0)  # modulation starts at one half
+
+    def _copy_input(self, scale: float) -> None:
+        nn.init.dirac_(self.conv.weight)
+        with torch.no_grad():
+            self.conv.weight.mul_(scale)
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        offset = self.offset(x)
+        modulation = None if self.modulation is None else self.modulation(x).sigmoid()
+        return like_layout(self._sample(x, offset, modulation).to(x.dtype), x)
+
+    def _sample(self, x: Tensor, offset: Tensor, modulation: Tensor | None) -> Tensor:
+        exact = exact_dtype(x.dtype)
+        bias = self.conv.bias
+        with without_autocast(x.device):
+            sampled: Tensor = deform_conv2d(
+                x.to(exact),
+                offset.to(exact),
+                self.conv.weight.to(exact),
+                None if bias is None else bias.to(exact),
+                padding=self.conv.padding,
+                dilation=self.conv.dilation,
+                mask=None if modulation is None else modulation.to(exact),
+            )
+        return sampled
+
+
+def modulated_deformable_conv(
+    channels: int, *, kernel: int = 3, dilation: int = 1, bias: bool = True, init: Init = "default"
+) -> DeformableConv:
+    """Version 2: see DeformableConv."""
+    return DeformableConv(channels, kernel=kernel, dilation=dilation, bias=bias, modulated=True, init=init)

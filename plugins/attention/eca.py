@@ -1,0 +1,45 @@
+"""Efficient channel attention."""
+
+from __future__ import annotations
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.attention.options import check_odd
+
+
+class EfficientChannelAttention(nn.Module):
+    """Weigh each channel by the global averages of the channels next to it.
+
+    Costs a handful of weights: one kernel slides over the channels, so nothing is squeezed.
+
+    Args:
+        channels: Width C of the features; the output has the same.
+        kernel: Channels that decide together, odd; by default what the paper reads off the width (see kernel_for).
+
+    Source:
+        Wang et al. 2020, ECA-Net, section 3.2 (arXiv:1910.03151).
+    """
+
+    def __init__(self, channels: int, *, kernel: int | None = None) -> None:
+        super().__init__()
+        size = kernel_for(channels) if kernel is None else kernel
+        check_odd("eca: kernel", size)
+        self.conv = nn.Conv1d(1, 1, size, padding=size // 2, bias=False)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        weights: Tensor = self.conv(x.mean((2, 3)).unsqueeze(1)).sigmoid()
+        return x * weights.transpose(1, 2).unsqueeze(3)
+
+
+def kernel_for(channels: int) -> int:
+    """The paper's kernel: (log2(C) + 1) / 2, made odd, but at least 3, below which no channel sees another.
+
+    Example:
+        >>> [kernel_for(channels) for channels in (4, 64, 128, 512)]
+        [3, 3, 5, 5]
+    """
+    half = int((math.log2(channels) + 1) / 2)
+    return max(half + 1 - half % 2, 3)

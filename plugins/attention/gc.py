@@ -1,0 +1,51 @@
+"""Global context."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.attention.options import answer_always
+from foveate.plugins.attention.widths import reduced_width
+from foveate.plugins.ops.precision import exact_dtype, without_autocast
+
+
+class GlobalContext(nn.Module):
+    """Add to every place one summary of all places: their average, weighted by softmax, through two layers.
+
+    Starts as the identity: the last layer is 0, as in the authors' code.
+
+    Args:
+        channels: Width C of the features; the output has the same.
+        reduction: The squeezed layer has C / reduction channels; by default a sixteenth, but at least 8.
+
+    Source:
+        Cao et al. 2019, GCNet, section 3.3 (arXiv:1904.11492). Fusion by addition.
+    """
+
+    def __init__(self, channels: int, *, reduction: int | None = None) -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction)
+        self.mask = nn.Conv2d(channels, 1, 1, bias=False)  # the softmax would cancel one
+        self.fc1 = nn.Conv2d(channels, width, 1)
+        self.norm = nn.LayerNorm(width)
+        self.act = nn.ReLU()
+        self.fc2 = nn.Conv2d(width, channels, 1)
+        nn.init.kaiming_normal_(self.mask.weight)
+        answer_always(self.fc2, 0)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        hidden = self.fc1(self._summary(x)).permute(0, 2, 3, 1)
+        hidden = self.act(self.norm(hidden)).permute(0, 3, 1, 2)
+        context: Tensor = self.fc2(hidden)
+        return x + context
+
+    def _summary(self, x: Tensor) -> Tensor:
+        """The weighted average (B, C, 1, 1); in float32, since float16 has no room for a millionth of a weight."""
+        logits = self.mask(x).flatten(2)
+        with without_autocast(x.device):
+            exact = exact_dtype(x.dtype)
+            weights = torch.softmax(logits.to(exact), dim=-1)
+            summary = x.flatten(2).to(exact) @ weights.mT
+        return summary.unsqueeze(3).to(x.dtype)

@@ -1,0 +1,93 @@
+"""Global context by matrix factorisation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.attention.options import Init, answer_always, check_positive, starts_as_identity
+from foveate.plugins.init import init_weights
+from foveate.plugins.ops.nmf import factorise
+
+TRAIN_STEPS, EVAL_STEPS = 6, 7
+EvalBases = Literal["fixed", "random"]
+
+
+class NMF2d(nn.Module):
+    """Replace non-negative features by their best rebuild from `rank` bases.
+
+    While training the bases start anew from random numbers each time. At evaluation they start from numbers
+    stored with the weights, so one image always gives one answer; `random` keeps the published behaviour.
+
+    Args:
+        channels: Width D of the features.
+        rank: Number of bases R.
+        eval_bases: `fixed` or `random`.
+    """
+
+    bases: Tensor
+    differs_in_training = "random bases, and one update of them fewer"
+
+    def __init__(self, channels: int, *, rank: int, eval_bases: EvalBases = "fixed") -> None:
+        super().__init__()
+        if eval_bases not in ("fixed", "random"):
+            raise ValueError(f"eval_bases is 'fixed' or 'random', not {eval_bases!r}")
+        self.rank = rank
+        self.eval_bases = eval_bases
+        start = torch.rand(1, channels, rank, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("bases", F.normalize(start, dim=1))
+
+    def forward(self, x: Float[Tensor, "B D H W"]) -> Float[Tensor, "B D H W"]:
+        batch, channels, height, width = x.shape
+        features = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
+        rebuilt = factorise(features, self._start(batch), steps=TRAIN_STEPS if self.training else EVAL_STEPS)
+        return rebuilt.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+
+    def _start(self, batch: int) -> Tensor:
+        """Bases (B, D, R) to begin with; float32 whatever dtype the weights were cast to."""
+        if not self.training and self.eval_bases == "fixed":
+            return self.bases.float().expand(batch, -1, -1)
+        return F.normalize(torch.rand(batch, *self.bases.shape[1:], device=self.bases.device), dim=1)
+
+    def extra_repr(self) -> str:
+        return f"channels={self.bases.shape[1]}, rank={self.rank}, eval_bases={self.eval_bases}"
+
+
+class Hamburger(nn.Module):
+    """Add to the features what a few bases, fitted to all places of the map at once, can say of them.
+
+    A 1 x 1 convolution and a ReLU, the factorisation, another 1 x 1 convolution and a batch norm. The cost grows
+    with the number of places, not with its square.
+
+    Args:
+        channels: Width C of the features; the output has the same.
+        rank: Number of bases (64 in the paper, for 512 channels).
+        eval_bases: `fixed` gives one image one answer; `random` is as published. While training they are random.
+        init: `identity` starts with the norm at 0: nothing is added.
+
+    Source:
+        Geng et al. 2021, Is Attention Better Than Matrix Decomposition?, section 2.2 (arXiv:2109.04553). SegNeXt's
+        decoder has its own, with a group norm and a ReLU at the end.
+    """
+
+    def __init__(
+        self, channels: int, *, rank: int = 64, eval_bases: EvalBases = "fixed", init: Init = "default"
+    ) -> None:
+        super().__init__()
+        check_positive("hamburger: rank", rank)
+        self.ham_in = nn.Conv2d(channels, channels, 1)
+        self.ham = NMF2d(channels, rank=rank, eval_bases=eval_bases)
+        self.ham_out = nn.Conv2d(channels, channels, 1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.apply(init_weights)
+        if starts_as_identity(init):
+            answer_always(self.norm, 0)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        context: Tensor = self.ham(F.relu(self.ham_in(x))).to(x.dtype)
+        added: Tensor = self.norm(self.ham_out(context))
+        return x + added

@@ -1,0 +1,41 @@
+"""Concurrent spatial and channel squeeze and excitation."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.attention.options import Init, answer_always, starts_as_identity
+from foveate.plugins.attention.widths import reduced_width
+
+
+class SpatialChannelExcitation(nn.Module):
+    """Weigh channels by their global averages and, beside it, places by their channels; the two are added.
+
+    Args:
+        channels: Width C of the features; the output has the same.
+        reduction: The squeezed layer has C / reduction channels; by default half, but at least 8.
+        bias: Whether the layers have one.
+        init: `identity` starts with both last layers at 0: two halves of the features, which add up to them.
+
+    Source:
+        Roy et al. 2018, Concurrent Spatial and Channel Squeeze & Excitation, section 2 (arXiv:1803.02579).
+    """
+
+    def __init__(
+        self, channels: int, *, reduction: int | None = None, bias: bool = True, init: Init = "default"
+    ) -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction, default=2)
+        self.fc1 = nn.Conv2d(channels, width, 1, bias=bias)
+        self.act = nn.ReLU()
+        self.fc2 = nn.Conv2d(width, channels, 1, bias=bias)
+        self.conv = nn.Conv2d(channels, 1, 1, bias=bias)
+        if starts_as_identity(init):
+            answer_always(self.fc2, 0)
+            answer_always(self.conv, 0)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        by_channel: Tensor = self.fc2(self.act(self.fc1(x.mean((2, 3), keepdim=True)))).sigmoid()
+        by_place: Tensor = self.conv(x).sigmoid()
+        return x * by_channel + x * by_place

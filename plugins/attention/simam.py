@@ -1,0 +1,41 @@
+"""SimAM, attention without parameters."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.ops.precision import exact_dtype
+
+
+class SimpleAttention(nn.Module):
+    """Weigh each feature by how far it stands out from the rest of its channel; nothing is learned.
+
+    The squares are taken in float32: in float16 a feature of 256 would overflow.
+
+    Args:
+        channels: Width C of the features; any will do.
+        regularisation: The paper's lambda, added to the variance; positive.
+
+    Source:
+        Yang et al. 2021, SimAM, section 3.3, the closed form of the minimal energy (ICML 2021).
+        A map of one place has no variance: its features stand out by nothing and are multiplied by sigmoid(0.5).
+    """
+
+    def __init__(self, channels: int, *, regularisation: float = 1e-4) -> None:
+        super().__init__()
+        del channels
+        if regularisation <= 0:
+            raise ValueError(f"simam: regularisation is positive, not {regularisation}")
+        self.regularisation = regularisation
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        exact = x.to(exact_dtype(x.dtype))
+        squares = (exact - exact.mean((2, 3), keepdim=True)).square()
+        others = max(x.shape[2] * x.shape[3] - 1, 1)
+        variance = squares.sum((2, 3), keepdim=True) / others
+        importance = squares / (4 * (variance + self.regularisation)) + 0.5
+        return x * importance.sigmoid().to(x.dtype)
+
+    def extra_repr(self) -> str:
+        return f"regularisation={self.regularisation}"

@@ -1,0 +1,57 @@
+"""Spatial transformer."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.attention.options import check_positive
+from foveate.plugins.ops.layout import like_layout
+from foveate.plugins.ops.precision import exact_dtype, without_autocast
+
+GRID = 4  # the localisation net sees where things are on a grid of 4 x 4
+
+
+class SpatialTransformer(nn.Module):
+    """Look at the map through an affine transform that a small network chooses for each sample.
+
+    Starts as the identity: the network's last layer answers it whatever comes in. Places that come from outside
+    are 0. In a segmenter it moves features away from the mask, so there it belongs into a classifier's `input`.
+
+    Args:
+        channels: Width C of the features, or of the image; the output has the same.
+        width: Channels of the localisation network's two convolutions.
+
+    Source:
+        Jaderberg et al. 2015, Spatial Transformer Networks, section 3 (arXiv:1506.02025). The coordinates run from
+        -1 to 1 between the map's outer edges.
+    """
+
+    def __init__(self, channels: int, *, width: int = 16) -> None:
+        super().__init__()
+        check_positive("stn: width", width)
+        self.localise = nn.Sequential(
+            nn.Conv2d(channels, width, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(GRID),
+            nn.Flatten(),
+            nn.Linear(width * GRID**2, 32),
+            nn.ReLU(),
+        )
+        self.theta = nn.Linear(32, 6)
+        nn.init.zeros_(self.theta.weight)
+        with torch.no_grad():
+            self.theta.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1, 0]))
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        hidden = self.localise(x)
+        exact = exact_dtype(x.dtype)  # bfloat16 places a cell to a 256th of the map
+        with without_autocast(x.device):
+            theta = F.linear(hidden.to(exact), self.theta.weight.to(exact), self.theta.bias.to(exact))
+            grid = F.affine_grid(theta.view(-1, 2, 3), list(x.shape), align_corners=False)
+            moved = F.grid_sample(x.to(exact), grid, align_corners=False)
+        return like_layout(moved.to(x.dtype), x)

@@ -1,0 +1,41 @@
+"""Strip pooling."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.attention.options import OPEN, Init, answer_always, check_odd, starts_as_identity
+from foveate.plugins.ops.norm import PooledBatchNorm2d
+
+
+class StripPooling(nn.Module):
+    """Weigh each feature by what lies in its whole row and its whole column.
+
+    Args:
+        channels: Width C of the features; the output has the same.
+        kernel: Neighbouring rows, or columns, that are mixed after pooling, odd.
+        init: `identity` starts with the gate nearly open: 0.98 of the features pass.
+
+    Source:
+        Hou et al. 2020, Strip Pooling, section 3.1 (arXiv:2003.13328). The two batch norms and the ReLU are the
+        authors' code's.
+    """
+
+    def __init__(self, channels: int, *, kernel: int = 3, init: Init = "default") -> None:
+        super().__init__()
+        check_odd("strip_pooling: kernel", kernel)
+        self.conv_h = nn.Conv2d(channels, channels, (kernel, 1), padding=(kernel // 2, 0), bias=False)
+        self.norm_h = PooledBatchNorm2d(channels)
+        self.conv_w = nn.Conv2d(channels, channels, (1, kernel), padding=(0, kernel // 2), bias=False)
+        self.norm_w = PooledBatchNorm2d(channels)
+        self.fuse = nn.Conv2d(channels, channels, 1)
+        if starts_as_identity(init):
+            answer_always(self.fuse, OPEN)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        rows = self.norm_h(self.conv_h(x.mean(3, keepdim=True)))
+        columns = self.norm_w(self.conv_w(x.mean(2, keepdim=True)))
+        weights: Tensor = self.fuse(F.relu(rows + columns)).sigmoid()
+        return x * weights

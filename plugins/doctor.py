@@ -1,0 +1,115 @@
+"""What is wrong with the installed plugins: each is imported in a process of its own, so that none hides another."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+
+from foveate.plugins.manager import ALLOWED, GROUP, discover, select
+
+# Lightning calls what these offer for every Trainer, asked or not.
+LIGHTNING_GROUPS = ("lightning.pytorch.callbacks_factory", "pytorch_lightning.callbacks_factory")
+PATIENCE = 60.0  # seconds for one import
+PROBE = "import sys; from foveate.plugins.doctor import probe; probe(int(sys.argv[1]))"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one entry point.
+
+    Attributes:
+        point: The entry point.
+        seconds: How long its import took, once Foveate's own was done.
+        torch: Whether the import pulled in torch.
+        blocks: What it offers.
+        api: The version of the interface that its blocks ask for.
+        fault: Why it is left out; empty if it is not.
+    """
+
+    point: EntryPoint
+    seconds: float = 0.0
+    torch: bool = False
+    blocks: list[str] = field(default_factory=list)
+    api: int = 0
+    fault: str = ""
+
+    @property
+    def distribution(self) -> str:
+        """Name and version, as pip has them."""
+        return f"{self.point.dist.name} {self.point.dist.version}" if self.point.dist else "?"
+
+    @property
+    def entry_point(self) -> str:
+        """As in pyproject."""
+        return f"{self.point.name} = {self.point.value}"
+
+
+def examine() -> list[Finding]:
+    """Import each allowed plugin, in a process of its own, and say what came of it."""
+    points = _points()
+    wanted, _ = select(points, allowed=os.environ.get(ALLOWED), disable=())
+    return [
+        _examine(number, point) if point in wanted else Finding(point, fault=f"not imported: {ALLOWED} leaves it out")
+        for number, point in enumerate(points)
+    ]
+
+
+def find_clashes(findings: Sequence[Finding]) -> list[str]:
+    """A line for each block that several plugins offer."""
+    offered = defaultdict(list)
+    for finding in findings:
+        for block in finding.blocks:
+            offered[block].append(finding.point.dist.name if finding.point.dist else "?")
+    return [
+        f"{len(names)} blocks are named {block!r}; write {' or '.join(f'{name}:{block}' for name in sorted(names))}"
+        for block, names in sorted(offered.items())
+        if len(names) > 1
+    ]
+
+
+def find_lightning_callbacks() -> list[EntryPoint]:
+    """The entry points by which installed packages put callbacks into every Trainer."""
+    return [point for group in LIGHTNING_GROUPS for point in entry_points(group=group)]
+
+
+def probe(number: int) -> None:
+    """Import one plugin and print what came of it as JSON; run in a process of its own."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a plugin prints is no answer
+    started = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        manager = discover([_points()[number]])
+    answer = {
+        "seconds": time.perf_counter() - started,
+        "torch": "torch" in sys.modules,
+        "blocks": [offer.block.name for offer in manager.offers],
+        "api": max((offer.block.api for offer in manager.offers), default=0),
+        "fault": "".join(fault.partition(": ")[2] for fault in manager.faults),
+    }
+    print(json.dumps(answer), file=answers, flush=True)
+
+
+def _points() -> list[EntryPoint]:
+    """Every plugin, in an order that another process finds too."""
+    return sorted(entry_points(group=GROUP), key=lambda p: (p.dist.name if p.dist else "", p.name, p.value))
+
+
+def _examine(number: int, point: EntryPoint) -> Finding:
+    command = [sys.executable, "-P", "-c", PROBE, str(number)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return Finding(point, fault=f"its import does not end within {PATIENCE:.0f} s")
+    try:
+        return Finding(point, **json.loads(done.stdout))
+    except ValueError:
+        return Finding(point, fault=f"its import ends the process with code {done.returncode}")

@@ -1,0 +1,23 @@
+"""Where half precision would not do."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+
+def exact_dtype(dtype: torch.dtype) -> torch.dtype:
+    """float32 for the half precisions, else the dtype itself.
+
+    Example:
+        >>> exact_dtype(torch.bfloat16), exact_dtype(torch.float64)
+        (torch.float32, torch.float64)
+    """
+    return torch.promote_types(dtype, torch.float32)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Leave autocast outside, on devices that have it."""
+    kind = device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()

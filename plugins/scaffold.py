@@ -1,0 +1,61 @@
+"""Writes a new plugin: a complete package that installs, tests itself and passes the conformance kit."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.manager import installed_plugins
+
+# Template -> where it goes.
+LAYOUT = {
+    "pyproject.toml.txt": "pyproject.toml",
+    "README.md.txt": "README.md",
+    "init.py.txt": "$package/__init__.py",
+    "block.py.txt": "$package/block.py",
+    "test_block.py.txt": "tests/test_block.py",
+}
+
+
+def write_plugin(name: str, out: Path) -> Path:
+    """Write the package into a new folder of `out`, and give that folder.
+
+    Args:
+        name: Of the distribution, its entry point and its block: small letters, digits and single '-'.
+        out: Where the folder is made.
+
+    Raises:
+        BlockConfigError: The name will not do, or the folder exists.
+    """
+    _check_name(name)
+    folder = out / name
+    words = {"name": name, "package": name.replace("-", "_"), "title": name.title().replace("-", "")}
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise BlockConfigError(f"{folder} exists; choose another name, or --out another folder") from None
+    except OSError as error:
+        raise BlockConfigError(f"cannot make {folder}: {error.strerror}") from error
+    for template, place in LAYOUT.items():
+        file = folder / Template(place).substitute(words)
+        file.parent.mkdir(exist_ok=True)
+        source = (files("foveate.plugins") / "templates" / template).read_text(encoding="utf-8")
+        file.write_text(Template(source).substitute(words), encoding="utf-8")
+    return folder
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+        raise BlockConfigError(
+            f"a plugin's name is small letters, digits and single '-', such as my-attention: {name!r}"
+        )
+    package = name.replace("-", "_")
+    if keyword.iskeyword(package) or importlib.util.find_spec(package) is not None:
+        raise BlockConfigError(f"{package!r} is a module already or a word of Python; choose another name")
+    if name in {offer.block.name for offer in installed_plugins().offers}:
+        raise BlockConfigError(f"a block named {name!r} is installed already; choose another name")
