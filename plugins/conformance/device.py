@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicO
 from foveate.plugins.conformance.rule import BrokenRuleError, SkippedRuleError, rule
 from foveate.plugins.conformance.subject import Subject
 
-# torch's tensors without values: what is computed is which shape, dtype and device would come out
+# Fake tensors know shape, dtype and device; what asks them for a value ends so.
 UNKNOWN_VALUES = (DataDependentOutputException, DynamicOutputShapeException, NotImplementedError)
 
 

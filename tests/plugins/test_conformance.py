@@ -265,16 +265,7 @@ def test_our_blocks_conform(name: str) -> None:
     assert_conforms(name)
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        pytest.param(rule, marks=pytest.mark.xfail(reason="its torch.stack loses the layout", strict=True))
-        if rule.name == "channels_last"
-        else rule
-        for rule in RULES
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("rule", RULES, ids=str)
 def test_the_example_plugin_conforms(rule: Rule, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(root / "examples/foveate-triplet")
     assert_conforms(importlib.import_module("foveate_triplet.block").TripletAttention, rules=[rule], kernel=5)
