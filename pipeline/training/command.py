@@ -22,6 +22,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.provenance import check_providers
+from foveate.pipeline.training.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.training.checkpoints import check_fits, load_into, read_checkpoint
 from foveate.pipeline.training.parser import HELP, RecipeParser
 from foveate.pipeline.training.recipes import Recipe, dump_recipe
@@ -106,7 +107,9 @@ class FoveateCLI(LightningCLI):
                 callbacks += create_checkpoints(self.run_dir)
         given = settings.callbacks or []
         own = [*(given if isinstance(given, list) else [given]), *callbacks]
-        trainer: L.Trainer = self.trainer_class(**{**settings, "logger": loggers, "callbacks": own, **kwargs})
+        plugins = settings.plugins or [AtomicCheckpointIO()]
+        ours = {"logger": loggers, "callbacks": own, "plugins": plugins}
+        trainer: L.Trainer = self.trainer_class(**{**settings, **ours, **kwargs})
         return trainer
 
     def resolved_recipe(self) -> Recipe:
