@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.plugins.ops.layout import layout_of
+
 FAST_COLUMNS = 3  # kernels up to this width stay on oneDNN's fast path
 Pair = tuple[int, int]
 
@@ -115,17 +117,12 @@ def _columns(grad: Tensor, padded: Tensor, weight: Tensor, rows: int, dilation: 
     part = weight[..., first : first + FAST_COLUMNS].contiguous()
     start = first * dilation
     width = grad.shape[3] + (part.shape[3] - 1) * dilation
-    window = padded[..., start : start + width].contiguous(memory_format=_layout(padded))
+    window = padded[..., start : start + width].contiguous(memory_format=layout_of(padded))
     return weight_gradient_plain(grad, window, part, (rows, 0), dilation)
 
 
 def _transposed(x: Tensor) -> Tensor:
-    return x.transpose(2, 3).contiguous(memory_format=_layout(x))
-
-
-def _layout(x: Tensor) -> torch.memory_format:
-    dense = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    return torch.channels_last if dense else torch.contiguous_format
+    return x.transpose(2, 3).contiguous(memory_format=layout_of(x))
 
 
 def _convolution_backward(

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from foveate.plugins.ops.precision import without_autocast
+
 EPSILON = 1e-6
 
 
@@ -25,7 +27,7 @@ def factorise(x: Float[Tensor, "B N D"], bases: Float[Tensor, "B D R"], *, steps
     Source:
         Geng et al. 2021, Is Attention Better Than Matrix Decomposition?, section 2.2.2 (arXiv:2109.04553).
     """
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x.device):
         x, bases = x.float(), bases.float()
         coefficients = torch.softmax(x @ bases, dim=-1)
         for _ in range(steps):
