@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sized
+from typing import Any, cast
 
 import torch
 from torch.utils.data import Dataset, DistributedSampler
@@ -21,8 +21,8 @@ class TrainSampler(DistributedSampler[Any]):
         seed: With the epoch it decides order and augmentation.
     """
 
-    def __init__(self, dataset: Dataset[Any], *, world_size: int, rank: int, seed: int) -> None:
-        super().__init__(dataset, world_size, rank, shuffle=True, seed=seed, drop_last=True)
+    def __init__(self, dataset: Sized, *, world_size: int, rank: int, seed: int) -> None:
+        super().__init__(cast("Dataset[Any]", dataset), world_size, rank, shuffle=True, seed=seed, drop_last=True)
 
     def __iter__(self) -> Iterator[Pick]:
         for index in super().__iter__():
@@ -32,8 +32,8 @@ class TrainSampler(DistributedSampler[Any]):
 class EvalSampler(DistributedSampler[Any]):
     """Each sample once, in order. Processes short of one get a blank, so that all take the same number of steps."""
 
-    def __init__(self, dataset: Dataset[Any], *, world_size: int, rank: int) -> None:
-        super().__init__(dataset, world_size, rank, shuffle=False)
+    def __init__(self, dataset: Sized, *, world_size: int, rank: int) -> None:
+        super().__init__(cast("Dataset[Any]", dataset), world_size, rank, shuffle=False)
 
     def __iter__(self) -> Iterator[Pick]:
         count = len(self.dataset)  # type: ignore[arg-type]
