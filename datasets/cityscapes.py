@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.labels import CITYSCAPES, Table
@@ -27,6 +27,8 @@ class CityscapesDataModule(SegmentationDataModule):
     Args:
         root: The folder that holds leftImg8bit/ and gtFine/.
         labels: Which label files to read: `labelIds` as in the archive, or `labelTrainIds` made by the official script.
+        crop: Height and width of a training sample.
+        options: The rest of what SegmentationDataModule takes.
     """
 
     label_set = CITYSCAPES
@@ -37,27 +39,9 @@ class CityscapesDataModule(SegmentationDataModule):
         *,
         labels: LabelFiles = "labelIds",
         crop: tuple[int, int] = (1024, 1024),
-        batch_size: int = 8,
-        eval_batch_size: int = 1,
-        scale: tuple[float, float] = (0.5, 2.0),
-        max_ratio: float = 0.75,
-        flip: float = 0.5,
-        photometric: bool = True,
-        num_workers: int = -1,
-        seed: int | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            root,
-            crop=crop,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            scale=scale,
-            max_ratio=max_ratio,
-            flip=flip,
-            photometric=photometric,
-            num_workers=num_workers,
-            seed=seed,
-        )
+        super().__init__(root, crop=crop, **options)
         self.labels = labels
 
     def id_table(self) -> Table:
