@@ -213,6 +213,18 @@ def test_a_loss_that_is_not_finite_ends_with_6(cityscapes_root: Path, capsys: py
     assert "ERROR diverged: the loss is" in last_line(capsys)
 
 
+def test_what_diverged_does_not_replace_the_last_checkpoint(
+    cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(cityscapes_root) == 0
+    last = Path("runs/latest/checkpoints/last.ckpt")
+    before = last.read_bytes()
+    more = ["--trainer.max_steps=20", "--model.optimizer.lr=1e30", "--model.schedule.name=constant"]
+    assert main(["fit", "--ckpt_path", "last", *more]) == 6
+    assert last.read_bytes() == before
+    assert "last.ckpt (step 2); resume: foveate fit --ckpt_path" in last_line(capsys)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_label_id_out_of_range_names_the_file(
     cityscapes_root: Path, workers: int, capsys: pytest.CaptureFixture[str]
