@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 
@@ -20,6 +20,18 @@ class SegmentationBatch(TypedDict):
     mask: NotRequired[UInt8[Tensor, "B H W"]]
     path: list[str]
     faults: NotRequired[list[str]]
+
+
+class ClassificationBatch(TypedDict):
+    """Bytes and class numbers.
+
+    `image` is RGB. `label` counts from 0; -1 stands for an image that only keeps the processes in step and is not
+    scored. `path` says where each image came from.
+    """
+
+    image: UInt8[Tensor, "B 3 H W"]
+    label: NotRequired[Int64[Tensor, " B"]]
+    path: list[str]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,13 @@ HOOKS = [name for name in vars(hookspecs) if name.startswith("foveate_")]
 ARROWS = {
     "plugins": ("foveate.plugins",),
     "datasets": ("foveate.datasets",),
-    "pipeline": ("foveate.pipeline", "foveate.plugins", "foveate.datasets.batch", "foveate.datasets.labels"),
+    "pipeline": (
+        "foveate.pipeline",
+        "foveate.plugins",
+        "foveate.datasets.batch",
+        "foveate.datasets.classes",
+        "foveate.datasets.labels",
+    ),
 }
 
 
