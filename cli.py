@@ -14,6 +14,7 @@ if __name__ == "__main__":  # `python cli.py`: the root is the package, its fold
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _here]
 
 INTERRUPTED = 130
+TRACE = "--trace-plugins"  # of any command: what plugins are asked, and how long each takes
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network for a newer version
     words = list(sys.argv[1:] if argv is None else argv)
+    if TRACE in words:
+        os.environ["FOVEATE_TRACE_PLUGINS"] = "1"
+        words = [word for word in words if word != TRACE]
     try:
         return _dispatch(words)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Which plugin each attention block of a model came from, so that a checkpoint can say what it needs."""
+"""Which plugin each part of a training came from, so that a checkpoint can say what it needs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,37 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from foveate.plugins.blocks import SlotSpec, find_offer, list_specs, parse_spec
+from foveate.pipeline.models import PLUS, list_models
+from foveate.plugins.blocks import SlotSpec, list_specs, parse_spec
 from foveate.plugins.errors import BlockConfigError, PluginError
-from foveate.plugins.manager import PluginManager
+from foveate.plugins.manager import PluginManager, installed_plugins
+from foveate.plugins.records import Block, Decoder, Encoder, Loss, Metric, Record
 
 Provenance = dict[str, dict[str, str]]
+KINDS: tuple[type[Record], ...] = (Encoder, Decoder, Loss, Metric, Block)
 KEY = "foveate_plugins"
 
 
-def record_providers(attention: Mapping[str, SlotSpec] | None, plugins: PluginManager | None = None) -> Provenance:
-    """For each block that is named: distribution, version and entry point of its plugin."""
-    return {name: asdict(find_offer(name, plugins).provider) for name in _names(attention or {})}
+def record_providers(
+    attention: Mapping[str, SlotSpec] | None,
+    *,
+    network: str = "",
+    losses: SlotSpec = None,
+    metrics: SlotSpec = None,
+    plugins: PluginManager | None = None,
+) -> Provenance:
+    """For each block, encoder, decoder, loss and metric that is named: distribution, version and entry point.
+
+    A block is filed under its name, anything else under what it is and its name, such as "loss dice".
+    """
+    plugins = plugins or installed_plugins()
+    blocks = [(Block, name) for slot in (attention or {}).values() for name in _names(slot)]
+    others = [(Loss, name) for name in _names(losses)] + [(Metric, name) for name in _names(metrics)]
+    found: Provenance = {}
+    for kind, name in [*blocks, *_parts(network), *others]:
+        label = name if kind is Block else f"{kind.noun} {name}"
+        found[label] = asdict(plugins.find(name, kind).provider)
+    return found
 
 
 def check_providers(checkpoint: Mapping[str, Any], plugins: PluginManager | None = None) -> None:
@@ -27,24 +47,37 @@ def check_providers(checkpoint: Mapping[str, Any], plugins: PluginManager | None
         PluginError: One is missing; the message says what to install.
     """
     recorded: Provenance = checkpoint.get(KEY, {})
-    for name, wanted in recorded.items():
+    for label, wanted in recorded.items():
+        kind, name = _filed(label)
         try:
-            found = find_offer(name, plugins).provider
+            found = (plugins or installed_plugins()).find(name, kind).provider
         except BlockConfigError:
-            raise PluginError(f"the checkpoint needs the block {name!r} of {_describe(wanted)}") from None
+            raise PluginError(f"the checkpoint needs the {kind.noun} {name!r} of {_describe(wanted)}") from None
         if (found.distribution, found.version) != (wanted["distribution"], wanted["version"]):
             warnings.warn(
-                f"block {name!r}: the checkpoint was written with {wanted['distribution']} {wanted['version']}, "
+                f"{kind.noun} {name!r}: the checkpoint was written with {wanted['distribution']} {wanted['version']}, "
                 f"here is {found}",
                 stacklevel=2,
             )
 
 
-def _names(attention: Mapping[str, SlotSpec]) -> Iterator[str]:
-    for slot in attention.values():
-        for spec in list_specs(slot):
-            if isinstance(spec, str | Mapping):
-                yield parse_spec(spec)[0]
+def _filed(label: str) -> tuple[type[Record], str]:
+    noun, _, name = label.rpartition(" ")
+    return next((kind for kind in KINDS if kind.noun == noun), Block), name
+
+
+def _parts(network: str) -> list[tuple[type[Record], str]]:
+    """Encoder and decoder of a network that is named by them."""
+    if not network or network in list_models():
+        return []
+    encoder, _, decoder = network.partition(PLUS)
+    return [(Encoder, encoder), *([(Decoder, decoder)] if decoder else [])]
+
+
+def _names(slot: SlotSpec) -> Iterator[str]:
+    for spec in list_specs(slot):
+        if isinstance(spec, str | Mapping):
+            yield parse_spec(spec)[0]
 
 
 def _describe(wanted: Mapping[str, str]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from foveate.plugins.errors import BlockConfigError, PluginError
+from foveate.plugins.building import build_module
+from foveate.plugins.errors import BlockConfigError
 from foveate.plugins.manager import Offer, PluginManager, installed_plugins
-from foveate.plugins.records import resolve
+from foveate.plugins.records import Block
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,44 +73,15 @@ def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, options
 
 
-def find_offer(name: str, plugins: PluginManager | None = None) -> Offer:
-    """The offer of this name among the given plugins, or the installed ones."""
-    return (plugins if plugins is not None else installed_plugins()).find(name)
+def find_offer(name: str, plugins: PluginManager | None = None) -> Offer[Block]:
+    """The block's offer among the given plugins, or the installed ones."""
+    return (plugins if plugins is not None else installed_plugins()).find(name, Block)
 
 
-def _build(offer: Offer, channels: int, options: Mapping[str, Any]) -> nn.Module:
-    block = offer.block
+def _build(offer: Offer[Block], channels: int, options: Mapping[str, Any]) -> nn.Module:
+    block = offer.record
     if channels % block.multiple_of:
         raise BlockConfigError(
             f"block {block.name!r} needs a multiple of {block.multiple_of} channels; here are {channels}"
         )
-    build = _load(offer)
-    _check_options(block.name, build, options)
-    try:
-        return build(channels, **options)
-    except (TypeError, ValueError) as error:
-        given = f" with {dict(options)}" if options else ""
-        raise BlockConfigError(f"block {block.name!r}{given} at {channels} channels: {error}") from error
-
-
-def _load(offer: Offer) -> Callable[..., nn.Module]:
-    try:
-        return resolve(offer.block.build)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise PluginError(
-            f"block {offer.block.name!r} of {offer.provider} cannot be built: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _check_options(name: str, build: Callable[..., nn.Module], options: Mapping[str, Any]) -> None:
-    """Refuse an option the block does not take, and name those it does."""
-    parameters = list(inspect.signature(build).parameters.values())[1:]
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return
-    known = [p.name for p in parameters]
-    for option in options:
-        if option not in known:
-            accepted = ", ".join(known) or "none"
-            raise BlockConfigError(f"block {name!r} has no option {option!r}; accepted: {accepted}")
+    return build_module(offer, channels, options=options, context=f" at {channels} channels")

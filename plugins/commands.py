@@ -2,62 +2,95 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from foveate.plugins.errors import PluginError
-from foveate.plugins.manager import Offer, installed_plugins
+from foveate.plugins.errors import BlockConfigError, PluginError
+from foveate.plugins.manager import Offer, PluginManager, installed_plugins
+from foveate.plugins.records import Block, Decoder, Encoder, Loss, Metric, Record
 
 if TYPE_CHECKING:  # rich is imported late: only what draws a table needs it
     from rich.console import Console
     from rich.table import Table
 
+What = Literal["blocks", "encoders", "decoders", "losses", "metrics", "all"]
+KINDS: dict[str, type[Record]] = {
+    "blocks": Block,
+    "encoders": Encoder,
+    "decoders": Decoder,
+    "losses": Loss,
+    "metrics": Metric,
+}
 
-def list_blocks(plugins: str = "", disable: str = "") -> None:
-    """List the attention blocks: name, kind, paper, who provides it, and what it does.
 
-    Example: foveate plugins list
+def list_records(what: What = "blocks", plugins: str = "", disable: str = "") -> None:
+    """List what plugins offer: name, paper, who provides it, and what it is.
+
+    Example: foveate plugins list --what encoders
 
     Args:
+        what: blocks, encoders, decoders, losses, metrics, or all.
         plugins: Modules or files of this folder to take beside the installed plugins, between commas.
         disable: Plugins not to import, between commas, by entry point or distribution.
     """
     manager = installed_plugins(_words(plugins), _words(disable))
-    table = _table("name", "kind", "paper", "provided by", "what it does", wide="what it does")
-    for offer in manager.offers:
-        block = offer.block
-        table.add_row(block.name, block.kind, block.paper or "-", str(offer.provider), block.summary)
-    _console().print(table)
+    for name, kind in KINDS.items():
+        if what in (name, "all"):
+            _print_offers(manager.of_kind(kind))
     for fault in manager.faults:
         _console(stderr=True).print(f"left out: {fault}", markup=False)
     if manager.disabled:
         _console(stderr=True).print(f"not imported: {', '.join(manager.disabled)}", markup=False)
 
 
-def show_block(name: str, plugins: str = "") -> None:
-    """Show one block: its record, who provides it, its options, and what it costs.
+def _print_offers(offers: Sequence[Offer[Any]]) -> None:
+    table = _table("name", "is", "paper", "provided by", "what it does", wide="what it does")
+    for offer in offers:
+        record = offer.record
+        name = f"{record.name}:..." if getattr(record, "prefix", False) else record.name
+        table.add_row(
+            name, getattr(record, "kind", record.noun), record.paper or "-", str(offer.provider), record.summary
+        )
+    _console().print(table)
+
+
+def show_record(name: str, plugins: str = "") -> None:
+    """Show one record: what it says, who provides it, its options, and of a block what it costs.
 
     Example: foveate plugins info cbam
 
     Args:
-        name: Of the block, or distribution:name.
+        name: Of a block, encoder, decoder, loss or metric, or distribution:name.
         plugins: Modules or files of this folder to take beside the installed plugins, between commas.
     """
     from foveate.plugins.options import describe_options
 
-    offer = installed_plugins(_words(plugins)).find(name)
-    block, provider = offer.block, offer.provider
+    offer = _find_any(installed_plugins(_words(plugins)), name)
+    record, provider = offer.record, offer.provider
     table = _table("", "", wide="", heading=False)
-    for field in ("name", "summary", "kind", "paper", "multiple_of", "api", "build"):
-        table.add_row(field, _plain(str(getattr(block, field) or "-")))
+    for field in dataclasses.fields(record):
+        table.add_row(field.name, _plain(str(getattr(record, field.name) or "-")))
+    table.add_row("is a", record.noun)
     table.add_row("provided by", f"{provider} ({provider.entry_point})")
     for number, option in enumerate(describe_options(offer) or ["none"]):
         table.add_row("options" if number == 0 else "", _plain(option))
     _console().print(table)
-    _print_costs(offer, {})
+    if isinstance(record, Block):
+        _print_costs(offer, {})
+
+
+def _find_any(manager: PluginManager, name: str) -> Offer[Any]:
+    """The record of this name, of whatever kind; what is said of an unknown name speaks of blocks."""
+    for kind in (*KINDS.values(), Block):
+        try:
+            return manager.find(name, kind)
+        except BlockConfigError:
+            continue
+    return manager.find(name, Block)
 
 
 def examine_plugins() -> None:
@@ -70,9 +103,9 @@ def examine_plugins() -> None:
     from foveate.plugins.records import API_VERSION
 
     findings, callbacks = examine(), find_lightning_callbacks()
-    table = _table("distribution", "entry point", "blocks", "API", "import", "torch", "loads", wide="loads")
+    table = _table("distribution", "entry point", "offers", "API", "import", "torch", "loads", wide="loads")
     for found in findings:
-        row = [found.distribution, found.entry_point, str(len(found.blocks)), str(found.api or "-")]
+        row = [found.distribution, found.entry_point, str(len(found.records)), str(found.api or "-")]
         row += [f"{found.seconds:.2f} s", "imported" if found.torch else "no", found.fault or "yes"]
         table.add_row(*map(_plain, row))
     _console().print(table)
@@ -114,7 +147,7 @@ def check(name: str, options: dict[str, Any] | None = None, channels: int = 16, 
         channels: The width at which most rules try it.
         plugins: Modules or files of this folder to take beside the installed plugins, between commas.
     """
-    offer = installed_plugins(_words(plugins)).find(name)
+    offer = installed_plugins(_words(plugins)).find(name, Block)
     from foveate.plugins.testing import check_block, describe
 
     results = check_block(offer, options=options, channels=channels)
@@ -126,12 +159,12 @@ def check(name: str, options: dict[str, Any] | None = None, channels: int = 16, 
     _console().print(table)
     failures = [describe(result) for result in results if result.outcome == "failed"]
     if failures:
-        heading = f"block {offer.block.name!r} of {offer.provider} breaks {len(failures)} of {len(results)} rules"
+        heading = f"block {offer.record.name!r} of {offer.provider} breaks {len(failures)} of {len(results)} rules"
         raise PluginError("\n".join([f"{heading}:", *(f"- {failure}" for failure in failures)]))
     _print_costs(offer, options or {})
 
 
-def _print_costs(offer: Offer, options: dict[str, Any]) -> None:
+def _print_costs(offer: Offer[Block], options: dict[str, Any]) -> None:
     from foveate.plugins.conformance.costs import MAP
     from foveate.plugins.testing import measure_costs, subject_of
 
@@ -170,4 +203,4 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(width=None if stream.isatty() else 160, stderr=stderr)
 
 
-COMMANDS = {"list": list_blocks, "info": show_block, "doctor": examine_plugins, "new": new_plugin, "check": check}
+COMMANDS = {"list": list_records, "info": show_record, "doctor": examine_plugins, "new": new_plugin, "check": check}

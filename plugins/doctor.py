@@ -29,15 +29,15 @@ class Finding:
         point: The entry point.
         seconds: How long its import took, once Foveate's own was done.
         torch: Whether the import pulled in torch.
-        blocks: What it offers.
-        api: The version of the interface that its blocks ask for.
+        records: What it offers, such as "block se".
+        api: The newest version of the interface that its records ask for.
         fault: Why it is left out; empty if it is not.
     """
 
     point: EntryPoint
     seconds: float = 0.0
     torch: bool = False
-    blocks: list[str] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
     api: int = 0
     fault: str = ""
 
@@ -63,14 +63,15 @@ def examine() -> list[Finding]:
 
 
 def find_clashes(findings: Sequence[Finding]) -> list[str]:
-    """A line for each block that several plugins offer."""
+    """A line for each record that several plugins offer."""
     offered = defaultdict(list)
     for finding in findings:
-        for block in finding.blocks:
-            offered[block].append(finding.point.dist.name if finding.point.dist else "?")
+        for record in finding.records:
+            offered[record].append(finding.point.dist.name if finding.point.dist else "?")
     return [
-        f"{len(names)} blocks are named {block!r}; write {' or '.join(f'{name}:{block}' for name in sorted(names))}"
-        for block, names in sorted(offered.items())
+        f"{len(names)} plugins offer {record}; write {' or '.join(f'{name}:{bare}' for name in sorted(names))}"
+        for record, names in sorted(offered.items())
+        for bare in [record.split()[-1]]
         if len(names) > 1
     ]
 
@@ -91,8 +92,8 @@ def probe(number: int) -> None:
     answer = {
         "seconds": time.perf_counter() - started,
         "torch": "torch" in sys.modules,
-        "blocks": [offer.block.name for offer in manager.offers],
-        "api": max((offer.block.api for offer in manager.offers), default=0),
+        "records": [f"{offer.record.noun} {offer.record.name}" for offer in manager.offers],
+        "api": max((offer.record.api for offer in manager.offers), default=0),
         "fault": "".join(fault.partition(": ")[2] for fault in manager.faults),
     }
     print(json.dumps(answer), file=answers, flush=True)

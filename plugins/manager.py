@@ -1,4 +1,4 @@
-"""Discovery: turns entry points into named blocks, and keeps a faulty plugin from harming the others."""
+"""Discovery: turns entry points into named records, and keeps a faulty plugin from harming the others."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Generic, TypeVar
 
 import pluggy
 
 from foveate.plugins import hookspecs
 from foveate.plugins.errors import BlockConfigError, PluginError
 from foveate.plugins.hints import did_you_mean
-from foveate.plugins.records import API_VERSION, Block
+from foveate.plugins.records import API_VERSION, Block, Record
+from foveate.plugins.tracing import traced
 
 GROUP = "foveate"
-OURS = "foveate.plugins.attention"
-ALLOWED = "FOVEATE_PLUGINS"  # in the environment: `none`, or the plugins to load beside our own blocks
+OURS = "foveate."  # where our own plugins begin
+ALLOWED = "FOVEATE_PLUGINS"  # in the environment: `none`, or the plugins to load beside our own
+AnyRecord = TypeVar("AnyRecord", bound=Record, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """Who offers a block: the distribution, its version, and the entry point or module that was loaded."""
+    """Who offers a record: the distribution, its version, and the entry point or module that was loaded."""
 
     distribution: str
     version: str
@@ -40,16 +43,16 @@ class Provider:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
-    """A block together with its provider."""
+class Offer(Generic[AnyRecord]):
+    """A record together with its provider."""
 
-    block: Block
+    record: AnyRecord
     provider: Provider
 
 
 @dataclass
 class PluginManager:
-    """Every block that the given plugins offer.
+    """Every record that the given plugins offer.
 
     Attributes:
         offers: All good offers, in order of discovery.
@@ -57,33 +60,59 @@ class PluginManager:
         disabled: The plugins that were not imported, as asked.
     """
 
-    offers: list[Offer] = field(default_factory=list)
+    offers: list[Offer[Record]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     disabled: list[str] = field(default_factory=list)
 
-    def find(self, name: str) -> Offer:
+    def of_kind(self, kind: type[AnyRecord]) -> Sequence[Offer[AnyRecord]]:
+        """The offers of one kind of record, in order of discovery."""
+        return [
+            Offer(record=offer.record, provider=offer.provider)
+            for offer in self.offers
+            if isinstance(offer.record, kind)
+        ]
+
+    def find(self, name: str, kind: type[AnyRecord]) -> Offer[AnyRecord]:
         """The offer called `name`, or `distribution:name` where two plugins share a name.
+
+        A record that is a `prefix` answers every name that begins with its own and a colon.
 
         Raises:
             BlockConfigError: No plugin offers it (exit code 2).
             PluginError: Several plugins offer it (exit code 5).
         """
-        distribution, _, bare = name.rpartition(":")
-        found = [o for o in self.offers if o.block.name == bare and distribution in ("", o.provider.distribution)]
+        found = [offer for offer in self.of_kind(kind) if _answers(offer, name)]
         if not found:
-            raise BlockConfigError(self._unknown(name))
+            raise BlockConfigError(self._unknown(name, kind))
         if len(found) > 1:
+            bare = found[0].record.name
             picks = sorted({f"{offer.provider.distribution}:{bare}" for offer in found})
             advice = f"write {' or '.join(picks)}" if len(picks) > 1 else f"its author must rename one ({picks[0]})"
-            raise PluginError(f"{len(found)} blocks are named {bare!r}; {advice}")
+            raise PluginError(f"{len(found)} {_plural(kind.noun)} are named {bare!r}; {advice}")
         return found[0]
 
-    def _unknown(self, name: str) -> str:
-        known = sorted({offer.block.name for offer in self.offers})
+    def _unknown(self, name: str, kind: type[Record]) -> str:
+        known = sorted({offer.record.name + ":..." * _is_prefix(offer) for offer in self.of_kind(kind)})
         left_out = f"; left out: {'; '.join(self.faults)}" if self.faults else ""
         left_out += f"; disabled: {', '.join(self.disabled)}" if self.disabled else ""
+        see = "foveate plugins list" + (f" --what {_plural(kind.noun)}" if kind is not Block else "")
         hint = did_you_mean(name, known)
-        return f"no block named {name!r}{hint} (installed: {', '.join(known)} ; see: foveate plugins list){left_out}"
+        return f"no {kind.noun} named {name!r}{hint} (installed: {', '.join(known)} ; see: {see}){left_out}"
+
+
+def _answers(offer: Offer[AnyRecord], name: str) -> bool:
+    own = offer.record.name
+    if _is_prefix(offer):
+        return name.startswith((f"{own}:", f"{offer.provider.distribution}:{own}:"))
+    return name in (own, f"{offer.provider.distribution}:{own}")
+
+
+def _is_prefix(offer: Offer[AnyRecord]) -> bool:
+    return bool(getattr(offer.record, "prefix", False))
+
+
+def _plural(noun: str) -> str:
+    return noun + ("es" if noun.endswith("s") else "s")
 
 
 def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> PluginManager:
@@ -121,7 +150,9 @@ def _import(name: str) -> ModuleType:
 
 def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object]) -> None:
     try:
-        blocks = _draw(load())
+        with traced("import", provider):
+            plugin = load()
+        records = _draw(plugin, provider)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit at import too: a plugin must not end the host
@@ -132,24 +163,32 @@ def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object
         manager.faults.append(fault)
         warnings.warn(f"left out {fault}", RuntimeWarning, stacklevel=4)
         return
-    manager.offers.extend(Offer(block=block, provider=provider) for block in blocks)
+    manager.offers.extend(Offer(record=record, provider=provider) for record in records)
 
 
-def _draw(plugin: object) -> list[Block]:
+def _draw(plugin: object, provider: Provider) -> list[Record]:
     """The records of one plugin, after its hooks were checked against the specification."""
     hooks = pluggy.PluginManager("foveate")
     hooks.add_hookspecs(hookspecs)
     hooks.register(plugin)
     hooks.check_pending()
     _check_spelling(plugin, hooks)
-    blocks = [block for offered in hooks.hook.foveate_blocks() for block in offered]
-    for block in blocks:
-        _check_record(block)
-    return blocks
+    implemented = [hook.name for hook in hooks.get_hookcallers(plugin) or []]
+    return [record for name in hookspecs.HOOKS if name in implemented for record in _call(hooks, name, provider)]
+
+
+def _call(hooks: pluggy.PluginManager, name: str, provider: Provider) -> list[Record]:
+    outcome: list[str] = []
+    with traced(name, provider, outcome):
+        records = [record for offered in getattr(hooks.hook, name)() for record in offered]
+        outcome.append(f"{len(records)} offered")
+    for record in records:
+        _check_record(record, name)
+    return records
 
 
 def _check_spelling(plugin: object, hooks: pluggy.PluginManager) -> None:
-    known = [name for name in vars(hookspecs) if name.startswith("foveate_")]
+    known = list(hookspecs.HOOKS)
     for name in dir(plugin):
         if name.startswith("foveate_") and name not in known:
             raise PluginError(f"no hook is called {name!r}{did_you_mean(name, known)}")
@@ -157,18 +196,24 @@ def _check_spelling(plugin: object, hooks: pluggy.PluginManager) -> None:
         raise PluginError(f"implements no hook; known: {', '.join(known)} (is @hookimpl missing?)")
 
 
-def _check_record(block: object) -> None:
-    if not isinstance(block, Block):
-        raise PluginError(f"foveate_blocks gave a {type(block).__name__}, not a Block")
-    if block.api > API_VERSION:
+def _check_record(record: object, hook: str) -> None:
+    kind = hookspecs.HOOKS[hook]
+    if not isinstance(record, kind):
+        raise PluginError(f"{hook} gave a {type(record).__name__}, not a {kind.__name__}")
+    if record.api > API_VERSION:
         raise PluginError(
-            f"block {block.name!r} needs plugin interface {block.api}, here is {API_VERSION}; upgrade foveate"
+            f"{kind.noun} {record.name!r} needs plugin interface {record.api}, here is {API_VERSION}; upgrade foveate"
         )
 
 
 def names_of(point: EntryPoint) -> set[str]:
     """What a plugin may be called in --disable and FOVEATE_PLUGINS: its entry point or its distribution."""
     return {point.name, point.dist.name} if point.dist else {point.name}
+
+
+def is_ours(point: EntryPoint) -> bool:
+    """Whether Foveate itself offers it."""
+    return point.value.startswith(OURS)
 
 
 def select(
@@ -178,7 +223,7 @@ def select(
 
     Args:
         points: All there are.
-        allowed: `none`, or names between commas: no other plugin is loaded; our own blocks always are.
+        allowed: `none`, or names between commas: no other plugin is loaded; our own always are.
         disable: Names of plugins not to load, ours among them.
 
     Raises:
@@ -198,7 +243,7 @@ def select(
 
     def is_wanted(point: EntryPoint) -> bool:
         names = names_of(point)
-        return not names & set(disable) and (chosen is None or point.value == OURS or bool(names & chosen))
+        return not names & set(disable) and (chosen is None or is_ours(point) or bool(names & chosen))
 
     return [p for p in points if is_wanted(p)], [p for p in points if not is_wanted(p)]
 
@@ -215,7 +260,7 @@ def installed_plugins(modules: Sequence[str] = (), disable: Sequence[str] = ()) 
     """
     global _installed
     if _installed is None or modules or disable:
-        ours_first = sorted(entry_points(group=GROUP), key=lambda point: (point.value != OURS, point.name))
+        ours_first = sorted(entry_points(group=GROUP), key=lambda point: (not is_ours(point), point.name))
         wanted, unwanted = select(ours_first, allowed=os.environ.get(ALLOWED), disable=disable)
         _installed = discover(wanted, modules)
         _installed.disabled = [point.name for point in unwanted]

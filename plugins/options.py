@@ -1,29 +1,22 @@
-"""The options of a block, as its signature has them."""
+"""The options of a record, as the signature of its callable has them."""
 
 from __future__ import annotations
 
 import inspect
 
-from foveate.plugins.errors import PluginError
+from foveate.plugins.building import load
 from foveate.plugins.manager import Offer
-from foveate.plugins.records import resolve
+from foveate.plugins.records import Record
 
 
-def describe_options(offer: Offer) -> list[str]:
-    """A line for each option of a block: its name, type and default.
+def describe_options(offer: Offer[Record]) -> list[str]:
+    """A line for each option of a record: its name, type and default.
 
     Raises:
         PluginError: What the record names cannot be imported.
     """
-    try:
-        build = resolve(offer.block.build)
-        parameters = list(inspect.signature(build).parameters.values())[1:]  # the first is the number of channels
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # sys.exit in a module too
-        reason = f"{type(error).__name__}: {error}"
-        raise PluginError(f"block {offer.block.name!r} of {offer.provider} cannot be built: {reason}") from error
-    return [_describe(parameter) for parameter in parameters]
+    parameters = list(inspect.signature(load(offer)).parameters.values())[1:]  # the first is passed by position
+    return [_describe(parameter) for parameter in parameters if parameter.name not in offer.record.given]
 
 
 def _describe(parameter: inspect.Parameter) -> str:

@@ -11,6 +11,7 @@ from string import Template
 
 from foveate.plugins.errors import BlockConfigError
 from foveate.plugins.manager import installed_plugins
+from foveate.plugins.records import Block
 
 # Template -> where it goes.
 LAYOUT = {
@@ -57,5 +58,5 @@ def _check_name(name: str) -> None:
     package = name.replace("-", "_")
     if keyword.iskeyword(package) or importlib.util.find_spec(package) is not None:
         raise BlockConfigError(f"{package!r} is a module already or a word of Python; choose another name")
-    if name in {offer.block.name for offer in installed_plugins().offers}:
+    if name in {offer.record.name for offer in installed_plugins().of_kind(Block)}:
         raise BlockConfigError(f"a block named {name!r} is installed already; choose another name")

@@ -14,6 +14,7 @@ from foveate.plugins.conformance.rule import Result, Rule, try_rule
 from foveate.plugins.conformance.subject import Subject
 from foveate.plugins.errors import BlockConfigError
 from foveate.plugins.manager import Offer, PluginManager
+from foveate.plugins.records import Block
 
 __all__ = ["RULES", "Cost", "Result", "Rule", "assert_conforms", "check_block", "describe", "measure_costs"]
 
@@ -42,7 +43,7 @@ RULES: tuple[Rule, ...] = (
     graphs.run_as_onnx,
 )
 
-Checked = str | Mapping[str, Any] | Offer | Callable[..., nn.Module]
+Checked = str | Mapping[str, Any] | Offer[Block] | Callable[..., nn.Module]
 
 
 def check_block(
@@ -117,10 +118,10 @@ def describe(result: Result) -> str:
     return f"{result.rule}: {result.detail}; {result.advice}"
 
 
-def _expect_options(spec: Mapping[str, Any], offer: Offer, alone: PluginManager) -> None:
+def _expect_options(spec: Mapping[str, Any], offer: Offer[Block], alone: PluginManager) -> None:
     """Refuse an option that the block does not take; what else is wrong with it is for the rules to find."""
     try:
-        create_block(spec, offer.block.multiple_of * 16, plugins=alone)
+        create_block(spec, offer.record.multiple_of * 16, plugins=alone)
     except BlockConfigError as error:
         if error.__cause__ is None:
             raise
@@ -134,13 +135,13 @@ def subject_of(block: Checked, options: Mapping[str, Any], *, channels: int = 16
         name, given = parse_spec(block)
         return subject_of(find_offer(name), {**given, **options}, channels=channels)
     if isinstance(block, Offer):
-        spec = {**options, "name": block.block.name}
+        spec = {**options, "name": block.record.name}
         alone = PluginManager(offers=[block])
         _expect_options(spec, block, alone)
         subject = Subject(
-            block.block.name,
+            block.record.name,
             lambda width: create_block(spec, width, plugins=alone),
-            multiple_of=block.block.multiple_of,
+            multiple_of=block.record.multiple_of,
         )
     else:
         build = block

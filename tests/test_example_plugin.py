@@ -13,8 +13,9 @@ import pytest
 LIST = """
 import sys
 from foveate.plugins.manager import installed_plugins
-offer = installed_plugins().find("triplet")
-print(offer.provider, offer.block.paper, "torch" in sys.modules)
+from foveate.plugins.records import Block
+offer = installed_plugins().find("triplet", Block)
+print(offer.provider, offer.record.paper, "torch" in sys.modules)
 """
 
 TRAIN = """

@@ -2,62 +2,149 @@
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from foveate.pipeline.errors import ConfigError
+from foveate.plugins.building import build_module, check_options
 from foveate.plugins.hints import did_you_mean
-from foveate.plugins.records import resolve
+from foveate.plugins.manager import PluginManager, installed_plugins
+from foveate.plugins.records import Decoder, Encoder, resolve
 
 if TYPE_CHECKING:
     from torch import nn
 
     from foveate.pipeline.models.slots import Attention
 
-# Each name belongs to a family, which is a function `(name, *, num_classes, attention, **options) -> nn.Module`.
-_FAMILIES = {
+# Published segmenters by a name of their own: a family is a function `(name, *, num_classes, attention, **options)`.
+_SEGMENTERS = {
     "foveate.pipeline.models.segnext:create_segnext": ("segnext_t", "segnext_s", "segnext_b", "segnext_l"),
 }
+PLUS = "+"  # between encoder and decoder
 
 
 def list_models() -> list[str]:
-    """The names that `create_model` accepts.
+    """The names of published segmenters; any `ENCODER+DECODER` is one too, and any encoder a classifier.
 
     Example:
         >>> list_models()[0]
         'segnext_t'
     """
-    return [name for names in _FAMILIES.values() for name in names]
+    return [name for names in _SEGMENTERS.values() for name in names]
 
 
-def create_model(name: str, *, num_classes: int, attention: Attention | None = None, **options: Any) -> nn.Module:
+def is_segmenter(name: str) -> bool:
+    """Whether the model of this name gives logits for each pixel, and not for the image.
+
+    Example:
+        >>> is_segmenter("segnext_t"), is_segmenter("mscan_t+light_ham"), is_segmenter("mscan_t")
+        (True, True, False)
+    """
+    return PLUS in name or name in list_models()
+
+
+def create_model(
+    name: str,
+    *,
+    num_classes: int,
+    attention: Attention | None = None,
+    plugins: PluginManager | None = None,
+    **options: Any,
+) -> nn.Module:
     """Build a model by name, from nothing.
 
     Args:
-        name: One of `list_models()`.
+        name: One of `list_models()`, `ENCODER+DECODER` for a segmenter, or `ENCODER` for a classifier.
         num_classes: Number of classes.
         attention: What sits in the model's attention slots, such as `{"gate": "lka", "stage": ["cbam"]}`.
-        options: What else the family takes; see its function.
+        plugins: Where encoders and decoders are looked up; the installed ones if not given.
+        options: What else the model takes; for `ENCODER+DECODER` two mappings, `encoder` and `decoder`.
 
     Raises:
         ConfigError: The name or an option is unknown.
-        PluginError: A block is unknown or cannot be built.
+        PluginError: A block, encoder or decoder is unknown or cannot be built.
 
     Example:
         >>> model = create_model("segnext_t", num_classes=19, attention={"gate": "lka"})
         >>> model.encoder.channels
         (32, 64, 160, 256)
     """
-    family = next((family for family, names in _FAMILIES.items() if name in names), None)
-    if family is None:
-        raise ConfigError(_unknown("network", name, list_models()))
-    build = resolve(family)
-    accepted = [p for p in inspect.signature(build).parameters if p not in ("name", "num_classes", "attention")]
-    for option in options:
-        if option not in accepted:
-            raise ConfigError(_unknown(f"option of {name}", option, accepted))
-    return build(name, num_classes=num_classes, attention=attention, **options)
+    plugins = plugins or installed_plugins()
+    family = next((family for family, names in _SEGMENTERS.items() if name in names), None)
+    if family is not None:
+        build = resolve(family)
+        check_options(name, build, options, ("num_classes", "attention"))
+        model: nn.Module = build(name, num_classes=num_classes, attention=attention, **options)
+        return model
+    encoder, _, decoder = name.partition(PLUS)
+    _check_encoder(name, encoder, plugins)
+    if decoder:
+        return _create_segmenter(encoder, decoder, num_classes, attention or {}, options, plugins)
+    return _create_classifier(encoder, num_classes, attention, options, plugins)
 
 
-def _unknown(what: str, given: str, accepted: list[str]) -> str:
-    return f"no {what} named {given!r}{did_you_mean(given, accepted)} (accepted: {', '.join(accepted)})"
+def _check_encoder(name: str, encoder: str, plugins: PluginManager) -> None:
+    """Refuse a name that is neither a model's nor an encoder's, with all that there are."""
+    known = [offer.record.name + ":NAME" * offer.record.prefix for offer in plugins.of_kind(Encoder)]
+    prefixes = {offer.record.name for offer in plugins.of_kind(Encoder) if offer.record.prefix}
+    if encoder in known or (":" in encoder and encoder.split(":")[0] in {*prefixes, *_distributions(plugins)}):
+        return
+    models = list_models()
+    raise ConfigError(
+        f"no network named {name!r}{did_you_mean(encoder, [*models, *known])} (segmenters: {', '.join(models)}, or "
+        f"ENCODER+DECODER such as {models[0].replace('segnext', 'mscan')}+light_ham; encoders, each a classifier too: "
+        f"{', '.join(known)}; see: foveate models list)"
+    )
+
+
+def _distributions(plugins: PluginManager) -> set[str]:
+    return {offer.provider.distribution for offer in plugins.offers}
+
+
+def _create_segmenter(
+    encoder: str,
+    decoder: str,
+    num_classes: int,
+    attention: Attention,
+    options: Mapping[str, Any],
+    plugins: PluginManager,
+) -> nn.Module:
+    from foveate.pipeline.models.segmenter import Segmenter
+
+    for part in options:
+        if part not in ("encoder", "decoder"):
+            raise ConfigError(
+                f"options of {encoder}{PLUS}{decoder} are {{encoder: {{...}}, decoder: {{...}}}}, not {part!r}"
+            )
+    slots = {slot: spec for slot, spec in attention.items() if slot != "decoder"}
+    features: Any = build_module(
+        plugins.find(encoder, Encoder), encoder, options=options.get("encoder", {}), attention=slots
+    )
+    head = build_module(
+        plugins.find(decoder, Decoder),
+        decoder,
+        options=options.get("decoder", {}),
+        in_channels=features.channels,
+        strides=features.strides,
+        num_classes=num_classes,
+        attention=attention.get("decoder"),
+    )
+    return Segmenter(features, head)
+
+
+def _create_classifier(
+    name: str, num_classes: int, attention: Attention | None, options: Mapping[str, Any], plugins: PluginManager
+) -> nn.Module:
+    offer = plugins.find(name, Encoder)
+    if offer.record.classifier is not None:
+        return build_module(
+            offer,
+            name,
+            build=offer.record.classifier,
+            options=options,
+            num_classes=num_classes,
+            attention=attention,
+        )
+    from foveate.pipeline.models.classifier import create_pooled_classifier
+
+    return create_pooled_classifier(build_module(offer, name, options=options, attention=attention), num_classes)

@@ -7,9 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.losses import Average, LossConfig, create_loss, cross_entropy
+from foveate.pipeline.losses import create_loss
+from foveate.pipeline.losses.cross_entropy import Average, cross_entropy
+from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.manager import installed_plugins
+from foveate.plugins.records import Loss
 
+LOSSES = [offer.record.name for offer in installed_plugins().of_kind(Loss)]
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0, 0.0])
 
 
@@ -74,11 +78,76 @@ def test_half_precision_logits_are_summed_in_float32() -> None:
 
 def test_the_recipe_reaches_the_loss() -> None:
     logits, mask = batch()
-    config = LossConfig(average="all_pixels", label_smoothing=0.2, class_weights=WEIGHTS.tolist())
+    spec = {
+        "name": "cross_entropy",
+        "average": "all_pixels",
+        "label_smoothing": 0.2,
+        "class_weights": WEIGHTS.tolist(),
+    }
     wanted = cross_entropy(logits, mask, average="all_pixels", label_smoothing=0.2, weights=WEIGHTS)
-    assert create_loss(config, 4)(logits, mask).item() == wanted.item()
+    assert create_loss(spec, 4)(logits, mask).item() == wanted.item()
 
 
 def test_weights_for_other_classes_are_refused() -> None:
-    with pytest.raises(ConfigError, match="holds 4 weights for 19 classes"):
-        create_loss(LossConfig(class_weights=WEIGHTS.tolist()), 19)
+    with pytest.raises(BlockConfigError, match="holds 4 weights for 19 classes"):
+        create_loss({"name": "cross_entropy", "class_weights": WEIGHTS.tolist()}, 19)
+
+
+def test_several_losses_are_summed_with_their_weights() -> None:
+    logits, mask = batch()
+    both = create_loss(["cross_entropy", {"name": "dice", "weight": 0.5}], 4)(logits, mask)
+    wanted = create_loss("cross_entropy", 4)(logits, mask) + 0.5 * create_loss("dice", 4)(logits, mask)
+    torch.testing.assert_close(both, wanted)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_every_loss_is_a_finite_scalar_whatever_is_labelled(name: str, dtype: torch.dtype) -> None:
+    for ignored in (0.0, 0.3, 1.1):
+        logits, mask = batch(ignored)
+        loss = create_loss(name, 4)(logits.to(dtype), mask)
+        (gradient,) = torch.autograd.grad(loss, logits)
+        assert loss.shape == ()
+        assert loss.dtype == torch.float32
+        assert loss.isfinite()
+        assert gradient.isfinite().all()
+        assert gradient.any() == (ignored < 1)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_least_where_all_is_right(name: str) -> None:
+    _, mask = batch(0)
+    right = F.one_hot(mask.long(), 4).movedim(-1, 1).float() * 20 - 10
+    loss = create_loss(name, 4)
+    assert loss(right, mask) < 0.01 < loss(-right, mask)
+
+
+def test_focal_without_focus_is_cross_entropy() -> None:
+    logits, mask = batch()
+    focal = create_loss({"name": "focal", "gamma": 0}, 4)
+    torch.testing.assert_close(focal(logits, mask), cross_entropy(logits, mask))
+
+
+def test_focal_is_torchvisions_weighting() -> None:
+    logits, mask = torch.tensor([[[[0.0]], [[1.0]]]]), torch.tensor([[[1]]])
+    probability = torch.tensor(1.0).sigmoid()
+    wanted = (1 - probability) ** 2 * -probability.log()
+    torch.testing.assert_close(create_loss("focal", 2)(logits, mask), wanted)
+
+
+def test_binary_cross_entropy_is_torchs_on_one_hot_labels() -> None:
+    logits, labels = torch.randn(3, 4), torch.tensor([0, 3, -1])
+    wanted = F.binary_cross_entropy_with_logits(logits[:2], F.one_hot(labels[:2], 4).float())
+    torch.testing.assert_close(create_loss("binary_cross_entropy", 4)(logits, labels), wanted)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "binary_cross_entropy"])
+def test_shares_of_classes_give_what_their_numbers_give(name: str) -> None:
+    logits, labels = torch.randn(3, 4), torch.tensor([0, 3, 1])
+    loss = create_loss(name, 4)
+    torch.testing.assert_close(loss(logits, F.one_hot(labels, 4).float()), loss(logits, labels))
+
+
+def test_an_unknown_loss_is_answered_with_the_close_one() -> None:
+    with pytest.raises(BlockConfigError, match=r"no loss named 'dise'; did you mean 'dice'\?"):
+        create_loss("dise", 4)

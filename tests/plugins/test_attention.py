@@ -26,9 +26,10 @@ from foveate.plugins.attention.strip_pooling import StripPooling
 from foveate.plugins.attention.widths import reduced_width
 from foveate.plugins.blocks import create_block
 from foveate.plugins.manager import installed_plugins
+from foveate.plugins.records import Block
 
 Jitter = Callable[[nn.Module], nn.Module]
-OFFERS = {f"{o.provider.distribution}:{o.block.name}": o.block for o in installed_plugins().offers}
+OFFERS = {f"{o.provider.distribution}:{o.record.name}": o.record for o in installed_plugins().of_kind(Block)}
 SIZES = [(1, 1), (1, 7), (2, 1), (13, 17), (32, 24)]
 
 

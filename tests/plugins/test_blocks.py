@@ -20,7 +20,7 @@ def offered(**fields: object) -> PluginManager:
     """One made-up block."""
     settings: dict[str, Any] = {"name": "made", "summary": "Made up", "kind": "3-D", "build": nn.BatchNorm2d, **fields}
     block = Block(**settings)
-    return PluginManager([Offer(block=block, provider=Provider(distribution="d", version="1", entry_point="e"))])
+    return PluginManager([Offer(record=block, provider=Provider(distribution="d", version="1", entry_point="e"))])
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_options_without_a_name_are_an_error(spec: dict[str, object]) -> None:
 
 
 def test_an_unknown_option_is_answered_with_those_accepted() -> None:
-    with pytest.raises(BlockConfigError, match="'se' has no option 'ratio'; accepted: reduction, bias") as caught:
+    with pytest.raises(BlockConfigError, match=r"'se' has no option 'ratio' \(accepted: reduction, bias") as caught:
         create_block({"name": "se", "ratio": 4}, 32)
     assert caught.value.exit_code == 2
 

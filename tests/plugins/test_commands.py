@@ -83,7 +83,7 @@ def test_the_doctor_says_of_each_plugin_what_is_wrong(site: Path) -> None:
     assert "RuntimeError: two lines" in row(done.stdout, "boom-dist 1.2")
     assert "code 7" in row(done.stdout, "gone-dist 1.2")
     assert "needs plugin interface 99, here is 1" in " ".join(done.stdout.split())
-    assert "2 blocks are named 'made'; write good-dist:made or twin-dist:made" in done.stdout
+    assert "2 plugins offer block made; write good-dist:made or twin-dist:made" in done.stdout
     assert "Lightning adds the callbacks of made_up_good:callbacks (good-dist" in done.stdout
     assert "ERROR plugin: left out: boom = made_up_boom, gone = made_up_gone, newer = made_up_newer" in done.stderr
 

@@ -21,7 +21,7 @@ from foveate.plugins.testing import RULES, Rule, assert_conforms, check_block, m
 NAMES = ["none", "se", "cbam", "lka", "msca"]
 OURS = [
     name if name in NAMES else pytest.param(name, marks=pytest.mark.slow)
-    for name in (o.block.name for o in installed_plugins().offers if o.provider.distribution == "foveate")
+    for name in (o.record.name for o in installed_plugins().of_kind(Block) if o.provider.distribution == "foveate")
 ]
 
 
@@ -318,7 +318,7 @@ def test_a_rule_can_be_left_out() -> None:
 
 def test_an_offer_is_tried_at_widths_that_its_record_allows() -> None:
     block = Block(name="made", summary="-", kind="3-D", build=NeedsMultiplesOf16, multiple_of=48)
-    offer = Offer(block=block, provider=Provider(distribution="d", version="1", entry_point="e"))
+    offer = Offer(record=block, provider=Provider(distribution="d", version="1", entry_point="e"))
     subject = subject_of(offer, {})
     assert (subject.channels, subject.width(100)) == (48, 144)
     widths = check_block(offer, rules=[rule for rule in RULES if rule.name == "widths"])
@@ -359,7 +359,7 @@ def test_without_the_onnx_packages_the_rule_says_what_to_install(monkeypatch: py
 
 
 def test_the_planted_blocks_are_not_installed() -> None:
-    assert {offer.block.name for offer in installed_plugins().offers} >= set(NAMES)
+    assert {offer.record.name for offer in installed_plugins().of_kind(Block)} >= set(NAMES)
 
 
 @pytest.mark.parametrize("stand_in", ["cuda", "meta"])

@@ -12,6 +12,7 @@ import pytest
 
 from foveate.plugins.errors import BlockConfigError, PluginError
 from foveate.plugins.manager import PluginManager, discover, installed_plugins
+from foveate.plugins.records import Block
 
 HEAD = "from foveate.plugins import Block, hookimpl\n"
 Install = Callable[..., list[EntryPoint]]
@@ -67,7 +68,7 @@ def test_a_faulty_plugin_is_left_out_by_name_and_the_others_work(
     assert len(caught) == 1
     assert reason in str(caught[0].message)
     assert [offer.provider.distribution for offer in plugins.offers] == ["good-dist"]
-    assert plugins.find("made").block.summary == "Made up"
+    assert plugins.find("made", Block).record.summary == "Made up"
 
 
 def test_ctrl_c_while_a_plugin_loads_ends_the_search(install: Install) -> None:
@@ -79,13 +80,13 @@ def test_an_unknown_name_tells_what_was_left_out(install: Install) -> None:
     with pytest.warns(RuntimeWarning, match="left out"):
         plugins = discover(install(bad="raise RuntimeError('boom')", good=offering("made")))
     with pytest.raises(BlockConfigError, match=r"left out: plugin 'bad = made_up_bad' of bad-dist 1.2: .*boom"):
-        plugins.find("wanted")
+        plugins.find("wanted", Block)
 
 
 def test_two_blocks_of_one_name_are_an_error_that_names_both(install: Install) -> None:
     plugins = discover(install(one=offering("made"), two=offering("made")))
     with pytest.raises(PluginError, match="2 blocks are named 'made'") as caught:
-        plugins.find("made")
+        plugins.find("made", Block)
     assert caught.value.exit_code == 5
     assert "one-dist:made" in str(caught.value)
     assert "two-dist:made" in str(caught.value)
@@ -94,12 +95,12 @@ def test_two_blocks_of_one_name_are_an_error_that_names_both(install: Install) -
 @pytest.mark.parametrize("distribution", ["one-dist", "two-dist"])
 def test_the_distribution_before_a_colon_picks(install: Install, distribution: str) -> None:
     plugins = discover(install(one=offering("made"), two=offering("made")))
-    assert plugins.find(f"{distribution}:made").provider.distribution == distribution
+    assert plugins.find(f"{distribution}:made", Block).provider.distribution == distribution
 
 
 def test_a_mistyped_name_is_answered_with_the_close_one() -> None:
     with pytest.raises(BlockConfigError, match=r"no block named 'cbma'; did you mean 'cbam'\?") as caught:
-        installed_plugins().find("cbma")
+        installed_plugins().find("cbma", Block)
     assert caught.value.exit_code == 2
     assert "msca" in str(caught.value)
 
@@ -107,7 +108,7 @@ def test_a_mistyped_name_is_answered_with_the_close_one() -> None:
 def test_a_module_is_taken_by_name(install: Install) -> None:
     install(loose=offering("made"))
     plugins = discover([], modules=["made_up_loose"])
-    assert plugins.find("made").provider.entry_point == "--plugins made_up_loose"
+    assert plugins.find("made", Block).provider.entry_point == "--plugins made_up_loose"
 
 
 def test_nothing_installed_offers_nothing() -> None:

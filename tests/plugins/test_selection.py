@@ -12,6 +12,7 @@ import pytest
 from foveate.plugins import manager
 from foveate.plugins.errors import BlockConfigError
 from foveate.plugins.manager import GROUP, OURS, discover, installed_plugins, select
+from foveate.plugins.records import Block
 
 SOURCE = """
 from foveate.plugins import Block, hookimpl
@@ -32,7 +33,7 @@ def points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restore_modules: Non
         (info / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = made_up_{name}\n")
         (tmp_path / f"made_up_{name}.py").write_text(SOURCE.format(name=f"made_{name}"))
     found = [point for dist in distributions(path=[str(tmp_path)]) for point in dist.entry_points]
-    points = [EntryPoint("blocks", OURS, GROUP), *sorted(found)]
+    points = [EntryPoint("blocks", f"{OURS}plugins.attention", GROUP), *sorted(found)]
     monkeypatch.setattr(manager, "entry_points", lambda group: points)
     monkeypatch.setattr(manager, "_installed", None)
     monkeypatch.delenv("FOVEATE_PLUGINS", raising=False)
@@ -81,9 +82,9 @@ def test_what_is_disabled_is_not_imported_and_named_where_its_block_is_missed(po
     plugins = installed_plugins(disable=["one"])
     assert plugins.disabled == ["one"]
     assert "made_up_one" not in sys.modules
-    assert plugins.find("made_two").provider.distribution == "two-dist"
+    assert plugins.find("made_two", Block).provider.distribution == "two-dist"
     with pytest.raises(BlockConfigError, match=r"no block named 'made_one'.*; disabled: one"):
-        plugins.find("made_one")
+        plugins.find("made_one", Block)
 
 
 def test_the_choice_holds_for_the_process(points: list[EntryPoint]) -> None:
@@ -98,7 +99,7 @@ def test_the_environment_is_read_when_plugins_are_first_asked_for(
     plugins = installed_plugins()
     assert plugins.disabled == ["one", "two"]
     assert "made_up_one" not in sys.modules
-    assert plugins.find("se").block.kind == "channel"
+    assert plugins.find("se", Block).record.kind == "channel"
 
 
 def test_a_file_of_the_current_folder_is_taken_by_name(
@@ -106,7 +107,7 @@ def test_a_file_of_the_current_folder_is_taken_by_name(
 ) -> None:
     (tmp_path / "made_up_file.py").write_text(SOURCE.format(name="made"))
     monkeypatch.chdir(tmp_path)
-    assert discover([], ["made_up_file"]).find("made").provider.entry_point == "--plugins made_up_file"
+    assert discover([], ["made_up_file"]).find("made", Block).provider.entry_point == "--plugins made_up_file"
 
 
 def test_a_file_that_fails_is_left_out_and_forgotten(

@@ -10,6 +10,7 @@ from torch import nn
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model, list_models
+from foveate.plugins.errors import BlockConfigError
 
 Jitter = Callable[[nn.Module], nn.Module]
 SMALL = "segnext_t"
@@ -134,5 +135,5 @@ def test_an_unknown_model_is_answered_with_the_close_one() -> None:
 
 @pytest.mark.parametrize("name", list_models())
 def test_an_unknown_option_is_answered_with_those_accepted(name: str) -> None:
-    with pytest.raises(ConfigError, match="'drop_pth'; did you mean 'drop_path'"):
+    with pytest.raises(BlockConfigError, match="'drop_pth'; did you mean 'drop_path'"):
         create_model(name, num_classes=5, drop_pth=0.1)

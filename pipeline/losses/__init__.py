@@ -1,0 +1,63 @@
+"""What training minimises: one loss of a recipe, or several with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.plugins.blocks import RecipeBlock, parse_spec
+from foveate.plugins.building import build_module
+from foveate.plugins.manager import PluginManager, installed_plugins
+from foveate.plugins.records import Loss
+
+RecipeLoss = list[RecipeBlock] | RecipeBlock  # a name, a mapping with `name` and options, or a list of these
+
+
+class WeightedSum(nn.Module):
+    """Several losses of the same logits and labels, each times its weight."""
+
+    def __init__(self, losses: Sequence[nn.Module], weights: Sequence[float]) -> None:
+        super().__init__()
+        self.losses = nn.ModuleList(losses)
+        self.weights = list(weights)
+
+    def forward(self, logits: Float[Tensor, "B K ..."], labels: Tensor) -> Float[Tensor, ""]:
+        values = [weight * loss(logits, labels) for weight, loss in zip(self.weights, self.losses, strict=True)]
+        total: Tensor = sum(values[1:], start=values[0])
+        return total
+
+
+def create_loss(spec: RecipeLoss, num_classes: int, *, plugins: PluginManager | None = None) -> nn.Module:
+    """The loss of a recipe, as a module of logits and labels.
+
+    Args:
+        spec: Such as `cross_entropy`, `{name: cross_entropy, label_smoothing: 0.1}`, or a list of such with a `weight`.
+        num_classes: Number of classes.
+        plugins: Those to look in; the installed ones if not given.
+
+    Raises:
+        PluginError: A loss or an option is unknown, or a plugin fails.
+
+    Example:
+        >>> create_loss(["cross_entropy", {"name": "dice", "weight": 0.5}], num_classes=19).weights
+        [1.0, 0.5]
+    """
+    specs = spec if isinstance(spec, list) else [spec]
+    parsed = [_parse(one) for one in specs]
+    losses = [_create(name, options, num_classes, plugins) for name, options, _ in parsed]
+    if len(losses) == 1 and parsed[0][2] == 1:
+        return losses[0]
+    return WeightedSum(losses, [weight for _, _, weight in parsed])
+
+
+def _parse(spec: RecipeBlock) -> tuple[str, dict[str, Any], float]:
+    name, options = parse_spec(spec)
+    return name, options, float(options.pop("weight", 1.0))
+
+
+def _create(name: str, options: dict[str, Any], num_classes: int, plugins: PluginManager | None) -> nn.Module:
+    offer = (plugins or installed_plugins()).find(name, Loss)
+    return build_module(offer, num_classes, options=options)

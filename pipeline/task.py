@@ -1,0 +1,176 @@
+"""What every task shares: a network by name, what it minimises, its optimiser, and where its parts came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import lightning.pytorch as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import Metric
+
+from foveate.pipeline import provenance
+from foveate.pipeline.errors import ConfigError, DivergedError
+from foveate.pipeline.losses import RecipeLoss, create_loss
+from foveate.pipeline.models import create_model
+from foveate.pipeline.normalisation import Normalise
+from foveate.pipeline.optimisation import (
+    OptimizerConfig,
+    ScheduleConfig,
+    create_optimizer,
+    create_schedule,
+    renew_settings,
+)
+from foveate.pipeline.reported import create_metrics
+from foveate.pipeline.weights import load_encoder_weights
+from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
+
+Config = TypeVar("Config")
+RecipeOptions = dict[str, dict[str, Option] | Option]  # of a network; of ENCODER+DECODER a mapping for each part
+
+
+class VisionTask(L.LightningModule):
+    """A network that a recipe describes; a task adds its steps and scores.
+
+    Every argument ends up in the checkpoint as plain values, so that it can be rebuilt from names.
+
+    Args:
+        network: Name of the model (foveate models list).
+        num_classes: Number of classes.
+        attention: What sits in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
+        weights: File with weights to start from, read when training begins; None starts from nothing.
+        loss: What is minimised: a name, a mapping with `name` and options, or a list of such with a `weight` each.
+        metrics: What evaluation reports beside the task's own figures.
+        optimizer: How weights are updated.
+        schedule: How the learning rate changes.
+        network_options: Further options of the model, such as `{drop_path: 0.2}`.
+        hparams: What else the task was given, as plain values.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: str,
+        num_classes: int,
+        attention: dict[str, RecipeSlot] | None,
+        weights: str | None,
+        loss: RecipeLoss,
+        metrics: Sequence[RecipeBlock] | None,
+        optimizer: OptimizerConfig,
+        schedule: ScheduleConfig,
+        network_options: RecipeOptions | None,
+        hparams: Mapping[str, Any],
+    ) -> None:
+        super().__init__()
+        self.optimizer_config = configured(OptimizerConfig, optimizer)
+        self.schedule_config = configured(ScheduleConfig, schedule)
+        self.save_hyperparameters(
+            {
+                "network": network,
+                "attention": attention,
+                "weights": weights,
+                "loss": loss,
+                "metrics": list(metrics or []),
+                "optimizer": asdict(self.optimizer_config),
+                "schedule": asdict(self.schedule_config),
+                "network_options": network_options,
+                **hparams,
+            }
+        )
+        options: dict[str, Any] = dict(network_options or {})
+        self.network = create_model(network, num_classes=num_classes, attention=attention, **options)
+        self.network.to(memory_format=torch.channels_last)
+        self._initial_weights = weights
+        self.normalise = Normalise()
+        self.loss = create_loss(loss, num_classes)
+        self.reported = create_metrics(metrics or [], num_classes)
+
+    def load_initial_weights(self) -> None:
+        """Start from the file given as `weights`; a second call does nothing.
+
+        Raises:
+            CheckpointError: The file is missing, damaged, unsafe, or of another model.
+        """
+        if self._initial_weights is not None:
+            load_encoder_weights(self.network, self._initial_weights)
+        self._initial_weights = None
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A training that goes on has its own weights."""
+        self._initial_weights = None
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say which plugins the network and its training are made with."""
+        checkpoint[provenance.KEY] = provenance.record_providers(
+            self.hparams["attention"],
+            network=self.hparams["network"],
+            losses=self.hparams["loss"],
+            metrics=self.hparams["metrics"],
+        )
+
+    def on_fit_start(self) -> None:
+        """Take the weights to start from, if they were not taken before."""
+        self.load_initial_weights()
+
+    def on_train_start(self) -> None:
+        """The recipe decides on rates and decay, whatever a checkpoint remembers."""
+        schedule = self.trainer.lr_scheduler_configs[0].scheduler
+        assert isinstance(schedule, LambdaLR)
+        renew_settings(self.trainer.optimizers[0], schedule, self.network, self.optimizer_config)
+
+    def log_training(self, loss: Tensor, batch_idx: int, paths: Sequence[str]) -> Tensor:
+        """Log the loss and the rate of a step.
+
+        Raises:
+            DivergedError: The loss is not finite.
+        """
+        if not torch.isfinite(loss):
+            raise DivergedError(
+                f"the loss is {loss.item()} at step {self.global_step} (batch {batch_idx}, first image "
+                f"{paths[0]}); lower --model.optimizer.lr, or train with --trainer.precision 32-true"
+            )
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(paths))
+        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        return loss
+
+    def report(self, stage: str, logits: Tensor, labels: Tensor) -> None:
+        """Count a batch for the metrics that the recipe asks for."""
+        for name, metric in self.reported.items():
+            assert isinstance(metric, Metric)
+            metric.update(logits, labels)
+            self.log(f"{stage}/{name}", metric, on_step=False, on_epoch=True, batch_size=len(labels))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimiser and a schedule that steps with it."""
+        optimizer = create_optimizer(self.network, self.optimizer_config)
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = create_schedule(optimizer, self.schedule_config, total)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def configured(kind: type[Config], value: Config | Mapping[str, Any] | None) -> Config:
+    """A configuration object; a checkpoint holds it as a mapping.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if value is None:
+        raise ConfigError(f"{kind.__name__} is missing: pass it, or let the data module give it")
+    if isinstance(value, Mapping):
+        return kind(**{k: _tupled(v) for k, v in value.items()})
+    return value
+
+
+def _tupled(value: object) -> object:
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
+
+
+def plain(value: Any) -> Any:
+    """Tuples become lists: a checkpoint holds primitives only."""
+    if isinstance(value, Mapping):
+        return {k: plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,95 @@
+"""Builds what a record describes, and blames the right one where that fails."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from foveate.plugins.errors import BlockConfigError, PluginError
+from foveate.plugins.hints import did_you_mean
+from foveate.plugins.manager import Offer
+from foveate.plugins.records import Build, Record, resolve
+from foveate.plugins.tracing import traced
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def load(offer: Offer[Any], build: str | Build | None = None) -> Build:
+    """The callable behind a record.
+
+    Args:
+        offer: The record and its provider.
+        build: Another of the record's callables than `build`.
+
+    Raises:
+        PluginError: It cannot be imported; the message names the provider.
+    """
+    try:
+        with traced("import of " + offer.record.name, offer.provider):
+            return resolve(offer.record.build if build is None else build)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit in a module too
+        raise PluginError(
+            f"{offer.record.noun} {offer.record.name!r} of {offer.provider} cannot be built: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def build_module(
+    offer: Offer[Any],
+    *first: object,
+    options: Mapping[str, Any],
+    build: str | Build | None = None,
+    context: str = "",
+    **given: object,
+) -> nn.Module:
+    """Build a record's module.
+
+    Args:
+        offer: The record and its provider.
+        first: What the callable takes by position.
+        options: What a recipe says; only these are checked against the callable's parameters.
+        build: Another of the record's callables than `build`.
+        context: For a message, such as "at 32 channels".
+        **given: What else the callable takes by name.
+
+    Raises:
+        PluginError: The plugin fails.
+        BlockConfigError: An option is not accepted, or its value is not.
+    """
+    record: Record = offer.record
+    create = load(offer, build)
+    check_options(f"{record.noun} {record.name!r}", create, options, record.given)
+    try:
+        with traced("build", offer.provider, [record.name]):
+            return create(*first, **given, **options)
+    except (TypeError, ValueError) as error:
+        said = f" with {dict(options)}" if options else ""
+        raise BlockConfigError(f"{record.noun} {record.name!r}{said}{context}: {error}") from error
+
+
+def check_options(what: str, build: Build, options: Mapping[str, Any], given: tuple[str, ...] = ()) -> None:
+    """Refuse an option that a callable does not take, and name those it does.
+
+    Raises:
+        BlockConfigError: One is not accepted.
+    """
+    accepted = list_options(build, given)
+    if accepted is None:
+        return
+    known = [parameter.name for parameter in accepted]
+    for option in options:
+        if option not in known:
+            hint = did_you_mean(option, known)
+            raise BlockConfigError(f"{what} has no option {option!r}{hint} (accepted: {', '.join(known) or 'none'})")
+
+
+def list_options(build: Build, given: tuple[str, ...]) -> list[inspect.Parameter] | None:
+    """The parameters of a callable that a recipe may set; None if it takes any."""
+    parameters = list(inspect.signature(build).parameters.values())[1:]  # the first is passed by position
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return [p for p in parameters if p.name not in given]
