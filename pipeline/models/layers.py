@@ -37,3 +37,13 @@ class ChannelLayerNorm(nn.LayerNorm):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def linear_rates(last: float, count: int) -> list[float]:
+    """Drop-path rates of `count` blocks, growing evenly from 0 at the first to `last`.
+
+    Example:
+        >>> linear_rates(0.5, 3)
+        [0.0, 0.25, 0.5]
+    """
+    return [last * (index / max(1, count - 1)) for index in range(count)]

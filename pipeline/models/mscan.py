@@ -1,19 +1,21 @@
 """MSCAN, the encoder of SegNeXt: convolutional attention in four stages.
 
 Source: Guo et al. 2022, SegNeXt, section 3 (arXiv:2209.08575). Parameter names follow the published weights, so
-those load without renaming, but for the depthwise convolution of the MLP.
+those load without renaming, but for the depthwise convolution of the MLP. VAN is built of the same parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath
+from foveate.pipeline.models.classifier import Classifier, create_pooled_classifier, split_slots
+from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath, linear_rates
 from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
@@ -96,11 +98,11 @@ class Stem(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Halves the sides and widens the features between two stages."""
+    """Smaller sides and wider features, by one overlapping convolution."""
 
-    def __init__(self, in_channels: int, channels: int) -> None:
+    def __init__(self, in_channels: int, channels: int, *, kernel: int = 3, stride: int = 2) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(in_channels, channels, 3, stride=2, padding=1)
+        self.proj = nn.Conv2d(in_channels, channels, kernel, stride=stride, padding=kernel // 2)
         self.norm = nn.BatchNorm2d(channels)
         self.apply(init_weights)
 
@@ -109,8 +111,8 @@ class PatchEmbed(nn.Module):
         return features
 
 
-class MSCAN(nn.Module):
-    """Features of an image at strides 4, 8, 16 and 32.
+class ConvAttentionEncoder(nn.Module):
+    """Features of an image at strides 4, 8, 16 and 32: what MSCAN and VAN have in common.
 
     Args:
         channels: Width of each stage.
@@ -118,11 +120,15 @@ class MSCAN(nn.Module):
         mlp_ratios: How much wider the hidden layer of the MLP is, per stage.
         drop_path: Rate for the last block; it grows linearly from 0 at the first.
         dropout: Rate inside the MLP.
-        attention: Blocks for the slots `gate` (in every block; msca if not given) and `stage` (after each stage).
+        attention: Blocks for the slots `gate` (in every block; the family's own if not given) and `stage` (after
+            each stage).
         in_channels: Channels of the image.
     """
 
     strides = (4, 8, 16, 32)
+    stem: type[nn.Module]  # from the image to the first stage's width at a quarter of its sides
+    gate: str
+    eps: float  # of the layer norm after each stage
 
     def __init__(
         self,
@@ -137,9 +143,9 @@ class MSCAN(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = tuple(channels)
-        slots = {"gate": "msca", **check_slots(attention, SLOTS, "MSCAN")}
-        rates = torch.linspace(0, drop_path, sum(depths)).tolist()
-        embeds = [Stem(in_channels, channels[0]), *(PatchEmbed(*pair) for pair in pairwise(channels))]
+        slots = {"gate": self.gate, **check_slots(attention, SLOTS, type(self).__name__)}
+        rates = linear_rates(drop_path, sum(depths))
+        embeds = [self.stem(in_channels, channels[0]), *(PatchEmbed(*pair) for pair in pairwise(channels))]
         for stage, (width, depth, ratio) in enumerate(zip(channels, depths, mlp_ratios, strict=True), start=1):
             blocks = [
                 Block(width, mlp_ratio=ratio, gate=slots["gate"], drop_path=rates.pop(0), dropout=dropout)
@@ -147,7 +153,7 @@ class MSCAN(nn.Module):
             ]
             self.add_module(f"patch_embed{stage}", embeds[stage - 1])
             self.add_module(f"block{stage}", nn.ModuleList(blocks))
-            self.add_module(f"norm{stage}", ChannelLayerNorm(width, eps=1e-5))
+            self.add_module(f"norm{stage}", ChannelLayerNorm(width, eps=self.eps))
             self.add_module(f"attention{stage}", create_slot(slots.get("stage"), width))
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> tuple[Tensor, ...]:
@@ -160,3 +166,74 @@ class MSCAN(nn.Module):
             x = self.get_submodule(f"attention{stage}")(x)
             features.append(x)
         return tuple(features)
+
+
+class MSCAN(ConvAttentionEncoder):
+    """Multi-scale strips in every block, and a stem of two 3 x 3 convolutions. Arguments: see the base."""
+
+    stem = Stem
+    gate = "msca"
+    eps = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """The sizes of an encoder (arXiv:2209.08575, table 2; drop path of the authors' configurations)."""
+
+    channels: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int]
+    drop_path: float = 0.1
+
+
+VARIANTS = {
+    "mscan_t": Variant(channels=(32, 64, 160, 256), depths=(3, 3, 5, 2)),
+    "mscan_s": Variant(channels=(64, 128, 320, 512), depths=(2, 2, 4, 2)),
+    "mscan_b": Variant(channels=(64, 128, 320, 512), depths=(3, 3, 12, 3)),
+    "mscan_l": Variant(channels=(64, 128, 320, 512), depths=(3, 5, 27, 3), drop_path=0.3),
+}
+NAMES = tuple(VARIANTS)
+
+
+def create_encoder(
+    name: str, *, in_channels: int = 3, attention: Attention | None = None, drop_path: float | None = None
+) -> MSCAN:
+    """Build an MSCAN by the name of its variant.
+
+    Args:
+        name: One of `NAMES`.
+        in_channels: Channels of the image.
+        attention: Blocks for the slots `gate` and `stage`.
+        drop_path: Rate for the last block, instead of the variant's.
+    """
+    variant = VARIANTS[name]
+    return MSCAN(
+        channels=variant.channels,
+        depths=variant.depths,
+        drop_path=variant.drop_path if drop_path is None else drop_path,
+        attention=attention,
+        in_channels=in_channels,
+    )
+
+
+def create_classifier(
+    name: str,
+    *,
+    num_classes: int,
+    in_channels: int = 3,
+    attention: Attention | None = None,
+    drop_path: float | None = None,
+    dropout: float = 0.0,
+) -> Classifier:
+    """Build an MSCAN under a linear layer.
+
+    Args:
+        name: One of `NAMES`.
+        num_classes: Number of logits.
+        in_channels: Channels of the image.
+        attention: Blocks for the slots `input` (before the encoder), `gate` and `stage`.
+        drop_path: Rate for the last block, instead of the variant's.
+        dropout: Rate before the linear layer.
+    """
+    before, inside = split_slots(attention, SLOTS, name)
+    encoder = create_encoder(name, in_channels=in_channels, attention=inside, drop_path=drop_path)
+    return create_pooled_classifier(encoder, num_classes, in_channels=in_channels, input=before, dropout=dropout)

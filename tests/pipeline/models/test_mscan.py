@@ -9,8 +9,40 @@ import pytest
 import torch
 
 from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath
-from foveate.pipeline.models.mscan import MSCAN, GatedAttention
-from foveate.pipeline.models.segnext import VARIANTS
+from foveate.pipeline.models.mscan import MSCAN, NAMES, VARIANTS, GatedAttention, create_classifier, create_encoder
+from foveate.pipeline.models.segnext import create_segnext
+
+# Of the published models: the encoder alone, and under a linear layer of 1000 classes.
+PARAMETERS = {
+    "mscan_t": (3_903_584, 4_160_584),
+    "mscan_s": (13_450_176, 13_963_176),
+    "mscan_b": (26_277_824, 26_790_824),
+    "mscan_l": (44_636_864, 45_149_864),
+}
+
+
+def count(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_the_published_ones(name: str) -> None:
+    with torch.device("meta"):
+        classifier = create_classifier(name, num_classes=1000)
+        assert (count(create_encoder(name)), count(classifier)) == PARAMETERS[name]
+    assert count(classifier.encoder) == PARAMETERS[name][0]
+
+
+@pytest.mark.parametrize(("name", "last"), [("mscan_t", 0.1), ("mscan_l", 0.3)])
+def test_drop_path_is_the_variants_unless_given(name: str, last: float) -> None:
+    with torch.device("meta"):
+        assert rates(create_encoder(name))[-1] == last
+        assert rates(create_encoder(name, drop_path=0.7))[-1] == 0.7
+        assert rates(create_segnext(name.replace("mscan", "segnext"), num_classes=2).encoder)[-1] == last
+
+
+def rates(model: torch.nn.Module) -> list[float]:
+    return [module.rate for module in model.modules() if isinstance(module, DropPath)]
 
 
 def test_the_attention_around_the_gate_gives_the_published_numbers(shared: Path) -> None:
@@ -20,12 +52,11 @@ def test_the_attention_around_the_gate_gives_the_published_numbers(shared: Path)
     torch.testing.assert_close(attention(stored["input"]), stored["out0"], atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "last"), [("segnext_t", 0.1), ("segnext_l", 0.3)])
+@pytest.mark.parametrize(("name", "last"), [("mscan_t", 0.1), ("mscan_l", 0.3)])
 def test_drop_path_grows_linearly_over_all_blocks(name: str, last: float) -> None:
     variant = VARIANTS[name]
     model = MSCAN(channels=(8, 8, 8, 8), depths=variant.depths, drop_path=variant.drop_path)
-    rates = [module.rate for module in model.modules() if isinstance(module, DropPath)]
-    np.testing.assert_allclose(rates, np.linspace(0, last, sum(variant.depths)), atol=1e-6)
+    np.testing.assert_allclose(rates(model), np.linspace(0, last, sum(variant.depths)), atol=1e-6)
 
 
 def test_residual_branches_start_small() -> None:

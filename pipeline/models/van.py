@@ -1,0 +1,84 @@
+"""VAN, the Visual Attention Network: large-kernel attention in four stages.
+
+Source: Guo et al. 2022, Visual Attention Network (arXiv:2202.09741). Parameter names follow the published weights,
+but for the depthwise convolution of the MLP and the `head`, which is `head.classifier` here.
+"""
+
+from __future__ import annotations
+
+from foveate.pipeline.models.classifier import Classifier, create_pooled_classifier, split_slots
+from foveate.pipeline.models.mscan import SLOTS, ConvAttentionEncoder, PatchEmbed, Variant
+from foveate.pipeline.models.slots import Attention
+
+
+class VANStem(PatchEmbed):
+    """From the image to features at a quarter of its sides."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__(in_channels, channels, kernel=7, stride=4)
+
+
+class VAN(ConvAttentionEncoder):
+    """One large kernel in every block, and a stem of one 7 x 7 convolution. Arguments: see the base."""
+
+    stem = VANStem
+    gate = "lka"
+    eps = 1e-6
+
+
+# Table 2 of the paper and, from b4 on, the authors' files. Drop path is the paper's up to b3.
+VARIANTS = {
+    "van_b0": Variant(channels=(32, 64, 160, 256), depths=(3, 3, 5, 2)),
+    "van_b1": Variant(channels=(64, 128, 320, 512), depths=(2, 2, 4, 2)),
+    "van_b2": Variant(channels=(64, 128, 320, 512), depths=(3, 3, 12, 3)),
+    "van_b3": Variant(channels=(64, 128, 320, 512), depths=(3, 5, 27, 3), drop_path=0.2),
+    "van_b4": Variant(channels=(64, 128, 320, 512), depths=(3, 6, 40, 3), drop_path=0.2),
+    "van_b5": Variant(channels=(96, 192, 480, 768), depths=(3, 3, 24, 3), drop_path=0.2),
+    "van_b6": Variant(channels=(96, 192, 384, 768), depths=(6, 6, 90, 6), drop_path=0.2),
+}
+NAMES = tuple(VARIANTS)
+
+
+def create_encoder(
+    name: str, *, in_channels: int = 3, attention: Attention | None = None, drop_path: float | None = None
+) -> VAN:
+    """Build a VAN by the name of its variant.
+
+    Args:
+        name: One of `NAMES`.
+        in_channels: Channels of the image.
+        attention: Blocks for the slots `gate` and `stage`.
+        drop_path: Rate for the last block, instead of the variant's.
+    """
+    variant = VARIANTS[name]
+    return VAN(
+        channels=variant.channels,
+        depths=variant.depths,
+        drop_path=variant.drop_path if drop_path is None else drop_path,
+        attention=attention,
+        in_channels=in_channels,
+    )
+
+
+def create_classifier(
+    name: str,
+    *,
+    num_classes: int,
+    in_channels: int = 3,
+    attention: Attention | None = None,
+    drop_path: float | None = None,
+    dropout: float = 0.0,
+) -> Classifier:
+    """Build a VAN under a linear layer.
+
+    Args:
+        name: One of `NAMES`.
+        num_classes: Number of logits.
+        in_channels: Channels of the image.
+        attention: Blocks for the slots `input` (before the encoder), `gate` and `stage`.
+        drop_path: Rate for the last block, instead of the variant's.
+        dropout: Rate before the linear layer.
+    """
+    before, inside = split_slots(attention, SLOTS, name)
+    encoder = create_encoder(name, in_channels=in_channels, attention=inside, drop_path=drop_path)
+    return create_pooled_classifier(encoder, num_classes, in_channels=in_channels, input=before, dropout=dropout)
