@@ -1,0 +1,87 @@
+"""Makes a published tensor fit where the model asks for another shape of the same thing."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from foveate.pipeline.models.positions import Size, resize_positions
+
+
+class Adapted(NamedTuple):
+    """A tensor that fits, and what was done to it."""
+
+    tensor: Tensor
+    how: str
+
+
+def adapt(name: str, given: Tensor, wanted: Tensor, *, stem: bool, grid: Size | None) -> Adapted | None:
+    """The tensor in the wanted shape, or None if it is another thing.
+
+    Args:
+        name: Our name.
+        given: From the file.
+        wanted: The model's.
+        stem: Whether it is the encoder's first convolution.
+        grid: Rows and columns of the positions the model learns, if it does.
+    """
+    if name.endswith("pos_embed") and grid is not None:
+        return _adapt_positions(given, wanted, grid)
+    if stem and given.ndim == wanted.ndim == 4 and len(given) == len(wanted):
+        return _adapt_stem(given, wanted, patches="patch_embed" in name)
+    return None
+
+
+def _adapt_positions(given: Tensor, wanted: Tensor, grid: Size) -> Adapted | None:
+    side = math.isqrt(given.shape[1] - 1) if given.ndim == 3 else 0
+    if side * side + 1 != given.shape[1] or given.shape[2] != wanted.shape[2]:
+        return None
+    resized = resize_positions(given, (side, side), grid)
+    return (
+        Adapted(resized, f"{side} x {side} -> {grid[0]} x {grid[1]} positions")
+        if resized.shape == wanted.shape
+        else None
+    )
+
+
+def _adapt_stem(given: Tensor, wanted: Tensor, *, patches: bool) -> Adapted | None:
+    steps = []
+    kernel = given.float()
+    if given.shape[1] != wanted.shape[1]:
+        kernel = change_channels(kernel, wanted.shape[1])
+        steps.append(f"{given.shape[1]} -> {wanted.shape[1]} channels")
+    if patches and given.shape[2:] != wanted.shape[2:]:
+        kernel = resize_patches(kernel, (wanted.shape[2], wanted.shape[3]))
+        steps.append(f"{given.shape[2]} -> {wanted.shape[2]} pixels a patch")
+    return Adapted(kernel, ", ".join(steps)) if kernel.shape == wanted.shape else None
+
+
+def change_channels(kernel: Float[Tensor, "O I h w"], channels: int) -> Float[Tensor, "O C h w"]:
+    """A first convolution for images of another number of channels, with answers of much the same size.
+
+    One channel gets the sum, as if the grey image were repeated; of several, each gets one of the old ones in turn,
+    scaled by how many more they are.
+    """
+    given = kernel.shape[1]
+    if channels == 1:
+        return kernel.sum(1, keepdim=True)
+    repeated = kernel.repeat(1, -(-channels // given), 1, 1)[:, :channels]
+    return repeated * (given / channels)
+
+
+def resize_patches(kernel: Float[Tensor, "O I h w"], size: Size) -> Float[Tensor, "O I H W"]:
+    """A patch projection for patches of another size, that answers alike to an image resized with them.
+
+    Source:
+        Beyer et al. 2023, FlexiViT, section 3.4 (arXiv:2212.08013): the pseudo-inverse of the resizing.
+    """
+    old = (kernel.shape[2], kernel.shape[3])
+    basis = torch.eye(old[0] * old[1]).view(-1, 1, *old)  # each pixel by itself
+    resized = F.interpolate(basis, size=size, mode="bicubic", align_corners=False, antialias=True)
+    back = torch.linalg.pinv(resized.flatten(1))  # (H W, h w)
+    return (kernel.flatten(2) @ back.mT).unflatten(2, size)

@@ -1,0 +1,104 @@
+"""The way back: weights of ours by published names."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from foveate.pipeline.errors import CheckpointError, ConfigError
+from foveate.pipeline.models import is_segmenter
+from foveate.pipeline.weights.layouts import LAYOUTS, Layout
+from foveate.pipeline.weights.recognition import is_added, is_optional
+from foveate.pipeline.weights.report import shorten
+from foveate.pipeline.weights.trained import Trained
+
+
+def choose_layout(network: str, word: str) -> Layout:
+    """The layout that a word such as `official` means for a network.
+
+    Raises:
+        ConfigError: There is none; the message lists those that there are.
+    """
+    whole = is_segmenter(network)
+    able = {layout.export: layout for layout in LAYOUTS if layout.export and _holds(layout, network, whole)}
+    if word not in able:
+        raise ConfigError(f"{network} has no layout {word!r}; accepted: {', '.join(map(str, able))}")
+    return able[word]
+
+
+def _holds(layout: Layout, network: str, whole: bool) -> bool:
+    ours = not layout.families or network.startswith(layout.families)
+    return ours and layout.segmenters in (None, whole)
+
+
+def rename(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
+    """The tensors under the layout's names.
+
+    Raises:
+        CheckpointError: Some have none: attention of another kind, or an unusual decoder.
+    """
+    if layout.export == "foveate":
+        return dict(state)
+    without = [name for name in state if not is_optional(name) and not _has_place(name, layout)]
+    if without:
+        raise CheckpointError(
+            f"layout {layout.name} has no place for {len(without)} tensors of the model: {shorten(without)}; it "
+            "knows the published network alone, with the attention it came with. Export with --layout foveate"
+        )
+    named = {layout.from_ours(name): tensor for name, tensor in state.items() if not name.endswith(".ham.bases")}
+    return {name: tensor for name, tensor in named.items() if name is not None}
+
+
+def _has_place(name: str, layout: Layout) -> bool:
+    if is_added(name) and not (layout.gate and re.search(rf"\.spatial_gating_unit\.({layout.gate})\.", name)):
+        return False
+    return layout.from_ours(name) is not None
+
+
+def export_weights(trained: Trained, target: Path, word: str = "foveate") -> Layout:
+    """Write a safetensors file that says what it is of.
+
+    Args:
+        trained: The model.
+        target: File to write; put in place once it is whole.
+        word: foveate, official, mmseg, timm or torchvision, as far as the network has such names.
+
+    Raises:
+        ConfigError: There is no such layout for the network, or the file's name does not end with .safetensors.
+        CheckpointError: The layout cannot hold the model.
+    """
+    if target.suffix != ".safetensors":
+        raise ConfigError(f"{target}: exported weights are a .safetensors file")
+    layout = choose_layout(trained.network, word)
+    state = {name: tensor.clone() for name, tensor in rename(trained.state, layout).items()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.tmp-{os.getpid()}")
+    try:
+        save_file(state, draft, describe(trained, layout))
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return layout
+
+
+def describe(trained: Trained, layout: Layout) -> dict[str, str]:
+    """The metadata of the file: text, lists and mappings as JSON."""
+    mean, std = trained.statistics
+    return {
+        "format": "pt",
+        "layout": layout.name,
+        "network": trained.network,
+        "attention": json.dumps(trained.attention),
+        "network_options": json.dumps(dict(trained.options)),
+        "classes": json.dumps(trained.classes),
+        "mean": json.dumps(mean),
+        "std": json.dumps(std),
+        "foveate": version("foveate"),
+    }

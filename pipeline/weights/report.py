@@ -1,0 +1,112 @@
+"""What a file gave to a model, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from foveate.pipeline.weights.statistics import Statistics
+
+SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartReport:
+    """What a file gave to one part of a model.
+
+    Attributes:
+        part: encoder, decoder or head.
+        loaded: Names of the tensors that were copied as they are.
+        adapted: Names of those that were changed to fit, and how: `name (3 -> 1 channels)`.
+        missing: Names in the model that start from nothing.
+        dropped: Those of the missing that the file has for another number of classes.
+        unused: Names in the file that the part has no place for.
+        added: How many of the missing are of layers that are each model's own: see `is_added`.
+        coverage: Share of the part's values that came from the file, 0 to 1; those layers do not count.
+    """
+
+    part: str
+    loaded: tuple[str, ...]
+    adapted: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    added: int = 0
+    coverage: float
+
+    def __str__(self) -> str:
+        counts = [f"{len(self.loaded)} loaded", f"{len(self.adapted)} adapted"]
+        counts += [f"{len(self.missing)} missing", f"{len(self.unused)} unused"]
+        return f"  {self.part:<8}{self.coverage:6.1%}: {', '.join(counts)}{''.join(self._remarks())}"
+
+    def _remarks(self) -> Iterator[str]:
+        if self.adapted:
+            yield f"; adapted {shorten(self.adapted)}"
+        if self.added:
+            yield f"; {self.added} of the missing in layers that this model adds"
+        if self.dropped:
+            yield f"; of another number of classes: {shorten(self.dropped)}"
+        plain = [name for name in self.missing if name not in self.dropped]
+        if len(plain) > self.added:
+            yield f"; missing {shorten(plain)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightReport:
+    """What a file gave to a model.
+
+    Attributes:
+        source: The file, or where else it came from.
+        layout: Whose names it has.
+        parts: One report for each part that was asked for.
+        aside: Names in the file that belong to none of these.
+        statistics: Mean and deviation of the images it was trained on, per channel in 0-255; None if not known.
+    """
+
+    source: str
+    layout: str
+    parts: tuple[PartReport, ...]
+    aside: tuple[str, ...] = ()
+    statistics: Statistics | None = None
+
+    @property
+    def loaded(self) -> list[str]:
+        """Of all parts."""
+        return list(chain.from_iterable(part.loaded for part in self.parts))
+
+    @property
+    def adapted(self) -> list[str]:
+        """Of all parts."""
+        return list(chain.from_iterable(part.adapted for part in self.parts))
+
+    @property
+    def missing(self) -> list[str]:
+        """Of all parts."""
+        return list(chain.from_iterable(part.missing for part in self.parts))
+
+    @property
+    def unused(self) -> list[str]:
+        """Of all parts, and what belongs to none."""
+        return [*chain.from_iterable(part.unused for part in self.parts), *self.aside]
+
+    @property
+    def coverage(self) -> float:
+        """Of the first part: the encoder, if that was asked for."""
+        return self.parts[0].coverage
+
+    def __str__(self) -> str:
+        lines = [f"weights of {self.source}, layout {self.layout}", *map(str, self.parts)]
+        if self.aside:
+            lines.append(f"  left aside: {len(self.aside)} tensors, such as {self.aside[0]}")
+        if self.statistics:
+            mean, std = (" ".join(f"{value:g}" for value in values) for values in self.statistics)
+            lines.append(f"  images: mean {mean}, deviation {std}")
+        return "\n".join(lines)
+
+
+def shorten(names: Iterable[str]) -> str:
+    """The first few names."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,135 @@
+"""Where weights come from: a file, an address, a repository of a hub, or timm."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.weights.reading import WeightFile, read_weight_file
+
+WAIT = 30  # seconds without a byte until a download is given up
+TIMM_NAMES = {  # of ours that timm has weights for
+    "mobilenet_v2_050": "mobilenetv2_050",
+    "mobilenet_v2_100": "mobilenetv2_100",
+    "mobilenet_v2_140": "mobilenetv2_140",
+    "vit_ti": "vit_tiny_patch16_224",
+    "vit_s": "vit_small_patch16_224",
+    "vit_b": "vit_base_patch16_224",
+    "vit_l": "vit_large_patch16_224",
+}
+INSTEAD = "give a file instead: --model.weights PATH"
+
+
+def open_source(source: str | Path) -> WeightFile:
+    """The weights that `--model.weights` names.
+
+    Args:
+        source: PATH, `https://...`, `hf://owner/repository/file` (or `hf://owner/repository@revision/file`), or
+            `timm:NAME`, such as `timm:mobilenetv2_100.ra_in1k`.
+
+    Raises:
+        CheckpointError: There is no such thing, it cannot be had, or it is refused.
+    """
+    text = str(source)
+    if text.startswith("hf://"):
+        return read_weight_file(fetch_from_hub(text), text)
+    if text.startswith("timm:"):
+        return fetch_from_timm(text.removeprefix("timm:"))
+    if "://" in text:
+        return read_weight_file(download(text), text)
+    return read_weight_file(Path(source).expanduser())
+
+
+def download(url: str) -> Path:
+    """The file at an https address, from the cache if it was fetched before.
+
+    Raises:
+        CheckpointError: Another scheme, no network, no such file, or cut short.
+    """
+    if not url.startswith("https://"):
+        raise CheckpointError(f"{url}: weights are fetched by https:// or hf:// only; {INSTEAD}")
+    name = re.sub(r"[^\w.-]", "_", url.partition("?")[0].rpartition("/")[2]) or "weights"
+    target = Path(torch.hub.get_dir()) / "checkpoints" / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _download_to(target, url)
+    return target
+
+
+def _download_to(target: Path, url: str) -> None:
+    """Write beside the target, and put it in place once it is whole."""
+    draft = target.with_name(f".{target.name}.tmp-{os.getpid()}")
+    try:
+        with urllib.request.urlopen(url, timeout=WAIT) as answer, draft.open("wb") as file:
+            shutil.copyfileobj(answer, file)
+            expected = answer.headers.get("Content-Length")
+        if expected is not None and draft.stat().st_size != int(expected):
+            raise CheckpointError(f"{url}: the download ended after {draft.stat().st_size} of {expected} bytes")
+        draft.replace(target)
+    except (urllib.error.URLError, OSError) as error:
+        raise CheckpointError(f"{url}: cannot be fetched ({_reason(error)}); {INSTEAD}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def fetch_from_hub(address: str) -> Path:
+    """A file of a repository of the Hugging Face hub, in its cache.
+
+    Raises:
+        CheckpointError: The address is incomplete, or the file cannot be had.
+    """
+    found = re.fullmatch(r"hf://([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)", address)
+    if not found:
+        raise CheckpointError(f"{address}: write hf://owner/repository/file, or hf://owner/repository@revision/file")
+    from huggingface_hub import hf_hub_download  # late: most weights are files
+
+    repository, revision, name = found.groups()
+    try:
+        return Path(hf_hub_download(repository, name, revision=revision))
+    except Exception as error:  # its own classes, requests', httpx's and OSError
+        raise CheckpointError(f"{address}: cannot be fetched ({_reason(error)}); {INSTEAD}") from error
+
+
+def timm_name(network: str) -> str:
+    """What timm calls a network of ours.
+
+    Raises:
+        CheckpointError: timm has no weights for it.
+    """
+    if network.startswith("timm:"):
+        return network.removeprefix("timm:")
+    if network not in TIMM_NAMES:
+        raise CheckpointError(f"timm has no weights for {network}; it has for: {', '.join(TIMM_NAMES)}. Or {INSTEAD}")
+    return TIMM_NAMES[network]
+
+
+def fetch_from_timm(name: str) -> WeightFile:
+    """timm's own weights of one of its models, with the mean and deviation they expect.
+
+    Raises:
+        CheckpointError: timm has no such model or no weights for it, or they cannot be had.
+    """
+    import timm  # late: it takes a second
+
+    try:
+        model: Any = timm.create_model(name, pretrained=True)
+    except Exception as error:  # RuntimeError for an unknown name, and whatever the network raises
+        raise CheckpointError(f"timm:{name}: cannot be fetched ({_reason(error)}); {INSTEAD}") from error
+    settings = model.pretrained_cfg
+    metadata = {key: json.dumps([255 * float(v) for v in settings[key]]) for key in ("mean", "std")}
+    return WeightFile(f"timm:{name}", model.state_dict(), metadata)
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -1,0 +1,77 @@
+"""The shapes of every encoder that has a name, to tell which of them a file, or a model, is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Size, Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from foveate.pipeline.offers import foveate_encoders
+from foveate.pipeline.weights.recognition import canonical, choose, is_added, is_optional, readings
+from foveate.plugins.records import resolve
+
+Shapes = Mapping[str, Size]
+SAME = 0.9  # share of values from which on two encoders of the same names are one; image channels and sizes are options
+
+
+class _NumbersOnCpu(TorchFunctionMode):
+    """Keeps on the CPU what a constructor reads back or draws by a generator of its own."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = dict(kwargs or {})
+        if func is torch.linspace or (func is torch.rand and given.get("generator")):
+            given["device"] = "cpu"
+        return func(*args, **given)
+
+
+def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
+    """Shapes by our name, of all but what is optional or each model's own."""
+    names = {canonical(name): tensor.shape for name, tensor in state.items()}
+    return {name: shape for name, shape in names.items() if not is_optional(name) and not is_added(name)}
+
+
+@cache
+def encoder_shapes() -> Mapping[str, Shapes]:
+    """Of this package's encoders by name, without allocating any of them."""
+    return dict(_build_all())
+
+
+def _build_all() -> Iterator[tuple[str, Shapes]]:
+    for record in foveate_encoders():
+        if record.prefix:  # a library's: too many to try
+            continue
+        with torch.device("meta"), _NumbersOnCpu():
+            encoder: nn.Module = resolve(record.build)(record.name)
+        yield record.name, shapes_of({f"encoder.{key}": tensor for key, tensor in encoder.state_dict().items()})
+
+
+def name_of(encoder: Shapes) -> str | None:
+    """What an encoder with these shapes is called; None if it has no name of its own."""
+    alike = {
+        name: share(encoder, shapes) for name, shapes in encoder_shapes().items() if shapes.keys() == encoder.keys()
+    }
+    best = max(alike, key=lambda name: alike[name], default=None)
+    return best if best is not None and alike[best] >= SAME else None
+
+
+def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
+    """The named encoder that a file's tensors fit best: its name, the file's layout, and the share of its values."""
+    fits, ways = [], readings(found.keys())
+    for name, shapes in encoder_shapes().items():
+        match = choose(ways, shapes.keys())
+        given = {ours: found[theirs] for ours, theirs in match.names.items()}
+        fits.append((name, match.layout.name, share(shapes, given)))
+    best = max(fits, key=lambda fit: fit[2], default=None)
+    return best if best is not None and best[2] > 0 else None
+
+
+def share(wanted: Shapes, given: Shapes) -> float:
+    """How much of the wanted values are given by the same name in the same shape."""
+    total = sum(shape.numel() for shape in wanted.values())
+    return sum(shape.numel() for name, shape in wanted.items() if given.get(name) == shape) / max(1, total)
