@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
-import lightning.pytorch as L
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,9 +12,10 @@ from torch.utils.data import DataLoader, Dataset
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.labels import IGNORE, LabelSet, Table
+from foveate.datasets.loading import LoadingDataModule
 from foveate.datasets.pairs import Pair
 from foveate.datasets.reading import read_image, read_label
-from foveate.datasets.samplers import EvalSampler, TrainSampler
+from foveate.datasets.samplers import TrainSampler
 from foveate.datasets.transforms import TrainTransform
 
 
@@ -65,7 +63,7 @@ def _size(array: np.ndarray) -> str:
     return f"{array.shape[0]} x {array.shape[1]}"
 
 
-class SegmentationDataModule(L.LightningDataModule):
+class SegmentationDataModule(LoadingDataModule):
     """Base of the segmentation data sets; a subclass says its labels and where its files are.
 
     Args:
@@ -97,15 +95,12 @@ class SegmentationDataModule(L.LightningDataModule):
         num_workers: int = -1,
         seed: int | None = None,
     ) -> None:
-        super().__init__()
-        self.root = None if root is None else Path(root).expanduser()
-        self.batch_size = _at_least_one("batch_size", batch_size)
-        self.eval_batch_size = _at_least_one("eval_batch_size", eval_batch_size)
+        super().__init__(
+            root, batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed
+        )
         self.transform = TrainTransform(
             (crop[0], crop[1]), scale=scale, max_ratio=max_ratio, flip=flip, photometric=photometric
         )
-        self.num_workers = num_workers if num_workers >= 0 else min(8, max(1, (os.cpu_count() or 1) - 1))
-        self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
         self._datasets: dict[str, SegmentationDataset] = {}
 
     def find_pairs(self, split: str) -> list[Pair]:
@@ -127,63 +122,31 @@ class SegmentationDataModule(L.LightningDataModule):
                 transform = self.transform if split == "train" else None
                 self._datasets[split] = SegmentationDataset(self.find_pairs(split), self.id_table(), transform)
 
-    def existing_root(self) -> Path:
-        """The data set's folder, after a look whether it is there."""
-        if self.root is None:
-            raise DataConfigError("where is the data? give --data.root DIR, or root: in the recipe")
-        if not self.root.is_dir():
-            raise DataError(f"{self.root}: no such folder (--data.root)")
-        return self.root
-
     def train_dataloader(self) -> DataLoader[dict[str, object]]:
         """Augmented crops, shuffled."""
         dataset = self._datasets["train"]
-        world_size, rank = self._place()
+        world_size, rank = self.place()
         if len(dataset) // world_size < self.batch_size:
             raise DataConfigError(
                 f"{len(dataset)} training images on {world_size} process(es) do not fill one batch of "
                 f"{self.batch_size}; lower --data.batch_size"
             )
         sampler = TrainSampler(dataset, world_size=world_size, rank=rank, seed=self.seed)
-        return self._loader(dataset, sampler, self.batch_size, drop_last=True)
+        return self.sampled_loader(dataset, sampler, collate, batch_size=self.batch_size, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[dict[str, object]]:
         """Whole images of the val split, in order."""
-        return self._eval_loader("val")
+        return self.eval_loader(self._datasets["val"], collate)
 
     def test_dataloader(self) -> DataLoader[dict[str, object]]:
         """Whole images of the test split, in order."""
-        return self._eval_loader("test")
+        return self.eval_loader(self._datasets["test"], collate)
 
     def samples(self, split: str, count: int) -> SegmentationDataset:
         """The same few images of a split each time, spread over it, as a data set of its own."""
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
         return SegmentationDataset(whole.pairs[::step][:count], whole.table)
-
-    def _eval_loader(self, split: str) -> DataLoader[dict[str, object]]:
-        dataset = self._datasets[split]
-        world_size, rank = self._place()
-        sampler = EvalSampler(dataset, world_size=world_size, rank=rank)
-        return self._loader(dataset, sampler, self.eval_batch_size, drop_last=False)
-
-    def _place(self) -> tuple[int, int]:
-        """Number of processes, and which of them this is."""
-        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-
-    def _loader(
-        self, dataset: SegmentationDataset, sampler: TrainSampler | EvalSampler, batch_size: int, *, drop_last: bool
-    ) -> DataLoader[dict[str, object]]:
-        return DataLoader(
-            dataset,
-            batch_size=batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            drop_last=drop_last,
-            collate_fn=collate,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.num_workers > 0,
-        )
 
 
 def collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:
@@ -205,9 +168,3 @@ def collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:
     if masks:
         batch["mask"] = torch.stack(masks)
     return batch
-
-
-def _at_least_one(name: str, value: int) -> int:
-    if value < 1:
-        raise DataConfigError(f"{name} is at least 1, not {value}")
-    return value

@@ -1,0 +1,232 @@
+"""What every classification data module shares: augmenting images, sampling them, and handing each process its part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from foveate.datasets.batch import ClassificationBatch, Pick
+from foveate.datasets.classes import ClassSet
+from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.image_transforms import ClassifierEvalTransform, ClassifierTrainTransform, Crop
+from foveate.datasets.loading import LoadingDataModule, at_least_one
+from foveate.datasets.train_loader import TrainLoader
+from foveate.datasets.train_order import Draw, Indices, TrainOrder, balance, shuffle
+
+BLANK = -1  # the label of an image that only keeps the processes in step
+Sampling = Literal["natural", "balanced"]
+Transform = ClassifierTrainTransform | ClassifierEvalTransform
+
+
+class ClassificationDataset(Dataset[dict[str, object]]):
+    """Images and class numbers; a subclass says how many there are and how one is read.
+
+    Attributes:
+        labels: Class number of each image, int64.
+        transform: Applied to each image; None leaves them as they are.
+    """
+
+    labels: Indices
+    transform: Transform | None = None
+
+    def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
+        """An image as it is stored, in RGB."""
+        raise NotImplementedError
+
+    def where(self, index: int) -> str:
+        """Where an image comes from."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, pick: int | Pick) -> dict[str, object]:
+        pick = pick if isinstance(pick, Pick) else Pick(pick)
+        image = torch.from_numpy(np.ascontiguousarray(self.read(pick.index).transpose(2, 0, 1)))
+        if self.transform is not None:
+            image = self.transform(image, seed=pick.seed)
+        label = BLANK if pick.blank else int(self.labels[pick.index])
+        return {"image": image, "label": label, "path": self.where(pick.index)}
+
+
+class ArrayDataset(ClassificationDataset):
+    """Images in memory.
+
+    Args:
+        images: RGB bytes (N, H, W, 3).
+        labels: Class numbers (N).
+        name: What stands before an image's number in its path.
+    """
+
+    def __init__(self, images: UInt8[np.ndarray, "N H W 3"], labels: NDArray[np.integer[Any]], name: str) -> None:
+        self.images = images
+        self.labels = labels.astype(np.int64)
+        self.name = name
+
+    def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
+        """An image, as a view."""
+        return self.images[index]
+
+    def where(self, index: int) -> str:
+        """Name and number, such as digits/train/17."""
+        return f"{self.name}/{index}"
+
+
+class ClassificationDataModule(LoadingDataModule):
+    """Base of the classification data sets; a subclass names its classes and finds its images.
+
+    Each image of an epoch trains once, whatever the number of processes, and a run that is resumed in the middle of an
+    epoch goes on with those that are left.
+
+    Args:
+        root: The data set's folder.
+        image_size: Side of the square images that the network gets, in pixels.
+        batch_size: Training images per step and device.
+        eval_batch_size: Images per step and device where nothing is learnt; as many as for training if not given.
+        crop: How training images are cut: random_resized, padded (small images) or none.
+        scale: Range of the share of the area that a random resized crop keeps.
+        ratio: Range of a random resized crop's width over height.
+        padding: Black pixels round a padded crop.
+        flip: Probability of a horizontal flip.
+        rotation: Largest random turn, in degrees.
+        shift: Largest random shift, as a share of the side.
+        randaugment: Number of RandAugment operations on each training image.
+        magnitude: Strength of RandAugment, 0 to 10.
+        crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
+        sampling: `balanced` draws every class equally often and repeats images of rare ones.
+        num_workers: Processes that read; -1 takes one per core but one, at most 8.
+        seed: Decides shuffling and augmentation; the run's seed if not given.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        *,
+        image_size: int = 224,
+        batch_size: int = 64,
+        eval_batch_size: int | None = None,
+        crop: Crop = "random_resized",
+        scale: tuple[float, float] = (0.08, 1.0),
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        padding: int = 4,
+        flip: float = 0.5,
+        rotation: float = 0.0,
+        shift: float = 0.0,
+        randaugment: int = 0,
+        magnitude: int = 9,
+        crop_ratio: float | None = 0.875,
+        sampling: Sampling = "natural",
+        num_workers: int = -1,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(
+            root,
+            batch_size=batch_size,
+            eval_batch_size=batch_size if eval_batch_size is None else eval_batch_size,
+            num_workers=num_workers,
+            seed=seed,
+        )
+        self.image_size = at_least_one("image_size", image_size)
+        self.train_transform = ClassifierTrainTransform(
+            image_size,
+            crop=crop,
+            scale=(scale[0], scale[1]),
+            ratio=(ratio[0], ratio[1]),
+            padding=padding,
+            flip=flip,
+            rotation=rotation,
+            shift=shift,
+            randaugment=randaugment,
+            magnitude=magnitude,
+        )
+        self.eval_transform = ClassifierEvalTransform(image_size, crop_ratio=crop_ratio)
+        self.sampling = sampling
+        self._datasets: dict[str, ClassificationDataset] = {}
+
+    @property
+    def label_set(self) -> ClassSet:
+        """The classes, in the order of their numbers."""
+        raise NotImplementedError
+
+    def find_images(self, split: str) -> ClassificationDataset:
+        """The images of a split, train, val or test, without a transform."""
+        raise NotImplementedError
+
+    def setup(self, stage: str) -> None:
+        """Find the images of the stage: fit, validate or test.
+
+        Raises:
+            DataError: A folder is missing, a split is empty, or its classes are not those of training.
+        """
+        for split in {"fit": ["train", "val"], "validate": ["val"], "test": ["test"]}.get(stage, []):
+            if split not in self._datasets:
+                dataset = self.find_images(split)
+                dataset.transform = self.train_transform if split == "train" else self.eval_transform
+                self._datasets[split] = dataset
+
+    def train_dataloader(self) -> TrainLoader:
+        """Augmented images, in a new order each epoch."""
+        dataset = self._datasets["train"]
+        world_size, rank = self.place()
+        if len(dataset) < world_size:
+            raise DataConfigError(
+                f"{len(dataset)} training images cannot be shared by {world_size} processes; use fewer devices"
+            )
+        order = TrainOrder(
+            self.draw(dataset),
+            count=len(dataset),
+            batch_size=self.batch_size,
+            world_size=world_size,
+            rank=rank,
+            seed=self.seed,
+        )
+        return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=self._learnt)
+
+    def draw(self, dataset: ClassificationDataset) -> Draw:
+        """How an epoch's order is drawn."""
+        return balance(dataset.labels) if self.sampling == "balanced" else shuffle(len(dataset))
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Images of the val split, in order."""
+        return self.eval_loader(self._datasets["val"], collate)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Images of the test split, in order."""
+        return self.eval_loader(self._datasets["test"], collate)
+
+    def samples(self, split: str, count: int) -> Subset[dict[str, object]]:
+        """The same few images of a split each time, spread over it, as evaluation sees them."""
+        whole = self._datasets[split]
+        step = max(1, len(whole) // max(1, count))
+        return Subset(whole, range(0, len(whole), step)[:count])
+
+    def _learnt(self) -> int:
+        """Steps of this epoch that the network has learnt from."""
+        if self.trainer is None:
+            return len(self._datasets["train"])  # nobody counts but the loader
+        return int(self.trainer.fit_loop.epoch_loop.batch_progress.current.processed)
+
+
+def collate(samples: Sequence[Mapping[str, Any]]) -> ClassificationBatch:
+    """Stack samples to a batch.
+
+    Raises:
+        DataError: Their sizes differ.
+    """
+    images: list[Tensor] = [sample["image"] for sample in samples]
+    paths = [str(sample["path"]) for sample in samples]
+    for image, path in zip(images, paths, strict=True):
+        if image.shape != images[0].shape:
+            raise DataError(
+                f"images of several sizes in one batch: {paths[0]} is {tuple(images[0].shape[1:])}, {path} is "
+                f"{tuple(image.shape[1:])} (height, width)"
+            )
+    labels = torch.tensor([int(sample["label"]) for sample in samples], dtype=torch.int64)
+    return {"image": torch.stack(images), "label": labels, "path": paths}

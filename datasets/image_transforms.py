@@ -1,0 +1,140 @@
+"""What is done to the images of a classifier before the device: torchvision's operations on bytes, seeded by sample.
+
+Random erasing, mixup and cutmix want whole batches of floats, and are done later, on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torchvision.transforms import InterpolationMode  # type: ignore[import-untyped]
+from torchvision.transforms import v2 as T
+
+from foveate.datasets.errors import DataConfigError
+
+Stored = UInt8[Tensor, "3 H W"]
+Sized = UInt8[Tensor, "3 S S"]
+Crop = Literal["random_resized", "padded", "none"]
+CUBIC, LINEAR = InterpolationMode.BICUBIC, InterpolationMode.BILINEAR
+GREY = 128  # fills what a rotation or shift uncovers
+LEVELS = 11  # RandAugment's magnitudes are 0 to 10, as published
+
+
+class ClassifierTrainTransform:
+    """Augment an image; the same seed gives the same result in any process.
+
+    Args:
+        size: Side of the square result, in pixels.
+        crop: `random_resized` cuts a part of random area and shape and resizes it; `padded` resizes, pads with black
+            and cuts the size out anywhere, for images that are small already; `none` only resizes.
+        scale: Range of the share of the image's area that a random resized crop keeps.
+        ratio: Range of that crop's width over height.
+        padding: Pixels on each side of a padded crop.
+        flip: Probability of a horizontal flip.
+        rotation: Largest turn, in degrees.
+        shift: Largest shift, as a share of the side.
+        randaugment: Number of RandAugment's operations (Cubuk et al. 2019, arXiv:1909.13719) on each image; 0 for none.
+        magnitude: How strong they are, 0 to 10.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        crop: Crop = "random_resized",
+        scale: tuple[float, float] = (0.08, 1.0),
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        padding: int = 4,
+        flip: float = 0.5,
+        rotation: float = 0.0,
+        shift: float = 0.0,
+        randaugment: int = 0,
+        magnitude: int = 9,
+    ) -> None:
+        _check_range("scale", scale, highest=1.0)
+        _check_range("ratio", ratio)
+        if not 0 <= magnitude < LEVELS or randaugment < 0:
+            raise DataConfigError(
+                f"randaugment is a number of operations from 0, and magnitude 0 to {LEVELS - 1}, "
+                f"not {randaugment} and {magnitude}"
+            )
+        steps: list[Callable[[Tensor], Tensor]] = _crop(size, crop, scale, ratio, padding)
+        if flip:
+            steps.append(T.RandomHorizontalFlip(flip))
+        if rotation or shift:
+            steps.append(T.RandomAffine(rotation, (shift, shift), interpolation=LINEAR, fill=0))
+        if randaugment:
+            steps.append(
+                T.RandAugment(randaugment, magnitude, num_magnitude_bins=LEVELS, interpolation=LINEAR, fill=GREY)
+            )
+        self._steps = steps
+
+    def __call__(self, image: Stored, *, seed: int) -> Sized:
+        """RGB bytes (3, H, W) in, at the size asked for out."""
+        with seeded(seed):
+            return _apply(self._steps, image)
+
+
+class ClassifierEvalTransform:
+    """Bring an image to its size, the same way each time.
+
+    Args:
+        size: Side of the square result, in pixels.
+        crop_ratio: Share of the shorter side that the central crop keeps; None resizes the whole image, whatever its
+            shape.
+    """
+
+    def __init__(self, size: int, *, crop_ratio: float | None = 0.875) -> None:
+        if crop_ratio is not None and not 0 < crop_ratio <= 1:
+            raise DataConfigError(f"crop_ratio is above 0 and at most 1, or null, not {crop_ratio}")
+        self._steps: list[Callable[[Tensor], Tensor]] = [_square(size)]
+        if crop_ratio is not None:
+            shorter = T.Resize(round(size / crop_ratio), interpolation=CUBIC, antialias=True)
+            self._steps = [shorter, T.CenterCrop(size)]
+
+    def __call__(self, image: Stored, *, seed: int) -> Sized:
+        """RGB bytes (3, H, W) in, at the size asked for out; the seed changes nothing."""
+        return _apply(self._steps, image)
+
+
+def _apply(steps: Sequence[Callable[[Tensor], Tensor]], image: Tensor) -> Tensor:
+    for step in steps:
+        image = step(image)
+    return image.contiguous()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's random numbers on the CPU from a seed of their own; afterwards they go on as if nothing had happened."""
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would move the accelerators' numbers too
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+def _crop(
+    size: int, crop: Crop, scale: tuple[float, float], ratio: tuple[float, float], padding: int
+) -> list[Callable[[Tensor], Tensor]]:
+    if crop == "random_resized":
+        return [T.RandomResizedCrop(size, scale, ratio, interpolation=CUBIC, antialias=True)]
+    if crop == "padded":
+        return [_square(size), T.RandomCrop(size, padding=padding)]
+    return [_square(size)]
+
+
+def _square(size: int) -> Callable[[Tensor], Tensor]:
+    resize: Callable[[Tensor], Tensor] = T.Resize((size, size), interpolation=CUBIC, antialias=True)
+    return resize
+
+
+def _check_range(name: str, values: tuple[float, float], highest: float = float("inf")) -> None:
+    if not 0 < values[0] <= values[1] <= highest:
+        limit = "" if highest == float("inf") else f" and at most {highest:g}"
+        raise DataConfigError(f"{name} is a lower and an upper limit above 0{limit}, not {list(values)}")
