@@ -163,9 +163,12 @@ def test_the_block_slot_follows_the_depthwise_convolution() -> None:
     class Tripled(nn.Module):
         def __init__(self, channels: int) -> None:
             super().__init__()
+            self.channels = channels
             widths.append(channels)
 
         def forward(self, x: Tensor) -> Tensor:
+            assert x.shape[1] == self.channels
+            assert x.min() >= 0  # after the ReLU6
             return 3 * x
 
     plain = MobileNetV2(width=0.35).eval()

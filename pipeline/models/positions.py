@@ -1,0 +1,50 @@
+"""Patches of an image, and their learned positions."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Size = tuple[int, int]
+
+
+class PatchEmbed(nn.Module):
+    """One vector for each patch; zeros fill up the last row and column of patches."""
+
+    def __init__(self, in_channels: int, channels: int, patch_size: int) -> None:
+        super().__init__()
+        self.patch_size = patch_size
+        self.proj = nn.Conv2d(in_channels, channels, patch_size, stride=patch_size)
+
+    def forward(self, image: Float[Tensor, "B I H W"]) -> Float[Tensor, "B D h w"]:
+        below, beside = (-side % self.patch_size for side in image.shape[2:])
+        if below or beside:
+            image = F.pad(image, (0, beside, 0, below))
+        patches: Tensor = self.proj(image)
+        return patches
+
+
+def resize_positions(positions: Float[Tensor, "1 N D"], old: Size, new: Size) -> Float[Tensor, "1 M D"]:
+    """Resample the positions of a grid, after that of the class token, which stays.
+
+    Bicubic with antialiasing, in float32, as timm does, so that published weights give the numbers they were
+    published with.
+
+    Args:
+        positions: One for the class token, then one for each cell of the old grid, row by row.
+        old: Rows and columns of the grid they were made for.
+        new: Rows and columns wanted.
+    """
+    if old == new:
+        return positions
+    token, cells = positions[:, :1], positions[:, 1:]
+    grid = cells.float().mT.reshape(1, -1, *old)
+    resized = F.interpolate(grid, size=new, mode="bicubic", align_corners=False, antialias=True)
+    return torch.cat([token, resized.flatten(2).mT.to(token.dtype)], dim=1)
+
+
+def to_map(x: Float[Tensor, "B N D"], size: Size) -> Float[Tensor, "B D h w"]:
+    """The patches as a map, without the class token before them."""
+    return x[:, 1:].mT.reshape(len(x), -1, *size)
