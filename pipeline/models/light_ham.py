@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.pipeline.errors import ConfigError
 from foveate.plugins.attention.hamburger import EvalBases as EvalBases  # the models that use LightHam name it
 from foveate.plugins.attention.hamburger import NMF2d
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
 
 GROUPS = 32
+STRIDES = (8, 16, 32)  # of the features that SegNeXt decodes
 
 
 class ConvNorm(nn.Module):
@@ -51,11 +53,25 @@ class Hamburger(nn.Module):
         return F.relu(x + self.ham_out(context.to(x.dtype)))
 
 
+def pick_features(strides: Sequence[int]) -> tuple[int, ...]:
+    """Which of an encoder's features LightHam takes: those at strides 8, 16 and 32, or else the last three.
+
+    Example:
+        >>> pick_features((2, 4, 8, 16, 32)), pick_features((2, 4, 8, 16, 16))
+        ((2, 3, 4), (2, 3, 4))
+    """
+    last = {stride: index for index, stride in enumerate(strides)}
+    if all(stride in last for stride in STRIDES):
+        return tuple(last[stride] for stride in STRIDES)
+    return tuple(range(len(strides)))[-3:]
+
+
 class LightHam(nn.Module):
-    """Class logits at an eighth of the image's sides, from the last three stages of an encoder.
+    """Class logits from three features of an encoder, at the stride of the finest: an eighth of the image's sides.
 
     Args:
-        in_channels: Width of each stage that is used, finest first.
+        in_channels: Width of each feature of the encoder, finest first.
+        strides: Stride of each; `pick_features` says which are taken.
         channels: Width inside the decoder.
         rank: Bases of the factorisation.
         num_classes: Channels of the output.
@@ -68,6 +84,7 @@ class LightHam(nn.Module):
         self,
         *,
         in_channels: Sequence[int],
+        strides: Sequence[int],
         channels: int,
         rank: int,
         num_classes: int,
@@ -76,7 +93,9 @@ class LightHam(nn.Module):
         attention: SlotSpec = None,
     ) -> None:
         super().__init__()
-        self.squeeze = ConvNorm(sum(in_channels), channels)
+        self.taken = pick_features(strides)
+        self.stride = strides[self.taken[0]]
+        self.squeeze = ConvNorm(sum(in_channels[index] for index in self.taken), channels)
         self.hamburger = Hamburger(channels, rank=rank, eval_bases=eval_bases)
         self.align = ConvNorm(channels, channels)
         self.dropout = nn.Dropout2d(dropout)
@@ -86,9 +105,52 @@ class LightHam(nn.Module):
         self.attention = create_slot(attention, channels)
 
     def forward(self, features: Sequence[Tensor]) -> Float[Tensor, "B K h w"]:
-        size = features[0].shape[2:]
-        resized = [F.interpolate(f, size=size, mode="bilinear", align_corners=False) for f in features[1:]]
-        x = self.squeeze(torch.cat([features[0], *resized], dim=1))
+        finest, *others = (features[index] for index in self.taken)
+        size = finest.shape[2:]
+        resized = [F.interpolate(f, size=size, mode="bilinear", align_corners=False) for f in others]
+        x = self.squeeze(torch.cat([finest, *resized], dim=1))
         x = self.attention(self.align(self.hamburger(x)))
         logits: Tensor = self.conv_seg(self.dropout(x))
         return logits
+
+
+def create_decoder(
+    name: str,
+    *,
+    in_channels: Sequence[int],
+    strides: Sequence[int],
+    num_classes: int,
+    attention: SlotSpec = None,
+    channels: int = 256,
+    rank: int = 16,
+    dropout: float = 0.1,
+    eval_bases: EvalBases = "fixed",
+) -> LightHam:
+    """Build LightHam over the features of any encoder.
+
+    Args:
+        name: light_ham.
+        in_channels: Width of each feature of the encoder, finest first.
+        strides: Stride of each.
+        num_classes: Channels of the logits.
+        attention: Blocks for the slot `decoder`.
+        channels: Width inside the decoder, a multiple of 32.
+        rank: Bases of the factorisation.
+        dropout: Rate at which whole channels are dropped before the classifier.
+        eval_bases: Whether evaluation starts from bases stored with the weights, or from random ones.
+
+    Raises:
+        ConfigError: The width does not divide into groups.
+    """
+    if channels % GROUPS:
+        raise ConfigError(f"{name}: its group norm has {GROUPS} groups; channels is a multiple of that, not {channels}")
+    return LightHam(
+        in_channels=in_channels,
+        strides=strides,
+        channels=channels,
+        rank=rank,
+        num_classes=num_classes,
+        dropout=dropout,
+        eval_bases=eval_bases,
+        attention=attention,
+    )

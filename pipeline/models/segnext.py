@@ -4,57 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor, nn
-
 from foveate.pipeline.models.light_ham import EvalBases, LightHam
-from foveate.pipeline.models.mscan import MSCAN
 from foveate.pipeline.models.mscan import SLOTS as ENCODER_SLOTS
+from foveate.pipeline.models.mscan import create_encoder
+from foveate.pipeline.models.segmenter import Segmenter
 from foveate.pipeline.models.slots import Attention, check_slots
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """The sizes of a SegNeXt (arXiv:2209.08575, table 2; ranks and drop path from the authors' configurations)."""
+    """An encoder by name, and the sizes of the decoder (arXiv:2209.08575, table 2; ranks of the authors' files)."""
 
-    channels: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
+    encoder: str
     decoder_channels: int
     rank: int
-    drop_path: float = 0.1
 
 
 VARIANTS = {
-    "segnext_t": Variant(channels=(32, 64, 160, 256), depths=(3, 3, 5, 2), decoder_channels=256, rank=16),
-    "segnext_s": Variant(channels=(64, 128, 320, 512), depths=(2, 2, 4, 2), decoder_channels=256, rank=16),
-    "segnext_b": Variant(channels=(64, 128, 320, 512), depths=(3, 3, 12, 3), decoder_channels=512, rank=64),
-    "segnext_l": Variant(
-        channels=(64, 128, 320, 512), depths=(3, 5, 27, 3), decoder_channels=1024, rank=64, drop_path=0.3
-    ),
+    "segnext_t": Variant(encoder="mscan_t", decoder_channels=256, rank=16),
+    "segnext_s": Variant(encoder="mscan_s", decoder_channels=256, rank=16),
+    "segnext_b": Variant(encoder="mscan_b", decoder_channels=512, rank=64),
+    "segnext_l": Variant(encoder="mscan_l", decoder_channels=1024, rank=64),
 }
 
 
-class SegNeXt(nn.Module):
-    """A segmenter: `encoder` gives features of four stages, `decoder` class logits.
-
-    Calling it gives logits (B, num_classes, H, W) at the size of the image (B, 3, H, W), whatever that is.
-    """
-
-    stride = 8  # of the logits that `decode` gives
-
-    def __init__(self, encoder: MSCAN, decoder: LightHam) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
-
-    def decode(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
-        """Logits at an eighth of the image's sides, rounded up."""
-        logits: Tensor = self.decoder(self.encoder(image)[1:])
-        return logits
-
-    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        return F.interpolate(self.decode(image), size=image.shape[2:], mode="bilinear", align_corners=False)
+class SegNeXt(Segmenter):
+    """MSCAN under LightHam; `decode` gives logits at an eighth of the image's sides, rounded up."""
 
 
 def create_segnext(
@@ -78,14 +53,11 @@ def create_segnext(
     """
     variant = VARIANTS[name]
     slots = check_slots(attention, (*ENCODER_SLOTS, "decoder"), name)
-    encoder = MSCAN(
-        channels=variant.channels,
-        depths=variant.depths,
-        drop_path=variant.drop_path if drop_path is None else drop_path,
-        attention={slot: slots[slot] for slot in ENCODER_SLOTS if slot in slots},
-    )
+    inside = {slot: slots[slot] for slot in ENCODER_SLOTS if slot in slots}
+    encoder = create_encoder(variant.encoder, attention=inside, drop_path=drop_path)
     decoder = LightHam(
-        in_channels=variant.channels[1:],
+        in_channels=encoder.channels,
+        strides=encoder.strides,
         channels=variant.decoder_channels,
         rank=rank or variant.rank,
         num_classes=num_classes,

@@ -7,12 +7,13 @@ from typing import Literal
 import pytest
 import torch
 
-from foveate.pipeline.models.light_ham import LightHam, NMF2d
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.light_ham import LightHam, NMF2d, create_decoder
 from foveate.pipeline.models.segnext import create_segnext
 
 
 def decoder(**options: object) -> LightHam:
-    settings = {"in_channels": (8, 16), "channels": 32, "rank": 4, "num_classes": 3, **options}
+    settings = {"in_channels": (8, 16), "strides": (8, 16), "channels": 32, "rank": 4, "num_classes": 3, **options}
     return LightHam(**settings).eval()  # type: ignore[arg-type]
 
 
@@ -63,3 +64,35 @@ def test_bfloat16_weights_still_factorise_in_float32() -> None:
     logits = model([feature.bfloat16() for feature in FEATURES])
     assert logits.dtype == torch.bfloat16
     assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("strides", "taken", "stride"),
+    [
+        ((2, 4, 8, 16, 32), (2, 3, 4), 8),
+        ((4, 8, 16, 32), (1, 2, 3), 8),
+        ((2, 4, 8, 16, 16), (2, 3, 4), 8),
+        ((16, 16, 16, 16), (1, 2, 3), 16),
+        ((4, 8), (0, 1), 4),
+    ],
+    ids=str,
+)
+def test_it_takes_three_features_of_any_encoder(strides: tuple[int, ...], taken: tuple[int, ...], stride: int) -> None:
+    widths = [8 + index for index in range(len(strides))]
+    model = create_decoder("light_ham", in_channels=widths, strides=strides, num_classes=3, channels=32, rank=4)
+    features = [torch.randn(2, width, 64 // s, 96 // s) for width, s in zip(widths, strides, strict=True)]
+    assert (model.taken, model.stride) == (taken, stride)
+    assert model(features).shape == (2, 3, 64 // stride, 96 // stride)
+
+
+def test_a_width_that_its_groups_do_not_divide_is_refused() -> None:
+    with pytest.raises(ConfigError, match="channels is a multiple of that, not 40"):
+        create_decoder("light_ham", in_channels=(8, 8, 8), strides=(8, 16, 32), num_classes=3, channels=40)
+
+
+def test_the_decoder_slot_comes_before_the_classifier_and_learns() -> None:
+    model = decoder(attention="se").train()
+    model(FEATURES).pow(2).mean().backward()
+    gradient = model.get_parameter("attention.fc1.weight").grad
+    assert gradient is not None
+    assert gradient.any()

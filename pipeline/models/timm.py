@@ -1,0 +1,214 @@
+"""timm behind our contracts: any of its models as an encoder or as a classifier, from nothing.
+
+timm has no types; what it returns is typed here, and `Any` goes no further. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.classifier import Classifier, split_slots
+from foveate.pipeline.models.slots import Attention, check_slots
+from foveate.plugins.blocks import SlotSpec, create_slot
+from foveate.plugins.hints import did_you_mean
+
+PREFIX = "timm:"
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+# What lets a model of one size take any, where it can; the first that a model accepts.
+ANY_SIZE: tuple[dict[str, bool], ...] = (
+    {"dynamic_img_size": True, "dynamic_img_pad": True},
+    {"dynamic_img_size": True},
+    {},
+)
+
+
+def list_encoders() -> list[str]:
+    """Every name that `create_encoder` knows; those that give no features are refused when built. Imports timm."""
+    import timm
+
+    return [PREFIX + name for name in timm.list_models()]
+
+
+class FeatureEncoder(nn.Module):
+    """A library's network behind the encoder's contract: features of any image, sides rounded up at each stride.
+
+    Many networks round down or stop at a size that no stride divides, so the image is filled up with zeros (below
+    and to the right) to a multiple of every stride, and the features are cut back.
+
+    Args:
+        model: The library's network.
+        channels: Width of each feature, finest first.
+        strides: Stride of each.
+        attention: Blocks for the slot `stage`, after each feature. What they give goes to the decoder alone: the
+            library's next stage still starts from its own.
+    """
+
+    def __init__(self, model: nn.Module, channels: Sequence[int], strides: Sequence[int], attention: SlotSpec) -> None:
+        super().__init__()
+        self.model = model
+        self.channels = tuple(channels)
+        self.strides = tuple(strides)
+        self.attention = nn.ModuleList(create_slot(attention, width) for width in channels)
+
+    def extract(self, image: Float[Tensor, "B I H W"]) -> Sequence[Tensor]:
+        """The network's features (B, C, h, w) of an image whose sides every stride divides."""
+        features: Sequence[Tensor] = self.model(image)
+        return features
+
+    def forward(self, image: Float[Tensor, "B I H W"]) -> tuple[Tensor, ...]:
+        height, width = image.shape[2:]
+        multiple = math.lcm(*self.strides)
+        features = self.extract(F.pad(image, (0, -width % multiple, 0, -height % multiple)))
+        return tuple(
+            block(feature[..., : -(-height // stride), : -(-width // stride)])
+            for feature, stride, block in zip(features, self.strides, self.attention, strict=True)
+        )
+
+
+class TimmEncoder(FeatureEncoder):
+    """timm's `features_only` network; the keys under `model.` are timm's.
+
+    Attributes:
+        mean: Of the channels in 0-1, as the published weights of this network expect it.
+        std: The same.
+    """
+
+    def __init__(self, model: nn.Module, name: str, attention: SlotSpec) -> None:
+        info: Any = model.feature_info
+        super().__init__(model, info.channels(), info.reduction(), attention)
+        layout: Any = getattr(model, "output_fmt", "NCHW")
+        self.channels_last = getattr(layout, "value", layout) == "NHWC"
+        self.mean, self.std = normalisation(name)
+
+    def extract(self, image: Float[Tensor, "B I H W"]) -> Sequence[Tensor]:
+        features = super().extract(image)
+        return [f.permute(0, 3, 1, 2) for f in features] if self.channels_last else features
+
+
+class LastLayer(nn.Module):
+    """The linear layer that timm's network ends with, under the name that every head gives it."""
+
+    def __init__(self, classifier: nn.Linear) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, pooled: Float[Tensor, "B C"]) -> Float[Tensor, "B K"]:
+        logits: Tensor = self.classifier(pooled)
+        return logits
+
+
+class TimmClassifier(Classifier):
+    """timm's network but for its last layer as `encoder` (keys as in timm), and that layer as `head.classifier`.
+
+    Pooling, norm and dropout before the last layer stay in the encoder, which gives one vector (B, C) for each image.
+
+    Attributes:
+        mean: Of the channels in 0-1, as the published weights of this network expect it.
+        std: The same.
+    """
+
+    def __init__(self, encoder: nn.Module, head: LastLayer, name: str, *, input: nn.Module | None = None) -> None:
+        super().__init__(encoder, head, input=input)
+        self.mean, self.std = normalisation(name)
+
+
+def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation in 0-1 of the published weights; ImageNet's where there are none."""
+    import timm
+
+    published: Any = timm.get_pretrained_cfg(name)
+    if published is None:
+        return IMAGENET_MEAN, IMAGENET_STD
+    return tuple(published.mean), tuple(published.std)
+
+
+def create_encoder(
+    name: str, *, in_channels: int = 3, attention: Attention | None = None, **options: Any
+) -> TimmEncoder:
+    """Build timm's network as an encoder.
+
+    Args:
+        name: timm:NAME.
+        in_channels: Channels of the image.
+        attention: Blocks for the slot `stage`, after each feature.
+        options: What `timm.create_model` takes, such as output_stride, out_indices, drop_path_rate or img_size.
+            A network of one size is asked to take any (`dynamic_img_size`), where it can; some cannot (LeViT,
+            Hiera, MaxViT) and fail at other sizes than they were built for.
+
+    Raises:
+        ConfigError: The name is unknown, the network gives no features, or an option is not accepted.
+        BlockConfigError: The network has no such slot.
+
+    Example:
+        >>> create_encoder("timm:test_convnext").strides
+        (4, 8, 16, 32)
+    """
+    slots = check_slots(attention, ("stage",), name)
+    short = name.removeprefix(PREFIX)
+    model = _create(short, features_only=True, in_chans=in_channels, **options)
+    return TimmEncoder(model, short, slots.get("stage"))
+
+
+def create_classifier(
+    name: str, *, num_classes: int, in_channels: int = 3, attention: Attention | None = None, **options: Any
+) -> TimmClassifier:
+    """Build timm's network as a classifier; its logits are timm's.
+
+    Args:
+        name: timm:NAME.
+        num_classes: Number of logits.
+        in_channels: Channels of the image.
+        attention: Blocks for the slot `input`, before the encoder.
+        options: What `timm.create_model` takes, such as drop_rate, drop_path_rate or img_size.
+
+    Raises:
+        ConfigError: The name is unknown, the network does not end with one linear layer, or an option is not accepted.
+        BlockConfigError: The network has no such slot.
+    """
+    before, _ = split_slots(attention, (), name)
+    short = name.removeprefix(PREFIX)
+    model: Any = _create(short, num_classes=num_classes, in_chans=in_channels, **options)
+    last = model.get_classifier()
+    if not isinstance(last, nn.Linear):
+        raise ConfigError(
+            f"{name} does not end with one linear layer (but {type(last).__name__}); take another network"
+        )
+    model.reset_classifier(0)
+    return TimmClassifier(model, LastLayer(last), short, input=create_slot(before, in_channels))
+
+
+def _create(name: str, **options: Any) -> nn.Module:
+    """timm's own constructor, its complaints as ours."""
+    import timm
+
+    if not timm.is_model(name):
+        hint = did_you_mean(name, timm.list_models())
+        raise ConfigError(f"timm has no model named {name!r}{hint} (all: timm.list_models())")
+    published = timm.get_pretrained_cfg(name)
+    one_size = published is not None and published.fixed_input_size
+    try:
+        return _first_accepted(name, ANY_SIZE if one_size else ({},), options)
+    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError) as error:
+        raise ConfigError(f"timm's {name} cannot be built so: {error}") from error
+
+
+def _first_accepted(name: str, extras: Sequence[dict[str, Any]], options: dict[str, Any]) -> nn.Module:
+    """The network with the first of the extra options that it knows; the last are none."""
+    import timm
+
+    for number, extra in enumerate(extras, start=1):
+        try:
+            model: nn.Module = timm.create_model(name, pretrained=False, **{**extra, **options})
+            return model
+        except TypeError:
+            if number == len(extras):
+                raise
+    raise AssertionError("unreachable")
