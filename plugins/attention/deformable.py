@@ -17,6 +17,7 @@ class DeformableConv(nn.Module):
 
     Offsets start at 0, an ordinary convolution. The sampling runs in float32 at least: in bfloat16 an offset of
     more than two cells could not tell hundredths apart. The output is the convolution's, not a gate on its input.
+    In ONNX it is DeformConv, of opset 19 and later; tried with onnxscript 0.7 and onnxruntime 1.31.
 
     Args:
         channels: Width C of the features; the output has the same.

@@ -19,7 +19,8 @@ class SpatialChannelExcitation(nn.Module):
         init: `identity` starts with both last layers at 0: two halves of the features, which add up to them.
 
     Source:
-        Roy et al. 2018, Concurrent Spatial and Channel Squeeze & Excitation, section 2 (arXiv:1803.02579).
+        Roy et al. 2018, Concurrent Spatial and Channel Squeeze & Excitation, section 2 (arXiv:1803.02579). Half the
+        channels and biases are the authors' code's; segmentation_models_pytorch takes a sixteenth.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from foveate.plugins.attention.options import check_positive
 from foveate.plugins.ops.layout import like_layout
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
+from foveate.plugins.ops.sampling import GridAverage, affine_grid
 
 GRID = 4  # the localisation net sees where things are on a grid of 4 x 4
 
@@ -37,7 +38,7 @@ class SpatialTransformer(nn.Module):
             nn.ReLU(),
             nn.Conv2d(width, width, 5, stride=2, padding=2),
             nn.ReLU(),
-            nn.AdaptiveAvgPool2d(GRID),
+            GridAverage(GRID),
             nn.Flatten(),
             nn.Linear(width * GRID**2, 32),
             nn.ReLU(),
@@ -52,6 +53,6 @@ class SpatialTransformer(nn.Module):
         exact = exact_dtype(x.dtype)  # bfloat16 places a cell to a 256th of the map
         with without_autocast(x.device):
             theta = F.linear(hidden.to(exact), self.theta.weight.to(exact), self.theta.bias.to(exact))
-            grid = F.affine_grid(theta.view(-1, 2, 3), list(x.shape), align_corners=False)
+            grid = affine_grid(theta.view(-1, 2, 3), x)
             moved = F.grid_sample(x.to(exact), grid, align_corners=False)
         return like_layout(moved.to(x.dtype), x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -16,9 +17,11 @@ import torch
 from torch import Tensor
 
 from foveate.plugins.conformance.rule import BrokenRuleError, SkippedRuleError, rule
-from foveate.plugins.conformance.subject import Subject, backward, call, is_close
+from foveate.plugins.conformance.subject import SIZE, Size, Subject, backward, call, is_close
 
 ONNX_NEEDS = ("onnx", "onnxscript", "onnxruntime")
+OPSET = 20  # deformable convolution came with 19, GridSample's present form with 20
+OTHER: Size = (9, 31)  # a side shorter and a side longer than what is traced, both odd
 
 
 @rule("compile", advice="keep the forward pass to tensor operations; see TORCH_LOGS=graph_breaks,recompiles")
@@ -51,21 +54,54 @@ def export_it(subject: Subject) -> None:
         _expect_close(call(exported, x), call(subject.module(), x), "the exported block")
 
 
-@rule("onnx", advice="use operators that the ONNX exporter knows; what it says names the one it lacks")
+@rule(
+    "onnx",
+    advice="use operators that the ONNX exporter knows (what it says names the one it lacks), and take sizes from "
+    "x.shape in forward: no int(x.shape[2]), no adaptive pooling but to 1 x 1",
+)
 def run_as_onnx(subject: Subject) -> str:
-    """Exported to ONNX, the block gives the same answer in onnxruntime."""
+    """Exported to ONNX, the block gives the same answer in onnxruntime.
+
+    The file has opset 20 and leaves height and width open; it is run at the size it was traced at and at another one.
+    """
     missing = [name for name in ONNX_NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         raise SkippedRuleError(f"not installed: {', '.join(missing)} (pip install {' '.join(missing)})")
-    x = subject.features()
     with TemporaryDirectory() as folder, torch.no_grad(), _quiet():
         file = str(Path(folder) / "block.onnx")
-        program: Any = torch.onnx.export(subject.module(), (x.clone(),), dynamo=True, verbose=False)
-        program.save(file)
+        _write_onnx(subject, file)
         session = importlib.import_module("onnxruntime").InferenceSession(file, providers=["CPUExecutionProvider"])
-        (answer,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-        _expect_close(torch.from_numpy(answer), call(subject.module(), x), "the block in onnxruntime")
-        return f"opset {program.model.opset_imports['']}"
+        for size in (SIZE, OTHER):
+            x = subject.features(size)
+            (answer,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+            what = f"the block in onnxruntime at {size[0]} x {size[1]}"
+            _expect_close(torch.from_numpy(answer), call(subject.module(), x), what)
+    return f"opset {OPSET}, any size"
+
+
+def _write_onnx(subject: Subject, file: str) -> None:
+    """Write the block with height and width left open, or say why that cannot be."""
+    try:
+        _export_onnx(subject, {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}).save(file)
+    except Exception as error:
+        try:
+            _export_onnx(subject, None)
+        except Exception as fixed:
+            raise BrokenRuleError(f"not to be exported: {_root(fixed)}") from fixed
+        raise BrokenRuleError(f"exported for {SIZE[0]} x {SIZE[1]} alone: {_root(error)}") from error
+
+
+def _export_onnx(subject: Subject, sizes: dict[int, Any] | None) -> Any:
+    shapes = None if sizes is None else (sizes,)
+    module, x = subject.module(), subject.features()
+    return torch.onnx.export(module, (x,), dynamo=True, verbose=False, opset_version=OPSET, dynamic_shapes=shapes)
+
+
+def _root(error: BaseException) -> str:
+    """What it began with: the exporter wraps it twice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return textwrap.shorten(f"{type(error).__name__}: {error}", 300)
 
 
 @contextmanager

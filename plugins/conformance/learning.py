@@ -14,8 +14,8 @@ SEEDS = (0, 1, 2)
 
 @rule(
     "finite",
-    advice="subtract the maximum before exp (or use softmax), add an epsilon inside sqrt and below a fraction line, "
-    "and do not divide by H * W - 1",
+    advice="subtract the maximum before exp (or use softmax), add an epsilon inside sqrt and below a fraction line "
+    "(1e-8 is 0 in float16: take 1e-5, or compute in float32), and do not divide by H * W - 1",
 )
 def stay_finite(subject: Subject) -> str:
     """Values and gradients are finite for large, constant and single features, and under bfloat16 and float16."""
@@ -29,6 +29,8 @@ def stay_finite(subject: Subject) -> str:
     try:
         with torch.autocast("cpu", torch.float16):
             _expect_finite(subject, x, "normal features under float16 autocast")
+            _expect_finite(subject, x.half(), "normal float16 features under autocast")
+            _expect_finite(subject, torch.zeros_like(x).half(), "float16 zeros under autocast")
     except RuntimeError as error:
         if not lacks_kernel(error):
             raise

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from segmentation_models_pytorch.base.modules import SCSEModule
-from timm.layers import EcaModule
+from timm.layers import EcaModule, SEModule
 from timm.layers.cbam import ChannelAttn, SpatialAttn
 from timm.layers.coord_attn import CoordAttn
 from timm.layers.global_context import GlobalContext as TimmGlobalContext
@@ -23,8 +26,11 @@ from foveate.plugins.attention.deformable import DeformableConv
 from foveate.plugins.attention.eca import EfficientChannelAttention
 from foveate.plugins.attention.gc import GlobalContext
 from foveate.plugins.attention.hamburger import EVAL_STEPS, Hamburger
+from foveate.plugins.attention.lka import LargeKernelAttention
+from foveate.plugins.attention.msca import MultiScaleConvAttention
 from foveate.plugins.attention.residual import ResidualAttention
 from foveate.plugins.attention.scse import SpatialChannelExcitation
+from foveate.plugins.attention.se import SqueezeExcitation
 from foveate.plugins.attention.self_attention import SelfAttention
 from foveate.plugins.attention.simam import SimpleAttention
 from foveate.plugins.attention.stn import SpatialTransformer
@@ -50,6 +56,10 @@ def move_statistics(module: nn.Module) -> None:
         if isinstance(layer, nn.BatchNorm2d):
             layer.running_mean = torch.randn(layer.num_features)
             layer.running_var = torch.rand(layer.num_features) + 0.5
+
+
+def timm_se() -> tuple[nn.Module, nn.Module, Pairs]:
+    return SEModule(128, rd_channels=8), SqueezeExcitation(128), {"fc1": "fc1", "fc2": "fc2"}
 
 
 def timm_eca() -> tuple[nn.Module, nn.Module, Pairs]:
@@ -88,7 +98,9 @@ def timm_context() -> tuple[nn.Module, nn.Module, Pairs]:
 
 
 @pytest.mark.parametrize(
-    "pair", [timm_eca, timm_channel, timm_spatial, smp_scse, timm_coordinate, timm_context], ids=lambda p: p.__name__
+    "pair",
+    [timm_se, timm_eca, timm_channel, timm_spatial, smp_scse, timm_coordinate, timm_context],
+    ids=lambda p: p.__name__,
 )
 def test_another_librarys_module_gives_the_same_numbers(
     pair: Callable[[], tuple[nn.Module, nn.Module, Pairs]], jitter: Jitter
@@ -101,6 +113,11 @@ def test_another_librarys_module_gives_the_same_numbers(
     copy_weights(theirs, ours, names)
     x = torch.randn(2, 128, 7, 5)
     torch.testing.assert_close(ours.eval()(x), theirs.eval()(x), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 4, 8, 31, 32, 64, 127, 128, 160, 512, 2048])
+def test_ecas_kernel_is_as_wide_as_timms(channels: int) -> None:
+    assert EfficientChannelAttention(channels).conv.kernel_size == EcaModule(channels=channels).conv.kernel_size
 
 
 def test_simam_is_the_closed_form_of_the_paper() -> None:
@@ -129,6 +146,46 @@ def batch_norm(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
         v.detach()[:, None, None] for v in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
     )
     return (x - mean) / (var + norm.eps).sqrt() * weight + bias
+
+
+def depthwise(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """A depthwise convolution as a sum of shifted maps."""
+    (tall, wide), dilation = conv.kernel_size, conv.dilation[0]
+    height, width = x.shape[2:]
+    down, across = dilation * (tall // 2), dilation * (wide // 2)
+    padded = F.pad(x, (across, across, down, down))
+    total = torch.zeros_like(x) + conv.bias.detach().view(1, -1, 1, 1)
+    for i, j in cells(tall, wide):
+        part = padded[:, :, dilation * i : dilation * i + height, dilation * j : dilation * j + width]
+        total += part * conv.weight.detach()[:, 0, i, j].view(1, -1, 1, 1)
+    return total
+
+
+def mix(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """A 1 x 1 convolution."""
+    return torch.einsum("oi,bihw->bohw", conv.weight.detach()[:, :, 0, 0], x) + conv.bias.detach().view(1, -1, 1, 1)
+
+
+def test_large_kernel_attention_is_what_the_paper_says(jitter: Jitter) -> None:
+    block = jitter(LargeKernelAttention(4)).double()
+    x = torch.randn(2, 4, 12, 23, dtype=torch.float64)
+    assert (block.conv0.kernel_size, block.conv_spatial.kernel_size, block.conv_spatial.dilation[0]) == (
+        (5, 5),
+        (7, 7),
+        3,
+    )
+    gate = mix(depthwise(depthwise(x, block.conv0), block.conv_spatial), block.conv1)
+    torch.testing.assert_close(block(x), gate * x)
+
+
+def test_multi_scale_attention_is_what_the_paper_says(jitter: Jitter) -> None:
+    block = jitter(MultiScaleConvAttention(4)).double()
+    x = torch.randn(2, 4, 12, 23, dtype=torch.float64)
+    near = depthwise(x, block.conv0)
+    strips = [(block.conv0_1, block.conv0_2), (block.conv1_1, block.conv1_2), (block.conv2_1, block.conv2_2)]
+    assert [(a.kernel_size, b.kernel_size) for a, b in strips] == [((1, n), (n, 1)) for n in (7, 11, 21)]
+    summed = near + sum(depthwise(depthwise(near, across), down) for across, down in strips)
+    torch.testing.assert_close(block(x), mix(summed, block.conv3) * x)
 
 
 def test_strip_pooling_is_what_the_paper_says(jitter: Jitter) -> None:
@@ -296,6 +353,22 @@ def test_a_large_map_is_never_compared_with_all_of_itself(
     )
     SelfAttention(8)(torch.randn(1, 8, *size))
     assert lengths == [longest]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
+def test_training_on_a_map_of_65536_places_takes_less_than_2_gb() -> None:
+    program = """
+import pathlib, torch
+from foveate.plugins.attention.self_attention import SelfAttention
+peak = lambda: int(pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+block, x = SelfAttention(64), torch.randn(1, 64, 256, 256, requires_grad=True)
+before = peak()
+block(x).square().mean().backward()
+print(peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 0 < int(done.stdout) < 2 * 1024**2  # kilobytes
 
 
 @pytest.mark.parametrize(("channels", "heads"), [(3, 1), (8, 1), (24, 3), (32, 4), (160, 8), (20, 2)])

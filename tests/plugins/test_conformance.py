@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,8 @@ from foveate.plugins.manager import Offer, Provider, installed_plugins
 from foveate.plugins.testing import RULES, Rule, assert_conforms, check_block, measure_costs, subject_of
 
 NAMES = ["none", "se", "cbam", "lka", "msca"]
-OURS = [
-    name if name in NAMES else pytest.param(name, marks=pytest.mark.slow)
-    for name in (o.record.name for o in installed_plugins().of_kind(Block) if o.provider.distribution == "foveate")
-]
+ALL = [o.record.name for o in installed_plugins().of_kind(Block) if o.provider.distribution == "foveate"]
+OURS = [name if name in NAMES else pytest.param(name, marks=pytest.mark.slow) for name in ALL]
 
 
 class Scaled(nn.Module):
@@ -39,6 +38,11 @@ class Scaled(nn.Module):
 class CropsOddWidths(Scaled):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x)[..., : max(x.shape[3] // 2 * 2, 1)]
+
+
+class AnswersOnePlaceInFloat64(Scaled):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.double() if x.shape[2:] == (1, 1) else super().forward(x)
 
 
 class NeedsMultiplesOf16(Scaled):
@@ -109,6 +113,11 @@ class DividesByPositionsLessOne(Scaled):
 class RootOfZero(Scaled):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) * x.abs().sum((2, 3), keepdim=True).sqrt().sigmoid()
+
+
+class AddsTooLittleForFloat16(Scaled):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) / (x.abs().mean(1, keepdim=True) + 1e-8)
 
 
 class MultipliesByZero(Scaled):
@@ -212,8 +221,34 @@ class DiffersWhenCompiled(Scaled):
         return super().forward(x) * (2 if torch.compiler.is_dynamo_compiling() else 1)
 
 
+class DiffersWhenExported(Scaled):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * (2 if torch.compiler.is_exporting() else 1)
+
+
+class BakesItsSizeIn(Scaled):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * F.interpolate(F.adaptive_avg_pool2d(x, 4), x.shape[2:]).sigmoid()
+
+
+class KnowsOneWidth(Scaled):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * {24: 2.0}.get(int(x.shape[3]), 1.0)
+
+
+class RoundsBelowZero(Scaled):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * -(-x.shape[3] // 7)  # the exporter's quotient goes towards zero
+
+
+class HasNoOnnxOperator(Scaled):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * torch.special.bessel_j0(x)
+
+
 FAULTS: dict[Callable[[int], nn.Module], str] = {
     CropsOddWidths: "shape",
+    AnswersOnePlaceInFloat64: "dtype",
     NeedsMultiplesOf16: "widths",
     NormalisesPooledFeatures: "batch of one",
     PromotesDtype: "dtype",
@@ -224,6 +259,7 @@ FAULTS: dict[Callable[[int], nn.Module], str] = {
     OverflowsInExp: "finite",
     DividesByPositionsLessOne: "finite",
     RootOfZero: "finite",
+    AddsTooLittleForFloat16: "finite",
     MultipliesByZero: "gradients",
     LeavesAParameterUnused: "unused parameters",
     DetachesTheInput: "gradient of the input",
@@ -239,11 +275,15 @@ FAULTS: dict[Callable[[int], nn.Module], str] = {
     HoldsALambda: "pickle",
     DiffersWhenCompiled: "compile",
     ComparesValues: "export",
+    DiffersWhenExported: "export",
 }
+ONNX = [rule for rule in RULES if rule.name == "onnx"]
+WITHOUT_ONNX = [rule for rule in RULES if rule.name != "onnx"]  # some seconds a block: it has tests of its own
 
 
 def broken(build: Callable[..., nn.Module], **settings: object) -> list[str]:
-    return [result.rule.name for result in check_block(build, **settings) if result.outcome == "failed"]
+    results = check_block(build, rules=WITHOUT_ONNX, **settings)
+    return [result.rule.name for result in results if result.outcome == "failed"]
 
 
 @pytest.mark.parametrize(("build", "rule"), FAULTS.items(), ids=lambda one: getattr(one, "__name__", None))
@@ -252,7 +292,7 @@ def test_a_planted_fault_is_caught_by_its_rule_alone(build: Callable[[int], nn.M
 
 
 def test_every_rule_has_a_planted_fault() -> None:
-    apart = {"builds", "onnx"}  # tested below: a block that fails here breaks more than one rule
+    apart = {"builds", "onnx"}  # tested below
     assert {rule.name for rule in RULES} == {*FAULTS.values(), *apart}
 
 
@@ -262,10 +302,39 @@ def test_the_unspoilt_block_passes() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_blocks_conform(name: str) -> None:
-    assert_conforms(name)
+    assert_conforms(name, rules=WITHOUT_ONNX)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL)
+def test_our_blocks_give_the_same_answer_in_onnxruntime(name: str) -> None:
+    (result,) = check_block(name, rules=ONNX)
+    assert (result.outcome, result.detail) == ("passed", "opset 20, any size")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (BakesItsSizeIn, "the block in onnxruntime at 9 x 31 gives another answer"),
+        (KnowsOneWidth, "exported for 16 x 24 alone: "),
+        (HasNoOnnxOperator, "not to be exported: .*bessel_j0"),
+        (RoundsBelowZero, "the block in onnxruntime at 16 x 24 gives another answer"),
+        (DiffersWhenExported, "the block in onnxruntime at 16 x 24 gives another answer"),
+    ],
+)
+def test_a_block_that_onnx_does_not_carry_is_caught(build: Callable[[int], nn.Module], message: str) -> None:
+    (result,) = check_block(build, rules=ONNX)
+    assert result.outcome == "failed"
+    assert re.match(message, result.detail)
+
+
+@pytest.mark.slow
+def test_windows_are_cut_in_onnxruntime_as_here() -> None:
+    assert_conforms("self_attention", window=8, rules=ONNX)
+
+
+@pytest.mark.parametrize("rule", [*WITHOUT_ONNX, pytest.param(ONNX[0], marks=pytest.mark.slow)], ids=str)
 def test_the_example_plugin_conforms(rule: Rule, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(root / "examples/foveate-triplet")
     assert_conforms(importlib.import_module("foveate_triplet.block").TripletAttention, rules=[rule], kernel=5)
@@ -345,6 +414,19 @@ def test_costs_are_counted_by_width() -> None:
     assert [cost.channels for cost in costs] == [8, 16]
     assert [cost.macs for cost in costs] == [24 * width * (taps + width) for width in (8, 16)]
     assert [cost.parameters for cost in costs] == [width * (taps + width + 3) for width in (8, 16)]
+
+
+@pytest.mark.parametrize(
+    ("name", "macs"),
+    [
+        ("self_attention", 24 * (16 * 48 + 16 * 16) + 2 * 24 * 24 * 16),  # query, key, value, out; then all with all
+        ("deformable", 24 * 9 * 16 * (18 + 16)),  # where to look, and what is seen there
+        ("deformable_v2", 24 * 9 * 16 * (18 + 9 + 16)),
+    ],
+)
+def test_operators_that_pytorchs_counter_passes_over_are_counted(name: str, macs: int) -> None:
+    (cost,) = measure_costs(subject_of(name, {}), widths=(16,), size=(4, 6))
+    assert cost.macs == macs
 
 
 def test_the_identity_costs_nothing() -> None:
