@@ -47,4 +47,4 @@ def resize_positions(positions: Float[Tensor, "1 N D"], old: Size, new: Size) ->
 
 def to_map(x: Float[Tensor, "B N D"], size: Size) -> Float[Tensor, "B D h w"]:
     """The patches as a map, without the class token before them."""
-    return x[:, 1:].mT.reshape(len(x), -1, *size)
+    return x[:, 1:].mT.reshape(x.shape[0], -1, *size)

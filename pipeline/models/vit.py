@@ -96,7 +96,7 @@ class VisionTransformer(nn.Module):
         patch_size: Side of a patch in pixels.
         image_size: Height and width for which positions are learned.
         drop_path: Rate for the last block; it grows linearly from 0 at the first.
-        pyramid: Whether features have up to four strides (see FeaturePyramid), or the patches' alone.
+        pyramid: Makes features of several strides of the map of patches; without it that is the only one.
         attention: Blocks for the slot `stage`: after each quarter of the transformer's blocks, on the map of patches
             without the class token.
         stages: Quarters after which they sit. A block after the last cannot reach the class token, so a classifier
@@ -113,7 +113,7 @@ class VisionTransformer(nn.Module):
         patch_size: int = 16,
         image_size: Size = (224, 224),
         drop_path: float = 0.0,
-        pyramid: bool = True,
+        pyramid: FeaturePyramid | None = None,
         attention: Attention | None = None,
         stages: int = STAGES,
         in_channels: int = 3,
@@ -132,15 +132,15 @@ class VisionTransformer(nn.Module):
         self.ends = {depth * stage // STAGES: f"attention{stage}" for stage in range(1, stages + 1)}
         for name in self.ends.values():
             self.add_module(name, create_slot(slots.get("stage"), channels))
-        self.pyramid = FeaturePyramid(channels, patch_size) if pyramid else None
-        self.strides = self.pyramid.strides if self.pyramid else (patch_size,)
-        self.channels = self.pyramid.channels if self.pyramid else (channels,)
+        self.pyramid = pyramid
+        self.strides = pyramid.strides if pyramid else (patch_size,)
+        self.channels = pyramid.channels if pyramid else (channels,)
 
     def tokens(self, image: Float[Tensor, "B I H W"]) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D h w"]]:
         """The class token and the map of patches, after the last norm."""
         patches = self.patch_embed(image)
         size = (patches.shape[2], patches.shape[3])
-        x = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches.flatten(2).mT], dim=1)
+        x = torch.cat([self.cls_token.expand(patches.shape[0], -1, -1), patches.flatten(2).mT], dim=1)
         x = x + resize_positions(self.pos_embed, self.grid, size)
         for number, block in enumerate(self.blocks, start=1):
             x = block(x)
@@ -198,6 +198,7 @@ def create_encoder(
     patch_size: int = 16,
     image_size: int | Sequence[int] = 224,
     drop_path: float = 0.0,
+    strides: Sequence[int] | None = None,
 ) -> VisionTransformer:
     """Build a ViT with a feature pyramid, by the name of its variant.
 
@@ -208,12 +209,15 @@ def create_encoder(
         patch_size: Side of a patch in pixels.
         image_size: Side, or height and width, for which positions are learned; images may have any.
         drop_path: Rate for the last block; it grows linearly from 0 at the first.
+        strides: Of the features, such as [8, 16, 32] for a decoder that leaves the finest unread (weights that get no
+            gradient stop training on several devices); a quarter, half, once and twice the patch if not given.
 
     Raises:
-        ConfigError: A size is less than 1.
+        ConfigError: A size is less than 1, or there is no such stride.
     """
+    pyramid = FeaturePyramid(VARIANTS[name].channels, patch_size, strides)
     shared = {"in_channels": in_channels, "attention": attention, "drop_path": drop_path}
-    return _create_transformer(name, patch_size, image_size, **shared)
+    return _create_transformer(name, patch_size, image_size, pyramid=pyramid, **shared)
 
 
 def create_classifier(
@@ -250,7 +254,7 @@ def create_classifier(
     before, inside = split_slots(attention, SLOTS, name)
     shared = {"in_channels": in_channels, "attention": inside, "drop_path": drop_path}
     stages = STAGES - 1 if pool == "token" else STAGES
-    encoder = _create_transformer(name, patch_size, image_size, pyramid=False, stages=stages, **shared)
+    encoder = _create_transformer(name, patch_size, image_size, stages=stages, **shared)
     kind = TokenClassifier if pool == "token" else Classifier
     head = PooledHead(encoder.channels[-1], num_classes, dropout=dropout)
     return kind(encoder, head, input=create_slot(before, in_channels))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.layers import ChannelLayerNorm
 
 
@@ -16,7 +19,11 @@ class FeaturePyramid(nn.Module):
 
     Args:
         channels: Width C of the map. The finer maps have C/4 and C/2 channels, the others C.
-        stride: Of the map; each stride given is a quarter, half, once or twice that.
+        stride: Of the map.
+        wanted: The strides to give, among a quarter, half, once and twice that; all if not given.
+
+    Raises:
+        ConfigError: A stride is wanted that there is not.
 
     Source:
         Li et al. 2022, Exploring Plain Vision Transformer Backbones for Object Detection, section 3
@@ -24,7 +31,7 @@ class FeaturePyramid(nn.Module):
         Convolutions start as PyTorch's.
     """
 
-    def __init__(self, channels: int, stride: int) -> None:
+    def __init__(self, channels: int, stride: int, wanted: Sequence[int] | None = None) -> None:
         super().__init__()
         half, quarter = channels // 2, channels // 4
         finest = nn.Sequential(
@@ -33,18 +40,20 @@ class FeaturePyramid(nn.Module):
             nn.GELU(),
             nn.ConvTranspose2d(half, quarter, 2, stride=2),
         )
-        levels: list[tuple[int, int, nn.Module]] = [
-            (stride, channels, nn.Identity()),
-            (2 * stride, channels, nn.MaxPool2d(2, ceil_mode=True)),
-        ]
+        levels: dict[int, tuple[int, nn.Module]] = {
+            stride: (channels, nn.Identity()),
+            2 * stride: (channels, nn.MaxPool2d(2, ceil_mode=True)),
+        }
         if stride % 2 == 0:
-            levels.insert(0, (stride // 2, half, nn.ConvTranspose2d(channels, half, 2, stride=2)))
+            levels[stride // 2] = half, nn.ConvTranspose2d(channels, half, 2, stride=2)
         if stride % 4 == 0:
-            levels.insert(0, (stride // 4, quarter, finest))
-        self.strides = tuple(level[0] for level in levels)
-        self.channels = tuple(level[1] for level in levels)
-        for level_stride, _, layer in levels:
-            self.add_module(f"stride{level_stride}", layer)
+            levels[stride // 4] = quarter, finest
+        self.strides = tuple(sorted(wanted or levels))
+        for each in self.strides:
+            if each not in levels:
+                raise ConfigError(f"patches of {stride} give no stride {each}; accepted: {sorted(levels)}")
+            self.add_module(f"stride{each}", levels[each][1])
+        self.channels = tuple(levels[each][0] for each in self.strides)
 
     def forward(self, x: Float[Tensor, "B C h w"], size: tuple[int, int]) -> tuple[Tensor, ...]:
         """The maps of an image of this height and width, each cut to the image's part of it, rounded up."""

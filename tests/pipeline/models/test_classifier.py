@@ -143,6 +143,14 @@ def test_the_classifiers_weights_load_into_the_encoder(model: nn.Module, encoder
     assert all(key.startswith("pyramid.") for key in missing)
 
 
+def test_the_exported_program_takes_any_batch(model: nn.Module) -> None:
+    batch = {0: torch.export.Dim("batch", min=1, max=64)}
+    with torch.no_grad():
+        program = torch.export.export(model, (torch.randn(2, 3, 65, 97),), dynamic_shapes=(batch,))
+        images = torch.randn(3, 3, 65, 97)
+        torch.testing.assert_close(program.module()(images), model(images), atol=1e-3, rtol=1e-3)
+
+
 def test_grey_images_are_taken_where_asked_for(name: str, family: ModuleType) -> None:
     image = torch.randn(1, 1, 32, 40)
     assert family.create_classifier(name, num_classes=2, **GREY).eval()(image).shape == (1, 2)

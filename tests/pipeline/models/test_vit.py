@@ -153,6 +153,18 @@ def test_the_pyramids_strides_are_whole(patch: int, strides: tuple[int, ...], ch
     ]
 
 
+def test_only_the_wanted_strides_are_built() -> None:
+    wanted = create_encoder("vit_ti", strides=[8, 32]).eval()
+    assert (wanted.strides, wanted.channels) == ((8, 32), (96, 192))
+    assert [tuple(feature.shape[2:]) for feature in wanted(torch.randn(1, 3, 65, 97))] == [(9, 13), (3, 4)]
+    assert {key.split(".")[1] for key in wanted.state_dict() if key.startswith("pyramid.")} == {"stride8"}
+
+
+def test_a_stride_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"patches of 16 give no stride 2; accepted: \[4, 8, 16, 32\]"):
+        create_encoder("vit_ti", strides=[2, 8])
+
+
 def test_the_pyramids_levels_lie_over_each_other() -> None:
     pyramid, x = FeaturePyramid(8, 16), torch.zeros(1, 8, 6, 6)
     x[..., 2, 4] = 1
