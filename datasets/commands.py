@@ -1,4 +1,4 @@
-"""`foveate data`: make synthetic scenes, check what is on disk."""
+"""`foveate data`: make synthetic scenes, check what is on disk, pack it into shards."""
 
 from __future__ import annotations
 
@@ -57,21 +57,60 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def check(root: str, dataset: Literal["cityscapes", "camvid"] = "cityscapes") -> None:
-    """Read every image and label map of a data set, and list all that is wrong with it, not only the first fault.
+def check(root: str, dataset: Literal["cityscapes", "camvid", "image_folder"] = "cityscapes") -> None:
+    """Read every image of a data set, with its label map or class, and list all that is wrong with it.
 
     Example: foveate data check ~/cityscapes
 
     Args:
         root: The data set's folder.
-        dataset: Which layout it has.
+        dataset: Which layout it has; image_folder is train/CLASS/*.jpg and val/CLASS/*.jpg.
     """
-    from foveate.datasets.checks import check_data_set
+    folder = Path(root).expanduser()
+    if dataset == "image_folder":
+        from foveate.datasets.image_checks import check_image_folder
 
-    faults = check_data_set(Path(root).expanduser(), dataset)
+        faults = check_image_folder(folder)
+    else:
+        from foveate.datasets.checks import check_data_set
+
+        faults = check_data_set(folder, dataset)
     if faults:
         raise DataError(f"{len(faults)} faults, listed above")
     print("no fault found")
 
 
-COMMANDS = {"make": make, "check": check}
+def shard(source: str, out: str, size_mb: int = 64) -> None:
+    """Pack folders of images into shards that can be streamed. Goes on where it was interrupted.
+
+    Example: foveate data shard ~/imagenet ~/imagenet-shards
+
+    Args:
+        source: Folder with train/CLASS/*.jpg and val/CLASS/*.jpg, or one split of it.
+        out: Folder to write to, empty or begun before.
+        size_mb: Size of a shard in megabytes (10^6 bytes).
+    """
+    from rich.progress import Progress, TaskID
+
+    from foveate.datasets.shards import write_shards
+
+    if not 0 < size_mb <= 4000:
+        raise DataConfigError(f"a shard has 1 to 4000 megabytes, not {size_mb}")
+    tasks: dict[str, TaskID] = {}
+    with Progress(transient=True) as bar:
+
+        def advance(split: str, done: int, total: int) -> None:
+            if split not in tasks:
+                tasks[split] = bar.add_task(split, total=total)
+            bar.update(tasks[split], completed=done)
+
+        try:
+            counts = write_shards(
+                Path(source).expanduser(), Path(out).expanduser(), shard_bytes=size_mb * 1_000_000, progress=advance
+            )
+        except OSError as error:
+            raise DataError(f"{out}: cannot be written: {error}") from error
+    print(f"{', '.join(f'{count} {split}' for split, count in counts.items())} images in shards in {out}")
+
+
+COMMANDS = {"make": make, "check": check, "shard": shard}

@@ -149,12 +149,12 @@ class Recorder(L.LightningModule):
         self.seen = checkpoint["seen"]
 
 
-def fit(folder: Path, model: Recorder, ckpt: Path | None = None, workers: int = 0, **options: Any) -> list[list[int]]:
-    every = ModelCheckpoint(
-        folder, filename="{step}", every_n_train_steps=1, save_top_k=-1, save_on_exception=True, **options
+def fit(folder: Path, model: Recorder, ckpt: Path | None = None, workers: int = 0, every: int = 1) -> list[list[int]]:
+    saving = ModelCheckpoint(
+        folder, filename="{step}", every_n_train_steps=every, save_top_k=-1, save_on_exception=True
     )
     trainer = L.Trainer(
-        max_epochs=2, accelerator="cpu", logger=False, callbacks=[every], enable_progress_bar=False,
+        max_epochs=2, accelerator="cpu", logger=False, callbacks=[saving], enable_progress_bar=False,
         enable_model_summary=False, val_check_interval=4,
     )  # fmt: skip
     with warnings.catch_warnings():
@@ -180,6 +180,6 @@ def test_a_fit_resumed_after_any_step_sees_the_same_images_in_the_same_batches(t
 def test_a_step_that_an_error_stopped_is_learnt_from_after_resuming(tmp_path: Path, step: int) -> None:
     whole = fit(tmp_path / "whole", Recorder())
     with pytest.raises(RuntimeError, match="made up"):
-        fit(tmp_path / "failed", Recorder(fail_at=step))
-    saved = max((tmp_path / "failed").glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
-    assert fit(tmp_path / "rest", Recorder(), saved) == whole
+        fit(tmp_path / "failed", Recorder(fail_at=step), every=1000)
+    (saved,) = (tmp_path / "failed").glob("*.ckpt")
+    assert fit(tmp_path / "rest", Recorder(), saved, every=1000) == whole

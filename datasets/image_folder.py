@@ -1,0 +1,152 @@
+"""Images in one folder per class, as ImageNet is unpacked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from foveate.datasets.classes import ClassSet
+from foveate.datasets.classification import ClassificationDataModule, ClassificationDataset
+from foveate.datasets.errors import DataError
+from foveate.datasets.names import Names
+from foveate.datasets.pairs import ENDINGS
+from foveate.datasets.reading import read_image
+
+LAYOUT = "expected train/CLASS/*.jpg and val/CLASS/*.jpg (test/CLASS/*.jpg if there is one) in --data.root"
+SHOWN = 5
+
+
+class FolderDataset(ClassificationDataset):
+    """The images of a split: one folder per class, of which some may be absent.
+
+    Args:
+        folder: Holds the class folders.
+        classes: Their names, in the order of the class numbers.
+
+    Raises:
+        DataError: A class folder has no images, or is none of `classes`.
+    """
+
+    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
+        self.folder = folder
+        self.classes = tuple(classes)
+        found = list_classes(folder)
+        if unknown := sorted(set(found) - set(classes)):
+            raise DataError(f"{folder} has classes that train has not: {few(unknown)}. {LAYOUT}")
+        listed = {name: _list_class(folder / name) for name in found}
+        if empty := [name for name, (images, _) in listed.items() if not images]:
+            raise DataError(f"{folder} has classes without images: {few(empty)} (looked for {', '.join(ENDINGS)})")
+        self.absent = [name for name in classes if name not in listed]
+        self.strays = [f"{name}/{stray}" for name, (_, strays) in listed.items() for stray in strays]
+        counts = [len(listed[name][0]) if name in listed else 0 for name in classes]
+        self.labels = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+        self.names = Names(image for name in classes if name in listed for image in listed[name][0])
+
+    def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
+        """Decode an image.
+
+        Raises:
+            DataError: It is damaged, or no image.
+        """
+        return read_image(self.path(index))
+
+    def path(self, index: int) -> Path:
+        """An image's file."""
+        return self.folder / self.classes[self.labels[index]] / self.names[index]
+
+    def where(self, index: int) -> str:
+        """An image's file, as text."""
+        return str(self.path(index))
+
+
+def list_classes(folder: Path) -> list[str]:
+    """Names of the class folders in a split's folder, sorted; hidden ones are passed over.
+
+    Raises:
+        DataError: The folder is missing, or holds no folders.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder. {LAYOUT}{_found(folder.parent)}")
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    if not names:
+        raise DataError(f"{folder} holds no class folders. {LAYOUT}{_found(folder)}")
+    return names
+
+
+def _list_class(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the images, and of what else lies there; nothing is opened, for there may be millions."""
+    images, strays = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "Thumbs.db":
+                continue
+            is_image = entry.name.lower().endswith(ENDINGS) and entry.is_file()
+            (images if is_image else strays).append(entry.name)
+    return sorted(images), sorted(strays)
+
+
+def _found(folder: Path) -> str:
+    """What there is instead, and where the data seems to be if it is one folder further down."""
+    if not folder.is_dir():
+        return ""
+    nested = next(iter(sorted(folder.glob("*/train"))), None)
+    if nested:
+        return f" (did you mean --data.root {nested.parent}?)"
+    names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    return f"; {folder} holds {few(names)}" if names else f"; {folder} is empty"
+
+
+def few(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
+
+
+class ImageFolderDataModule(ClassificationDataModule):
+    """Any images in ImageNet's layout: `train/CLASS/*.jpg` and `val/CLASS/*.jpg`.
+
+    Classes are numbered in the order of their names in train. Without a test folder, `foveate test` scores val, and
+    says so.
+
+    Args:
+        root: The folder that holds train/ and val/.
+        image_size: Side of the square images that the network gets, in pixels.
+        options: The rest of what ClassificationDataModule takes.
+    """
+
+    def __init__(self, root: str | None = None, *, image_size: int = 224, **options: Any) -> None:
+        super().__init__(root, image_size=image_size, **options)
+        self._classes: ClassSet | None = None
+
+    @property
+    def label_set(self) -> ClassSet:
+        """The classes: the names of train's folders, sorted."""
+        if self._classes is None:
+            root = self.existing_root()
+            self._classes = ClassSet(name=root.resolve().name, names=tuple(list_classes(root / "train")))
+        return self._classes
+
+    def find_images(self, split: str) -> FolderDataset:
+        """The images of a split; of val where there is no test."""
+        root, classes = self.existing_root(), self.label_set.names
+        split = scored_split(split, (root / "test").is_dir())
+        dataset = FolderDataset(root / split, classes)
+        if dataset.strays:
+            print(f"{split}: passed over {len(dataset.strays)} that are no images: {few(dataset.strays)}", flush=True)
+        if dataset.absent:
+            print(f"{split}: no images of {few(dataset.absent)}", flush=True)
+        return dataset
+
+
+def scored_split(split: str, has_test: bool) -> str:
+    """The split that stands for the one asked for: val for test, with a word about it, where there is no test."""
+    if split != "test" or has_test:
+        return split
+    print("There is no labelled test split: the figures below are of val.", flush=True)
+    return "val"
