@@ -1,0 +1,141 @@
+"""Images in ImageNet's layout, and the mistakes users make with it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.image_checks import check_image_folder
+from foveate.datasets.image_folder import ImageFolderDataModule
+from foveate.datasets.names import Names
+
+FILES = {
+    "train": ("zebra/b.png", "zebra/a.JPG", "ant/1.png", "ant/grün 2.png", "bee/x.png"),
+    "val": ("ant/3.png", "zebra/4.png", "bee/5.png"),
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Small images of three classes, each other than the rest."""
+    for seed, name in enumerate(f"{split}/{name}" for split, names in FILES.items() for name in names):
+        path = tmp_path / "insects" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(seed).integers(0, 256, (10, 12, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    return tmp_path / "insects"
+
+
+def module(root: Path | None) -> ImageFolderDataModule:
+    return ImageFolderDataModule(None if root is None else str(root), image_size=8, batch_size=2, num_workers=0)
+
+
+def test_classes_are_numbered_by_name_and_named_before_setup(root: Path) -> None:
+    assert module(root).label_set.names == ("ant", "bee", "zebra")
+    assert module(root).label_set.name == "insects"
+
+
+def test_every_image_has_its_folders_class(root: Path) -> None:
+    data = module(root)
+    data.setup("fit")
+    batches = [*data.train_dataloader(), *data.val_dataloader()]
+    found = {
+        path: label for batch in batches for path, label in zip(batch["path"], batch["label"].tolist(), strict=True)
+    }
+    classes = ["ant", "bee", "zebra"]
+    assert found == {str(root / s / n): classes.index(n.split("/")[0]) for s, names in FILES.items() for n in names}
+
+
+def test_images_are_read_as_they_are(root: Path) -> None:
+    dataset = module(root).find_images("train")
+    assert np.array_equal(dataset.read(0), np.asarray(Image.open(root / "train/ant/1.png")))
+
+
+def test_a_class_that_train_has_not_is_named(root: Path) -> None:
+    (root / "val/zebra").rename(root / "val/wasp")
+    with pytest.raises(DataError, match=r"val has classes that train has not: wasp"):
+        module(root).setup("validate")
+
+
+def test_a_class_that_val_has_not_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(root / "val/bee")
+    dataset = module(root).find_images("val")
+    assert "val: no images of bee" in capsys.readouterr().out
+    assert dataset.labels.tolist() == [0, 2]
+
+
+def test_an_empty_class_is_named(root: Path) -> None:
+    (root / "train/bee/x.png").rename(root / "train/bee/x.txt")
+    with pytest.raises(DataError, match=r"train has classes without images: bee \(looked for .png") as caught:
+        module(root).setup("fit")
+    assert caught.value.exit_code == 3
+
+
+def test_hidden_files_are_passed_over_and_strays_reported(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (".DS_Store", "Thumbs.db", "._1.png", "notes.gif"):
+        (root / "train/ant" / name).touch()
+    (root / "train/.cache").mkdir()
+    assert len(module(root).find_images("train")) == 5
+    assert capsys.readouterr().out == "train: passed over 1 that are no images: ant/notes.gif\n"
+
+
+def test_test_is_val_where_there_is_none_and_says_so(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = module(root)
+    data.setup("test")
+    assert "the figures below are of val" in capsys.readouterr().out
+    assert sum(len(batch["path"]) for batch in data.test_dataloader()) == 3
+
+
+def test_a_test_split_is_taken_where_there_is_one(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(root / "train", root / "test")
+    data = module(root)
+    data.setup("test")
+    assert capsys.readouterr().out == ""
+    assert sum(len(batch["path"]) for batch in data.test_dataloader()) == 5
+
+
+def test_a_root_one_folder_too_high_is_understood(root: Path) -> None:
+    with pytest.raises(DataError, match=r"train: no such folder. expected train/CLASS.* \(did you mean .*/insects\?\)"):
+        module(root.parent).setup("fit")
+
+
+def test_another_layout_is_told_what_was_found(root: Path) -> None:
+    with pytest.raises(DataError, match=r"expected train/CLASS.*; .*/train holds ant, bee, zebra"):
+        module(root / "train").setup("fit")
+
+
+def test_a_missing_root_is_an_error() -> None:
+    with pytest.raises(DataConfigError, match=r"give --data\.root DIR"):
+        _ = module(None).label_set
+    with pytest.raises(DataError, match="/no/where: no such folder"):
+        module(Path("/no/where")).setup("fit")
+
+
+def test_a_damaged_image_is_named(root: Path) -> None:
+    path = root / "train/bee/x.png"
+    path.write_bytes(path.read_bytes()[:-40])
+    data = module(root)
+    data.setup("fit")
+    with pytest.raises(DataError, match=r"bee/x.png: cannot be read as an image"):
+        list(data.train_dataloader())
+
+
+def test_a_check_lists_all_damaged_images_and_copies_at_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train/bee/x.png", "val/ant/3.png"):
+        (root / name).write_bytes((root / name).read_bytes()[:-40])
+    shutil.copy(root / "train/zebra/b.png", root / "val/zebra/copy.png")
+    faults = check_image_folder(root)
+    assert len(faults) == 3
+    assert [f"{name}: " in " ".join(faults) for name in ("x.png", "3.png", "copy.png")] == [True] * 3
+    assert "copy.png: the same file is in train" in capsys.readouterr().out
+
+
+def test_names_may_be_any_bytes() -> None:
+    texts = ["", "a", "é日", "\udcff.png", "b" * 300]
+    names = Names(texts)
+    assert [names[index] for index in range(len(names))] == texts
