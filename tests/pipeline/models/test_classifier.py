@@ -143,6 +143,7 @@ def test_the_classifiers_weights_load_into_the_encoder(model: nn.Module, encoder
     assert all(key.startswith("pyramid.") for key in missing)
 
 
+@pytest.mark.slow
 def test_the_exported_program_takes_any_batch(model: nn.Module) -> None:
     batch = {0: torch.export.Dim("batch", min=1, max=64)}
     with torch.no_grad():
