@@ -8,9 +8,9 @@ A layout is a list of pairs of templates, theirs and ours, read in either direct
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from foveate.pipeline.weights.mobilenet_names import timm_mobilenet_pairs
 
@@ -18,16 +18,24 @@ Pair = tuple[str, str]
 HOLES = {"n": r"\d+", "s": r"\d+", "later": r"[2-9]", "p": r"[A-Za-z_]+", "rest": r".+"}
 
 
-@dataclass(frozen=True)
-class Template:
-    """One way to write a name: a pattern that takes it apart, and a format that puts it together."""
+class Rule(NamedTuple):
+    """Takes a name of one side apart, and puts one of the other together."""
 
-    text: str
+    pattern: re.Pattern[str]
+    wanted: str
 
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        parts = re.split(r"\{(\w+)\}", self.text)  # text, hole, text, hole ... text
-        return re.compile("".join(f"(?P<{p}>{HOLES[p]})" if i % 2 else re.escape(p) for i, p in enumerate(parts)))
+
+def compile_rule(given: str, wanted: str) -> Rule:
+    """From one template to another.
+
+    Example:
+        >>> rule = compile_rule("fc.{p}", "head.{p}")
+        >>> rule.wanted.format(**rule.pattern.fullmatch("fc.bias").groupdict())
+        'head.bias'
+    """
+    parts = re.split(r"\{(\w+)\}", given)  # text, hole, text, hole ... text
+    pattern = "".join(f"(?P<{part}>{HOLES[part]})" if i % 2 else re.escape(part) for i, part in enumerate(parts))
+    return Rule(re.compile(pattern), wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,23 +61,27 @@ class Layout:
     offset_half: bool = False
 
     @cached_property
-    def _templates(self) -> list[tuple[Template, Template]]:
-        return [(Template(theirs), Template(ours)) for theirs, ours in self.pairs]
+    def _to_ours(self) -> list[Rule]:
+        return [compile_rule(theirs, ours) for theirs, ours in self.pairs]
+
+    @cached_property
+    def _from_ours(self) -> list[Rule]:
+        return [compile_rule(ours, theirs) for theirs, ours in self.pairs]
 
     def to_ours(self, name: str) -> str | None:
         """Our name of a tensor in the file; None if the layout does not know it."""
-        ours = _translate(name, self._templates)
+        ours = _translate(name, self._to_ours)
         return ours if ours is not None and self.from_ours(ours) == name else None
 
     def from_ours(self, name: str) -> str | None:
         """The file's name of a tensor of ours; None if the layout has no place for it."""
-        return _translate(name, [(ours, theirs) for theirs, ours in self._templates])
+        return _translate(name, self._from_ours)
 
 
-def _translate(name: str, pairs: Sequence[tuple[Template, Template]]) -> str | None:
-    for given, wanted in pairs:
-        if found := given.pattern.fullmatch(name):
-            return wanted.text.format(**found.groupdict())
+def _translate(name: str, rules: list[Rule]) -> str | None:
+    for pattern, wanted in rules:
+        if found := pattern.fullmatch(name):
+            return wanted.format(**found.groupdict())
     return None
 
 

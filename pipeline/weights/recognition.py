@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from foveate.pipeline.weights.layouts import LAYOUTS, Layout
+from foveate.pipeline.weights.layouts import FOVEATE, LAYOUTS, Layout
 
 WRAPPERS = ("module.", "model.", "network.", "backbone.", "encoder.")  # words that trainers and toolboxes put in front
 PARTS = ("encoder", "decoder", "head", "input")
@@ -29,17 +29,24 @@ class Match:
 
 def recognise(found: Collection[str], wanted: Collection[str]) -> Match:
     """Read a file's names in the layout, and behind the wrappers, that lead to most of the wanted ones."""
-    return choose(readings(found), wanted)
+    ways, needed = [], [name for name in wanted if not is_optional(name)]
+    for way in readings(found):
+        if all(name in way.names for name in needed):  # no better can follow
+            return way
+        ways.append(way)
+    return choose(ways, wanted)
 
 
-def readings(found: Collection[str]) -> list[Match]:
+def readings(found: Collection[str]) -> Iterator[Match]:
     """Every way to read a file's names."""
-    return [_read(layout, names, found) for names in _unwrapped(found) for layout in LAYOUTS]
+    for names in _unwrapped(found):
+        for layout in LAYOUTS:
+            yield _read(layout, names, found)
 
 
-def choose(readings: Collection[Match], wanted: Collection[str]) -> Match:
+def choose(ways: Collection[Match], wanted: Collection[str]) -> Match:
     """The reading that leads to most of the wanted names; of equals the first."""
-    return max(readings, key=lambda reading: sum(name in wanted for name in reading.names))
+    return max(ways, key=lambda way: sum(name in wanted for name in way.names))
 
 
 def canonical(name: str) -> str:
@@ -49,7 +56,8 @@ def canonical(name: str) -> str:
 
 def _read(layout: Layout, names: Mapping[str, str], found: Collection[str]) -> Match:
     ours = {layout.to_ours(short): original for short, original in names.items()}
-    known = {canonical(name): original for name, original in ours.items() if name is not None}
+    plain = canonical if layout is FOVEATE else str
+    known = {plain(name): original for name, original in ours.items() if name is not None}
     used = set(known.values())
     return Match(layout=layout, names=known, unknown=tuple(name for name in found if name not in used))
 

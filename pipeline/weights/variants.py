@@ -18,13 +18,32 @@ Shapes = Mapping[str, Size]
 SAME = 0.9  # share of values from which on two encoders of the same names are one; image channels and sizes are options
 
 
-class _NumbersOnCpu(TorchFunctionMode):
-    """Keeps on the CPU what a constructor reads back or draws by a generator of its own."""
+FILLING = {
+    "trunc_normal_",
+    "constant_",
+    "ones_",
+    "zeros_",
+    "normal_",
+    "uniform_",
+    "fill_",
+    "zero_",
+    "erfinv_",
+    "mul_",
+    "add_",
+    "clamp_",
+    "kaiming_uniform_",
+}
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """Fills no tensor, and keeps on the CPU what a constructor reads back or draws by a generator of its own."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = dict(kwargs or {})
+        if func.__name__ in FILLING:
+            return args[0] if args else given["tensor"]
         if func is torch.linspace or (func is torch.rand and given.get("generator")):
             given["device"] = "cpu"
         return func(*args, **given)
@@ -46,7 +65,7 @@ def _build_all() -> Iterator[tuple[str, Shapes]]:
     for record in foveate_encoders():
         if record.prefix:  # a library's: too many to try
             continue
-        with torch.device("meta"), _NumbersOnCpu():
+        with torch.device("meta"), _ShapesOnly():
             encoder: nn.Module = resolve(record.build)(record.name)
         yield record.name, shapes_of({f"encoder.{key}": tensor for key, tensor in encoder.state_dict().items()})
 
@@ -62,7 +81,7 @@ def name_of(encoder: Shapes) -> str | None:
 
 def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
     """The named encoder that a file's tensors fit best: its name, the file's layout, and the share of its values."""
-    fits, ways = [], readings(found.keys())
+    fits, ways = [], list(readings(found.keys()))
     for name, shapes in encoder_shapes().items():
         match = choose(ways, shapes.keys())
         given = {ours: found[theirs] for ours, theirs in match.names.items()}

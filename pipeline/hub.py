@@ -1,0 +1,151 @@
+"""Trained models on the Hugging Face hub, or in a folder: weights and a config.json of names, no code.
+
+Example:
+    push_to_hub("runs/latest/checkpoints/best.ckpt", "me/segnext_t_camvid")
+    model = from_pretrained("me/segnext_t_camvid")
+    logits = model(image)  # uint8 (B, 3, H, W)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.models import create_model
+from foveate.pipeline.normalisation import MEAN, STD, Normalise
+from foveate.pipeline.weights.reading import read_state_dict
+from foveate.pipeline.weights.trained import Trained, read_trained
+
+WEIGHTS_FILE = "model.safetensors"
+FETCHING = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # what a download is told
+
+
+class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["foveate"]):  # type: ignore[misc,call-arg,unused-ignore]
+    """A model that takes bytes, with all that is needed to build it again; the arguments become config.json.
+
+    Args:
+        network: Name of the model (foveate models list).
+        classes: Names of the classes.
+        attention: What sits in the model's slots, by the names of blocks.
+        network_options: Further options of the model.
+        mean: Of the images it was trained on, per channel in 0-255.
+        std: Their deviation.
+
+    Raises:
+        ConfigError: The network or an option is unknown.
+        PluginError: A block is of a plugin that is not installed.
+    """
+
+    def __init__(
+        self,
+        network: str,
+        classes: Sequence[str],
+        attention: dict[str, Any] | None = None,
+        network_options: dict[str, Any] | None = None,
+        mean: Sequence[float] = MEAN,
+        std: Sequence[float] = STD,
+    ) -> None:
+        super().__init__()
+        self.classes = tuple(classes)
+        self.normalise = Normalise(mean, std)
+        self.network = create_model(network, num_classes=len(classes), attention=attention, **(network_options or {}))
+
+    def forward(self, image: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B K ..."]:
+        """Logits of RGB bytes: (B, K), or (B, K, H, W) of a segmenter."""
+        logits: Tensor = self.network(self.normalise(image))
+        return logits
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options: Any) -> HubModel:
+        """What the mixin calls once it has read the configuration: build, then fill, every tensor or none.
+
+        The mixin's own would pass over tensors that are missing.
+        """
+        fetching = {key: options.pop(key, None) for key in FETCHING}
+        for key in ("map_location", "strict"):  # of the mixin's own way to load
+            options.pop(key, None)
+        model = cls(**options)
+        file = Path(model_id) / WEIGHTS_FILE
+        if not Path(model_id).is_dir():
+            file = Path(hf_hub_download(model_id, WEIGHTS_FILE, **fetching))
+        model.load_state_dict(read_state_dict(file))
+        return model
+
+
+def model_of(source: Trained | str | Path) -> HubModel:
+    """The model of a run's checkpoint, ready to evaluate.
+
+    Raises:
+        CheckpointError: The checkpoint is damaged, refused, or of another model than it says.
+    """
+    trained = source if isinstance(source, Trained) else read_trained(Path(source))
+    mean, std = (list(values) for values in trained.statistics)
+    model = HubModel(
+        network=trained.network,
+        classes=list(trained.classes),
+        attention=None if trained.attention is None else dict(trained.attention),
+        network_options=dict(trained.options),
+        mean=mean,
+        std=std,
+    )
+    try:
+        model.network.load_state_dict(dict(trained.state))
+    except RuntimeError as error:
+        raise CheckpointError(f"{source}: its weights are not of the network it names, {trained.network}") from error
+    return model.eval()
+
+
+def save_pretrained(source: HubModel | str | Path, folder: str | Path) -> None:
+    """Write config.json, model.safetensors and a model card into a folder.
+
+    Args:
+        source: A model, or a run's checkpoint.
+        folder: Made if it is not there.
+    """
+    _as_model(source).save_pretrained(folder)
+
+
+def push_to_hub(source: HubModel | str | Path, repository: str, **options: Any) -> str:
+    """Upload a model to the hub, and give its address.
+
+    Args:
+        source: A model, or a run's checkpoint.
+        repository: owner/name; made if it is not there.
+        options: What `huggingface_hub` takes, such as `private=True` or `commit_message`.
+    """
+    return str(_as_model(source).push_to_hub(repository, **options))
+
+
+def from_pretrained(source: str | Path, **options: Any) -> HubModel:
+    """A model of the hub (owner/name) or of a folder, ready to evaluate.
+
+    It is built from the names in config.json; nothing in the files is run.
+
+    Args:
+        source: Repository or folder.
+        options: What `huggingface_hub` takes, such as `revision`.
+
+    Raises:
+        CheckpointError: It cannot be had, or its files are incomplete, damaged, or do not belong together.
+        ConfigError: It names a network that is unknown here.
+        PluginError: It needs a plugin that is not installed.
+    """
+    try:
+        model: HubModel = HubModel.from_pretrained(source, **options)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # and what huggingface_hub, safetensors raise
+        raise CheckpointError(f"{source}: no model of foveate can be had from there ({_first_line(error)})") from error
+    return model.eval()
+
+
+def _as_model(source: HubModel | str | Path) -> HubModel:
+    return source if isinstance(source, HubModel) else model_of(source)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"

@@ -1,0 +1,129 @@
+"""Where weights come from; nothing here asks the network."""
+
+from __future__ import annotations
+
+import io
+import urllib.error
+import urllib.request
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+import timm
+import torch
+from safetensors.torch import save
+
+from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.models import mobilenet_v2
+from foveate.pipeline.weights import load_weights
+from foveate.pipeline.weights.sources import download, open_source, timm_name
+from foveate.pipeline.weights.statistics import IMAGENET
+
+URL = "https://example.org/files/weights.safetensors?download=1"
+
+
+class Answer(io.BytesIO):
+    """What an address gives."""
+
+    def __init__(self, content: bytes, length: int | None = None) -> None:
+        super().__init__(content)
+        self.headers = Message()
+        self.headers["Content-Length"] = str(len(content) if length is None else length)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "cache"))
+    return tmp_path / "cache" / "checkpoints"
+
+
+def test_an_address_is_fetched_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [Answer(save({"a": torch.ones(3)}))]
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: answers.pop())
+    for _ in range(2):
+        file = open_source(URL)
+        assert (file.label, list(file.state)) == (URL, ["a"])
+    assert [path.suffix for path in cache.iterdir()] == [".safetensors"]
+
+
+def test_a_download_that_ends_early_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: Answer(b"abc", length=99))
+    with pytest.raises(CheckpointError, match="ended after 3 of 99 bytes"):
+        open_source(URL)
+    assert list(cache.iterdir()) == []
+
+
+def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(urllib.request, "urlopen", fail)
+    with pytest.raises(
+        CheckpointError, match=r"cannot be fetched \(URLError: .*no route.*\); give a file instead"
+    ) as e:
+        download(URL)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("url", ["http://example.org/a.pth", "ftp://example.org/a.pth", "file:///etc/passwd"])
+def test_other_schemes_are_refused(url: str) -> None:
+    with pytest.raises(CheckpointError, match="by https:// or hf:// only"):
+        open_source(url)
+
+
+def test_a_file_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def fetch(*args: Any, **options: Any) -> str:
+        asked.append((*args, options))
+        torch.save({"a": torch.ones(3)}, tmp_path / "w.pth")
+        return str(tmp_path / "w.pth")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetch)
+    assert list(open_source("hf://me/net/sub/w.pth").state) == ["a"]
+    open_source("hf://me/net@v1/w.pth")
+    assert asked == [("me/net", "sub/w.pth", {"revision": None}), ("me/net", "w.pth", {"revision": "v1"})]
+
+
+def test_a_repository_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **options: Any) -> str:
+        raise OSError("We couldn't connect\nto the hub")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    with pytest.raises(
+        CheckpointError, match=r"hf://me/net/w.pth: cannot be fetched \(OSError: We couldn't connect\);"
+    ):
+        open_source("hf://me/net/w.pth")
+
+
+@pytest.mark.parametrize("address", ["hf://me", "hf://me/net", "hf:///net/w.pth"])
+def test_an_incomplete_address_is_explained(address: str) -> None:
+    with pytest.raises(CheckpointError, match="write hf://owner/repository/file"):
+        open_source(address)
+
+
+def test_timm_s_weights_come_with_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = timm.create_model
+    monkeypatch.setattr(timm, "create_model", lambda name, pretrained: create(name))
+    model = mobilenet_v2.create_classifier("mobilenet_v2_050", num_classes=1000)
+    report = load_weights(model, "timm")
+    assert (report.source, report.layout) == ("timm:mobilenetv2_050", "timm MobileNetV2")
+    assert report.statistics is not None
+    assert torch.allclose(torch.tensor(report.statistics), torch.tensor(IMAGENET), atol=1e-3)
+
+
+def test_timm_without_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise RuntimeError("offline\nand more")
+
+    monkeypatch.setattr(timm, "create_model", fail)
+    with pytest.raises(CheckpointError, match=r"^timm:x: cannot be fetched \(RuntimeError: offline\); give a file"):
+        open_source("timm:x")
+
+
+def test_timm_names() -> None:
+    assert (timm_name("vit_s"), timm_name("timm:resnet18")) == ("vit_small_patch16_224", "resnet18")
+    with pytest.raises(CheckpointError, match="timm has no weights for van_b0; it has for: mobilenet_v2_050"):
+        timm_name("van_b0")
