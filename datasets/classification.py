@@ -72,7 +72,8 @@ class ArrayDataset(ClassificationDataset):
 
     def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
         """An image, as a view."""
-        return self.images[index]
+        image: NDArray[np.uint8] = self.images[index]
+        return image
 
     def where(self, index: int) -> str:
         """Name and number, such as digits/train/17."""
@@ -211,7 +212,8 @@ class ClassificationDataModule(LoadingDataModule):
         """Steps of this epoch that the network has learnt from."""
         if self.trainer is None:
             return len(self._datasets["train"])  # nobody counts but the loader
-        return int(self.trainer.fit_loop.epoch_loop.batch_progress.current.processed)
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current  # typed as a class that counts less
+        return int(progress.processed)
 
 
 def collate(samples: Sequence[Mapping[str, Any]]) -> ClassificationBatch:

@@ -57,7 +57,7 @@ class FolderDataset(ClassificationDataset):
 
     def path(self, index: int) -> Path:
         """An image's file."""
-        return self.folder / self.classes[self.labels[index]] / self.names[index]
+        return self.folder / self.classes[int(self.labels[index])] / self.names[index]
 
     def where(self, index: int) -> str:
         """An image's file, as text."""
@@ -81,7 +81,8 @@ def list_classes(folder: Path) -> list[str]:
 
 def _list_class(folder: Path) -> tuple[list[str], list[str]]:
     """Names of the images, and of what else lies there; nothing is opened, for there may be millions."""
-    images, strays = [], []
+    images: list[str] = []
+    strays: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or entry.name == "Thumbs.db":

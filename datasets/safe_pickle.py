@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]  # type: ignore[index]  # numpy's own rebuilding function, wherever it lives
+_RECONSTRUCT = np.empty(0).__reduce__()[0]  # numpy's own rebuilding function, wherever it lives
 
 # Modules by the names of every numpy since the archives were made.
 ALLOWED: dict[tuple[str, str], Any] = {

@@ -36,7 +36,7 @@ class TrainLoader:
         self._learnt = learnt
         self._loader: DataLoader[Any] = DataLoader(
             dataset,
-            batch_sampler=order,  # type: ignore[arg-type]  # any sized iterable of lists does
+            batch_sampler=order,  # any sized iterable of lists does
             num_workers=num_workers,
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
