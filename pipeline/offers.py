@@ -20,6 +20,38 @@ _ENCODERS = {
             "mscan_l": "MSCAN L: 44.6 M parameters",
         },
     ),
+    "mobilenet_v2": (
+        "arXiv:1801.04381",
+        {
+            "mobilenet_v2_035": "MobileNetV2 at width 0.35: 0.3 M parameters",
+            "mobilenet_v2_050": "MobileNetV2 at width 0.5: 0.5 M parameters",
+            "mobilenet_v2_075": "MobileNetV2 at width 0.75: 1.0 M parameters",
+            "mobilenet_v2_100": "MobileNetV2 at width 1.0: 1.8 M parameters",
+            "mobilenet_v2_130": "MobileNetV2 at width 1.3: 3.0 M parameters",
+            "mobilenet_v2_140": "MobileNetV2 at width 1.4: 3.5 M parameters",
+        },
+    ),
+    "vit": (
+        "arXiv:2010.11929",
+        {
+            "vit_ti": "ViT Ti, patches of 16: 5.5 M parameters",
+            "vit_s": "ViT S, patches of 16: 21.7 M parameters",
+            "vit_b": "ViT B, patches of 16: 85.8 M parameters",
+            "vit_l": "ViT L, patches of 16: 303.3 M parameters",
+        },
+    ),
+    "van": (
+        "arXiv:2202.09741",
+        {
+            "van_b0": "VAN B0: 3.8 M parameters",
+            "van_b1": "VAN B1: 13.3 M parameters",
+            "van_b2": "VAN B2: 26.1 M parameters",
+            "van_b3": "VAN B3: 44.3 M parameters",
+            "van_b4": "VAN B4: 59.8 M parameters",
+            "van_b5": "VAN B5: 89.2 M parameters",
+            "van_b6": "VAN B6: 199.1 M parameters",
+        },
+    ),
 }
 
 
@@ -36,6 +68,19 @@ def foveate_encoders() -> Iterator[Encoder]:
                 build=f"{here}:create_encoder",
                 classifier=f"{here}:create_classifier",
             )
+    yield Encoder(
+        name="timm",
+        prefix=True,
+        summary="Any network of timm that gives features, such as timm:convnext_atto",
+        build=f"{_MODELS}.timm:create_encoder",
+        classifier=f"{_MODELS}.timm:create_classifier",
+    )
+    yield Encoder(
+        name="smp",
+        prefix=True,
+        summary="Any encoder of segmentation_models_pytorch, such as smp:resnet18",
+        build=f"{_MODELS}.smp:create_encoder",
+    )
 
 
 @hookimpl
@@ -46,6 +91,12 @@ def foveate_decoders() -> Iterator[Decoder]:
         summary="The decoder of SegNeXt: global context by matrix factorisation",
         build=f"{_MODELS}.light_ham:create_decoder",
         paper="arXiv:2209.08575",
+    )
+    yield Decoder(
+        name="smp",
+        prefix=True,
+        summary="Any decoder of segmentation_models_pytorch: smp:Unet, smp:FPN, smp:DeepLabV3Plus, smp:UPerNet ...",
+        build=f"{_MODELS}.smp:create_decoder",
     )
 
 

@@ -1,0 +1,1 @@
+"""`foveate compare`: attention blocks side by side, on one recipe."""

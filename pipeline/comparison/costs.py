@@ -1,0 +1,79 @@
+"""What a network costs: parameters, multiply-adds, memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+CLEAR = Path("/proc/self/clear_refs")
+STATUS = Path("/proc/self/status")
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Trained values."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def count_macs(network: nn.Module, image: Float[Tensor, "B C H W"]) -> int:
+    """Multiply-adds of convolutions and matrix products for one image, in evaluation."""
+    training = network.training
+    network.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(image[:1])
+    network.train(training)
+    return int(counter.get_total_flops()) // 2
+
+
+def added_memory(work: Callable[[], object]) -> int:
+    """Bytes that a piece of work takes at its peak beyond what was held before; run it in a fresh process.
+
+    On a GPU those of torch's allocator, else the resident memory of the process.
+    """
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        return torch.cuda.max_memory_allocated() - before
+    before = _forget_peak()
+    work()
+    return max(0, _peak() - before)
+
+
+def _forget_peak() -> int:
+    """Start the system's high-water mark anew where it can be, and say how much is held."""
+    try:
+        CLEAR.write_text("5")
+        return _status("VmRSS")
+    except OSError:
+        return _peak()
+
+
+def _peak() -> int:
+    if STATUS.is_file():
+        return _status("VmHWM")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _status(field: str) -> int:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(f"{field}:"))
+    return int(line.split()[1]) * 1024
+
+
+def in_fresh_process(work: Callable[..., int], *arguments: object) -> int | None:
+    """The answer of a function that runs in a process of its own; None where that process fails."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            return pool.submit(work, *arguments).result()
+        except (BrokenProcessPool, RuntimeError, OSError, MemoryError):
+            return None

@@ -1,0 +1,165 @@
+"""A comparison: one recipe, one slot, several blocks and seeds."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+
+from foveate.pipeline.callbacks.progress import create_progress
+from foveate.pipeline.comparison.entries import Entry
+from foveate.pipeline.comparison.samples import SampleCounts
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models import create_model
+from foveate.pipeline.task import VisionTask
+from foveate.pipeline.training.command import FoveateCLI
+from foveate.pipeline.training.recipes import Recipe
+from foveate.pipeline.training.request import Request
+
+SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is held the same for all blocks.
+
+    Attributes:
+        name: Of the recipe.
+        recipe: The recipe.
+        flags: What the command line changes in it, for all blocks.
+        slot: Where the blocks sit.
+        steps: Optimiser steps of each training.
+        out: Where results are kept.
+        group: W&B project to log to, or none.
+        modules: Modules named by --plugins.
+    """
+
+    name: str
+    recipe: Recipe
+    slot: str
+    steps: int
+    out: Path
+    flags: list[str] = field(default_factory=list)
+    group: str | None = None
+    modules: list[str] = field(default_factory=list)
+
+    def build(self, entry: Entry, seed: int) -> CellCLI:
+        """Task, data and trainer of a block and a seed; all blocks of a seed share the weights they can."""
+        recipe = copy.deepcopy(self.recipe)
+        task = recipe["model"].setdefault("init_args", {})
+        task["attention"] = {**(task.get("attention") or {}), self.slot: entry.spec}
+        folder = self.folder(entry, seed)
+        flags = [*self._fixed(recipe), *self.flags, "--seed_everything", str(seed), *self._wandb(entry, seed)]
+        cli = CellCLI(Request(command="fit", recipe=recipe, name=folder.name, flags=flags, run=folder))
+        share_weights(cli.model, self.slot, seed)
+        return cli
+
+    def folder(self, entry: Entry, seed: int) -> Path:
+        """Where the result of a cell is kept."""
+        return self.out / "cells" / f"{entry.folder}-{seed}"
+
+    def _fixed(self, recipe: Recipe) -> list[str]:
+        """One device, the length, and one validation at the end."""
+        batches = self.steps * int(recipe.get("trainer", {}).get("accumulate_grad_batches") or 1)
+        return [
+            *("--trainer.max_steps", str(self.steps), "--trainer.max_epochs", "-1"),
+            *("--trainer.val_check_interval", str(batches), "--trainer.check_val_every_n_epoch", "null"),
+            *(
+                "--trainer.num_sanity_val_steps",
+                "0",
+                "--trainer.devices",
+                "1",
+                "--trainer.enable_checkpointing",
+                "false",
+            ),
+        ]
+
+    def _wandb(self, entry: Entry, seed: int) -> list[str]:
+        if self.group is None:
+            return []
+        logger = {"name": f"{entry.label}-{seed}", "project": self.group, "group": f"{self.name}-{self.slot}"}
+        path = "foveate.pipeline.loggers.wandb.WandbLogger"
+        return ["--trainer.logger", json.dumps({"class_path": path, "init_args": logger})]
+
+    def spelled_out(self, cli: CellCLI) -> Study:
+        """The same with import paths for task and data, as a process needs them that has imported neither."""
+        recipe = copy.deepcopy(self.recipe)
+        for part, built in (("model", cli.model), ("data", cli.datamodule)):
+            recipe[part]["class_path"] = f"{type(built).__module__}.{type(built).__qualname__}"
+        return replace(self, recipe=recipe)
+
+    def settle(self) -> None:
+        """Make the folder of results, or go on in it if it holds a comparison of the same settings.
+
+        Raises:
+            ConfigError: It holds one of others.
+        """
+        file = self.out / SETTINGS
+        ours = json.loads(json.dumps(self._settings(), default=str))
+        if file.is_file():
+            theirs = json.loads(file.read_text(encoding="utf-8"))
+            differing = [key for key in ours if ours[key] != theirs.get(key)]
+            if differing:
+                said = "; ".join(
+                    f"{key} {_short(theirs.get(key))} there, {_short(ours[key])} here" for key in differing
+                )
+                raise ConfigError(f"{self.out} holds a comparison of other settings ({said}); choose another --out")
+        self.out.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "recipe": self.name,
+            "slot": self.slot,
+            "steps": self.steps,
+            "flags": self.flags,
+            "content": self.recipe,
+        }
+
+
+class CellCLI(FoveateCLI):
+    """A training that keeps nothing but what the comparison asks for."""
+
+    def choose_directory(self) -> None:
+        """Results go where the comparison says."""
+        self.datamodule.setup("fit")
+        self.counts = SampleCounts(len(self.model.labels))
+
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
+        """A trainer with our counts, and with a logger only where one was asked for."""
+        self.choose_directory()
+        settings = self.config_init.trainer
+        logger = settings.logger if not isinstance(settings.logger, bool) else None
+        if logger is not None and hasattr(logger, "settle_in") and self.request.run:
+            self.request.run.mkdir(parents=True, exist_ok=True)
+            logger.settle_in(self.request.run)
+        callbacks: list[L.Callback] = [self.counts, *([create_progress()] if settings.enable_progress_bar else [])]
+        trainer: L.Trainer = self.trainer_class(
+            **{**settings, "logger": logger or False, "callbacks": callbacks, **kwargs}
+        )
+        return trainer
+
+
+def share_weights(task: VisionTask, slot: str, seed: int) -> None:
+    """Give a network the initial weights that it would have with nothing in the slot, where it has them.
+
+    So networks that differ in the slot alone start the same, though each block draws its own random numbers.
+    """
+    settings = task.hparams
+    attention = {**(settings["attention"] or {}), slot: "none"}
+    options: dict[str, Any] = dict(settings["network_options"] or {})
+    L.seed_everything(seed, verbose=False)
+    empty = create_model(settings["network"], num_classes=len(task.labels), attention=attention, **options)
+    own, shared = task.network.state_dict(), empty.state_dict()
+    task.network.load_state_dict({name: shared.get(name, value) for name, value in own.items()})
+    task.load_initial_weights()
+    L.seed_everything(seed, verbose=False)
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) < 80 else f"{text[:60]} ..."

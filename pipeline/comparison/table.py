@@ -1,0 +1,161 @@
+"""The rows of a comparison, and how they are written."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from foveate.pipeline.comparison.cell import Cell
+from foveate.pipeline.comparison.measures import Measures
+from foveate.pipeline.comparison.reach import LIMIT, effective_reach
+from foveate.pipeline.comparison.samples import SCORES, bootstrap, interval
+
+
+@dataclass(frozen=True)
+class Row:
+    """A block of a comparison.
+
+    Attributes:
+        label: What it is called.
+        fault: Why it failed; empty if it did not.
+        measures: What it costs; None if it failed before.
+        cells: The trainings that ended, by seed.
+    """
+
+    label: str
+    fault: str
+    measures: Measures | None
+    cells: dict[int, Cell]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Scores of a row, in [0, 1].
+
+    Attributes:
+        mean: Over the seeds, each over all images.
+        low, high: 95 % interval of the mean over draws of the images.
+        seeds: The score of each seed.
+        gain: Mean of the differences to the first row, over the seeds that both have.
+        gain_low, gain_high: 95 % interval of the gain, the images drawn for both rows alike.
+    """
+
+    mean: float
+    low: float
+    high: float
+    seeds: list[float]
+    gain: float
+    gain_low: float
+    gain_high: float
+
+
+def score_row(row: Row, first: Row, score: str) -> Result | None:
+    """The scores of a row beside those of the first; None where no training ended."""
+    if not row.cells:
+        return None
+    drawn = bootstrap([cell.counts for cell in row.cells.values()], score)
+    seeds = [float(SCORES[score](cell.counts.sum(0))) for cell in row.cells.values()]
+    both = [seed for seed in row.cells if seed in first.cells]
+    gain, gain_low, gain_high = math.nan, math.nan, math.nan
+    if both:
+        ours = bootstrap([row.cells[seed].counts for seed in both], score)
+        theirs = bootstrap([first.cells[seed].counts for seed in both], score)
+        gain = float(
+            np.mean(
+                [SCORES[score](r.cells[s].counts.sum(0)) * sign for s in both for r, sign in ((row, 1), (first, -1))]
+            )
+            * 2
+        )
+        gain_low, gain_high = interval(ours - theirs)
+    return Result(float(np.mean(seeds)), *interval(drawn), seeds, gain, gain_low, gain_high)
+
+
+HEADINGS = (
+    "block", "parameters", "MMACs", "forward ms", "ratio", "step ms", "ratio", "memory MiB",
+    "field px", "effective px",
+)  # fmt: skip
+
+
+def headings(score: str) -> list[str]:
+    """Of the columns, with the score that the task has."""
+    return [*HEADINGS, f"{score} % (95 %)", "seeds", "gain (95 %)"]
+
+
+def cells_of(row: Row, first: Row, score: str) -> list[str]:
+    """A row as texts, in the order of the headings."""
+    if row.measures is None:
+        return [row.label, *["-"] * (len(HEADINGS) - 1), row.fault or "-", "-", "-"]
+    costs = row.measures
+    memory = "-" if costs.memory is None else f"{costs.memory / 2**20:.0f}"
+    reaches = [effective_reach(cell.reach) for cell in row.cells.values()]
+    return [
+        row.label,
+        f"{costs.parameters:,}",
+        f"{costs.macs / 1e6:,.1f}",
+        f"{1000 * costs.forward.seconds:.1f}",
+        f"{costs.forward.ratio:.2f}",
+        f"{1000 * costs.step.seconds:.1f}",
+        f"{costs.step.ratio:.2f}",
+        memory,
+        f"> {LIMIT}" if costs.reach is None else str(costs.reach),
+        f"{np.mean(reaches):.0f}" if reaches else "-",
+        *_scores_of(row, first, score),
+    ]
+
+
+def _scores_of(row: Row, first: Row, score: str) -> list[str]:
+    result = score_row(row, first, score)
+    if result is None:
+        return [row.fault or "-", "-", "-"]
+    low, high = min(result.seeds), max(result.seeds)
+    return [
+        f"{100 * result.mean:.1f} ({100 * result.low:.1f} to {100 * result.high:.1f})"
+        + f" {row.fault}" * bool(row.fault),
+        f"{100 * low:.1f} to {100 * high:.1f}" if len(result.seeds) > 1 else "one",
+        "-"
+        if row is first
+        else f"{100 * result.gain:+.1f} ({100 * result.gain_low:+.1f} to {100 * result.gain_high:+.1f})",
+    ]
+
+
+def as_markdown(rows: Sequence[Row], score: str) -> str:
+    """The table for a text file."""
+    lines = [headings(score), ["---"] + ["--:"] * (len(headings(score)) - 1)]
+    lines += [[cell.replace("|", "\\|") for cell in cells_of(row, rows[0], score)] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write_csv(path: Path, rows: Sequence[Row], score: str) -> None:
+    """Every figure in full, a row for each block; scores in [0, 1], times in seconds, memory in bytes."""
+    names = [
+        "block", "fault", "parameters", "macs", "forward_seconds", "forward_ratio", "step_seconds", "step_ratio",
+        "memory_bytes", "theoretical_field", "effective_field", score, "low", "high", "seeds", "gain", "gain_low",
+        "gain_high",
+    ]  # fmt: skip
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(_figures(row, rows[0], score))
+
+
+def _figures(row: Row, first: Row, score: str) -> dict[str, object]:
+    figures: dict[str, object] = {"block": row.label, "fault": row.fault}
+    if row.measures is not None:
+        costs = row.measures
+        figures |= {"parameters": costs.parameters, "macs": costs.macs, "memory_bytes": costs.memory}
+        figures |= {"forward_seconds": costs.forward.seconds, "forward_ratio": costs.forward.ratio}
+        figures |= {"step_seconds": costs.step.seconds, "step_ratio": costs.step.ratio}
+        figures |= {"theoretical_field": costs.reach or f"> {LIMIT}"}
+    result = score_row(row, first, score)
+    if result is not None:
+        figures |= {score: result.mean, "low": result.low, "high": result.high}
+        figures |= {"seeds": " ".join(f"{value:.6f}" for value in result.seeds)}
+        figures |= {"gain": result.gain, "gain_low": result.gain_low, "gain_high": result.gain_high}
+        figures |= {"effective_field": float(np.mean([effective_reach(cell.reach) for cell in row.cells.values()]))}
+    return figures
