@@ -84,4 +84,5 @@ def resize_patches(kernel: Float[Tensor, "O I h w"], size: Size) -> Float[Tensor
     basis = torch.eye(old[0] * old[1]).view(-1, 1, *old)  # each pixel by itself
     resized = F.interpolate(basis, size=size, mode="bicubic", align_corners=False, antialias=True)
     back = torch.linalg.pinv(resized.flatten(1))  # (H W, h w)
-    return (kernel.flatten(2) @ back.mT).unflatten(2, size)
+    moved: Tensor = kernel.flatten(2) @ back.mT
+    return moved.unflatten(2, size)
