@@ -50,8 +50,9 @@ def fit(root: Path, *, cwd: Path, site: Path) -> Path:
 
 
 def list_in_compare(root: Path, *, cwd: Path, site: Path) -> str:
-    """What `foveate compare` prints of the plugin beside no attention; for the test to come."""
+    """What `foveate compare` prints of the plugin beside no attention."""
     words = ["synthetic_segnext_t", "--blocks", "none,my-attention", "--slot", "gate", "--seeds", "1", "--steps", "2"]
+    words += ["--rounds", "1", "--data.crop", "[32,32]", "--data.batch_size", "2"]
     done = foveate("compare", *words, "--out", str(cwd / "comparison"), "--data.root", str(root), cwd=cwd, site=site)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -74,3 +75,9 @@ def test_its_checkpoint_is_evaluated_and_without_it_says_what_to_install(
     assert gone.returncode == 5, gone.stderr
     assert "pip install my-attention==0.1.0" in gone.stderr
     assert "Traceback" not in gone.stderr
+
+
+def test_it_is_compared_with_no_attention(site: Path, tmp_path: Path, cityscapes_root: Path) -> None:
+    table = list_in_compare(cityscapes_root, cwd=tmp_path, site=site)
+    assert "my-attention, seed 0: mIoU" in table
+    assert "| my-attention | " in (tmp_path / "comparison/comparison.md").read_text()

@@ -18,6 +18,7 @@ TEXT = (Path(__file__).resolve().parents[2] / "docs/plugins.md").read_text()
 CODE = dict(re.findall(r"<!-- (\S+) -->\n```\w+\n(.*?)```", TEXT, re.DOTALL))
 COMMANDS = [line.strip() for line in TEXT.splitlines() if line.startswith("    foveate ")]
 WRITTEN = [file for file in CODE if file.startswith("my-attention/")]
+EXAMPLES = [file for file in CODE if file.startswith("examples/")]
 
 
 @pytest.mark.parametrize("file", WRITTEN)
@@ -26,17 +27,24 @@ def test_the_code_is_what_new_writes(file: str, tmp_path: Path) -> None:
     assert CODE[file] in (tmp_path / file).read_text()
 
 
+@pytest.mark.parametrize("file", EXAMPLES)
+def test_the_code_of_an_example_is_in_its_file(file: str, root: Path) -> None:
+    assert CODE[file] in (root / file.partition("#")[0]).read_text()
+
+
 @pytest.mark.parametrize("words", COMMANDS)
 def test_the_commands_run(
-    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if "check my-attention" in words:
-        pytest.skip("needs the package installed: see test_a_stranger_makes_installs_and_checks_a_plugin")
+    if "my-attention" in words and "plugins new" not in words:
+        pytest.skip("needs the package installed: see tests/test_stranger.py")
     monkeypatch.setattr(manager, "_installed", None)
     monkeypatch.delenv("FOVEATE_PLUGINS", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_blocks", raising=False)
+    for module in ("my_blocks", "my_parts"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     (tmp_path / "my_blocks.py").write_text(CODE["my_blocks.py"])
+    (tmp_path / "my_parts.py").write_text((root / "examples/parts/my_parts.py").read_text())
     assert main(shlex.split(words)[1:]) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
 
@@ -52,4 +60,5 @@ def test_the_rules_are_all_told_in_order() -> None:
 
 def test_there_is_code_to_compare_and_there_are_commands() -> None:
     assert len(WRITTEN) == 4
+    assert len(EXAMPLES) == 4
     assert len(COMMANDS) >= 6
