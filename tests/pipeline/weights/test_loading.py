@@ -40,7 +40,6 @@ def small_vit(*, num_classes: int = 5, side: int = 32, patch: int = 8, in_channe
         heads=2,
         patch_size=patch,
         image_size=(side, side),
-        pyramid=False,
         stages=3,
         in_channels=in_channels,
     )
