@@ -85,4 +85,4 @@ def resize_patches(kernel: Float[Tensor, "O I h w"], size: Size) -> Float[Tensor
     resized = F.interpolate(basis, size=size, mode="bicubic", align_corners=False, antialias=True)
     back = torch.linalg.pinv(resized.flatten(1))  # (H W, h w)
     moved: Tensor = kernel.flatten(2) @ back.mT
-    return moved.unflatten(2, size)
+    return moved.view(*kernel.shape[:2], *size)
