@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.image_transforms import ClassifierEvalTransform
 from foveate.datasets.pairs import ENDINGS, list_images
 from foveate.datasets.reading import read_image
 from foveate.datasets.samplers import EvalSampler
@@ -21,10 +22,16 @@ STAND_IN = np.full((32, 32, 3), 128, dtype=np.uint8)
 
 
 class ImageDataset(Dataset[dict[str, object]]):
-    """Images at their own size, as bytes; one that cannot be read says so in `fault`, and the others go on."""
+    """Images as bytes; one that cannot be read says so in `fault`, and the others go on.
 
-    def __init__(self, paths: list[Path]) -> None:
+    Args:
+        paths: The image files.
+        transform: Brings each image to the size that a classifier wants; None leaves them at their own.
+    """
+
+    def __init__(self, paths: list[Path], transform: ClassifierEvalTransform | None = None) -> None:
         self.paths = paths
+        self.transform = transform
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -36,6 +43,8 @@ class ImageDataset(Dataset[dict[str, object]]):
         except DataError as error:
             image, fault = STAND_IN, str(error)
         planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+        if self.transform is not None:
+            planes = self.transform(planes, seed=0)
         return {"image": planes, "path": str(path), "fault": fault}
 
 
@@ -44,11 +53,21 @@ class ImagesDataModule(L.LightningDataModule):
 
     Args:
         images: Folder (searched with its sub-folders) or file.
+        image_size: Side of the square images that a classifier gets, in pixels; null leaves images at their own size.
+        crop_ratio: Share of the shorter side that a classifier's central crop keeps; null resizes the whole image.
         num_workers: Processes that read.
     """
 
-    def __init__(self, images: str | None = None, *, num_workers: int = 1) -> None:
+    def __init__(
+        self,
+        images: str | None = None,
+        *,
+        image_size: int | None = None,
+        crop_ratio: float | None = None,
+        num_workers: int = 1,
+    ) -> None:
         super().__init__()
+        self.transform = None if image_size is None else ClassifierEvalTransform(image_size, crop_ratio=crop_ratio)
         self.images = None if images is None else Path(images).expanduser()
         self.num_workers = num_workers
 
@@ -76,7 +95,7 @@ class ImagesDataModule(L.LightningDataModule):
         """One image a batch, so that any sizes will do."""
         trainer = self.trainer
         world_size, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        dataset = ImageDataset(self.paths)
+        dataset = ImageDataset(self.paths, self.transform)
         sampler = EvalSampler(dataset, world_size=world_size, rank=rank)
         return DataLoader(dataset, sampler=sampler, num_workers=self.num_workers, collate_fn=_collate)
 

@@ -1,4 +1,4 @@
-"""The course of a training as a picture: loss and mIoU by step."""
+"""The course of a training as a picture: loss and score by step."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def draw_curves(rows: Sequence[Mapping[str, str]], path: Path) -> bool:
-    """Draw `train/loss` and `val/miou` of a log into a PNG file.
+def draw_curves(rows: Sequence[Mapping[str, str]], path: Path, *, monitor: str, figure: str) -> bool:
+    """Draw `train/loss` and a score of a log into a PNG file.
+
+    Args:
+        rows: The log.
+        path: The file.
+        monitor: The score's column, in [0, 1], such as `val/miou`.
+        figure: What it is called, such as mIoU.
 
     Returns:
         Whether it was drawn: not without matplotlib (`pip install 'foveate[plots]'`), nor from an empty log.
     """
-    losses, scores = _series(rows, "train/loss"), _series(rows, "val/miou")
+    losses, scores = _series(rows, "train/loss"), _series(rows, monitor)
     if not losses and not scores:
         return False
     try:
@@ -26,14 +32,14 @@ def draw_curves(rows: Sequence[Mapping[str, str]], path: Path) -> bool:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, left = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    canvas, left = pyplot.subplots(figsize=(7, 4), layout="constrained")
     _plot(left, losses, "tab:blue", "training loss", "")
     right = left.twinx()
-    _plot(right, scores, "tab:orange", "val mIoU", "o")
+    _plot(right, scores, "tab:orange", f"val {figure}", "o")
     right.set_ylim(0, 1)
     left.set_xlabel("step")
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
+    canvas.savefig(path, dpi=120)
+    pyplot.close(canvas)
     return True
 
 

@@ -55,33 +55,35 @@ def score(confusion: Int64[Tensor, "K K"]) -> Scores:
 
 
 def count_confusion(
-    prediction: Integer[Tensor, "*size"], mask: Integer[Tensor, "*size"], num_classes: int
+    prediction: Integer[Tensor, "*size"], mask: Integer[Tensor, "*size"], num_classes: int, *, ignore: int = IGNORE
 ) -> Int64[Tensor, "K K"]:
-    """Count each pair of label (row) and prediction (column); pixels of 255 are left out."""
-    valid = mask != IGNORE
+    """Count each pair of label (row) and prediction (column); labels of `ignore` are left out."""
+    valid = mask != ignore
     pairs = mask[valid].long() * num_classes + prediction[valid].long()
     return torch.bincount(pairs, minlength=num_classes**2).view(num_classes, num_classes)
 
 
 class ConfusionMatrix(Metric):
-    """Pixel counts over a data set, summed over processes.
+    """Counts of pixels, or of images, over a data set, summed over processes.
 
     Args:
         num_classes: Number of classes K; `compute` gives (K, K), int64.
+        ignore: The label that is left out.
     """
 
     is_differentiable = False
     full_state_update = False
     counts: Tensor
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, *, ignore: int = IGNORE) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.ignore = ignore
         self.add_state("counts", torch.zeros(num_classes, num_classes, dtype=torch.long), dist_reduce_fx="sum")
 
-    def update(self, prediction: Integer[Tensor, "B H W"], mask: Integer[Tensor, "B H W"]) -> None:
-        """Add a batch of predicted and true train ids."""
-        self.counts += count_confusion(prediction, mask, self.num_classes)
+    def update(self, prediction: Integer[Tensor, "B ..."], mask: Integer[Tensor, "B ..."]) -> None:
+        """Add a batch of predicted and true class numbers."""
+        self.counts += count_confusion(prediction, mask, self.num_classes, ignore=self.ignore)
 
     def compute(self) -> Int64[Tensor, "K K"]:
         """The counts so far."""

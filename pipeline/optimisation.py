@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,6 +13,10 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from foveate.pipeline.errors import ConfigError
+
+ENCODER = "encoder."
+POSITIONS = ("cls_token", "pos_embed")
 WARMUP_SHARE = 0.1  # of the run, unless said
 WARMUP_START = 1e-6  # factor on the learning rate at the first step
 
@@ -20,9 +28,17 @@ class OptimizerConfig:
     Args:
         name: `adamw` or `sgd`.
         lr: Learning rate of the encoder.
-        weight_decay: For all parameters but those of norms.
-        decoder_lr_multiplier: Learning rate of everything outside the encoder, as a multiple of `lr`.
+        weight_decay: For all parameters but those that `no_decay` spares.
+        decoder_lr_multiplier: Learning rate of everything outside the encoder, a decoder or a classifier's head, as a
+            multiple of `lr`.
         momentum: For sgd; the first beta of adamw.
+        layer_decay: Factor on the learning rate from each of the encoder's blocks to the one before, such as 0.75 to
+            fine-tune a ViT; 1 lets all learn alike.
+        no_decay: What weight decay spares: parameters with `norm` in their name, or `norm_and_bias`: these, everything
+            of one dimension (biases, scales, any norm), and a ViT's class token and positions.
+
+    Raises:
+        ConfigError: `layer_decay` is not above 0 and at most 1.
     """
 
     name: Literal["adamw", "sgd"] = "adamw"
@@ -30,6 +46,12 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     decoder_lr_multiplier: float = 10.0
     momentum: float = 0.9
+    layer_decay: float = 1.0
+    no_decay: Literal["norm", "norm_and_bias"] = "norm"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.layer_decay <= 1:
+            raise ConfigError(f"optimizer: layer_decay lies above 0 and at most at 1, not {self.layer_decay}")
 
 
 @dataclass(frozen=True)
@@ -37,36 +59,89 @@ class ScheduleConfig:
     """How the learning rate changes, step by step.
 
     Args:
-        name: `poly` falls from 1 to 0 by a power of what is left; `constant` stays.
+        name: `poly` falls from 1 to 0 by a power of what is left, `cosine` along half a wave; `constant` stays.
         power: Of `poly`.
         warmup_steps: Steps of linear rise at the start; by default 1500, but at most a tenth of the run.
+        final: Where `cosine` ends, as a share of the learning rate.
     """
 
-    name: Literal["poly", "constant"] = "poly"
+    name: Literal["poly", "cosine", "constant"] = "poly"
     power: float = 1.0
     warmup_steps: int | None = None
+    final: float = 0.0
+
+
+def depth_of(name: str) -> tuple[float, float]:
+    """Where in an encoder a parameter sits, as stage and block, so that depths of one encoder can be compared.
+
+    What opens a stage counts with its first block, what closes it comes after its last, whatever their number. Names
+    without a number come first, but for the last norm.
+
+    Args:
+        name: Of the parameter, within the encoder: a ViT, MSCAN, VAN or MobileNetV2, or most of timm's and smp's.
+
+    Example:
+        >>> depth_of("block3.2.attn.proj_1.weight"), depth_of("blocks.7.norm1.bias"), depth_of("features.4.conv.3.bias")
+        ((3, 2), (7, 0), (4, 0))
+        >>> depth_of("cls_token"), depth_of("patch_embed3.proj.weight"), depth_of("norm3.weight")
+        ((-1, 0), (3, 0), (3, inf))
+    """
+    place = PLACE.match(name.removeprefix("model."))
+    if place is None:
+        return (math.inf, 0) if name.startswith("norm.") else (-1, 0)
+    stage, block = int(place["stage"] or place["item"]), place["block"] or place["inner"]
+    closes = place["kind"] in ("norm", "attention") and place["stage"]
+    return stage, math.inf if closes else int(block or 0)
+
+
+# `block3.2.`, `layer1.0.`, `stages_1.blocks.0.`, `norm3.`; or `blocks.7.`, `features.4.`, `stages.1.blocks.0.`
+PLACE = re.compile(
+    r"(?:(?P<kind>[a-z_]*?)_?(?P<stage>\d+)\.(?:(?P<block>\d+)\.)?|[a-z_]+\.(?P<item>\d+)\.)"
+    r"(?:(?:blocks|layers)\.(?P<inner>\d+)\.)?"
+)
+
+
+def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
+    """Factor on the learning rate of each parameter of an encoder: `decay` for the last block, its square before.
+
+    Source:
+        Clark et al. 2020, ELECTRA (arXiv:2003.10555); Bao et al. 2021, BEiT (arXiv:2106.08254), who count as here.
+    """
+    depths = {name: depth_of(name) for name in names}
+    blocks = sorted({depth for depth in depths.values() if 0 <= depth[0] < math.inf and depth[1] < math.inf})
+    return {name: decay ** (len(blocks) + 1 - bisect_right(blocks, depth)) for name, depth in depths.items()}
 
 
 def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """Up to four groups: encoder and the rest, each with and without decay.
+    """Groups of equal rate and decay: encoder and the rest, each with and without decay; more with a layer decay.
 
-    No decay for parameters whose name has `norm`; everything outside `model.encoder` learns faster.
+    Everything outside `model.encoder` learns faster, by the configuration's multiple.
 
     Source:
         The official SegNeXt recipe (arXiv:2209.08575, section 4.1).
     """
-    groups: dict[tuple[bool, bool], dict[str, Any]] = {}
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        in_encoder, is_norm = name.startswith("encoder."), "norm" in name
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    inside = [name.removeprefix(ENCODER) for name in trained if name.startswith(ENCODER)]
+    factors = layer_factors(inside, config.layer_decay)
+    groups: dict[tuple[str, float], dict[str, Any]] = {}
+    for name, parameter in trained.items():
+        in_encoder, spared = name.startswith(ENCODER), _is_spared(name, parameter, config)
+        label = ("encoder" if in_encoder else "decoder") + ("_norm" if spared else "")
+        rate = factors[name.removeprefix(ENCODER)] if in_encoder else config.decoder_lr_multiplier
         settings = {
-            "name": ("encoder" if in_encoder else "decoder") + ("_norm" if is_norm else ""),
-            "lr": config.lr * (1.0 if in_encoder else config.decoder_lr_multiplier),
-            "weight_decay": 0.0 if is_norm else config.weight_decay,
+            "name": label if config.layer_decay == 1 or not in_encoder else f"{label}_{rate:.3g}",
+            "lr": config.lr * rate,
+            "weight_decay": 0.0 if spared else config.weight_decay,
         }
-        groups.setdefault((in_encoder, is_norm), {"params": [], **settings})["params"].append(parameter)
+        groups.setdefault((label, rate), {"params": [], **settings})["params"].append(parameter)
     return list(groups.values())
+
+
+def _is_spared(name: str, parameter: nn.Parameter, config: OptimizerConfig) -> bool:
+    """Whether weight decay leaves a parameter alone."""
+    if "norm" in name:
+        return True
+    return config.no_decay == "norm_and_bias" and (parameter.ndim < 2 or name.endswith(POSITIONS))
 
 
 def create_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
@@ -98,6 +173,8 @@ def rate_factor(step: int, *, total: int, warmup: int, config: ScheduleConfig) -
     if config.name == "constant":
         return 1.0
     left = max(0.0, 1 - (step - warmup) / max(1, total - warmup))
+    if config.name == "cosine":
+        return config.final + (1 - config.final) * (1 - math.cos(math.pi * left)) / 2
     return float(left**config.power)
 
 

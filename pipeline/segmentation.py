@@ -6,17 +6,20 @@ from dataclasses import asdict
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from foveate.datasets.batch import SegmentationBatch
+from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.inference import InferenceConfig, infer
 from foveate.pipeline.losses import RecipeLoss
 from foveate.pipeline.metrics import ConfusionMatrix, Scores, score
 from foveate.pipeline.models import is_segmenter
+from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
+from foveate.pipeline.reports import Report, report_segmentation
 from foveate.pipeline.task import RecipeOptions, VisionTask, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
@@ -36,21 +39,29 @@ class SegmentationTask(VisionTask):
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
         inference: How an image is put through the network at evaluation.
+        ema: Decay of a moving average of the weights, such as 0.999, which then is what is evaluated and kept.
+        normalisation: Mean and deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}`;
+            those of `weights`, or of ImageNet, if not given.
         network_options: Further options of the model, such as `{drop_path: 0.2}`; of ENCODER+DECODER a mapping for
             each, such as `{decoder: {rank: 64}}`.
     """
+
+    monitor = "val/miou"
+    figure = "mIoU"
 
     def __init__(
         self,
         network: str = "segnext_t",
         attention: dict[str, RecipeSlot] | None = None,
-        labels: LabelSet | None = None,
+        labels: LabelSet | ClassSet | None = None,  # the latter to be refused in words
         weights: str | None = None,
         loss: RecipeLoss = "cross_entropy",
         metrics: list[RecipeBlock] | None = None,
         optimizer: OptimizerConfig = OptimizerConfig(),  # noqa: B008  frozen
         schedule: ScheduleConfig = ScheduleConfig(),  # noqa: B008  frozen
         inference: InferenceConfig = InferenceConfig(),  # noqa: B008  frozen
+        ema: float | None = None,
+        normalisation: NormalisationConfig | None = None,
         network_options: RecipeOptions | None = None,
     ) -> None:
         if not is_segmenter(network):
@@ -58,6 +69,8 @@ class SegmentationTask(VisionTask):
                 f"{network!r} classifies whole images; to label pixels write ENCODER+DECODER, such as "
                 f"{network}+light_ham (see: foveate plugins list --what decoders)"
             )
+        if isinstance(labels, ClassSet):
+            raise ConfigError(f"{labels.name} names the class of whole images: that is for ClassificationTask")
         labels = configured(LabelSet, labels)
         inference = configured(InferenceConfig, inference)
         super().__init__(
@@ -69,6 +82,8 @@ class SegmentationTask(VisionTask):
             metrics=metrics,
             optimizer=optimizer,
             schedule=schedule,
+            ema=ema,
+            normalisation=normalisation,
             network_options=network_options,
             hparams={"labels": plain(asdict(labels)), "inference": plain(asdict(inference))},
         )
@@ -86,28 +101,30 @@ class SegmentationTask(VisionTask):
         loss = self.loss(self.network(self.normalise(batch["image"])), batch["mask"])
         return self.log_training(loss, batch_idx, batch["path"])
 
-    def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> None:
-        """Count a batch, at the size of its labels."""
-        self._evaluate(batch, "val")
+    def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> Int64[Tensor, "B H W"]:
+        """Count a batch, at the size of its labels, and give the predicted train ids."""
+        return self._evaluate(batch, "val")
 
-    def test_step(self, batch: SegmentationBatch, batch_idx: int) -> None:
-        """Count a batch, at the size of its labels."""
-        self._evaluate(batch, "test")
+    def test_step(self, batch: SegmentationBatch, batch_idx: int) -> Int64[Tensor, "B H W"]:
+        """Count a batch, at the size of its labels, and give the predicted train ids."""
+        return self._evaluate(batch, "test")
 
     def predict_step(self, batch: SegmentationBatch, batch_idx: int) -> UInt8[Tensor, "B H W"]:
         """Train ids of each pixel."""
         logits: Tensor = self(batch["image"])
         return logits.argmax(1).to(torch.uint8)
 
-    def _evaluate(self, batch: SegmentationBatch, stage: str) -> None:
+    def _evaluate(self, batch: SegmentationBatch, stage: str) -> Int64[Tensor, "B H W"]:
         logits = self(batch["image"])
         mask = batch["mask"]
         if logits.shape[2:] != mask.shape[1:]:
             logits = F.interpolate(logits, size=mask.shape[1:], mode="bilinear", align_corners=False)
-        self.confusion.update(logits.argmax(1), mask)
+        predicted: Tensor = logits.argmax(1)
+        self.confusion.update(predicted, mask)
         self.report(stage, logits, mask)
         loss = self.loss(logits, mask)
         self.log(f"{stage}/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(mask))
+        return predicted
 
     def on_validation_epoch_start(self) -> None:
         """Begin to count."""
@@ -126,11 +143,17 @@ class SegmentationTask(VisionTask):
         self._log_scores("test")
 
     def _log_scores(self, stage: str) -> None:
+        if self.trainer.sanity_checking:  # a few images, to see whether it works at all
+            return
         confusion = self.confusion.compute()
-        if confusion.sum() == 0 and not self.trainer.sanity_checking:
+        if confusion.sum() == 0:
             raise UnusableDataError(f"no labelled pixel in the {stage} data: every one of them is ignored (255)")
         self.scores = score(confusion)
         self.log(f"{stage}/miou", self.scores.miou, prog_bar=True)
         self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/aacc": self.scores.aacc})
         names = [f"{stage}/iou/{name}" for name in self.labels.names]
         self.log_dict(dict(zip(names, self.scores.iou.tolist(), strict=True)))
+
+    def report_of_scores(self) -> Report | None:
+        """The scores of the last evaluation as a table and as figures; None before the first."""
+        return None if self.scores is None else report_segmentation(self.scores, self.labels.names)

@@ -9,15 +9,17 @@ from typing import Any, TypeVar
 import lightning.pytorch as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
 
 from foveate.pipeline import provenance
+from foveate.pipeline.callbacks.averaging import EmaWeights
 from foveate.pipeline.errors import ConfigError, DivergedError
 from foveate.pipeline.losses import RecipeLoss, create_loss
 from foveate.pipeline.models import create_model
-from foveate.pipeline.normalisation import Normalise
+from foveate.pipeline.normalisation import NormalisationConfig, Normalise
 from foveate.pipeline.optimisation import (
     OptimizerConfig,
     ScheduleConfig,
@@ -26,7 +28,8 @@ from foveate.pipeline.optimisation import (
     renew_settings,
 )
 from foveate.pipeline.reported import create_metrics
-from foveate.pipeline.weights import load_encoder_weights
+from foveate.pipeline.reports import Report
+from foveate.pipeline.weights import load_initial_weights
 from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
 
 Config = TypeVar("Config")
@@ -47,9 +50,18 @@ class VisionTask(L.LightningModule):
         metrics: What evaluation reports beside the task's own figures.
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
+        ema: Decay of a moving average of the weights, which then is what is evaluated and kept; None keeps none.
+        normalisation: Mean and deviation of images; those of the weights to start from, or of ImageNet, if not given.
         network_options: Further options of the model, such as `{drop_path: 0.2}`.
         hparams: What else the task was given, as plain values.
+
+    Attributes:
+        monitor: The metric by which the best checkpoint is chosen; higher is better.
+        figure: What it is called in a sentence.
     """
+
+    monitor: str
+    figure: str
 
     def __init__(
         self,
@@ -62,12 +74,15 @@ class VisionTask(L.LightningModule):
         metrics: Sequence[RecipeBlock] | None,
         optimizer: OptimizerConfig,
         schedule: ScheduleConfig,
+        ema: float | None,
+        normalisation: NormalisationConfig | None,
         network_options: RecipeOptions | None,
         hparams: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.optimizer_config = configured(OptimizerConfig, optimizer)
         self.schedule_config = configured(ScheduleConfig, schedule)
+        given = None if normalisation is None else configured(NormalisationConfig, normalisation)
         self.save_hyperparameters(
             {
                 "network": network,
@@ -77,6 +92,8 @@ class VisionTask(L.LightningModule):
                 "metrics": list(metrics or []),
                 "optimizer": asdict(self.optimizer_config),
                 "schedule": asdict(self.schedule_config),
+                "ema": ema,
+                "normalisation": None if given is None else plain(asdict(given)),
                 "network_options": network_options,
                 **hparams,
             }
@@ -85,19 +102,34 @@ class VisionTask(L.LightningModule):
         self.network = create_model(network, num_classes=num_classes, attention=attention, **options)
         self.network.to(memory_format=torch.channels_last)
         self._initial_weights = weights
-        self.normalise = Normalise()
+        self._averaging = None if ema is None else EmaWeights(ema)
+        self._normalisation_is_given = given is not None
+        self.normalise = Normalise() if given is None else Normalise.from_config(given)
         self.loss = create_loss(loss, num_classes)
         self.reported = create_metrics(metrics or [], num_classes)
 
     def load_initial_weights(self) -> None:
-        """Start from the file given as `weights`; a second call does nothing.
+        """Start from what is given as `weights`, and say what matched; a second call does nothing.
+
+        Images are normalised as the weights expect from then on, unless the recipe says how.
 
         Raises:
             CheckpointError: The file is missing, damaged, unsafe, or of another model.
         """
         if self._initial_weights is not None:
-            load_encoder_weights(self.network, self._initial_weights)
+            report = load_initial_weights(self.network, self._initial_weights)
+            rank_zero_only(print)(report, flush=True)
+            if report.statistics is not None and not self._normalisation_is_given:
+                self.normalise.renew(*report.statistics)
         self._initial_weights = None
+
+    def report_of_scores(self) -> Report | None:
+        """The scores of the last evaluation as a table and as figures; None before the first."""
+        raise NotImplementedError
+
+    def configure_callbacks(self) -> list[L.Callback]:
+        """The moving average of the weights, if the recipe asks for one."""
+        return [] if self._averaging is None else [self._averaging]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A training that goes on has its own weights."""
@@ -134,7 +166,8 @@ class VisionTask(L.LightningModule):
                 f"{paths[0]}); lower --model.optimizer.lr, or train with --trainer.precision 32-true"
             )
         self.log("train/loss", loss, prog_bar=True, batch_size=len(paths))
-        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        group = self.trainer.optimizers[0].param_groups[0]
+        self.log("train/lr", self.optimizer_config.lr * group["lr"] / max(group["initial_lr"], 1e-30))
         return loss
 
     def report(self, stage: str, logits: Tensor, labels: Tensor) -> None:

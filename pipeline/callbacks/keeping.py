@@ -14,7 +14,7 @@ from foveate.pipeline.training.recipes import Recipe, dump_recipe
 from foveate.pipeline.training.runs import CHECKPOINTS, RECIPE
 
 
-def create_checkpoints(run: Path, monitor: str = "val/miou") -> list[Callback]:
+def create_checkpoints(run: Path, monitor: str) -> list[Callback]:
     """Keep the best checkpoint by a metric, and the last one, also when an exception ends the run."""
     folder = run / CHECKPOINTS
     best = ModelCheckpoint(

@@ -39,8 +39,8 @@ class SampleOverlays(L.Callback):
         self.folder = folder
         self.count = count
 
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw, in the first process only."""
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draw, in the first process only, with the weights that were evaluated."""
         gives = cast(GivesSamples, getattr(trainer, "datamodule", None))
         if trainer.sanity_checking or not trainer.is_global_zero or not self.count or not hasattr(gives, "samples"):
             return

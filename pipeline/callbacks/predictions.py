@@ -38,6 +38,11 @@ class PredictionWriter(BasePredictionWriter):
         stems = [path.with_suffix("") for path in paths]
         self._ambiguous = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
 
+    @property
+    def written(self) -> str:
+        """What was written, in words."""
+        return f"label maps in {self.out / 'labels'}, overlays in {self.out / 'overlays'}"
+
     def write_on_batch_end(
         self,
         trainer: L.Trainer,

@@ -19,7 +19,7 @@ def create_progress() -> ProgressBar:
 
 
 def shown_metrics(trainer: L.Trainer) -> dict[str, str]:
-    """Loss, learning rate and mIoU of the moment, as text."""
+    """Loss, score and learning rate of the moment, as text."""
     shown = {}
     for name, value in trainer.progress_bar_metrics.items():
         shown[name.removesuffix("_step")] = f"{float(value):.3f}"
@@ -29,7 +29,7 @@ def shown_metrics(trainer: L.Trainer) -> dict[str, str]:
 
 
 class RichProgress(RichProgressBar):
-    """Lightning's bar with the step and the learning rate beside loss and mIoU."""
+    """Lightning's bar with the step and the learning rate beside loss and score."""
 
     def _get_train_description(self, current_epoch: int) -> str:
         return f"Epoch {current_epoch}"  # the length of a run is counted in steps

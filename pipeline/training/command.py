@@ -17,6 +17,8 @@ from lightning.pytorch.loggers import Logger
 from foveate.pipeline.callbacks.keeping import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.overlays import SampleOverlays
 from foveate.pipeline.callbacks.progress import create_progress
+from foveate.pipeline.callbacks.sheets import SampleSheet
+from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
@@ -99,12 +101,13 @@ class FoveateCLI(LightningCLI):
         if settings.enable_progress_bar is not False:
             callbacks.append(create_progress())
         if self.run_dir is not None:
+            pictures = SampleSheet if isinstance(self.model, ClassificationTask) else SampleOverlays
             callbacks += [
                 RecipeKeeper(self.run_dir, self.resolved_recipe()),
-                SampleOverlays(self.run_dir / "overlays"),
+                pictures(self.run_dir / "overlays"),
             ]
             if settings.enable_checkpointing is not False:
-                callbacks += create_checkpoints(self.run_dir)
+                callbacks += create_checkpoints(self.run_dir, self.model.monitor)
         given = settings.callbacks or []
         own = [*(given if isinstance(given, list) else [given]), *callbacks]
         plugins = settings.plugins or [AtomicCheckpointIO()]
@@ -158,11 +161,11 @@ def evaluate(request: Request) -> None:
     load_into(cli.model, checkpoint, request.checkpoint)
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
     if cli.trainer.is_global_zero:
-        report_scores(request, cli.model)
+        report_scores(request, cli.model, cli.resolved_recipe())
 
 
 def predict(request: Request) -> None:
-    """Write label maps and overlays of any images."""
+    """Write what is seen in any images: label maps and overlays, or classes."""
     from foveate.pipeline.training.prediction import prepare, write_predictions
 
     if request.checkpoint is None:

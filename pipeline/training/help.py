@@ -4,16 +4,16 @@ from __future__ import annotations
 
 PURPOSES = {
     "fit": "Train a recipe. Each run gets a directory of its own below runs/, with checkpoints, curves and overlays.",
-    "validate": "Score the val split with the weights of a checkpoint, and print IoU and accuracy of each class.",
+    "validate": "Score the val split with the weights of a checkpoint: IoU (of label maps) and accuracy of each class.",
     "test": "Score the test split with the weights of a checkpoint (Cityscapes: val, its test labels are not public).",
-    "predict": "Label every image below a folder, of any size: label maps of the data set's ids, and colour overlays.",
+    "predict": "Label every image below a folder: label maps of the data set's ids and overlays, or a table.",
 }
 
 EXAMPLES = {
     "fit": (
         "foveate fit --config cityscapes_segnext_t --data.root ~/cityscapes",
         "foveate fit --config camvid_segnext_t --data.root ~/camvid --model.attention.gate lka --trainer.logger wandb",
-        "foveate fit --ckpt_path last                    # go on with the latest run",
+        "foveate fit --config digits_vit_ti && foveate fit --ckpt_path last --trainer.max_steps 2000    # and go on",
     ),
     "validate": (
         "foveate validate --ckpt_path best               # of the latest run",
@@ -46,16 +46,17 @@ COMMON = (
 OPTIONS = {
     "fit": (
         ("--data.root DIR", "where the data set lies"),
-        ("--data.batch_size N", "crops per step and device"),
-        ("--data.crop [H,W]", "size of a training crop"),
+        ("--data.batch_size N", "images per step and device"),
+        ("--data.crop [H,W]", "size of a training crop; of classifiers --data.image_size N"),
         ("--data.scale [LOW,HIGH]", "random resize before the crop"),
         ("--data.num_workers N", "reading processes; 0 reads in the training process"),
         ("--model.network NAME", "see foveate models list"),
         ("--model.attention.gate BLOCK", "see foveate plugins list; also .stage, .decoder; '{name: lka, kernel: 35}'"),
-        ("--model.weights FILE", "encoder weights to start from"),
+        ("--model.weights FILE", "weights to start from: a file, timm:NAME, hf://owner/repository/file"),
+        ("--model.ema DECAY", "evaluate and keep a moving average of the weights, such as 0.999"),
         ("--model.loss.average A", "valid, or all_pixels as in the official recipe"),
-        ("--model.optimizer.lr X", "learning rate of the encoder"),
-        ("--model.optimizer.decoder_lr_multiplier X", "how much faster the decoder learns"),
+        ("--model.optimizer.lr X", "learning rate of the encoder; also .layer_decay, .weight_decay"),
+        ("--model.optimizer.decoder_lr_multiplier X", "how much faster the decoder or head learns"),
         ("--model.schedule.warmup_steps N", "steps of linear rise"),
         ("--trainer.max_steps N", "length of the training; or --trainer.max_epochs"),
         ("--trainer.val_check_interval N", "steps between validations"),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
 
+from foveate.pipeline.callbacks.class_predictions import ClassPredictionWriter
 from foveate.pipeline.callbacks.predictions import PredictionWriter
+from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
 from foveate.pipeline.training.request import Request
 
 SHOWN = 20
 KEPT = ("accelerator", "precision")  # of the recipe's trainer; how long it trained is of no matter here
+SIZES = ("image_size", "crop_ratio")  # of a classifier's data: images are brought to its size as in evaluation
 IMAGES = "foveate.datasets.images.ImagesDataModule"
 
 
@@ -31,25 +35,33 @@ def prepare(request: Request, checkpoint: dict[str, Any]) -> Request:
     trainer = request.recipe.get("trainer", {})
     recipe = {
         "model": model,
-        "data": {"class_path": IMAGES, "init_args": {}},
+        "data": {"class_path": IMAGES, "init_args": _sizes(request.recipe.get("data", {}))},
         "trainer": {key: trainer[key] for key in KEPT if key in trainer},
     }
     return replace(request, recipe=recipe)
 
 
+def _sizes(data: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = data.get("init_args") or {}
+    return {key: arguments[key] for key in SIZES if key in arguments}
+
+
 def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, out: Path) -> None:
-    """Predict every image of `data` and write the files as they come, so that memory does not grow.
+    """Predict every image of `data` and write what is found, as it comes.
 
     Raises:
         UnusableDataError: Some images could not be read; all the others are written.
     """
     data.setup("predict")
-    writer = PredictionWriter(out, data.folder, data.paths)
+    writer: PredictionWriter | ClassPredictionWriter
+    if isinstance(model, ClassificationTask):
+        writer = ClassPredictionWriter(out, data.folder)
+    else:
+        writer = PredictionWriter(out, data.folder, data.paths)
     trainer.callbacks.append(writer)  # type: ignore[attr-defined]
     trainer.predict(model, data, return_predictions=False, weights_only=True)
     if trainer.is_global_zero:
-        count = len(data.paths) - len(writer.faults)
-        print(f"{count} images: label maps in {out / 'labels'}, overlays in {out / 'overlays'}", flush=True)
+        print(f"{len(data.paths) - len(writer.faults)} images: {writer.written}", flush=True)
     if writer.faults:
         shown = "; ".join(writer.faults[:SHOWN]) + (" ..." if len(writer.faults) > SHOWN else "")
         raise UnusableDataError(f"{len(writer.faults)} images could not be read, the others are written: {shown}")

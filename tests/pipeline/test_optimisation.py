@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import timm
 import torch
+from timm.optim import param_groups_layer_decay
 from torch import nn
 from torch.optim import SGD, AdamW
 
+from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.optimisation import (
     OptimizerConfig,
     ScheduleConfig,
     create_optimizer,
     create_schedule,
+    layer_factors,
     parameter_groups,
     rate_factor,
     warmup_length,
@@ -94,3 +100,71 @@ def test_the_schedule_moves_every_group_by_the_same_factor() -> None:
     torch.testing.assert_close(decoder, 10 * encoder)
     expected = [1e-6, 0.25, 0.5, 0.75, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
     torch.testing.assert_close(encoder, 1e-3 * torch.tensor(expected), atol=1e-8, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("step", "final", "factor"),
+    [
+        (5, 0.0, 0.5),
+        (10, 0.0, 1.0),
+        (55, 0.0, 0.5),
+        (55, 0.2, 0.6),
+        (40, 0.0, 0.75),
+        (100, 0.1, 0.1),
+        (120, 0, 0),
+    ],
+)
+def test_cosine_rises_then_falls_along_half_a_wave(step: int, final: float, factor: float) -> None:
+    got = rate_factor(step, total=100, warmup=10, config=ScheduleConfig(name="cosine", final=final))
+    assert got == pytest.approx(factor, abs=1e-6)
+
+
+def test_layer_decay_of_a_vit_is_timms() -> None:
+    theirs = timm.create_model("vit_tiny_patch16_224", num_classes=3)
+    names = {id(parameter): name for name, parameter in theirs.named_parameters()}
+    wanted = {
+        names[id(p)]: g["lr_scale"] for g in param_groups_layer_decay(theirs, layer_decay=0.7) for p in g["params"]
+    }
+    inside = [name for name in wanted if not name.startswith(("head.", "norm."))]  # the last norm is the head's there
+    assert layer_factors(inside, 0.7) == pytest.approx({name: wanted[name] for name in inside})
+
+
+@pytest.mark.parametrize(
+    ("network", "last", "first", "blocks"),
+    [
+        ("mscan_t", "block4.1.", "patch_embed1.", 13),
+        ("van_b0", "block4.1.", "patch_embed1.", 13),
+        ("mobilenet_v2_035", "features.17.", "features.0.", 18),
+    ],
+)
+def test_layer_decay_goes_from_the_last_block_to_the_first(network: str, last: str, first: str, blocks: int) -> None:
+    encoder: Any = create_model(network, num_classes=3).encoder
+    factors = layer_factors([name for name, _ in encoder.named_parameters()], 0.5)
+    assert {factor for name, factor in factors.items() if name.startswith(last)} == {0.5}
+    assert {factor for name, factor in factors.items() if name.startswith(first)} == {0.5**blocks}
+    assert set(factors.values()) == {0.5**number for number in range(1, blocks + 1)}
+
+
+def test_with_layer_decay_the_head_learns_fastest_and_each_parameter_once() -> None:
+    model = create_model("vit_ti", num_classes=3)
+    groups = parameter_groups(model, OptimizerConfig(lr=1.0, layer_decay=0.5, decoder_lr_multiplier=2.0))
+    grouped = [id(p) for group in groups for p in group["params"]]
+    assert sorted(grouped) == sorted(map(id, model.parameters()))
+    assert {g["lr"] for g in groups} == {2.0, *(0.5**number for number in range(1, 14))}
+    assert len({g["name"] for g in groups}) == len(groups)
+
+
+def test_biases_scales_and_positions_are_spared_decay_if_asked() -> None:
+    for network in ("vit_ti", "mobilenet_v2_035", "mscan_t"):
+        model = create_model(network, num_classes=3)
+        groups = parameter_groups(model, OptimizerConfig(no_decay="norm_and_bias"))
+        decayed = {id(p) for g in groups if g["weight_decay"] for p in g["params"]}
+        names = {name for name, p in model.named_parameters() if id(p) in decayed}
+        assert names
+        assert all(name.endswith("weight") and "norm" not in name for name in names)
+        assert all(p.ndim > 1 for p in model.parameters() if id(p) in decayed)
+
+
+def test_a_layer_decay_out_of_range_is_refused() -> None:
+    with pytest.raises(ConfigError, match="layer_decay"):
+        OptimizerConfig(layer_decay=1.5)

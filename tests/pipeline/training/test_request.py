@@ -11,7 +11,7 @@ import pytest
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.training.recipes import WANDB
 from foveate.pipeline.training.request import take_option, understand
-from foveate.plugins import manager
+from foveate.plugins import Block, manager
 
 
 def test_flags_may_come_before_the_recipe() -> None:
@@ -69,4 +69,4 @@ def test_a_file_of_the_current_folder_is_a_plugin(
     )
     monkeypatch.chdir(tmp_path)
     understand("fit", ["--config", "camvid_segnext_t", "--plugins", "made_up_block"])
-    assert manager.installed_plugins().find("mine").provider.distribution == "made_up_block"
+    assert manager.installed_plugins().find("mine", Block).provider.distribution == "made_up_block"

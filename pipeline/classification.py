@@ -1,0 +1,204 @@
+"""The classification task: steps, losses and metrics of a stage."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from foveate.datasets.batch import ClassificationBatch
+from foveate.datasets.classes import ClassSet
+from foveate.datasets.labels import LabelSet
+from foveate.pipeline.calibration import CalibrationError
+from foveate.pipeline.class_scores import BLANK, FIRST, ClassificationScores, ClassTally, score_classes
+from foveate.pipeline.errors import ConfigError, UnusableDataError
+from foveate.pipeline.losses import RecipeLoss
+from foveate.pipeline.metrics import ConfusionMatrix
+from foveate.pipeline.mixing import Mixing, MixingConfig
+from foveate.pipeline.models import is_segmenter
+from foveate.pipeline.normalisation import NormalisationConfig
+from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
+from foveate.pipeline.reports import Report, report_classification
+from foveate.pipeline.task import RecipeOptions, VisionTask, configured, plain
+from foveate.plugins.blocks import RecipeBlock, RecipeSlot
+
+MOST = 1000  # classes up to which a confusion matrix is counted; ImageNet-21K's would take 3.8 GB
+
+
+class Prediction(NamedTuple):
+    """The first few classes of each image, likeliest first, and their probabilities."""
+
+    classes: Int64[Tensor, "B k"]
+    probabilities: Float[Tensor, "B k"]
+
+
+class ClassificationTask(VisionTask):
+    """Train, evaluate and apply a classifier.
+
+    Batches are bytes (see ClassificationBatch); they become floats on the device, here.
+
+    Args:
+        network: Name of the model, any encoder's (foveate models list).
+        attention: What sits in the model's attention slots, such as `{input: stn, stage: [cbam]}`.
+        labels: The classes; the data module gives them.
+        weights: File with weights to start from, read when training begins; None starts from nothing.
+        loss: What is minimised: a name, a mapping with `name` and options (`{name: cross_entropy, label_smoothing:
+            0.1}`), or a list of such with a `weight` each. Mixed images want cross_entropy or binary_cross_entropy.
+        metrics: What evaluation reports beside accuracy and calibration error (foveate plugins list --what metrics).
+        optimizer: How weights are updated.
+        schedule: How the learning rate changes.
+        mixing: How training images are mixed and erased.
+        ema: Decay of a moving average of the weights, such as 0.999, which then is what is evaluated and kept.
+        normalisation: Mean and deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}`;
+            those of `weights`, or of ImageNet, if not given.
+        network_options: Further options of the model, such as `{drop_path: 0.1}`.
+
+    Raises:
+        ConfigError: The network labels pixels, the data has label maps, or the loss does not take what it would get.
+    """
+
+    monitor = "val/acc"
+    figure = "accuracy"
+
+    def __init__(
+        self,
+        network: str = "mobilenet_v2_100",
+        attention: dict[str, RecipeSlot] | None = None,
+        labels: ClassSet | LabelSet | None = None,  # the latter to be refused in words
+        weights: str | None = None,
+        loss: RecipeLoss = "cross_entropy",
+        metrics: list[RecipeBlock] | None = None,
+        optimizer: OptimizerConfig = OptimizerConfig(  # noqa: B008  frozen
+            lr=1e-3, weight_decay=0.05, decoder_lr_multiplier=1.0, no_decay="norm_and_bias"
+        ),
+        schedule: ScheduleConfig = ScheduleConfig(name="cosine"),  # noqa: B008  frozen
+        mixing: MixingConfig = MixingConfig(),  # noqa: B008  frozen
+        ema: float | None = None,
+        normalisation: NormalisationConfig | None = None,
+        network_options: RecipeOptions | None = None,
+    ) -> None:
+        if is_segmenter(network):
+            raise ConfigError(
+                f"{network!r} labels pixels; to classify whole images name an encoder alone, such as mscan_t "
+                "(see: foveate models list)"
+            )
+        if isinstance(labels, LabelSet):
+            raise ConfigError(f"{labels.name} names the class of each pixel: that is for SegmentationTask")
+        labels = configured(ClassSet, labels)
+        mixing = configured(MixingConfig, mixing)
+        super().__init__(
+            network=network,
+            num_classes=len(labels),
+            attention=attention,
+            weights=weights,
+            loss=loss,
+            metrics=metrics,
+            optimizer=optimizer,
+            schedule=schedule,
+            ema=ema,
+            normalisation=normalisation,
+            network_options=network_options,
+            hparams={"labels": plain(asdict(labels)), "mixing": asdict(mixing)},
+        )
+        self.labels = labels
+        self.mixing = Mixing(mixing, len(labels))
+        self._check_loss(loss, mixes=mixing.mixes)
+        self.tally = ClassTally(len(labels))
+        self.confusion = ConfusionMatrix(len(labels), ignore=BLANK) if len(labels) <= MOST else None
+        self.calibration = CalibrationError(len(labels))
+        self.mean_loss = MeanMetric()
+        self.scores: ClassificationScores | None = None  # of the last evaluation
+
+    def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K"]:
+        """Logits of RGB bytes."""
+        logits: Tensor = self.network(self.normalise(image))
+        return logits
+
+    def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
+        """Loss of a batch."""
+        image, target = self.mixing(self.normalise(batch["image"]), batch["label"])
+        loss = self.loss(self.network(image), target)
+        return self.log_training(loss, batch_idx, batch["path"])
+
+    def validation_step(self, batch: ClassificationBatch, batch_idx: int) -> Int64[Tensor, " B"]:
+        """Count a batch, and give the predicted classes."""
+        return self._evaluate(batch, "val")
+
+    def test_step(self, batch: ClassificationBatch, batch_idx: int) -> Int64[Tensor, " B"]:
+        """Count a batch, and give the predicted classes."""
+        return self._evaluate(batch, "test")
+
+    def predict_step(self, batch: ClassificationBatch, batch_idx: int) -> Prediction:
+        """The first five classes of each image, or all if there are fewer."""
+        logits: Tensor = self(batch["image"])
+        probabilities, classes = logits.float().softmax(1).topk(min(FIRST, len(self.labels)))
+        return Prediction(classes, probabilities)
+
+    def _evaluate(self, batch: ClassificationBatch, stage: str) -> Int64[Tensor, " B"]:
+        logits, label = self(batch["image"]).float(), batch["label"]
+        predicted: Tensor = logits.argmax(1)
+        self.tally.update(logits, label)
+        self.calibration.update(logits, label)
+        if self.confusion is not None:
+            self.confusion.update(predicted, label)
+        self.report(stage, logits, label)
+        self.mean_loss.update(self.loss(logits, label), (label != BLANK).sum())
+        return predicted
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin to count."""
+        self._begin()
+
+    def on_test_epoch_start(self) -> None:
+        """Begin to count."""
+        self._begin()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the epoch."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of the epoch."""
+        self._log_scores("test")
+
+    def report_of_scores(self) -> Report | None:
+        """The scores of the last evaluation as a table and as figures; None before the first."""
+        return None if self.scores is None else report_classification(self.scores, self.labels.names)
+
+    def _begin(self) -> None:
+        for metric in (self.tally, self.calibration, self.mean_loss, self.confusion):
+            if metric is not None:
+                metric.reset()
+
+    def _log_scores(self, stage: str) -> None:
+        if self.trainer.sanity_checking:  # a few images, to see whether it works at all
+            return
+        images, right, right5 = self.tally.compute()
+        if images.sum() == 0:
+            raise UnusableDataError(f"no labelled image in the {stage} data")
+        confusion = None if self.confusion is None else self.confusion.compute()
+        error = self.calibration.compute().item()
+        self.scores = score_classes(images, right, right5, calibration_error=error, confusion=confusion)
+        self.log(f"{stage}/acc", self.scores.acc, prog_bar=True)
+        if self.scores.acc5 is not None:
+            self.log(f"{stage}/acc5", self.scores.acc5)
+        loss = self.mean_loss.compute()
+        self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/loss": loss, f"{stage}/calibration_error": error})
+
+    def _check_loss(self, spec: RecipeLoss, *, mixes: bool) -> None:
+        """Try the loss on what it would get."""
+        classes = len(self.labels)
+        targets = {"class numbers": torch.zeros(2, dtype=torch.long)}
+        if mixes:
+            targets["mixed labels (model.mixing)"] = torch.full((2, classes), 1 / classes)
+        for what, target in targets.items():
+            try:
+                self.loss(torch.zeros(2, classes), target)
+            except Exception as error:  # a plugin's loss may fail in any way
+                raise ConfigError(
+                    f"the loss {spec!r} does not take {what}; use cross_entropy or binary_cross_entropy"
+                ) from error

@@ -1,0 +1,251 @@
+"""Classifiers through the command: train, go on, score, predict."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from foveate.cli import main
+from foveate.pipeline.loggers.csv import read_log
+from foveate.pipeline.models import create_model
+from foveate.pipeline.training.recipes import find_recipe, list_recipes, read_recipe
+
+CLASSES = ("bee", "cat", "dog")
+SMALL = [
+    "--data.batch_size=4",
+    "--data.num_workers=0",
+    "--trainer.max_steps=2",
+    "--trainer.val_check_interval=2",
+    "--trainer.log_every_n_steps=1",
+    "--trainer.accelerator=cpu",
+]
+TINY = ["--model.network=mobilenet_v2_035", "--data.image_size=32", *SMALL]
+
+
+def is_classifier(recipe: str) -> bool:
+    return bool(read_recipe(find_recipe(recipe))["model"]["class_path"] == "ClassificationTask")
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are kept below the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOVEATE_RUN_DIR", "")
+    monkeypatch.setenv("PL_GLOBAL_SEED", "0")
+    monkeypatch.setenv("PL_SEED_WORKERS", "0")
+
+
+def write_images(folder: Path, classes: tuple[str, ...], count: int) -> None:
+    for number, name in enumerate(classes):
+        for index in range(count):
+            pixels = np.random.default_rng([number, index]).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / name / f"{index}.png")
+
+
+@pytest.fixture
+def folder_root(tmp_path: Path) -> Path:
+    """Nine train and six val images of three classes."""
+    write_images(tmp_path / "animals" / "train", CLASSES, 3)
+    write_images(tmp_path / "animals" / "val", CLASSES, 2)
+    return tmp_path / "animals"
+
+
+@pytest.fixture
+def cifar_root(tmp_path: Path) -> Path:
+    """A train and a val image of each class of CIFAR-10, in folders."""
+    names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    for split in ("train", "val"):
+        write_images(tmp_path / "cifar10" / split, names, 1)
+    return tmp_path / "cifar10"
+
+
+def fit(root: Path, *words: str) -> int:
+    recipe = ["--config", "imagenet_mobilenet_v2", "--data.root", str(root)]
+    return main(["fit", *recipe, *TINY, "--model.optimizer.lr=0.01", "--trainer.precision=32-true", *words])
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def scores(name: str) -> Any:
+    return json.loads(Path("runs/latest", name).read_text())
+
+
+@pytest.mark.parametrize("recipe", [name for name in list_recipes() if is_classifier(name)])
+def test_every_recipe_trains_two_steps(recipe: str, request: pytest.FixtureRequest) -> None:
+    data = recipe.split("_")[0]
+    made = {"digits": None, "cifar10": "cifar_root", "imagenet": "folder_root"}[data]
+    root = [] if made is None else ["--data.root", str(request.getfixturevalue(made))]
+    size = [] if recipe == "digits_vit_ti" else ["--data.image_size=32"]
+    assert main(["fit", "--config", recipe, *root, *size, *SMALL]) == 0
+    run = Path("runs/latest").resolve()
+    assert run.parent.name == recipe
+    for name in ("recipe.yaml", "metrics.csv", "summary.md", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+        assert (run / name).is_file()
+    assert len(list((run / "overlays").rglob("*.png"))) == 1
+    assert "| **all images** |" in (run / "summary.md").read_text()
+
+
+def test_a_run_goes_on_and_validation_repeats(folder_root: Path) -> None:
+    assert fit(folder_root) == 0
+    assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "5"]) == 0  # 3 an epoch
+    rows = read_log(Path("runs/latest/metrics.csv"))
+    assert [row["step"] for row in rows if row["train/loss"]] == ["0", "1", "2", "3", "4"]
+    before = Path("runs/latest/val-last.json").read_text()
+    assert main(["validate", "--ckpt_path", "last"]) == 0
+    assert Path("runs/latest/val-last.json").read_text() == before
+    assert sum(map(sum, json.loads(before)["confusion"])) == 6
+
+
+def test_a_test_without_a_test_split_says_that_it_scores_val(
+    folder_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(folder_root) == 0
+    assert main(["test", "--ckpt_path", "best"]) == 0
+    assert "the figures below are of val" in capsys.readouterr().out
+    assert scores("test-best.json") == scores("val-last.json")
+
+
+def test_scores_of_other_data_do_not_replace_the_runs_own(folder_root: Path, tmp_path: Path) -> None:
+    assert fit(folder_root) == 0
+    assert main(["validate", "--ckpt_path", "best", "--data.eval_batch_size", "3"]) == 0
+    before = Path("runs/latest/val-best.json").read_text()
+    write_images(tmp_path / "zoo" / "train", CLASSES, 1)
+    write_images(tmp_path / "zoo" / "val", CLASSES, 4)
+    assert main(["validate", "--ckpt_path", "best", "--data.root", str(tmp_path / "zoo")]) == 0
+    assert Path("runs/latest/val-best.json").read_text() == before
+    (other,) = Path("runs/latest").glob("val-best-zoo-*.json")
+    assert sum(json.loads(other.read_text())["images"].values()) == 12
+
+
+def test_prediction_says_what_evaluation_says(folder_root: Path) -> None:
+    assert fit(folder_root) == 0
+    assert main(["predict", "--ckpt_path", "best", "--data.images", str(folder_root / "val"), "--out", "out"]) == 0
+    rows = read_log(Path("out/predictions.csv"))
+    assert [row["path"] for row in rows] == [f"{name}/{index}.png" for name in CLASSES for index in range(2)]
+    counts = np.zeros((3, 3), dtype=int)
+    for row in rows:
+        counts[CLASSES.index(row["path"].split("/")[0]), CLASSES.index(row["class"])] += 1
+        assert sum(float(row[f"probability{end}"]) for end in ("", "_2", "_3")) == pytest.approx(1, abs=1e-5)
+    assert counts.tolist() == scores("val-last.json")["confusion"]
+    assert [path.name for path in Path("out").iterdir()] == ["predictions.csv"]
+
+
+def test_a_damaged_image_is_named_and_the_others_are_predicted(
+    folder_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(folder_root) == 0
+    bad = folder_root / "val" / "cat" / "0.png"
+    bad.write_bytes(bad.read_bytes()[:100])
+    assert main(["predict", "--ckpt_path", "best", "--data.images", str(folder_root / "val"), "--out", "out"]) == 3
+    assert f"1 images could not be read, the others are written: {bad}" in last_line(capsys)
+    assert len(Path("out/predictions.csv").read_text().splitlines()) == 6
+
+
+def test_a_moving_average_is_kept_and_a_run_with_one_goes_on(folder_root: Path) -> None:
+    assert fit(folder_root, "--model.ema=0.9", "--trainer.max_steps=3") == 0
+    checkpoint = torch.load("runs/latest/checkpoints/last.ckpt", weights_only=True)
+    name = "network.head.classifier.weight"
+    assert not torch.equal(checkpoint["state_dict"][name], checkpoint["current_model_state"][name])
+    assert main(["validate", "--ckpt_path", "best"]) == 0
+    best = torch.load("runs/latest/checkpoints/best.ckpt", weights_only=True)
+    assert best["global_step"] == 2
+    assert scores("val-best.json") == scores("val-last.json")
+    assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "5"]) == 0
+    assert torch.load("runs/latest/checkpoints/last.ckpt", weights_only=True)["global_step"] == 5
+
+
+def test_weights_bring_the_normalisation_unless_the_recipe_says_it(
+    folder_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = create_model("vit_ti", num_classes=3, image_size=32).state_dict()
+    names = {name: name.removeprefix("encoder.").replace("head.classifier", "head") for name in state}
+    torch.save({names[name]: tensor for name, tensor in state.items()}, "vit.pth")
+    words = ["--model.network=vit_ti", "--model.network_options={image_size: 32}", "--model.weights=vit.pth"]
+    assert fit(folder_root, *words) == 0
+    assert "encoder 100.0%" in capsys.readouterr().out
+    means = []
+    explicit = ["--model.normalisation={mean: [0.4, 0.4, 0.4], std: [0.2, 0.2, 0.2]}"]
+    for more in ([], explicit):
+        assert fit(folder_root, *words, *more) == 0
+        checkpoint = torch.load("runs/latest/checkpoints/last.ckpt", weights_only=True)
+        means.append(checkpoint["state_dict"]["normalise.mean"].flatten()[0].item())
+    assert means == pytest.approx([127.5, 102.0])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model.network=segnext_t"], "labels pixels; to classify whole images name an encoder alone"),
+        (["--model.loss=dice"], "the loss 'dice' does not take class numbers"),
+        (["--model.loss=focal", "--model.mixing.mixup=0.5"], "the loss 'focal' does not take mixed labels"),
+        (["--model.mixing.erasing=2"], "mixing: probability and erasing lie between 0 and 1"),
+        (["--model.ema=1"], "ema is a decay between 0 and 1"),
+        (["--model.optimizer.layer_decay=0"], "layer_decay lies above 0"),
+        (["--model.normalisation={mean: [123, 117, 104], std: [58, 57, 57]}"], "for images in 0-1"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    words: list[str], message: str, folder_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(folder_root, *words) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("recipe", "data", "message"),
+    [
+        ("camvid_segnext_t", "DigitsDataModule", "that is for ClassificationTask"),
+        ("digits_vit_ti", "CamVidDataModule", "that is for SegmentationTask"),
+    ],
+)
+def test_data_of_another_task_names_the_task(
+    recipe: str, data: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.yaml").write_text(f"data: {{class_path: {data}}}")
+    assert main(["fit", "--config", recipe, "--config", "mine.yaml"]) == 2
+    assert message in last_line(capsys)
+
+
+def run(*words: str) -> str:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for name in ("FOVEATE_RUN_DIR", "PL_GLOBAL_SEED", "LOCAL_RANK"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "foveate.cli", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_two_processes_count_five_images_as_one_does(folder_root: Path) -> None:
+    (folder_root / "val" / "cat" / "1.png").unlink()
+    recipe = ["--config", "imagenet_mobilenet_v2", "--data.root", str(folder_root), *TINY]
+    run("fit", *recipe, "--trainer.precision=32-true", "--model.mixing.mixup=0.2", "--trainer.devices=2")
+    inside = scores("val-last.json")
+    assert sum(map(sum, inside["confusion"])) == 5
+    figures = []
+    for devices in ("1", "2"):
+        run("validate", "--ckpt_path", "last", "--trainer.devices", devices)
+        figures.append(scores("val-last.json"))
+    assert figures[0] == figures[1] == inside
+    tables = []
+    for devices in ("1", "2"):
+        words = ["--data.images", str(folder_root / "val"), "--out", devices, "--trainer.devices", devices]
+        run("predict", "--ckpt_path", "last", *words)
+        tables.append(Path(devices, "predictions.csv").read_text())
+    assert tables[0] == tables[1]
+    assert len(tables[0].splitlines()) == 6
