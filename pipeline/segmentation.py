@@ -16,7 +16,7 @@ from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.inference import InferenceConfig, infer
 from foveate.pipeline.losses import RecipeLoss
 from foveate.pipeline.metrics import ConfusionMatrix, Scores, score
-from foveate.pipeline.models import is_segmenter
+from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
 from foveate.pipeline.reports import Report, report_segmentation
@@ -65,6 +65,7 @@ class SegmentationTask(VisionTask):
         network_options: RecipeOptions | None = None,
     ) -> None:
         if not is_segmenter(network):
+            create_model(network, num_classes=1)  # an unknown name is told with a hint, here
             raise ConfigError(
                 f"{network!r} classifies whole images; to label pixels write ENCODER+DECODER, such as "
                 f"{network}+light_ham (see: foveate plugins list --what decoders)"
