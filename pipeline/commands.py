@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from foveate.pipeline.models import list_models
 from foveate.pipeline.training.recipes import find_recipe, list_recipes
+from foveate.plugins.manager import installed_plugins
+from foveate.plugins.records import Decoder, Encoder
 
 
 def print_models() -> None:
@@ -11,7 +13,14 @@ def print_models() -> None:
 
     Example: foveate models list
     """
-    print("\n".join(list_models()))
+    plugins = installed_plugins()
+    print("segmenters\n  " + "\n  ".join(list_models()))
+    print("  ENCODER+DECODER, such as mobilenet_v2_100+smp:DeepLabV3Plus")
+    for heading, kind in (("encoders, each a classifier by itself", Encoder), ("decoders", Decoder)):
+        print(f"\n{heading}")
+        for offer in plugins.of_kind(kind):
+            name = offer.record.name + ":NAME" * bool(getattr(offer.record, "prefix", False))
+            print(f"  {name:<18}{offer.record.summary}")
 
 
 def print_recipes() -> None:
@@ -21,7 +30,7 @@ def print_recipes() -> None:
     """
     for name in list_recipes():
         first = find_recipe(name).read_text(encoding="utf-8").splitlines()[0]
-        print(f"{name:<26}{first.lstrip('# ')}")
+        print(f"{name:<36}{first.lstrip('# ')}")
 
 
 def show_recipe(recipe: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model, list_models
+from foveate.pipeline.models.layers import DropPath
 from foveate.plugins.errors import BlockConfigError
 
 Jitter = Callable[[nn.Module], nn.Module]
@@ -137,3 +139,60 @@ def test_an_unknown_model_is_answered_with_the_close_one() -> None:
 def test_an_unknown_option_is_answered_with_those_accepted(name: str) -> None:
     with pytest.raises(BlockConfigError, match="'drop_pth'; did you mean 'drop_path'"):
         create_model(name, num_classes=5, drop_pth=0.1)
+
+
+PAIRS = ["mscan_t+light_ham", "mobilenet_v2_035+smp:FPN", "smp:resnet18+light_ham", "timm:test_resnet+smp:Unet"]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_any_encoder_goes_under_any_decoder(name: str) -> None:
+    model = create_model(name, num_classes=5, attention={"stage": "se", "decoder": ["cbam"]}).eval()
+    with torch.no_grad():
+        assert model(torch.randn(1, 3, 65, 97)).shape == (1, 5, 65, 97)
+    kinds = [type(module).__name__ for module in model.modules()]
+    assert kinds.count("ConvBlockAttention") == 1
+    assert "SqueezeExcitation" in kinds
+
+
+def test_mscan_under_light_ham_is_segnext() -> None:
+    options = {"decoder": {"channels": 256, "rank": 16}}
+    by_parts, by_name = (
+        create_model("mscan_t+light_ham", num_classes=5, **options),
+        create_model("segnext_t", num_classes=5),
+    )
+    by_parts.load_state_dict(by_name.state_dict())
+    image = torch.randn(1, 3, 65, 97)
+    with torch.no_grad():
+        assert torch.equal(by_parts.eval()(image), by_name.eval()(image))
+
+
+def test_options_go_to_their_part() -> None:
+    model = create_model("mscan_t+light_ham", num_classes=5, encoder={"drop_path": 0.5}, decoder={"rank": 4})
+    rates = [module.rate for module in model.modules() if isinstance(module, DropPath)]
+    assert max(rates) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("mscan_tt+light_ham", {}, "did you mean 'mscan_t'"),
+        ("mscan_t+light_hum", {}, "did you mean 'light_ham'"),
+        ("mscan_t+light_ham", {"rank": 4}, "{encoder: {...}, decoder: {...}}, not 'rank'"),
+        (
+            "mscan_t+light_ham",
+            {"decoder": {"rang": 4}},
+            "decoder 'light_ham' has no option 'rang'; did you mean 'rank'",
+        ),
+        (
+            "mscan_t+light_ham",
+            {"attention": {"input": "stn"}},
+            "a block that warps the image would leave the mask behind",
+        ),
+        ("mscan_t", {"attention": {"decoder": "se"}}, "no attention slot 'decoder'"),
+        ("smp:resnet0", {}, "resnet"),
+        ("timm:resnet18zz+light_ham", {}, "did you mean"),
+    ],
+)
+def test_what_does_not_fit_is_said(name: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises((ConfigError, BlockConfigError), match=re.escape(message)):
+        create_model(name, num_classes=5, **options)

@@ -1,0 +1,171 @@
+"""What pre-trained weights are worth at the same number of steps: the tables of docs/transfer.md.
+
+    python benchmarks/transfer.py --cifar10 ~/cifar10 --camvid ~/camvid --weights mobilenet_v2.safetensors
+
+Each training is a process of its own; what is done is not done again, so that the command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SEEDS = (0, 1, 2)
+SCENES = ("--data.root", "{out}/scenes")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training, its flags, and the name of its score."""
+
+    name: str
+    recipe: str
+    flags: tuple[str, ...]
+    score: str
+    weights: str = ""  # a file, or "run:NAME" for the last checkpoint of another run with the same seed
+    tested: bool = False  # by `foveate test`, else by the validation at the end
+
+    def command(self, out: Path, seed: int, places: dict[str, str]) -> list[str]:
+        """The words of its `foveate fit`."""
+        places = {**places, "out": str(out)}
+        words = ["fit", "--config", self.recipe, *(flag.format(**places) for flag in self.flags)]
+        words += ["--seed_everything", str(seed), "--trainer.default_root_dir", str(out / "runs" / self.folder(seed))]
+        words += ["--trainer.enable_progress_bar", "false"]
+        if self.weights:
+            words += ["--model.weights", self.source(out, seed, places)]
+        return words
+
+    def source(self, out: Path, seed: int, places: dict[str, str]) -> str:
+        """Where the weights are that it starts from."""
+        kind, _, name = self.weights.partition(":")
+        if kind != "run":
+            return self.weights.format(**places)
+        return str(out / "runs" / f"{name}-{seed}" / "latest/checkpoints/last.ckpt")
+
+    def folder(self, seed: int) -> str:
+        """Of its run."""
+        return f"{self.name}-{seed}"
+
+
+def short(steps: int) -> tuple[str, ...]:
+    """One validation, at the end of so many steps."""
+    return (
+        *("--trainer.max_steps", str(steps), "--trainer.max_epochs", "-1"),
+        *("--trainer.val_check_interval", str(steps), "--trainer.check_val_every_n_epoch", "null"),
+    )
+
+
+CIFAR = (
+    *("--data.root", "{cifar10}", "--data.batch_size", "32", "--data.num_workers", "0", "--model.ema", "null"),
+    *("--model.mixing.probability", "0", "--trainer.precision", "32-true", *short(150)),
+)
+CAMVID = (
+    *("--data.root", "{camvid}", "--data.batch_size", "4", "--data.num_workers", "0", "--data.scale", "[0.5,1.25]"),
+    *short(80),
+)
+RUNS = (
+    Run("cifar-weights", "cifar10_mobilenet_v2", (*CIFAR, "--model.optimizer.lr", "5e-4"), "acc", "{weights}"),
+    Run("cifar-nothing", "cifar10_mobilenet_v2", (*CIFAR, "--model.optimizer.lr", "2e-3"), "acc"),
+    Run(
+        "camvid-weights",
+        "camvid_mobilenet_v2_deeplabv3plus",
+        (*CAMVID, "--model.optimizer.lr", "2e-4", "--model.optimizer.decoder_lr_multiplier", "10"),
+        "miou",
+        "{weights}",
+    ),
+    Run(
+        "camvid-nothing",
+        "camvid_mobilenet_v2_deeplabv3plus",
+        (*CAMVID, "--model.optimizer.lr", "2e-3", "--model.optimizer.decoder_lr_multiplier", "1"),
+        "miou",
+    ),
+    Run("walk-digits", "digits_mscan_t", short(300), "acc", tested=True),
+    Run("walk-patches", "patches_mscan_t", (*SCENES, *short(150)), "acc", "run:walk-digits", tested=True),
+    Run("walk-patches-nothing", "patches_mscan_t", (*SCENES, *short(150)), "acc", tested=True),
+    Run("walk-scenes", "synthetic_segnext_t", (*SCENES, *short(150)), "miou", "run:walk-patches"),
+    Run("walk-scenes-nothing", "synthetic_segnext_t", (*SCENES, *short(150)), "miou"),
+)
+
+
+def main() -> None:
+    """Carry out what is asked for and not done, and print the tables."""
+    options = parse()
+    out: Path = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    places = {
+        name: str(Path(value).expanduser().resolve())
+        for name, value in vars(options).items()
+        if name in PLACES and value
+    }
+    chosen = [run for run in RUNS if run.name.split("-")[0] in options.only]
+    for seed in SEEDS:
+        for run in chosen:
+            if all(f"{{{name}}}" not in " ".join((*run.flags, run.weights)) or name in places for name in PLACES):
+                carry_out(run, seed, out, places)
+    print(tables(out))
+
+
+PLACES = ("cifar10", "camvid", "weights")
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cifar10", help="folder or archive of CIFAR-10")
+    parser.add_argument("--camvid", help="folder of CamVid")
+    parser.add_argument("--weights", help="MobileNetV2 1.0 with ImageNet weights")
+    parser.add_argument("--only", nargs="+", default=["cifar", "camvid", "walk"], help="cifar, camvid, walk")
+    parser.add_argument("--out", type=Path, default=Path("runs/transfer"), help="where results are kept")
+    return parser.parse_args()
+
+
+def carry_out(run: Run, seed: int, out: Path, places: dict[str, str]) -> None:
+    """Train, and keep the score."""
+    kept = out / f"{run.folder(seed)}.json"
+    if kept.is_file():
+        return
+    if any("{out}/scenes" in flag for flag in run.flags) and not (out / "scenes").is_dir():
+        call("data", "make", str(out / "scenes"), "--train", "256", "--val", "32", "--size", "128x256")
+    started = time.monotonic()
+    print(f"{run.folder(seed)} ...", end=" ", flush=True)
+    call(*run.command(out, seed, places))
+    folder = out / "runs" / run.folder(seed) / "latest"
+    written = folder / "val-last.json"
+    if run.tested:
+        call("test", "--ckpt_path", str(folder / "checkpoints/last.ckpt"))
+        written = folder / "test-last.json"
+    value = json.loads(written.read_text())[run.score]
+    minutes = (time.monotonic() - started) / 60
+    kept.write_text(json.dumps({"score": value, "minutes": minutes}))
+    print(f"{100 * value:.1f} % in {minutes:.1f} min", flush=True)
+
+
+def call(*words: str) -> None:
+    """The command in a process of its own; its output is shown only where it fails."""
+    done = subprocess.run([sys.executable, "-m", "foveate.cli", *words], capture_output=True, text=True, env=os.environ)
+    if done.returncode:
+        sys.exit(f"foveate {' '.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+
+
+def tables(out: Path) -> str:
+    """A line for each run: the mean over the seeds, each seed, and the minutes of all."""
+    lines = ["| run | mean % | seeds % | minutes |", "|---|--:|---|--:|"]
+    for run in RUNS:
+        kept = [json.loads(file.read_text()) for seed in SEEDS if (file := out / f"{run.folder(seed)}.json").is_file()]
+        if kept:
+            scores = [100 * one["score"] for one in kept]
+            each = ", ".join(f"{score:.1f}" for score in scores)
+            minutes = sum(one["minutes"] for one in kept)
+            lines.append(f"| {run.name} | {statistics.mean(scores):.1f} | {each} | {minutes:.1f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
