@@ -26,11 +26,13 @@ class Command:
         example: A call that works as it stands, but for paths.
         target: "module:name" of a function that takes the words after the command, or of a mapping of
             sub-commands to functions. None: the trainer's own commands, which share one entry.
+        trains: It builds what recipes name, so tasks and data modules are imported before.
     """
 
     summary: str
     example: str
     target: str | None
+    trains: bool = False
 
 
 COMMANDS = {
@@ -40,11 +42,22 @@ COMMANDS = {
     "predict": Command(
         "label any images", "foveate predict --ckpt_path best --data.images photos --out labelled", None
     ),
+    "compare": Command(
+        "train several attention blocks and compare them",
+        "foveate compare synthetic_segnext_t --blocks none,se,lka,msca --data.root data/scenes",
+        "pipeline.comparison.command:run",
+        trains=True,
+    ),
     "data": Command(
         "make synthetic scenes, check a data set", "foveate data make data/scenes", "datasets.commands:COMMANDS"
     ),
     "models": Command("list the networks", "foveate models list", "pipeline.commands:MODELS"),
     "recipes": Command("list and show the recipes", "foveate recipes list", "pipeline.commands:RECIPES"),
+    "weights": Command(
+        "look into weights files, write a checkpoint's weights under published names",
+        "foveate weights export runs/latest/checkpoints/best.ckpt encoder.safetensors",
+        "pipeline.weight_commands:WEIGHTS",
+    ),
     "plugins": Command("list the attention blocks", "foveate plugins list", "plugins.commands:COMMANDS"),
 }
 
@@ -89,6 +102,8 @@ def _dispatch(words: list[str]) -> int:
     if command.target is None:
         _train(words[0], words[1:])
         return 0
+    if command.trains and not any(word in ("-h", "--help") for word in words):
+        _import_named()
     module, _, name = command.target.partition(":")
     target = getattr(importlib.import_module(f"foveate.{module}"), name)
     if callable(target):
@@ -132,11 +147,17 @@ def _train(command: str, words: list[str]) -> None:
 
     full_help = "--help-all" in words
     request = None if full_help else understand(command, words)
-    for data_set in ("camvid", "cityscapes", "images"):  # a recipe names its data module by its class alone
-        importlib.import_module(f"foveate.datasets.{data_set}")
-    importlib.import_module("foveate.pipeline.segmentation")
+    _import_named()
     training = importlib.import_module("foveate.pipeline.training.command")
     training.print_full_help(command) if request is None else training.run(request)
+
+
+def _import_named() -> None:
+    """Import what a recipe names by its class alone: data modules and tasks."""
+    for data_set in ("camvid", "cityscapes", "images", "digits", "image_folder", "cifar10", "patches", "streaming"):
+        importlib.import_module(f"foveate.datasets.{data_set}")
+    for task in ("segmentation", "classification"):
+        importlib.import_module(f"foveate.pipeline.{task}")
 
 
 def _code_of(stop: SystemExit) -> int:

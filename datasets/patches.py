@@ -79,7 +79,7 @@ def cut(image: UInt8[np.ndarray, "H W 3"], row: int, column: int, side: int) -> 
 def _mirrored(places: np.ndarray, length: int) -> np.ndarray:
     period = max(1, 2 * (length - 1))
     folded = np.abs(places) % period
-    return np.minimum(folded, period - folded)
+    return np.asarray(np.minimum(folded, period - folded))
 
 
 class CityscapesPatchesDataModule(ClassificationDataModule):

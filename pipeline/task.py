@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
 
+from foveate.datasets.classes import ClassSet
+from foveate.datasets.labels import LabelSet
 from foveate.pipeline import provenance
 from foveate.pipeline.callbacks.averaging import EmaWeights
 from foveate.pipeline.errors import ConfigError, DivergedError
@@ -58,10 +60,12 @@ class VisionTask(L.LightningModule):
     Attributes:
         monitor: The metric by which the best checkpoint is chosen; higher is better.
         figure: What it is called in a sentence.
+        labels: The classes.
     """
 
     monitor: str
     figure: str
+    labels: LabelSet | ClassSet
 
     def __init__(
         self,

@@ -7,8 +7,10 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from foveate.cli import main
 from foveate.pipeline.models import create_model
@@ -18,14 +20,39 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line.strip() for line in README.splitlines() if line.startswith("    foveate ")]
 CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-SMALL = (
-    "--data.batch_size=2 --data.num_workers=0 --data.crop=[32,32] --trainer.max_steps=2 --trainer.val_check_interval=2"
-)
+SHORT = "--data.batch_size=2 --data.num_workers=0 --trainer.max_steps=2 --trainer.val_check_interval=2"
+FEW = "--seeds=1 --steps=2 --rounds=1 --data.batch_size=2 --data.crop=[32,32]"
 
 
 def test_there_are_commands_and_code_to_try() -> None:
     assert len(COMMANDS) >= 10
     assert len(CODE) == 2
+
+
+def shortened(words: list[str]) -> list[str]:
+    """Flags that make a command quick."""
+    if words[0] == "compare":
+        return FEW.split()
+    if words[0] != "fit" or "last" in words:
+        return ["--trainer.max_steps=4"] if words[0] == "fit" else []
+    recipe = words[words.index("--config") + 1]
+    small = [*SHORT.split(), "--trainer.max_epochs=-1", "--trainer.check_val_every_n_epoch=null"]
+    if recipe.startswith(("digits", "cifar")):
+        return [*small, "--trainer.limit_val_batches=2"]
+    if recipe == "cityscapes_segnext_t":
+        small += ["--model.inference.size=[64,64]", "--model.inference.stride=[48,48]"]
+    return [*small, "--data.crop=[32,32]"]
+
+
+def write_classes(root: Path) -> None:
+    """Ten classes of two images each, as folders."""
+    for split in ("train", "val"):
+        for name in ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"):
+            for number in range(2):
+                image = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                file = root / split / name / f"{number}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(image).save(file)
 
 
 @pytest.mark.slow
@@ -40,12 +67,11 @@ def test_the_commands_run_one_after_the_other(
     torch.save({"state_dict": encoder.state_dict()}, "mscan_t.pth")
     shutil.copytree(camvid_root / "val", "photos")
     Path("my_blocks.py").write_text(next(code for code in CODE if code.startswith("# my_blocks.py")))
+    write_classes(tmp_path / "cifar10")
+    shutil.copytree(cityscapes_root, "data/scenes")
     for command in COMMANDS:
         words = shlex.split(command, comments=True)[1:]
-        small = ["--trainer.max_steps=4"] if "last" in words else [*SMALL.split(), "--trainer.val_check_interval=2"]
-        if "cityscapes_segnext_t" in words:
-            small += ["--model.inference.size=[64,64]", "--model.inference.stride=[48,48]"]
-        assert main([*words, *(small if words[0] == "fit" else [])]) == 0, command
+        assert main([*words, *shortened(words)]) == 0, command
     manager._installed = None
 
 

@@ -31,7 +31,7 @@ def _jittered(encoder: nn.Module) -> nn.Module:
     with torch.no_grad():
         for parameter in moved.parameters():
             scale = parameter.abs().mean().item() or 0.1
-            parameter += 0.3 * scale * torch.randn(parameter.shape, generator=generator, dtype=torch.double)
+            parameter.add_(0.3 * scale * torch.randn(parameter.shape, generator=generator, dtype=torch.double))
     return moved
 
 

@@ -26,6 +26,28 @@ class PatchEmbed(nn.Module):
         return patches
 
 
+def wave_positions(grid: Size, channels: int) -> Float[Tensor, "1 N D"]:
+    """Sines and cosines of each patch's row and column, after zeros for the class token.
+
+    Args:
+        grid: Rows and columns of patches.
+        channels: Width D of the tokens, a multiple of 4.
+
+    Source:
+        Beyer et al. 2022, Better plain ViT baselines (arXiv:2205.01580), after Vaswani et al. 2017 (arXiv:1706.03762).
+    """
+    quarter = channels // 4
+    rates = 10_000.0 ** -(torch.arange(quarter) / quarter)
+    rows, columns = (torch.arange(side)[:, None] * rates for side in grid)
+    waves = [
+        part[:, None].expand(*grid, quarter) if along_rows else part[None].expand(*grid, quarter)
+        for angles, along_rows in ((rows, True), (columns, False))
+        for part in (angles.sin(), angles.cos())
+    ]
+    patches = torch.cat(waves, dim=2).flatten(0, 1)
+    return torch.cat([torch.zeros(1, channels), patches])[None]
+
+
 def resize_positions(positions: Float[Tensor, "1 N D"], old: Size, new: Size) -> Float[Tensor, "1 M D"]:
     """Resample the positions of a grid, after that of the class token, which stays.
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.classifier import Classifier, PooledHead, split_slots
 from foveate.pipeline.models.layers import DropPath, linear_rates
-from foveate.pipeline.models.positions import PatchEmbed, Size, resize_positions, to_map
+from foveate.pipeline.models.positions import PatchEmbed, Size, resize_positions, to_map, wave_positions
 from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.pipeline.models.vit_pyramid import FeaturePyramid
 from foveate.plugins.blocks import create_slot
@@ -29,6 +29,7 @@ SLOTS = ("stage",)
 STAGES = 4  # quarters of the blocks
 Pool = Literal["token", "mean"]
 POOLS = ("token", "mean")
+Positions = Literal["noise", "waves"]
 
 
 class SelfAttention(nn.Module):
@@ -95,6 +96,7 @@ class VisionTransformer(nn.Module):
         heads: Heads of the attention; a divisor of `channels`.
         patch_size: Side of a patch in pixels.
         image_size: Height and width for which positions are learned.
+        positions: What learned positions start from: noise, or waves, which learns faster from little.
         drop_path: Rate for the last block; it grows linearly from 0 at the first.
         pyramid: Makes features of several strides of the map of patches; without it that is the only one.
         attention: Blocks for the slot `stage`: after each quarter of the transformer's blocks, on the map of patches
@@ -112,6 +114,7 @@ class VisionTransformer(nn.Module):
         heads: int,
         patch_size: int = 16,
         image_size: Size = (224, 224),
+        positions: Positions = "noise",
         drop_path: float = 0.0,
         pyramid: FeaturePyramid | None = None,
         attention: Attention | None = None,
@@ -123,9 +126,7 @@ class VisionTransformer(nn.Module):
         self.grid = (-(-image_size[0] // patch_size), -(-image_size[1] // patch_size))
         self.patch_embed = PatchEmbed(in_channels, channels, patch_size)
         self.cls_token = nn.Parameter(nn.init.normal_(torch.empty(1, 1, channels), std=1e-6))
-        self.pos_embed = nn.Parameter(
-            nn.init.trunc_normal_(torch.empty(1, 1 + self.grid[0] * self.grid[1], channels), std=0.02)
-        )
+        self.pos_embed = nn.Parameter(start_positions(self.grid, channels, positions))
         rates = linear_rates(drop_path, depth)
         self.blocks = nn.ModuleList(Block(channels, heads=heads, drop_path=rate) for rate in rates)
         self.norm = nn.LayerNorm(channels, eps=1e-6)
@@ -159,6 +160,19 @@ class VisionTransformer(nn.Module):
         if isinstance(block, nn.Identity):
             return x
         return torch.cat([x[:, :1], block(to_map(x, size)).flatten(2).mT], dim=1)
+
+
+def start_positions(grid: Size, channels: int, kind: Positions) -> Float[Tensor, "1 N D"]:
+    """Positions of the class token and of each patch, before learning.
+
+    Raises:
+        ConfigError: There is no such kind.
+    """
+    if kind == "waves":
+        return wave_positions(grid, channels)
+    if kind == "noise":
+        return nn.init.trunc_normal_(torch.empty(1, 1 + grid[0] * grid[1], channels), std=0.02)
+    raise ConfigError(f"ViT has no positions {kind!r}; accepted: noise, waves")
 
 
 class TokenClassifier(Classifier):
@@ -231,6 +245,7 @@ def create_classifier(
     drop_path: float = 0.0,
     dropout: float = 0.0,
     pool: Pool = "token",
+    positions: Positions = "noise",
 ) -> Classifier:
     """Build a ViT under a linear layer. Its encoder has no pyramid; the other weights are those of `create_encoder`.
 
@@ -245,6 +260,8 @@ def create_classifier(
         drop_path: See create_encoder.
         dropout: Rate before the linear layer.
         pool: What the linear layer reads: the class token, or the mean over patches.
+        positions: What learned positions start from: `noise` as published, or `waves` (sines and cosines), which
+            learn faster from few images (arXiv:2205.01580).
 
     Raises:
         ConfigError: A size is less than 1, or `pool` is something else.
@@ -252,7 +269,7 @@ def create_classifier(
     if pool not in POOLS:
         raise ConfigError(f"{name} has no pool {pool!r}; accepted: {', '.join(POOLS)}")
     before, inside = split_slots(attention, SLOTS, name)
-    shared = {"in_channels": in_channels, "attention": inside, "drop_path": drop_path}
+    shared = {"in_channels": in_channels, "attention": inside, "drop_path": drop_path, "positions": positions}
     stages = STAGES - 1 if pool == "token" else STAGES
     encoder = _create_transformer(name, patch_size, image_size, stages=stages, **shared)
     kind = TokenClassifier if pool == "token" else Classifier
