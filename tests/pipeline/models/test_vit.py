@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from inspect import unwrap
 
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.layers import DropPath
 from foveate.pipeline.models.positions import Size, resize_positions
-from foveate.pipeline.models.vit import NAMES, create_classifier, create_encoder
+from foveate.pipeline.models.vit import (
+    NAMES,
+    SHORT,
+    attend,
+    create_classifier,
+    create_encoder,
+    start_linear,
+    start_positions,
+)
 from foveate.pipeline.models.vit_pyramid import FeaturePyramid
 
 # With 1000 classes at 224 x 224, in patches of 16 and of 32.
@@ -226,3 +236,36 @@ def test_weights_start_as_timms() -> None:
 def test_settings_that_cannot_work_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         unwrap(create_classifier)("vit_ti", num_classes=2, **options)  # past the type checks of the tests
+
+
+def test_positions_as_waves_tell_all_places_apart() -> None:
+    encoder = create_classifier("vit_ti", num_classes=3, patch_size=2, image_size=(8, 12), positions="waves").encoder
+    places = encoder.pos_embed[0]
+    assert not places[0].any()
+    assert torch.cdist(places, places).fill_diagonal_(1).min() > 0.1
+    row, column = places[1:].unflatten(0, (4, 6)).chunk(2, dim=2)
+    torch.testing.assert_close(row, row[:, :1].expand_as(row))
+    torch.testing.assert_close(column, column[:1].expand_as(column))
+    assert encoder.pos_embed[0, 1 + 6, 0].item() == pytest.approx(math.sin(1))
+
+
+def test_linear_layers_may_start_as_the_authors_have_them() -> None:
+    published = create_classifier("vit_ti", num_classes=3, init="xavier").encoder
+    assert published.blocks[0].mlp.fc1.weight.std().item() == pytest.approx(math.sqrt(2 / (192 + 768)), rel=0.02)
+    assert create_classifier("vit_ti", num_classes=3).encoder.blocks[0].mlp.fc1.weight.std() < 0.021
+
+
+def test_an_unknown_start_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="positions 'nowhere'; accepted: noise, waves"):
+        unwrap(start_positions)((2, 2), 8, "nowhere")
+    with pytest.raises(ConfigError, match="init 'nothing'; accepted: normal, xavier"):
+        unwrap(start_linear)(nn.Linear(2, 2), "nothing")
+
+
+@pytest.mark.parametrize("tokens", [5, SHORT + 1])
+def test_attention_of_few_tokens_is_that_of_many(tokens: int) -> None:
+    queries, keys, values = (torch.randn(2, 3, tokens, 8, dtype=torch.bfloat16, requires_grad=True) for _ in range(3))
+    ours, plain = attend(queries, keys, values), F.scaled_dot_product_attention(queries, keys, values)
+    torch.testing.assert_close(ours, plain, atol=2e-2, rtol=2e-2)
+    for one, other in zip(*(torch.autograd.grad(out.sum(), (queries, values)) for out in (ours, plain)), strict=True):
+        torch.testing.assert_close(one, other, atol=2e-2, rtol=2e-2)
