@@ -25,7 +25,7 @@ class DigitsDataModule(ClassificationDataModule):
         batch_size: Training images per step and device.
         crop: How training images are cut: none, padded or random_resized.
         flip: Probability of a horizontal flip, which digits do not stand.
-        rotation: Largest random turn, in degrees.
+        rotation: Largest random turn, in degrees; at 8 pixels a turn blurs away what the digits are told by.
         shift: Largest random shift, as a share of the side.
         crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
         num_workers: Processes that read; the digits are in memory, so that 0 is fastest.
@@ -39,7 +39,7 @@ class DigitsDataModule(ClassificationDataModule):
         batch_size: int = 64,
         crop: Crop = "none",
         flip: float = 0.0,
-        rotation: float = 10.0,
+        rotation: float = 0.0,
         shift: float = 0.125,
         crop_ratio: float | None = None,
         num_workers: int = 0,

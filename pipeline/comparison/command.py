@@ -23,7 +23,6 @@ from foveate.pipeline.comparison.page import write_report
 from foveate.pipeline.comparison.study import Study
 from foveate.pipeline.comparison.table import Row, cells_of, headings
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.segmentation import SegmentationTask
 from foveate.pipeline.training.recipes import find_recipe, read_recipe
 from foveate.plugins.manager import installed_plugins
 
@@ -154,7 +153,8 @@ def _score_of(study: Study, entries: Sequence[Entry], faults: dict[str, str]) ->
     if len(faults) == len(entries) and last is not None:
         raise last
     working = next(entry for entry in entries if entry.label not in faults)
-    return "mIoU" if isinstance(study.build(working, 0).model, SegmentationTask) else "accuracy"
+    figure: str = study.build(working, 0).model.figure
+    return figure
 
 
 def _measure(study: Study, entries: Sequence[Entry], rounds: int) -> dict[str, Measures]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-LIMIT = 4096  # pixels; beyond this a reach counts as the whole image
+LIMIT = 8192  # pixels; beyond this a reach counts as the whole image
 NARROW = 64  # the other side of the strip that is looked at
 SHARE = 0.0455  # of the peak: two deviations of a bell
 

@@ -23,6 +23,7 @@ from foveate.pipeline.command_line import shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.loggers.wandb import WandbLogger
+from foveate.pipeline.models import PLUS
 from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.training.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.training.checkpoints import check_fits, load_into, read_checkpoint
@@ -79,6 +80,7 @@ class FoveateCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Settle what the machine cannot do, and say so."""
         adapt_to_machine(self.config.trainer)
+        allow_idle_weights(self.config.trainer, self.config.model.init_args.network)
 
     def choose_directory(self) -> None:
         """Give a training its directory, once its data and weights were found; one that goes on keeps its own."""
@@ -211,6 +213,18 @@ def adapt_to_machine(trainer: Any) -> None:
     if trainer.precision in ("16-mixed", "16", 16):
         trainer.precision = "bf16-mixed"
         _note(trainer, "16-mixed needs a GPU: training with bf16-mixed instead")
+
+
+def allow_idle_weights(trainer: Any, network: str) -> None:
+    """Let several processes train a network part of which the loss may not reach, where no strategy was chosen.
+
+    A decoder leaves some features of an encoder unread, and what only those depend on gets no gradient.
+    """
+    devices = trainer.devices
+    count = torch.cuda.device_count() if devices in ("auto", -1, "-1") else devices
+    several = len(count) > 1 if isinstance(count, list) else int(count or 1) > 1
+    if several and PLUS in network and trainer.strategy in ("auto", "ddp"):
+        trainer.strategy = "ddp_find_unused_parameters_true"
 
 
 def _note(trainer: Any, message: str) -> None:
