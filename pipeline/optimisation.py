@@ -144,12 +144,12 @@ def _is_spared(name: str, parameter: nn.Parameter, config: OptimizerConfig) -> b
     return config.no_decay == "norm_and_bias" and (parameter.ndim < 2 or name.endswith(POSITIONS))
 
 
-def create_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
+def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> Optimizer:
     """The optimiser of a recipe over the groups of `parameter_groups`."""
     groups = parameter_groups(model, config)
     if config.name == "sgd":
         return SGD(groups, lr=config.lr, momentum=config.momentum)
-    return AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999), fused=True)
+    return AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999), fused=fused)
 
 
 def warmup_length(total: int, asked: int | None) -> int:

@@ -183,7 +183,9 @@ class VisionTask(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser and a schedule that steps with it."""
-        optimizer = create_optimizer(self.network, self.optimizer_config)
+        # Lightning does not clip for a fused optimiser in mixed precision, since with float16 that one unscales itself
+        clips_in_mixed = bool(self.trainer.gradient_clip_val) and "mixed" in str(self.trainer.precision)
+        optimizer = create_optimizer(self.network, self.optimizer_config, fused=not clips_in_mixed)
         total = int(self.trainer.estimated_stepping_batches)
         schedule = create_schedule(optimizer, self.schedule_config, total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
