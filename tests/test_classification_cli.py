@@ -85,7 +85,8 @@ def scores(name: str) -> Any:
 @pytest.mark.parametrize("recipe", [name for name in list_recipes() if is_classifier(name)])
 def test_every_recipe_trains_two_steps(recipe: str, request: pytest.FixtureRequest) -> None:
     data = recipe.split("_")[0]
-    made = {"digits": None, "cifar10": "cifar_root", "imagenet": "folder_root"}[data]
+    roots = {"digits": None, "cifar10": "cifar_root", "imagenet": "folder_root", "patches": "cityscapes_root"}
+    made = roots[data]
     root = [] if made is None else ["--data.root", str(request.getfixturevalue(made))]
     size = [] if recipe == "digits_vit_ti" else ["--data.image_size=32"]
     assert main(["fit", "--config", recipe, *root, *size, *SMALL]) == 0

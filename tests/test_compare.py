@@ -86,3 +86,25 @@ def test_other_slots_and_networks_are_compared_too(
     options = ["--model.attention", "{}", "--model.network_options", "null", "--seeds", "1"]
     assert compare(cityscapes_root, *words, *options) == 0, capsys.readouterr().err
     assert "cbam" in (folder / "comparisons/synthetic_segnext_t-decoder/comparison.md").read_text()
+
+
+def test_classifiers_are_compared_by_accuracy(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = [
+        "--seeds",
+        "1",
+        "--steps",
+        "2",
+        "--rounds",
+        "1",
+        "--data.batch_size",
+        "8",
+        "--trainer.limit_val_batches",
+        "2",
+    ]
+    assert main(["compare", "digits_mscan_t", "--blocks", "none,stn", "--slot", "input", *few]) == 0, (
+        capsys.readouterr().err
+    )
+    with (folder / "comparisons/digits_mscan_t-input/comparison.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["block"] for row in rows] == ["none", "stn"]
+    assert all(0 <= float(row["accuracy"]) <= 1 for row in rows)

@@ -12,7 +12,7 @@ import pytest
 
 from foveate.plugins.errors import BlockConfigError, PluginError
 from foveate.plugins.manager import PluginManager, discover, installed_plugins
-from foveate.plugins.records import Block
+from foveate.plugins.records import Block, Decoder, Encoder, Loss, Metric
 
 HEAD = "from foveate.plugins import Block, hookimpl\n"
 Install = Callable[..., list[EntryPoint]]
@@ -109,6 +109,53 @@ def test_a_module_is_taken_by_name(install: Install) -> None:
     install(loose=offering("made"))
     plugins = discover([], modules=["made_up_loose"])
     assert plugins.find("made", Block).provider.entry_point == "--plugins made_up_loose"
+
+
+KINDS = {
+    "encoders": ("Encoder", Encoder),
+    "decoders": ("Decoder", Decoder),
+    "losses": ("Loss", Loss),
+    "metrics": ("Metric", Metric),
+}
+
+
+def record_of(hook: str, record: str, **fields: object) -> str:
+    """Source of a plugin with one record of another kind."""
+    given = {"name": "made", "summary": "Made up", "build": "torch.nn:Identity", **fields}
+    head = f"from foveate.plugins import {record}, hookimpl\n"
+    return f"{head}@hookimpl\ndef foveate_{hook}():\n    yield {record}(**{given!r})\n"
+
+
+@pytest.mark.parametrize("hook", KINDS)
+def test_every_kind_of_record_is_found_under_its_own_kind(install: Install, hook: str) -> None:
+    name, kind = KINDS[hook]
+    plugins = discover(install(good=record_of(hook, name)))
+    assert plugins.find("made", kind).record.summary == "Made up"
+    with pytest.raises(BlockConfigError, match="no block named 'made'"):
+        plugins.find("made", Block)
+
+
+@pytest.mark.parametrize("hook", KINDS)
+def test_every_kind_may_ask_for_a_newer_interface(install: Install, hook: str) -> None:
+    name, kind = KINDS[hook]
+    with pytest.warns(RuntimeWarning, match=rf"{kind.noun} 'made' needs plugin interface 99, here is 1"):
+        assert discover(install(newer=record_of(hook, name, api=99))).offers == []
+
+
+@pytest.mark.parametrize("hook", KINDS)
+def test_a_record_of_another_kind_is_refused(install: Install, hook: str) -> None:
+    source = record_of(hook, "Block", kind="3-D")
+    with pytest.warns(RuntimeWarning, match=rf"foveate_{hook} gave a Block, not a {KINDS[hook][0]}"):
+        assert discover(install(mixed=source)).offers == []
+
+
+def test_a_prefix_answers_every_name_that_begins_with_it(install: Install) -> None:
+    plugins = discover(install(zoo=record_of("encoders", "Encoder", prefix=True)))
+    assert plugins.find("made:resnet18", Encoder).provider.distribution == "zoo-dist"
+    assert plugins.find("zoo-dist:made:resnet18", Encoder).record.name == "made"
+    for name in ("made", "madeup:resnet18"):
+        with pytest.raises(BlockConfigError, match=r"installed: made:\.\.\."):
+            plugins.find(name, Encoder)
 
 
 def test_nothing_installed_offers_nothing() -> None:
