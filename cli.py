@@ -14,6 +14,7 @@ if __name__ == "__main__":  # `python cli.py`: the root is the package, its fold
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _here]
 
 INTERRUPTED = 130
+TRACED = "FOVEATE_TRACE_PLUGINS"
 TRACE = "--trace-plugins"  # of any command: what plugins are asked, and how long each takes
 
 
@@ -73,8 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network for a newer version
     words = list(sys.argv[1:] if argv is None else argv)
+    before = os.environ.get(TRACED)
     if TRACE in words:
-        os.environ["FOVEATE_TRACE_PLUGINS"] = "1"
+        os.environ[TRACED] = "1"  # every process of a training sees it
         words = [word for word in words if word != TRACE]
     try:
         return _dispatch(words)
@@ -84,6 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _code_of(stop)
     except Exception as error:  # every way out of here has an exit code and a last line
         return _explain(error)
+    finally:
+        if before is None:
+            os.environ.pop(TRACED, None)
 
 
 def _dispatch(words: list[str]) -> int:

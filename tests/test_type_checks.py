@@ -7,13 +7,13 @@ import torch
 from jaxtyping import TypeCheckError
 
 from foveate.datasets.batch import Pick
-from foveate.pipeline.losses import cross_entropy
+from foveate.pipeline.metrics import count_confusion
 from foveate.plugins.attention.se import SqueezeExcitation
 
 
 def test_shapes_are_checked() -> None:
     with pytest.raises(TypeCheckError, match="mask"):
-        cross_entropy(torch.rand(1, 2, 3, 3), torch.zeros(1, 3, 4, dtype=torch.long))
+        count_confusion(torch.zeros(1, 3, 3, dtype=torch.long), torch.zeros(1, 3, 4, dtype=torch.long), 2)
 
 
 def test_numbers_of_axes_are_checked() -> None:
