@@ -11,7 +11,20 @@ from foveate.cli import main
 from foveate.plugins import manager
 
 pytestmark = pytest.mark.slow
-SMALL = ["--seeds", "2", "--steps", "2", "--rounds", "1", "--data.batch_size", "2", "--data.crop", "[32,32]"]
+SMALL = [
+    "--seeds",
+    "2",
+    "--steps",
+    "2",
+    "--rounds",
+    "1",
+    "--field",
+    "0",
+    "--data.batch_size",
+    "2",
+    "--data.crop",
+    "[32,32]",
+]
 FAILING = """
 import torch
 from torch import nn

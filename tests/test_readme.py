@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = [line.strip() for line in README.splitlines() if line.startswith("    foveate ")]
 CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 SHORT = "--data.batch_size=2 --data.num_workers=0 --trainer.max_steps=2 --trainer.val_check_interval=2"
-FEW = "--seeds=1 --steps=2 --rounds=1 --data.batch_size=2 --data.crop=[32,32]"
+FEW = "--seeds=1 --steps=2 --rounds=1 --field=0 --data.batch_size=2 --data.crop=[32,32]"
 
 
 def test_there_are_commands_and_code_to_try() -> None:

@@ -52,7 +52,7 @@ def fit(root: Path, *, cwd: Path, site: Path) -> Path:
 def list_in_compare(root: Path, *, cwd: Path, site: Path) -> str:
     """What `foveate compare` prints of the plugin beside no attention."""
     words = ["synthetic_segnext_t", "--blocks", "none,my-attention", "--slot", "gate", "--seeds", "1", "--steps", "2"]
-    words += ["--rounds", "1", "--data.crop", "[32,32]", "--data.batch_size", "2"]
+    words += ["--rounds", "1", "--field", "0", "--data.crop", "[32,32]", "--data.batch_size", "2"]
     done = foveate("compare", *words, "--out", str(cwd / "comparison"), "--data.root", str(root), cwd=cwd, site=site)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -50,6 +50,7 @@ def compare(
     steps: int = 300,
     out: Path | None = None,
     rounds: int = 7,
+    field: int = 8192,
     wandb: str | None = None,
     plugins: str = "",
     disable: str = "",
@@ -71,6 +72,7 @@ def compare(
         steps: Optimiser steps of each training; the schedule follows.
         out: Folder of the results (comparisons/RECIPE-SLOT).
         rounds: How often each time is taken.
+        field: How far receptive fields are followed, in pixels; 0 leaves them out.
         wandb: Log to this W&B project, as one group.
         plugins: Modules or files of this folder to take beside the installed plugins, between commas.
         disable: Plugins not to import, between commas.
@@ -79,8 +81,8 @@ def compare(
     Raises:
         ConfigError: It asks for something that is not there.
     """
-    if min(seeds, steps, rounds) < 1:
-        raise ConfigError("--seeds, --steps and --rounds are at least 1")
+    if min(seeds, steps, rounds) < 1 or field < 0:
+        raise ConfigError("--seeds, --steps and --rounds are at least 1, --field at least 0")
     modules, disabled = _words(plugins), _words(disable)
     if modules or disabled:
         installed_plugins(modules, disabled)
@@ -95,7 +97,7 @@ def compare(
         group=wandb,
         modules=modules,
     )
-    carry_out(study, parse_entries(blocks), seeds=seeds, rounds=rounds)
+    carry_out(study, parse_entries(blocks), seeds=seeds, rounds=rounds, limit=field)
 
 
 def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -117,13 +119,14 @@ def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return recipe, own
 
 
-def carry_out(study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int) -> list[Row]:
+def carry_out(study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int, limit: int) -> list[Row]:
     """Do what is not done yet, and write the report after each training."""
     study.settle()
     started = time.monotonic()
     faults: dict[str, str] = {}
     score = _score_of(study, entries, faults)
-    measures = _measure(study, [entry for entry in entries if entry.label not in faults], rounds)
+    working = [entry for entry in entries if entry.label not in faults]
+    measures = _measure(study, working, rounds, limit)
     rows: list[Row] = []
     todo = [(entry, seed) for seed in range(seeds) for entry in entries]
     for number, (entry, seed) in enumerate(todo, start=1):
@@ -157,14 +160,15 @@ def _score_of(study: Study, entries: Sequence[Entry], faults: dict[str, str]) ->
     return figure
 
 
-def _measure(study: Study, entries: Sequence[Entry], rounds: int) -> dict[str, Measures]:
+def _measure(study: Study, entries: Sequence[Entry], rounds: int, limit: int) -> dict[str, Measures]:
     """What was measured before, or all blocks anew if one of them was not: times are comparable within a run only."""
     file = study.out / MEASURES
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     labels = [entry.label for entry in entries]
     if [label for label in known if label in labels] != labels:
         print(f"measuring {len(entries)} blocks in turn", flush=True)
-        known = {label: figures.as_values() for label, figures in measure(study, entries, rounds=rounds).items()}
+        measured = measure(study, entries, rounds=rounds, limit=limit)
+        known = {label: figures.as_values() for label, figures in measured.items()}
         file.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
     return {label: Measures.from_values(known[label]) for label in labels}
 

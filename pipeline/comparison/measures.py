@@ -28,7 +28,8 @@ class Measures:
         forward: Time of one batch in evaluation.
         step: Time of one training step.
         memory: Bytes that training steps take at their peak beyond the network; None where it could not be told.
-        reach: Theoretical receptive field of the encoder in pixels; None: the whole image.
+        reach: Theoretical receptive field of the encoder in pixels; None: `limit` or more.
+        limit: How far it was followed; 0: not at all.
     """
 
     parameters: int
@@ -37,6 +38,7 @@ class Measures:
     step: Times
     memory: int | None
     reach: int | None
+    limit: int
 
     def as_values(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -51,7 +53,7 @@ class Measures:
         return Measures(**{**values, **times})
 
 
-def measure(study: Study, entries: Sequence[Entry], *, rounds: int) -> dict[str, Measures]:
+def measure(study: Study, entries: Sequence[Entry], *, rounds: int, limit: int) -> dict[str, Measures]:
     """Measure blocks side by side; those that cannot be built or run are not among the answers."""
     built = {entry.label: study.build(entry, seed=0) for entry in entries}
     tasks = {label: cli.model for label, cli in built.items()}
@@ -70,7 +72,8 @@ def measure(study: Study, entries: Sequence[Entry], *, rounds: int) -> dict[str,
             forward=forward[entry.label],
             step=step[entry.label],
             memory=in_fresh_process(measure_memory, study, entry, torch.get_num_threads()),
-            reach=theoretical_reach(tasks[entry.label].network.encoder),
+            reach=theoretical_reach(tasks[entry.label].network.encoder, limit) if limit else None,
+            limit=limit,
         )
         for entry in entries
     }

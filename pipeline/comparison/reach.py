@@ -10,12 +10,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-LIMIT = 8192  # pixels; beyond this a reach counts as the whole image
-NARROW = 64  # the other side of the strip that is looked at
+START = 512  # pixels; where this is too short, the whole limit is looked at
+NARROW = 32  # the other side of the strip that is looked at
 SHARE = 0.0455  # of the peak: two deviations of a bell
 
 
-def theoretical_reach(encoder: nn.Module, limit: int = LIMIT) -> int | None:
+def theoretical_reach(encoder: nn.Module, limit: int) -> int | None:
     """Pixels across, over which the image can change the encoder's last feature at one place; None: `limit` or more.
 
     The weights are moved a little, so that a branch which starts at zero counts; the larger of height and width.
@@ -36,15 +36,13 @@ def _jittered(encoder: nn.Module) -> nn.Module:
 
 
 def _reach_along(encoder: nn.Module, axis: int, limit: int) -> int | None:
-    length = 512
-    while length <= limit:
+    for length in sorted({min(START, limit), limit}):
         size = (length, NARROW) if axis == 2 else (NARROW, length)
         generator = torch.Generator().manual_seed(0)
         image = torch.randn(1, 3, *size, generator=generator, dtype=torch.double)
         touched = _gradient(encoder, image).abs().amax(dim=(0, 1, 5 - axis)).nonzero().flatten()
         if len(touched) and touched[0] > 0 and touched[-1] < length - 1:
             return int(touched[-1] - touched[0]) + 1
-        length *= 2
     return None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from foveate.pipeline.comparison.cell import Cell
 from foveate.pipeline.comparison.measures import Measures
-from foveate.pipeline.comparison.reach import LIMIT, effective_reach
+from foveate.pipeline.comparison.reach import effective_reach
 from foveate.pipeline.comparison.samples import SCORES, bootstrap, interval
 
 
@@ -102,10 +102,16 @@ def cells_of(row: Row, first: Row, score: str) -> list[str]:
         f"{1000 * costs.step.seconds:.1f}",
         f"{costs.step.ratio:.2f}",
         memory,
-        f"> {LIMIT}" if costs.reach is None else str(costs.reach),
+        _field(costs),
         f"{np.mean(reaches):.0f}" if reaches else "-",
         *_scores_of(row, first, score),
     ]
+
+
+def _field(costs: Measures) -> str:
+    if not costs.limit:
+        return "-"
+    return f"> {costs.limit}" if costs.reach is None else str(costs.reach)
 
 
 def _scores_of(row: Row, first: Row, score: str) -> list[str]:
@@ -151,7 +157,7 @@ def _figures(row: Row, first: Row, score: str) -> dict[str, object]:
         figures |= {"parameters": costs.parameters, "macs": costs.macs, "memory_bytes": costs.memory}
         figures |= {"forward_seconds": costs.forward.seconds, "forward_ratio": costs.forward.ratio}
         figures |= {"step_seconds": costs.step.seconds, "step_ratio": costs.step.ratio}
-        figures |= {"theoretical_field": costs.reach or f"> {LIMIT}"}
+        figures |= {"theoretical_field": _field(costs)}
     result = score_row(row, first, score)
     if result is not None:
         figures |= {score: result.mean, "low": result.low, "high": result.high}
