@@ -56,6 +56,7 @@ def write_classes(root: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # a training for nearly every command
 def test_the_commands_run_one_after_the_other(
     cityscapes_root: Path, camvid_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
