@@ -137,7 +137,10 @@ class CellCLI(FoveateCLI):
         if logger is not None and hasattr(logger, "settle_in") and self.request.run:
             self.request.run.mkdir(parents=True, exist_ok=True)
             logger.settle_in(self.request.run)
-        callbacks: list[L.Callback] = [self.counts, *([create_progress()] if settings.enable_progress_bar else [])]
+        callbacks: list[L.Callback] = [
+            self.counts,
+            *([create_progress()] if settings.enable_progress_bar is not False else []),
+        ]
         trainer: L.Trainer = self.trainer_class(
             **{**settings, "logger": logger or False, "callbacks": callbacks, **kwargs}
         )
