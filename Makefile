@@ -44,10 +44,10 @@ format: dev  ## rewrite in the house style
 test test-all: export OMP_NUM_THREADS := 1
 
 test: dev  ## the fast tests
-	$(BIN)/pytest -m "not slow" -n 2
+	$(BIN)/pytest -m "not slow" -n 2 --dist worksteal
 
 test-all: dev  ## every test
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
