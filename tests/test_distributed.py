@@ -32,7 +32,13 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
         environment.pop(name, None)
     command = [sys.executable, "-m", "foveate.cli", *words]
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores Ctrl-C
     )
 
 
