@@ -20,6 +20,7 @@ from foveate.pipeline.comparison.cell import RESULT, Cell, read_cell, run_cell
 from foveate.pipeline.comparison.entries import Entry, parse_entries
 from foveate.pipeline.comparison.measures import Measures, measure, try_out
 from foveate.pipeline.comparison.page import write_report
+from foveate.pipeline.comparison.samples import SCORES
 from foveate.pipeline.comparison.study import Study
 from foveate.pipeline.comparison.table import Row, cells_of, headings
 from foveate.pipeline.errors import ConfigError
@@ -165,7 +166,7 @@ def _measure(study: Study, entries: Sequence[Entry], rounds: int, limit: int) ->
     file = study.out / MEASURES
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     labels = [entry.label for entry in entries]
-    if [label for label in known if label in labels] != labels:
+    if [label for label, figures in known.items() if label in labels and figures.get("limit") == limit] != labels:
         print(f"measuring {len(entries)} blocks in turn", flush=True)
         measured = measure(study, entries, rounds=rounds, limit=limit)
         known = {label: figures.as_values() for label, figures in measured.items()}
@@ -194,8 +195,6 @@ def _run(study: Study, entry: Entry, seed: int, faults: dict[str, str], progress
 
 
 def _score(cell: Cell, score: str) -> str:
-    from foveate.pipeline.comparison.samples import SCORES
-
     return f"{score} {100 * float(SCORES[score](cell.counts.sum(0))):.1f} %"
 
 

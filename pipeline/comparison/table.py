@@ -59,20 +59,16 @@ def score_row(row: Row, first: Row, score: str) -> Result | None:
     if not row.cells:
         return None
     drawn = bootstrap([cell.counts for cell in row.cells.values()], score)
-    seeds = [float(SCORES[score](cell.counts.sum(0))) for cell in row.cells.values()]
-    both = [seed for seed in row.cells if seed in first.cells]
+    ours, theirs = (
+        {seed: float(SCORES[score](cell.counts.sum(0))) for seed, cell in one.cells.items()} for one in (row, first)
+    )
+    both = [seed for seed in ours if seed in theirs]
     gain, gain_low, gain_high = math.nan, math.nan, math.nan
     if both:
-        ours = bootstrap([row.cells[seed].counts for seed in both], score)
-        theirs = bootstrap([first.cells[seed].counts for seed in both], score)
-        gain = float(
-            np.mean(
-                [SCORES[score](r.cells[s].counts.sum(0)) * sign for s in both for r, sign in ((row, 1), (first, -1))]
-            )
-            * 2
-        )
-        gain_low, gain_high = interval(ours - theirs)
-    return Result(float(np.mean(seeds)), *interval(drawn), seeds, gain, gain_low, gain_high)
+        gain = float(np.mean([ours[seed] - theirs[seed] for seed in both]))
+        pair = [bootstrap([one.cells[seed].counts for seed in both], score) for one in (row, first)]
+        gain_low, gain_high = interval(pair[0] - pair[1])
+    return Result(float(np.mean(list(ours.values()))), *interval(drawn), list(ours.values()), gain, gain_low, gain_high)
 
 
 HEADINGS = (
@@ -124,7 +120,7 @@ def _scores_of(row: Row, first: Row, score: str) -> list[str]:
         + f" {row.fault}" * bool(row.fault),
         f"{100 * low:.1f} to {100 * high:.1f}" if len(result.seeds) > 1 else "one",
         "-"
-        if row is first
+        if row is first or math.isnan(result.gain)
         else f"{100 * result.gain:+.1f} ({100 * result.gain_low:+.1f} to {100 * result.gain_high:+.1f})",
     ]
 

@@ -210,6 +210,11 @@ def test_the_first_row_has_no_gain_and_one_seed_no_range() -> None:
     assert cells_of(alone, first, "accuracy")[-2] == "one"
 
 
+def test_beside_a_first_row_that_failed_there_is_no_gain() -> None:
+    _, second, failed = rows()
+    assert cells_of(second, failed, "accuracy")[-1] == "-"
+
+
 def test_the_report_holds_every_block_and_says_why_one_failed(tmp_path: Path) -> None:
     files = write_report(tmp_path, "Blocks", ["5 steps."], rows(), "accuracy")
     assert [file.name for file in files] == ["comparison.md", "comparison.csv", "comparison.html"]
