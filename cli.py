@@ -49,6 +49,12 @@ COMMANDS = {
         "pipeline.comparison.command:run",
         trains=True,
     ),
+    "bench": Command(
+        "tell how fast a recipe's network is here, and where the time goes",
+        "foveate bench cityscapes_segnext_t --size 1024x2048 --engine auto",
+        "pipeline.bench.command:run",
+        trains=True,
+    ),
     "data": Command(
         "make synthetic scenes, check a data set", "foveate data make data/scenes", "datasets.commands:COMMANDS"
     ),

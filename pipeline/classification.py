@@ -118,11 +118,15 @@ class ClassificationTask(VisionTask):
         logits: Tensor = self.network(self.normalise(image))
         return logits
 
-    def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
-        """Loss of a batch."""
+    def compute_loss(self, batch: ClassificationBatch) -> Float[Tensor, ""]:
+        """Loss of a batch, its images mixed as the recipe says; needs no trainer."""
         image, target = self.mixing(self.normalise(batch["image"]), batch["label"])
-        loss = self.loss(self.network(image), target)
-        return self.log_training(loss, batch_idx, batch["path"])
+        loss: Tensor = self.loss(self.network(image), target)
+        return loss
+
+    def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
+        """Loss of a batch, logged."""
+        return self.log_training(self.compute_loss(batch), batch_idx, batch["path"])
 
     def validation_step(self, batch: ClassificationBatch, batch_idx: int) -> Int64[Tensor, " B"]:
         """Count a batch, and give the predicted classes."""

@@ -97,10 +97,14 @@ class SegmentationTask(VisionTask):
         """Logits of RGB bytes, at the images' size."""
         return infer(self.network, self.normalise(image), self.inference_config)
 
+    def compute_loss(self, batch: SegmentationBatch) -> Float[Tensor, ""]:
+        """Loss of a batch of crops; needs no trainer."""
+        loss: Tensor = self.loss(self.network(self.normalise(batch["image"])), batch["mask"])
+        return loss
+
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
-        """Loss of a batch of crops."""
-        loss = self.loss(self.network(self.normalise(batch["image"])), batch["mask"])
-        return self.log_training(loss, batch_idx, batch["path"])
+        """Loss of a batch of crops, logged."""
+        return self.log_training(self.compute_loss(batch), batch_idx, batch["path"])
 
     def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> Int64[Tensor, "B H W"]:
         """Count a batch, at the size of its labels, and give the predicted train ids."""

@@ -1,0 +1,1 @@
+"""How fast a network is on this machine, and where the time goes."""
