@@ -9,9 +9,10 @@ from foveate.plugins import Decoder, Encoder, Loss, Metric, hookimpl
 _MODELS = "foveate.pipeline.models"
 _LOSSES = "foveate.pipeline.losses"
 
-# Family -> its file, where it was published, and what each of its names is.
-_ENCODERS = {
-    "mscan": (
+# The file of a family, where it was published, and what each of its names is.
+_ENCODERS = (
+    (
+        "conv_attention",
         "arXiv:2209.08575",
         {
             "mscan_t": "MSCAN T, the encoder of SegNeXt: 3.9 M parameters",
@@ -20,7 +21,8 @@ _ENCODERS = {
             "mscan_l": "MSCAN L: 44.6 M parameters",
         },
     ),
-    "mobilenet_v2": (
+    (
+        "mobilenet_v2",
         "arXiv:1801.04381",
         {
             "mobilenet_v2_035": "MobileNetV2 at width 0.35: 0.3 M parameters",
@@ -31,7 +33,8 @@ _ENCODERS = {
             "mobilenet_v2_140": "MobileNetV2 at width 1.4: 3.5 M parameters",
         },
     ),
-    "vit": (
+    (
+        "vit",
         "arXiv:2010.11929",
         {
             "vit_ti": "ViT Ti, patches of 16: 5.5 M parameters",
@@ -40,7 +43,8 @@ _ENCODERS = {
             "vit_l": "ViT L, patches of 16: 303.3 M parameters",
         },
     ),
-    "van": (
+    (
+        "conv_attention",
         "arXiv:2202.09741",
         {
             "van_b0": "VAN B0: 3.8 M parameters",
@@ -52,14 +56,14 @@ _ENCODERS = {
             "van_b6": "VAN B6: 199.1 M parameters",
         },
     ),
-}
+)
 
 
 @hookimpl
 def foveate_encoders() -> Iterator[Encoder]:
     """The encoders of this package, and two libraries'."""
-    for family, (paper, names) in _ENCODERS.items():
-        here = f"{_MODELS}.{family}"
+    for file, paper, names in _ENCODERS:
+        here = f"{_MODELS}.{file}"
         for name, summary in names.items():
             yield Encoder(
                 name=name,

@@ -1,7 +1,8 @@
 """MSCAN, the encoder of SegNeXt: convolutional attention in four stages.
 
 Source: Guo et al. 2022, SegNeXt, section 3 (arXiv:2209.08575). Parameter names follow the published weights, so
-those load without renaming, but for the depthwise convolution of the MLP. VAN is built of the same parts.
+those load without renaming, but for the depthwise convolution of the MLP. VAN is built of the same parts; both are
+built by name in conv_attention.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.pipeline.models.classifier import Classifier, create_pooled_classifier, split_slots
 from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath, linear_rates
 from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.plugins.blocks import SlotSpec, create_slot
@@ -191,49 +191,3 @@ VARIANTS = {
     "mscan_b": Variant(channels=(64, 128, 320, 512), depths=(3, 3, 12, 3)),
     "mscan_l": Variant(channels=(64, 128, 320, 512), depths=(3, 5, 27, 3), drop_path=0.3),
 }
-NAMES = tuple(VARIANTS)
-
-
-def create_encoder(
-    name: str, *, in_channels: int = 3, attention: Attention | None = None, drop_path: float | None = None
-) -> MSCAN:
-    """Build an MSCAN by the name of its variant.
-
-    Args:
-        name: One of `NAMES`.
-        in_channels: Channels of the image.
-        attention: Blocks for the slots `gate` and `stage`.
-        drop_path: Rate for the last block, instead of the variant's.
-    """
-    variant = VARIANTS[name]
-    return MSCAN(
-        channels=variant.channels,
-        depths=variant.depths,
-        drop_path=variant.drop_path if drop_path is None else drop_path,
-        attention=attention,
-        in_channels=in_channels,
-    )
-
-
-def create_classifier(
-    name: str,
-    *,
-    num_classes: int,
-    in_channels: int = 3,
-    attention: Attention | None = None,
-    drop_path: float | None = None,
-    dropout: float = 0.0,
-) -> Classifier:
-    """Build an MSCAN under a linear layer.
-
-    Args:
-        name: One of `NAMES`.
-        num_classes: Number of logits.
-        in_channels: Channels of the image.
-        attention: Blocks for the slots `input` (before the encoder), `gate` and `stage`.
-        drop_path: Rate for the last block, instead of the variant's.
-        dropout: Rate before the linear layer.
-    """
-    before, inside = split_slots(attention, SLOTS, name)
-    encoder = create_encoder(name, in_channels=in_channels, attention=inside, drop_path=drop_path)
-    return create_pooled_classifier(encoder, num_classes, in_channels=in_channels, input=before, dropout=dropout)

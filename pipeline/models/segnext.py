@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foveate.pipeline.models.conv_attention import create_encoder
 from foveate.pipeline.models.light_ham import EvalBases, LightHam
 from foveate.pipeline.models.mscan import SLOTS as ENCODER_SLOTS
-from foveate.pipeline.models.mscan import create_encoder
 from foveate.pipeline.models.segmenter import Segmenter
 from foveate.pipeline.models.slots import Attention, check_slots
 

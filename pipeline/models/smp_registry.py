@@ -19,10 +19,10 @@ from segmentation_models_pytorch.encoders import encoders
 from segmentation_models_pytorch.encoders._base import EncoderMixin
 from torch import Tensor, nn
 
-from foveate.pipeline.models import mobilenet_v2, mscan, van
+from foveate.pipeline.models import conv_attention, mobilenet_v2
 
 PREFIX = "foveate-"
-FAMILIES = (mscan, van, mobilenet_v2)
+FAMILIES = (conv_attention, mobilenet_v2)
 
 
 def register_encoders() -> list[str]:

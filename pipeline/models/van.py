@@ -6,9 +6,7 @@ but for the depthwise convolution of the MLP and the `head`, which is `head.clas
 
 from __future__ import annotations
 
-from foveate.pipeline.models.classifier import Classifier, create_pooled_classifier, split_slots
-from foveate.pipeline.models.mscan import SLOTS, ConvAttentionEncoder, PatchEmbed, Variant
-from foveate.pipeline.models.slots import Attention
+from foveate.pipeline.models.mscan import ConvAttentionEncoder, PatchEmbed, Variant
 
 
 class VANStem(PatchEmbed):
@@ -36,49 +34,3 @@ VARIANTS = {
     "van_b5": Variant(channels=(96, 192, 480, 768), depths=(3, 3, 24, 3), drop_path=0.2),
     "van_b6": Variant(channels=(96, 192, 384, 768), depths=(6, 6, 90, 6), drop_path=0.2),
 }
-NAMES = tuple(VARIANTS)
-
-
-def create_encoder(
-    name: str, *, in_channels: int = 3, attention: Attention | None = None, drop_path: float | None = None
-) -> VAN:
-    """Build a VAN by the name of its variant.
-
-    Args:
-        name: One of `NAMES`.
-        in_channels: Channels of the image.
-        attention: Blocks for the slots `gate` and `stage`.
-        drop_path: Rate for the last block, instead of the variant's.
-    """
-    variant = VARIANTS[name]
-    return VAN(
-        channels=variant.channels,
-        depths=variant.depths,
-        drop_path=variant.drop_path if drop_path is None else drop_path,
-        attention=attention,
-        in_channels=in_channels,
-    )
-
-
-def create_classifier(
-    name: str,
-    *,
-    num_classes: int,
-    in_channels: int = 3,
-    attention: Attention | None = None,
-    drop_path: float | None = None,
-    dropout: float = 0.0,
-) -> Classifier:
-    """Build a VAN under a linear layer.
-
-    Args:
-        name: One of `NAMES`.
-        num_classes: Number of logits.
-        in_channels: Channels of the image.
-        attention: Blocks for the slots `input` (before the encoder), `gate` and `stage`.
-        drop_path: Rate for the last block, instead of the variant's.
-        dropout: Rate before the linear layer.
-    """
-    before, inside = split_slots(attention, SLOTS, name)
-    encoder = create_encoder(name, in_channels=in_channels, attention=inside, drop_path=drop_path)
-    return create_pooled_classifier(encoder, num_classes, in_channels=in_channels, input=before, dropout=dropout)

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from foveate.pipeline.models import mobilenet_v2, mscan, van, vit
+from foveate.pipeline.models import conv_attention, mobilenet_v2, vit
 from foveate.pipeline.models.classifier import Classifier, PooledHead, create_pooled_classifier
 from foveate.plugins.errors import BlockConfigError
 
 Jitter = Callable[[nn.Module], nn.Module]
-FAMILIES = {name: family for family in (mscan, van, mobilenet_v2, vit) for name in family.NAMES}
+FAMILIES = {name: family for family in (conv_attention, mobilenet_v2, vit) for name in family.NAMES}
 SMALL = ["mscan_t", "van_b0", "mobilenet_v2_035", "mobilenet_v2_100", "mobilenet_v2_140", "vit_ti"]
 GREY = {"in_channels": 1}
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from foveate.pipeline.models.conv_attention import create_classifier, create_encoder
 from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath
-from foveate.pipeline.models.mscan import MSCAN, NAMES, VARIANTS, GatedAttention, create_classifier, create_encoder
+from foveate.pipeline.models.mscan import MSCAN, VARIANTS, GatedAttention
 from foveate.pipeline.models.segnext import create_segnext
 
 # Of the published models: the encoder alone, and under a linear layer of 1000 classes.
@@ -25,7 +26,7 @@ def count(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_parameters_are_the_published_ones(name: str) -> None:
     with torch.device("meta"):
         classifier = create_classifier(name, num_classes=1000)

@@ -9,7 +9,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
-from foveate.pipeline.models import mobilenet_v2, mscan
+from foveate.pipeline.models import conv_attention, mobilenet_v2
 from foveate.pipeline.models.smp_registry import register_encoders
 
 NAMES = ["foveate-mscan_t", "foveate-van_b0", "foveate-mobilenet_v2_035"]
@@ -21,7 +21,7 @@ def registered() -> list[str]:
 
 
 def test_every_encoder_of_ours_is_there(registered: list[str]) -> None:
-    assert {f"foveate-{name}" for name in (*mscan.NAMES, *mobilenet_v2.NAMES)} <= set(registered)
+    assert {f"foveate-{name}" for name in (*conv_attention.NAMES, *mobilenet_v2.NAMES)} <= set(registered)
     assert set(registered) <= set(smp.encoders.get_encoder_names())
 
 

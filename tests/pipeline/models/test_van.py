@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from foveate.pipeline.models.conv_attention import create_classifier, create_encoder
 from foveate.pipeline.models.layers import DropPath
-from foveate.pipeline.models.van import NAMES, VAN, create_classifier, create_encoder
+from foveate.pipeline.models.van import VAN, VARIANTS
 from foveate.plugins.attention.lka import LargeKernelAttention
 
 # Of the published models, with 1000 classes.
@@ -36,7 +37,7 @@ KEYS = [
 Jitter = Callable[[nn.Module], nn.Module]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_parameters_are_the_published_ones(name: str) -> None:
     with torch.device("meta"):
         model = create_classifier(name, num_classes=1000)

@@ -11,7 +11,7 @@ import timm
 import torch
 import torchvision
 
-from foveate.pipeline.models import create_model, mobilenet_v2, mscan, van, vit
+from foveate.pipeline.models import conv_attention, create_model, mobilenet_v2, vit
 from foveate.pipeline.weights import layouts
 from foveate.pipeline.weights.layouts import LAYOUTS, Layout
 from foveate.pipeline.weights.recognition import is_optional, recognise
@@ -53,9 +53,12 @@ COMPLETE: dict[str, tuple[Layout, Callable[[], tuple[Names, Names]]]] = {
     "mmseg": (layouts.MMSEG, lambda: ([in_segmenter(n, doubled=False) for n in ours("segnext_t")], ours("segnext_t"))),
     "MSCAN": (
         layouts.MSCAN,
-        lambda: ([published(n) for n in classifier(mscan, "mscan_t")], classifier(mscan, "mscan_t")),
+        lambda: ([published(n) for n in classifier(conv_attention, "mscan_t")], classifier(conv_attention, "mscan_t")),
     ),
-    "VAN": (layouts.VAN, lambda: ([published(n) for n in classifier(van, "van_b0")], classifier(van, "van_b0"))),
+    "VAN": (
+        layouts.VAN,
+        lambda: ([published(n) for n in classifier(conv_attention, "van_b0")], classifier(conv_attention, "van_b0")),
+    ),
     "torchvision MobileNetV2": (
         layouts.TORCHVISION_MOBILENET,
         lambda: (names(torchvision.models.mobilenet_v2()), classifier(mobilenet_v2, "mobilenet_v2_100")),

@@ -14,7 +14,7 @@ import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from foveate.pipeline.models import create_model, mobilenet_v2, mscan, van
+from foveate.pipeline.models import conv_attention, create_model, mobilenet_v2
 from foveate.pipeline.models.classifier import PooledHead
 from foveate.pipeline.models.vit import TokenClassifier, VisionTransformer
 from foveate.pipeline.weights import WeightReport, load_initial_weights, load_weights
@@ -99,7 +99,7 @@ def test_vits_of_others_answer_alike(
     assert same_answers(model, published, torch.rand(1, 3, 32, 32))
 
 
-OFFICIAL = {"official MSCAN": (mscan, "mscan_t", 506), "official VAN": (van, "van_b0", 370)}
+OFFICIAL = {"official MSCAN": (conv_attention, "mscan_t", 506), "official VAN": (conv_attention, "van_b0", 370)}
 
 
 @pytest.mark.parametrize(("layout", "made"), OFFICIAL.items(), ids=OFFICIAL)
@@ -210,8 +210,8 @@ def test_positions_and_patches_of_a_vit_are_resampled(tmp_path: Path) -> None:
 def test_layers_of_the_model_s_own_are_listed_and_do_not_count(
     tmp_path: Path, attention: dict[str, SlotSpec], added: int
 ) -> None:
-    torch.save(mscan.create_encoder("mscan_t").state_dict(), tmp_path / "weights.pth")
-    model = mscan.create_encoder("mscan_t", attention=attention)
+    torch.save(conv_attention.create_encoder("mscan_t").state_dict(), tmp_path / "weights.pth")
+    model = conv_attention.create_encoder("mscan_t", attention=attention)
     with pytest.warns(UserWarning, match=f"{added} tensors start from nothing") if added else nullcontext():
         report = load_weights(model, tmp_path / "weights.pth")
     assert (report.parts[0].added, len(report.missing), report.coverage) == (added, added, 1)
@@ -241,7 +241,7 @@ def test_a_training_of_a_classifier_takes_what_fits_of_the_head(mobilenet_file: 
 
 
 def test_a_classifier_s_file_starts_a_segmenter_s_encoder(tmp_path: Path) -> None:
-    torch.save(mscan.create_classifier("mscan_t", num_classes=9).state_dict(), tmp_path / "weights.pth")
+    torch.save(conv_attention.create_classifier("mscan_t", num_classes=9).state_dict(), tmp_path / "weights.pth")
     report = load_initial_weights(create_model("segnext_t", num_classes=3), tmp_path / "weights.pth")
     assert counts(report) == [("encoder", 506, 0, 0, 0)]
     assert report.aside == ("head.classifier.weight", "head.classifier.bias")

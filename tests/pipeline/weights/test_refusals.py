@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import CheckpointError
-from foveate.pipeline.models import create_model, mobilenet_v2, mscan
+from foveate.pipeline.models import conv_attention, create_model, mobilenet_v2
 from foveate.pipeline.weights import load_weights
 
 State = dict[str, Tensor]
@@ -19,7 +19,7 @@ State = dict[str, Tensor]
 @pytest.fixture(scope="module")
 def small() -> State:
     """MSCAN T's own."""
-    return dict(mscan.create_encoder("mscan_t").state_dict())
+    return dict(conv_attention.create_encoder("mscan_t").state_dict())
 
 
 def every_other(state: State) -> State:
@@ -37,7 +37,7 @@ def renamed(state: State) -> State:
 
 
 def of_another(name: str) -> Callable[[State], State]:
-    return lambda _: dict(mscan.create_encoder(name).state_dict())
+    return lambda _: dict(conv_attention.create_encoder(name).state_dict())
 
 
 def wider(state: State) -> State:
@@ -72,7 +72,7 @@ def test_a_file_of_another_model_says_what_it_is(
     tmp_path: Path, small: State, change: Callable[[State], State], message: str
 ) -> None:
     torch.save(change(small), tmp_path / "weights.pth")
-    model = mscan.create_encoder("mscan_t")
+    model = conv_attention.create_encoder("mscan_t")
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(CheckpointError, match=rf"weights\.pth: {message}"):
         load_weights(model, tmp_path / "weights.pth")
@@ -82,7 +82,7 @@ def test_a_file_of_another_model_says_what_it_is(
 def test_numbers_that_are_none_are_refused(tmp_path: Path, small: State) -> None:
     torch.save({**small, "norm2.bias": torch.full((64,), torch.nan)}, tmp_path / "weights.pth")
     with pytest.raises(CheckpointError, match=r"norm2\.bias holds numbers that are not finite"):
-        load_weights(mscan.create_encoder("mscan_t"), tmp_path / "weights.pth")
+        load_weights(conv_attention.create_encoder("mscan_t"), tmp_path / "weights.pth")
 
 
 def test_a_head_that_was_asked_for_has_to_be_there(tmp_path: Path, small: State) -> None:
@@ -94,7 +94,7 @@ def test_a_head_that_was_asked_for_has_to_be_there(tmp_path: Path, small: State)
 def test_a_part_that_the_model_lacks_is_refused(tmp_path: Path, small: State) -> None:
     torch.save(small, tmp_path / "weights.pth")
     with pytest.raises(CheckpointError, match="no part that was asked for"):
-        load_weights(mscan.create_encoder("mscan_t"), tmp_path / "weights.pth", part="head")
+        load_weights(conv_attention.create_encoder("mscan_t"), tmp_path / "weights.pth", part="head")
 
 
 def test_a_head_of_other_classes_alone_is_refused_with_both_counts(tmp_path: Path) -> None:
@@ -119,4 +119,4 @@ def test_timm_by_itself_needs_a_network_that_has_a_name() -> None:
 
 def test_timm_by_itself_says_where_timm_has_nothing() -> None:
     with pytest.raises(CheckpointError, match="timm has no weights for mscan_t"):
-        load_weights(mscan.create_encoder("mscan_t"), "timm")
+        load_weights(conv_attention.create_encoder("mscan_t"), "timm")
