@@ -16,15 +16,9 @@ from torch import Tensor, nn
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.layers import DropPath
 from foveate.pipeline.models.positions import Size, resize_positions
-from foveate.pipeline.models.vit import (
-    NAMES,
-    SHORT,
-    attend,
-    create_classifier,
-    create_encoder,
-    start_linear,
-    start_positions,
-)
+from foveate.pipeline.models.vit import NAMES, create_classifier, create_encoder, start_linear
+from foveate.pipeline.models.vit_blocks import SHORT, attend
+from foveate.pipeline.models.vit_encoder import start_positions
 from foveate.pipeline.models.vit_pyramid import FeaturePyramid
 
 # With 1000 classes at 224 x 224, in patches of 16 and of 32.
