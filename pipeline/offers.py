@@ -83,7 +83,7 @@ def foveate_encoders() -> Iterator[Encoder]:
         name="smp",
         prefix=True,
         summary="Any encoder of segmentation_models_pytorch, such as smp:resnet18",
-        build=f"{_MODELS}.smp:create_encoder",
+        build=f"{_MODELS}.smp_encoder:create_encoder",
     )
 
 
@@ -100,7 +100,7 @@ def foveate_decoders() -> Iterator[Decoder]:
         name="smp",
         prefix=True,
         summary="Any decoder of segmentation_models_pytorch: smp:Unet, smp:FPN, smp:DeepLabV3Plus, smp:UPerNet ...",
-        build=f"{_MODELS}.smp:create_decoder",
+        build=f"{_MODELS}.smp_decoder:create_decoder",
     )
 
 

@@ -12,15 +12,10 @@ from torch import Tensor, nn
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.mscan import MSCAN
 from foveate.pipeline.models.segmenter import Segmenter
-from foveate.pipeline.models.smp import (
-    ARCHITECTURES,
-    choose_features,
-    create_decoder,
-    create_encoder,
-    list_decoders,
-    list_encoders,
-    rename_smp_keys,
-)
+from foveate.pipeline.models.smp_decoder import create_decoder
+from foveate.pipeline.models.smp_encoder import create_encoder
+from foveate.pipeline.models.smp_grid import choose_features
+from foveate.pipeline.models.smp_names import ARCHITECTURES, list_decoders, list_encoders, rename_smp_keys
 from foveate.pipeline.models.timm import create_encoder as create_timm_encoder
 from foveate.plugins.attention.se import SqueezeExcitation
 from foveate.plugins.errors import BlockConfigError
