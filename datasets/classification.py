@@ -18,7 +18,7 @@ from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.image_transforms import ClassifierEvalTransform, ClassifierTrainTransform, Crop
 from foveate.datasets.loading import LoadingDataModule, at_least_one
 from foveate.datasets.train_loader import TrainLoader
-from foveate.datasets.train_order import Draw, Indices, TrainOrder, balance, shuffle
+from foveate.datasets.train_order import Draw, Indices, balance, shuffle
 
 BLANK = -1  # the label of an image that only keeps the processes in step
 Sampling = Literal["natural", "balanced"]
@@ -175,20 +175,12 @@ class ClassificationDataModule(LoadingDataModule):
     def train_dataloader(self) -> TrainLoader:
         """Augmented images, in a new order each epoch."""
         dataset = self._datasets["train"]
-        world_size, rank = self.place()
+        world_size, _ = self.place()
         if len(dataset) < world_size:
             raise DataConfigError(
                 f"{len(dataset)} training images cannot be shared by {world_size} processes; use fewer devices"
             )
-        order = TrainOrder(
-            self.draw(dataset),
-            count=len(dataset),
-            batch_size=self.batch_size,
-            world_size=world_size,
-            rank=rank,
-            seed=self.seed,
-        )
-        return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=self._learnt)
+        return self.train_loader(dataset, collate, draw=self.draw(dataset), count=len(dataset))
 
     def draw(self, dataset: ClassificationDataset) -> Draw:
         """How an epoch's order is drawn."""
@@ -207,13 +199,6 @@ class ClassificationDataModule(LoadingDataModule):
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
         return Subset(whole, range(0, len(whole), step)[:count])
-
-    def _learnt(self) -> int:
-        """Steps of this epoch that the network has learnt from."""
-        if self.trainer is None:
-            return len(self._datasets["train"])  # nobody counts but the loader
-        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current  # typed as a class that counts less
-        return int(progress.processed)
 
 
 def collate(samples: Sequence[Mapping[str, Any]]) -> ClassificationBatch:

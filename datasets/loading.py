@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sized
+from collections.abc import Sized
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.samplers import EvalSampler, TrainSampler
-
-Collate = Callable[[list[Any]], Any]
+from foveate.datasets.samplers import EvalSampler
+from foveate.datasets.train_loader import Collate, TrainLoader
+from foveate.datasets.train_order import Draw, TrainOrder
 
 
 class LoadingDataModule(L.LightningDataModule):
@@ -50,33 +51,50 @@ class LoadingDataModule(L.LightningDataModule):
         """Number of processes, and which of them this is."""
         return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
-    def sampled_loader(
-        self,
-        dataset: Dataset[Any],
-        sampler: TrainSampler | EvalSampler,
-        collate: Collate,
-        *,
-        batch_size: int,
-        drop_last: bool,
-    ) -> DataLoader[Any]:
-        """A loader of what a sampler picks."""
-        return DataLoader(
-            dataset,
-            batch_size=batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            drop_last=drop_last,
-            collate_fn=collate,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.num_workers > 0,
+    def train_loader(
+        self, dataset: Dataset[Any], collate: Collate, *, draw: Draw, count: int, company: bool = False
+    ) -> TrainLoader:
+        """Each sample of an epoch once, in a new order; a resumed run goes on with those that are left.
+
+        Args:
+            dataset: Takes a Pick.
+            collate: Samples -> batch.
+            draw: Seed and epoch -> the indices of an epoch, in order.
+            count: Number of indices in an epoch.
+            company: See TrainOrder.
+        """
+        world_size, rank = self.place()
+        order = TrainOrder(
+            draw,
+            count=count,
+            batch_size=self.batch_size,
+            world_size=world_size,
+            rank=rank,
+            seed=self.seed,
+            company=company,
         )
+        return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=partial(self._learnt, count))
+
+    def _learnt(self, most: int) -> int:
+        """Steps of this epoch that the network has learnt from; `most` where nobody counts but the loader."""
+        if self.trainer is None:
+            return most
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current  # typed as a class that counts less
+        return int(progress.processed)
 
     def eval_loader(self, dataset: Dataset[Any], collate: Collate) -> DataLoader[Any]:
         """Each sample once, in order; processes short of one get a blank."""
         assert isinstance(dataset, Sized)
         world_size, rank = self.place()
-        sampler = EvalSampler(dataset, world_size=world_size, rank=rank)
-        return self.sampled_loader(dataset, sampler, collate, batch_size=self.eval_batch_size, drop_last=False)
+        return DataLoader(
+            dataset,
+            batch_size=self.eval_batch_size,
+            sampler=EvalSampler(dataset, world_size=world_size, rank=rank),
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+        )
 
 
 def at_least_one(name: str, value: int) -> int:

@@ -15,7 +15,8 @@ from foveate.datasets.labels import IGNORE, LabelSet, Table
 from foveate.datasets.loading import LoadingDataModule
 from foveate.datasets.pairs import Pair
 from foveate.datasets.reading import read_image, read_label
-from foveate.datasets.samplers import TrainSampler
+from foveate.datasets.train_loader import TrainLoader
+from foveate.datasets.train_order import shuffle
 from foveate.datasets.transforms import TrainTransform
 
 
@@ -122,17 +123,16 @@ class SegmentationDataModule(LoadingDataModule):
                 transform = self.transform if split == "train" else None
                 self._datasets[split] = SegmentationDataset(self.find_pairs(split), self.id_table(), transform)
 
-    def train_dataloader(self) -> DataLoader[dict[str, object]]:
-        """Augmented crops, shuffled."""
+    def train_dataloader(self) -> TrainLoader:
+        """Augmented crops, in a new order each epoch."""
         dataset = self._datasets["train"]
-        world_size, rank = self.place()
+        world_size, _ = self.place()
         if len(dataset) // world_size < self.batch_size:
             raise DataConfigError(
                 f"{len(dataset)} training images on {world_size} process(es) do not fill one batch of "
                 f"{self.batch_size}; lower --data.batch_size"
             )
-        sampler = TrainSampler(dataset, world_size=world_size, rank=rank, seed=self.seed)
-        return self.sampled_loader(dataset, sampler, collate, batch_size=self.batch_size, drop_last=True)
+        return self.train_loader(dataset, collate, draw=shuffle(len(dataset)), count=len(dataset), company=True)
 
     def val_dataloader(self) -> DataLoader[dict[str, object]]:
         """Whole images of the val split, in order."""

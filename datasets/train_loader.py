@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from foveate.datasets.loading import Collate
 from foveate.datasets.train_order import TrainOrder
+
+Collate = Callable[[list[Any]], Any]
 
 
 class TrainLoader:

@@ -58,6 +58,8 @@ class TrainOrder:
         world_size: Number of processes.
         rank: Which of them this is.
         seed: Decides order and augmentation, with the epoch.
+        company: A batch of one, where more are asked for, gets a blank second sample, for some networks normalise over
+            nothing but the batch.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class TrainOrder:
         world_size: int = 1,
         rank: int = 0,
         seed: int = 0,
+        company: bool = False,
     ) -> None:
         self.draw = draw
         self.count = count
@@ -76,6 +79,7 @@ class TrainOrder:
         self.world_size = world_size
         self.rank = rank
         self.seed = seed
+        self.company = company
         self.epoch = 0
         self.steps = 0  # handed out with this number of processes and batch size
         self._past: list[Segment] = []  # of this epoch, with others
@@ -117,7 +121,9 @@ class TrainOrder:
     def _picks(self, positions: Indices, order: Indices) -> list[Pick]:
         if not len(positions):  # fewer samples than processes are left: one that keeps the others company
             return [Pick(int(order[0]), blank=True)]
-        return [Pick(int(order[p]), seed=mix(self.seed, self.epoch, int(p))) for p in positions]
+        picks = [Pick(int(order[p]), seed=mix(self.seed, self.epoch, int(p))) for p in positions]
+        alone = self.company and len(picks) == 1 < self.batch_size
+        return [*picks, Pick(int(order[0]), blank=True)] if alone else picks
 
     def state_dict(self, learnt: int | None = None) -> dict[str, Any]:
         """Where the epoch stands.

@@ -108,3 +108,12 @@ def test_balanced_drawing_gives_rare_classes_as_often() -> None:
     assert (np.abs(drawn / 1000 - 1 / 3) < 0.05).all()
     assert not np.array_equal(balance(labels)(0, 0), balance(labels)(0, 1))
     assert np.array_equal(balance(labels)(5, 1), balance(labels)(5, 1))
+
+
+@pytest.mark.parametrize(("batch_size", "company", "blanks"), [(2, True, 1), (2, False, 0), (1, True, 0)])
+def test_a_batch_of_one_gets_company_where_asked(batch_size: int, company: bool, blanks: int) -> None:
+    it = TrainOrder(shuffle(5), count=5, batch_size=batch_size, company=company)
+    batches = take(it)
+    assert sorted(indices(batches)) == list(range(5))
+    assert sum(pick.blank for pick in chain(*batches)) == blanks
+    assert len(batches[-1]) == 1 + blanks
