@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from foveate.plugins.errors import BlockConfigError, PluginError
 from foveate.plugins.manager import Offer, PluginManager, installed_plugins
 from foveate.plugins.records import Block, Decoder, Encoder, Loss, Metric, Record
-
-if TYPE_CHECKING:  # rich is imported late: only what draws a table needs it
-    from rich.console import Console
-    from rich.table import Table
+from foveate.plugins.selection import ALLOWED, split_names
+from foveate.plugins.tables import create_console, create_table, plain
 
 What = Literal["blocks", "encoders", "decoders", "losses", "metrics", "all"]
 KINDS: dict[str, type[Record]] = {
@@ -37,25 +34,25 @@ def list_records(what: What = "blocks", plugins: str = "", disable: str = "") ->
         plugins: Modules or files of this folder to take beside the installed plugins, between commas.
         disable: Plugins not to import, between commas, by entry point or distribution.
     """
-    manager = installed_plugins(_words(plugins), _words(disable))
+    manager = installed_plugins(split_names(plugins), split_names(disable))
     for name, kind in KINDS.items():
         if what in (name, "all"):
             _print_offers(manager.of_kind(kind))
     for fault in manager.faults:
-        _console(stderr=True).print(f"left out: {fault}", markup=False)
+        create_console(stderr=True).print(f"left out: {fault}", markup=False)
     if manager.disabled:
-        _console(stderr=True).print(f"not imported: {', '.join(manager.disabled)}", markup=False)
+        create_console(stderr=True).print(f"not imported: {', '.join(manager.disabled)}", markup=False)
 
 
 def _print_offers(offers: Sequence[Offer[Any]]) -> None:
-    table = _table("name", "is", "paper", "provided by", "what it does", wide="what it does")
+    table = create_table("name", "is", "paper", "provided by", "what it does", wide="what it does")
     for offer in offers:
         record = offer.record
         name = f"{record.name}:..." if getattr(record, "prefix", False) else record.name
         table.add_row(
             name, getattr(record, "kind", record.noun), record.paper or "-", str(offer.provider), record.summary
         )
-    _console().print(table)
+    create_console().print(table)
 
 
 def show_record(name: str, plugins: str = "") -> None:
@@ -69,16 +66,16 @@ def show_record(name: str, plugins: str = "") -> None:
     """
     from foveate.plugins.options import describe_options
 
-    offer = _find_any(installed_plugins(_words(plugins)), name)
+    offer = _find_any(installed_plugins(split_names(plugins)), name)
     record, provider = offer.record, offer.provider
-    table = _table("", "", wide="", heading=False)
+    table = create_table("", "", wide="", heading=False)
     for field in dataclasses.fields(record):
-        table.add_row(field.name, _plain(str(getattr(record, field.name) or "-")))
+        table.add_row(field.name, plain(str(getattr(record, field.name) or "-")))
     table.add_row("is a", record.noun)
     table.add_row("provided by", f"{provider} ({provider.entry_point})")
     for number, option in enumerate(describe_options(offer) or ["none"]):
-        table.add_row("options" if number == 0 else "", _plain(option))
-    _console().print(table)
+        table.add_row("options" if number == 0 else "", plain(option))
+    create_console().print(table)
     if isinstance(record, Block):
         _print_costs(offer, {})
 
@@ -99,16 +96,15 @@ def examine_plugins() -> None:
     Example: foveate plugins doctor
     """
     from foveate.plugins.doctor import examine, find_clashes, find_lightning_callbacks
-    from foveate.plugins.manager import ALLOWED
     from foveate.plugins.records import API_VERSION
 
     findings, callbacks = examine(), find_lightning_callbacks()
-    table = _table("distribution", "entry point", "offers", "API", "import", "torch", "loads", wide="loads")
+    table = create_table("distribution", "entry point", "offers", "API", "import", "torch", "loads", wide="loads")
     for found in findings:
         row = [found.distribution, found.entry_point, str(len(found.records)), str(found.api or "-")]
         row += [f"{found.seconds:.2f} s", "imported" if found.torch else "no", found.fault or "yes"]
-        table.add_row(*map(_plain, row))
-    _console().print(table)
+        table.add_row(*map(plain, row))
+    create_console().print(table)
     print(f"plugin interface here: {API_VERSION}; {ALLOWED}: {os.environ.get(ALLOWED, 'not set: all are loaded')}")
     for point in callbacks:
         owner = point.dist.name if point.dist else "?"
@@ -147,16 +143,16 @@ def check(name: str, options: dict[str, Any] | None = None, channels: int = 16, 
         channels: The width at which most rules try it.
         plugins: Modules or files of this folder to take beside the installed plugins, between commas.
     """
-    offer = installed_plugins(_words(plugins)).find(name, Block)
+    offer = installed_plugins(split_names(plugins)).find(name, Block)
     from foveate.plugins.testing import check_block, describe
 
     results = check_block(offer, options=options, channels=channels)
-    table = _table("rule", "result", "detail", wide="detail")
+    table = create_table("rule", "result", "detail", wide="detail")
     colours = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
     for result in results:
         detail = result.detail or (result.rule.promise if result.outcome == "passed" else "")
-        table.add_row(_plain(result.rule.name), f"[{colours[result.outcome]}]{result.outcome}", _plain(detail))
-    _console().print(table)
+        table.add_row(plain(result.rule.name), f"[{colours[result.outcome]}]{result.outcome}", plain(detail))
+    create_console().print(table)
     failures = [describe(result) for result in results if result.outcome == "failed"]
     if failures:
         heading = f"block {offer.record.name!r} of {offer.provider} breaks {len(failures)} of {len(results)} rules"
@@ -168,39 +164,10 @@ def _print_costs(offer: Offer[Block], options: dict[str, Any]) -> None:
     from foveate.plugins.conformance.costs import MAP
     from foveate.plugins.testing import measure_costs, subject_of
 
-    table = _table("channels", "parameters", f"multiply-adds at {MAP[0]} x {MAP[1]}")
+    table = create_table("channels", "parameters", f"multiply-adds at {MAP[0]} x {MAP[1]}")
     for cost in measure_costs(subject_of(offer, options)):
         table.add_row(str(cost.channels), f"{cost.parameters:,}", f"{cost.macs:,}")
-    _console().print(table)
-
-
-def _words(text: str) -> Sequence[str]:
-    """What stands between commas."""
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _plain(text: str) -> str:
-    """Text in which brackets are no markup."""
-    from rich.markup import escape
-
-    return escape(text)
-
-
-def _table(*headings: str, wide: str = "", heading: bool = True) -> Table:
-    """Columns side by side; only the `wide` one is broken into lines."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, show_header=heading)
-    for text in headings:
-        table.add_column(text, no_wrap=text != wide)
-    return table
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(width=None if stream.isatty() else 160, stderr=stderr)
+    create_console().print(table)
 
 
 COMMANDS = {"list": list_records, "info": show_record, "doctor": examine_plugins, "new": new_plugin, "check": check}

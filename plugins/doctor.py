@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 
-from foveate.plugins.manager import ALLOWED, GROUP, discover, select
+from foveate.plugins.manager import GROUP, discover
+from foveate.plugins.selection import ALLOWED, select
 
 # Lightning calls what these offer for every Trainer, asked or not.
 LIGHTNING_GROUPS = ("lightning.pytorch.callbacks_factory", "pytorch_lightning.callbacks_factory")

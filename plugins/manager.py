@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
-import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
-from types import ModuleType
 from typing import Generic, TypeVar
 
-import pluggy
-
-from foveate.plugins import hookspecs
+from foveate.plugins.admission import draw_records, import_plugin
 from foveate.plugins.errors import BlockConfigError, PluginError
 from foveate.plugins.hints import did_you_mean
-from foveate.plugins.records import API_VERSION, Block, Record
+from foveate.plugins.records import Block, Record
+from foveate.plugins.selection import ALLOWED, is_ours, select
 from foveate.plugins.tracing import traced
 
 GROUP = "foveate"
-OURS = "foveate."  # where our own plugins begin
-ALLOWED = "FOVEATE_PLUGINS"  # in the environment: `none`, or the plugins to load beside our own
 AnyRecord = TypeVar("AnyRecord", bound=Record, covariant=True)
 
 
@@ -129,30 +121,15 @@ def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugi
         _admit(manager, provider, point.load)
     for name in modules:
         provider = Provider(distribution=name, version="", entry_point=f"--plugins {name}")
-        _admit(manager, provider, partial(_import, name))
+        _admit(manager, provider, partial(import_plugin, name))
     return manager
-
-
-def _import(name: str) -> ModuleType:
-    """A module by name: imported already, a file of the current folder, or anything importable."""
-    file = Path(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, file.resolve()) if file.is_file() else None
-    if name in sys.modules or spec is None or spec.loader is None:
-        return importlib.import_module(name)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object]) -> None:
     try:
         with traced("import", provider):
             plugin = load()
-        records = _draw(plugin, provider)
+        records = draw_records(plugin, provider)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit at import too: a plugin must not end the host
@@ -164,88 +141,6 @@ def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object
         warnings.warn(f"left out {fault}", RuntimeWarning, stacklevel=4)
         return
     manager.offers.extend(Offer(record=record, provider=provider) for record in records)
-
-
-def _draw(plugin: object, provider: Provider) -> list[Record]:
-    """The records of one plugin, after its hooks were checked against the specification."""
-    hooks = pluggy.PluginManager("foveate")
-    hooks.add_hookspecs(hookspecs)
-    hooks.register(plugin)
-    hooks.check_pending()
-    _check_spelling(plugin, hooks)
-    implemented = [hook.name for hook in hooks.get_hookcallers(plugin) or []]
-    return [record for name in hookspecs.HOOKS if name in implemented for record in _call(hooks, name, provider)]
-
-
-def _call(hooks: pluggy.PluginManager, name: str, provider: Provider) -> list[Record]:
-    outcome: list[str] = []
-    with traced(name, provider, outcome):
-        records = [record for offered in getattr(hooks.hook, name)() for record in offered]
-        outcome.append(f"{len(records)} offered")
-    for record in records:
-        _check_record(record, name)
-    return records
-
-
-def _check_spelling(plugin: object, hooks: pluggy.PluginManager) -> None:
-    known = list(hookspecs.HOOKS)
-    for name in dir(plugin):
-        if name.startswith("foveate_") and name not in known:
-            raise PluginError(f"no hook is called {name!r}{did_you_mean(name, known)}")
-    if not hooks.get_hookcallers(plugin):
-        raise PluginError(f"implements no hook; known: {', '.join(known)} (is @hookimpl missing?)")
-
-
-def _check_record(record: object, hook: str) -> None:
-    kind = hookspecs.HOOKS[hook]
-    if not isinstance(record, kind):
-        raise PluginError(f"{hook} gave a {type(record).__name__}, not a {kind.__name__}")
-    if record.api > API_VERSION:
-        raise PluginError(
-            f"{kind.noun} {record.name!r} needs plugin interface {record.api}, here is {API_VERSION}; upgrade foveate"
-        )
-
-
-def names_of(point: EntryPoint) -> set[str]:
-    """What a plugin may be called in --disable and FOVEATE_PLUGINS: its entry point or its distribution."""
-    return {point.name, point.dist.name} if point.dist else {point.name}
-
-
-def is_ours(point: EntryPoint) -> bool:
-    """Whether Foveate itself offers it."""
-    return point.value.startswith(OURS)
-
-
-def select(
-    points: Iterable[EntryPoint], *, allowed: str | None, disable: Sequence[str]
-) -> tuple[list[EntryPoint], list[EntryPoint]]:
-    """Divide entry points into those to load and those not to import.
-
-    Args:
-        points: All there are.
-        allowed: `none`, or names between commas: no other plugin is loaded; our own always are.
-        disable: Names of plugins not to load, ours among them.
-
-    Raises:
-        BlockConfigError: No plugin has a name in `disable`. (One in `allowed` gives a warning: it may be set
-            for many environments.)
-    """
-    points = list(points)
-    known = sorted(set().union(*map(names_of, points)))
-    for name in disable:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise BlockConfigError(f"--disable: no plugin {name!r}{hint} (installed: {', '.join(known)})")
-    chosen = None if allowed is None else {name.strip() for name in allowed.split(",")} - {"", "none"}
-    for name in sorted((chosen or set()) - set(known)):
-        text = f"{ALLOWED}: no plugin {name!r} is installed{did_you_mean(name, known)}"
-        warnings.warn(text, RuntimeWarning, stacklevel=3)
-
-    def is_wanted(point: EntryPoint) -> bool:
-        names = names_of(point)
-        return not names & set(disable) and (chosen is None or is_ours(point) or bool(names & chosen))
-
-    return [p for p in points if is_wanted(p)], [p for p in points if not is_wanted(p)]
 
 
 _installed: PluginManager | None = None

@@ -11,8 +11,9 @@ import pytest
 
 from foveate.plugins import manager
 from foveate.plugins.errors import BlockConfigError
-from foveate.plugins.manager import GROUP, OURS, discover, installed_plugins, select
+from foveate.plugins.manager import GROUP, discover, installed_plugins
 from foveate.plugins.records import Block
+from foveate.plugins.selection import OURS, select
 
 SOURCE = """
 from foveate.plugins import Block, hookimpl
