@@ -32,13 +32,12 @@ class ConvMlp(nn.Module):
         super().__init__()
         self.fc1 = nn.Conv2d(channels, hidden, 1)
         self.dwconv = DepthwiseConv2d(hidden, 3)
-        self.act = nn.GELU()
         self.fc2 = nn.Conv2d(hidden, channels, 1)
         self.drop = nn.Dropout(dropout)
         self.apply(init_weights)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        hidden = self.drop(self.act(self.dwconv(self.fc1(x))))
+        hidden = self.drop(self.dwconv.forward_gelu(self.fc1(x)))
         out: Tensor = self.drop(self.fc2(hidden))
         return out
 

@@ -1,8 +1,9 @@
-"""Depthwise convolution whose weight gradient is fast on a CPU.
+"""Depthwise convolution that learns fast on a CPU.
 
-oneDNN's weight gradient of a depthwise kernel wider than three columns falls off its fast path: at 32 channels
-and 128 x 128 cells a 1 x 21 takes some forty times as long as a 21 x 1. Two exact rewrites avoid it: a row kernel
-is a column kernel of the transposed tensors, and a wide kernel is several narrow ones side by side.
+Where the kernels of `native` can be had, they do the way back, and with it the GELU after a convolution. Elsewhere the
+weight gradient is rewritten. oneDNN's falls off its fast path for kernels wider than three columns: at 32 channels and
+128 x 128 cells a 1 x 21 takes some forty times as long as a 21 x 1. Two exact rewrites avoid that: a row kernel is a
+column kernel of the transposed tensors, and a wide kernel is several narrow ones side by side.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from foveate.plugins.ops.layout import layout_of
+from foveate.plugins.ops.native import depthwise as native
 
 FAST_COLUMNS = 3  # kernels up to this width stay on oneDNN's fast path
 Pair = tuple[int, int]
@@ -38,24 +41,31 @@ class DepthwiseConv2d(nn.Conv2d):
         super().__init__(channels, channels, size, padding=padding, dilation=dilation, groups=channels, bias=bias)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        if _has_slow_gradient(self, x):
+        if _learns_on_cpu(self, x):
             x, weight, bias = _to_autocast(x, self.weight, self.bias)
-            padding, dilation = (self.padding[0], self.padding[1]), self.dilation[0]
-            out: Tensor = _FastGradient.apply(x, weight, bias, padding, dilation)
-            return out
+            if self.kernel_size[1] > FAST_COLUMNS or (x.dtype == torch.bfloat16 and native.takes(x)):
+                padding, dilation = (self.padding[0], self.padding[1]), self.dilation[0]
+                out: Tensor = _FastGradient.apply(x, weight, bias, padding, dilation)
+                return out
         return super().forward(x)
 
+    def forward_gelu(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """The convolution and a GELU after it, in one go where there is a kernel for that."""
+        if _is_eager_on_cpu(x):
+            cast, weight, bias = _to_autocast(x, self.weight, self.bias)
+            if cast.dtype == weight.dtype and native.takes(cast):
+                out: Tensor = _FusedGelu.apply(cast, weight, bias, self.dilation[0])
+                return out
+        return F.gelu(self(x))
 
-def _has_slow_gradient(conv: nn.Conv2d, x: Tensor) -> bool:
-    """Whether the stock weight gradient would be slow here; a traced graph holds the plain operator."""
-    if torch.compiler.is_compiling():
-        return False
-    return (
-        x.device.type == "cpu"
-        and conv.kernel_size[1] > FAST_COLUMNS
-        and torch.is_grad_enabled()
-        and conv.weight.requires_grad
-    )
+
+def _is_eager_on_cpu(x: Tensor) -> bool:
+    """A traced graph holds plain operators, and so does one for another device."""
+    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
+
+
+def _learns_on_cpu(conv: nn.Conv2d, x: Tensor) -> bool:
+    return _is_eager_on_cpu(x) and torch.is_grad_enabled() and conv.weight.requires_grad
 
 
 def _to_autocast(*tensors: Tensor | None) -> list[Any]:
@@ -67,7 +77,7 @@ def _to_autocast(*tensors: Tensor | None) -> list[Any]:
 
 
 class _FastGradient(torch.autograd.Function):
-    """Stock forward and input gradient; the weight gradient rewritten."""
+    """Stock forward; the way back by a kernel of ours, or else the stock input gradient and a rewritten weight's."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: Pair, dilation: int) -> Tensor:
@@ -78,11 +88,36 @@ class _FastGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
+        wants_x, _, wants_bias, *_ = ctx.needs_input_grad
+        if native.takes(x) and not torch.is_grad_enabled():  # a gradient of the gradient needs operators
+            grad_x, grad_weight, grad_bias = native.backward(
+                grad, x, weight, None, dilation=ctx.dilation, gelu=False, wants_input=wants_x
+            )
+            return grad_x, grad_weight, grad_bias if wants_bias else None, None, None
         grad_x = None
-        if ctx.needs_input_grad[0]:
+        if wants_x:
             grad_x = _convolution_backward(grad, x, weight, ctx.padding, ctx.dilation, (True, False, False))[0]
-        grad_bias = grad.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
-        return grad_x, weight_gradient(grad, x, weight, ctx.padding, ctx.dilation), grad_bias, None, None
+        total = grad.sum((0, 2, 3)) if wants_bias else None
+        return grad_x, weight_gradient(grad, x, weight, ctx.padding, ctx.dilation), total, None, None
+
+
+class _FusedGelu(torch.autograd.Function):
+    """Convolution and GELU as one kernel each way; only the input is kept, what lies between is computed anew."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
+        ctx.save_for_backward(x, weight, bias)
+        ctx.dilation = dilation
+        return native.forward(x, weight, bias, dilation=dilation, gelu=True)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None]:
+        x, weight, bias = ctx.saved_tensors
+        grad_x, grad_weight, grad_bias = native.backward(
+            grad, x, weight, bias, dilation=ctx.dilation, gelu=True, wants_input=ctx.needs_input_grad[0]
+        )
+        return grad_x, grad_weight, grad_bias if ctx.needs_input_grad[2] else None, None
 
 
 def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int) -> Tensor:
