@@ -1,0 +1,113 @@
+// Sixteen numbers at a time, in float32 whatever they are stored as; the compiler maps them to what the processor has.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX512BF16__) && defined(__AVX512VL__)
+#include <immintrin.h>
+#endif
+
+constexpr long LANES = 16;
+typedef float Vector __attribute__((vector_size(64)));
+typedef int32_t Whole __attribute__((vector_size(64)));
+typedef uint32_t Bits __attribute__((vector_size(64)));
+typedef uint16_t Halves __attribute__((vector_size(32)));
+
+struct bfloat16 {
+    uint16_t bits;
+};
+
+static inline Vector spread(float value) { return Vector{} + value; }
+
+static inline Vector load(const float* from) {
+    Vector out;
+    memcpy(&out, from, sizeof out);
+    return out;
+}
+
+static inline Vector load(const bfloat16* from) {
+    Halves halves;
+    memcpy(&halves, from, sizeof halves);
+    return (Vector)(__builtin_convertvector(halves, Bits) << 16);
+}
+
+static inline Halves to_halves(Vector value) {
+#if defined(__AVX512BF16__) && defined(__AVX512VL__)
+    return (Halves)_mm512_cvtneps_pbh((__m512)value);
+#else
+    const Bits bits = (Bits)value;
+    const Bits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;  // to nearest, ties to even
+    const Bits nan = (Bits)(value != value);
+    return __builtin_convertvector((rounded & ~nan) | (nan & 0x7fc0u), Halves);
+#endif
+}
+
+static inline void store(float* to, Vector value) { memcpy(to, &value, sizeof value); }
+static inline void store(bfloat16* to, Vector value) {
+    const Halves halves = to_halves(value);
+    memcpy(to, &halves, sizeof halves);
+}
+
+// The first `count` of sixteen; the others are zero.
+template <class T>
+static inline Vector load_part(const T* from, long count) {
+    if (count >= LANES) return load(from);
+    T whole[LANES] = {};
+    memcpy(whole, from, count * sizeof(T));
+    return load(whole);
+}
+
+template <class T>
+static inline void store_part(T* to, Vector value, long count) {
+    if (count >= LANES) return store(to, value);
+    T whole[LANES];
+    store(whole, value);
+    memcpy(to, whole, count * sizeof(T));
+}
+
+static inline Vector choose(Whole where, Vector yes, Vector no) {
+    return (Vector)(((Whole)yes & where) | ((Whole)no & ~where));
+}
+
+// e to the power of x, to about one unit in the last place for x in -87 to 88; beyond, that of the border.
+static inline Vector exponential(Vector x) {
+    x = choose(x < spread(-87.0f), spread(-87.0f), x);
+    x = choose(x > spread(88.0f), spread(88.0f), x);
+    const Vector magic = spread(12582912.0f);  // adding and taking it away rounds to a whole number
+    const Vector power = (x * 1.44269504f + magic) - magic;
+    const Vector rest = (x - power * 0.693359375f) - power * -2.12194440e-4f;
+    Vector sum = spread(1.9875691500e-4f);
+    sum = sum * rest + 1.3981999507e-3f;
+    sum = sum * rest + 8.3334519073e-3f;
+    sum = sum * rest + 4.1665795894e-2f;
+    sum = sum * rest + 1.6666665459e-1f;
+    sum = sum * rest + 5.0000001201e-1f;
+    sum = sum * rest * rest + rest + 1.0f;
+    const Whole shift = (__builtin_convertvector(power, Whole) + 127) << 23;
+    return sum * (Vector)shift;
+}
+
+// The normal distribution: the share below x, and the density times sqrt(2 pi).
+// Abramowitz and Stegun, 7.1.26; off by at most 1e-7.
+struct Normal {
+    Vector share, bell;
+};
+
+static inline Normal normal(Vector x) {
+    const Vector size = (Vector)((Bits)x & 0x7fffffffu);
+    const Vector bell = exponential(size * size * -0.5f);
+    const Vector t = 1.0f / (1.0f + 0.23164190f * size);
+    Vector tail = spread(0.5f * 1.061405429f);
+    tail = tail * t + 0.5f * -1.453152027f;
+    tail = tail * t + 0.5f * 1.421413741f;
+    tail = tail * t + 0.5f * -0.284496736f;
+    tail = tail * t + 0.5f * 0.254829592f;
+    tail = tail * t * bell;
+    return {choose(x < Vector{}, tail, 1.0f - tail), bell};
+}
+
+static inline Vector gelu(Vector x) { return x * normal(x).share; }
+
+static inline Vector gelu_slope(Vector x) {
+    const Normal at = normal(x);
+    return at.share + x * at.bell * 0.39894228f;
+}
