@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassJaccardIndex
 
-from foveate.pipeline.metrics import ConfusionMatrix, Scores, count_confusion, score
+from foveate.pipeline.errors import UnusableDataError
+from foveate.pipeline.metrics import CHUNK, ConfusionMatrix, Scores, count_confusion, score
 
 CLASSES = 5
 
@@ -25,7 +26,7 @@ def scored(prediction: list[int], mask: list[int]) -> Scores:
     return score(count_confusion(torch.tensor(prediction), torch.tensor(mask), 3))
 
 
-@pytest.mark.parametrize("classes", [2, 5, 19])
+@pytest.mark.parametrize("classes", [2, 5, 19, 127, 128, 254])
 def test_counts_equal_torchmetrics(classes: int) -> None:
     ours, theirs = ConfusionMatrix(classes), MulticlassConfusionMatrix(classes, ignore_index=255)
     for _ in range(3):
@@ -33,6 +34,60 @@ def test_counts_equal_torchmetrics(classes: int) -> None:
         ours.update(prediction, mask)
         theirs.update(prediction, mask.long())
     assert torch.equal(ours.compute(), theirs.compute())
+
+
+@pytest.mark.parametrize("wanted", [torch.uint8, torch.int16, torch.int32, torch.int64])
+@pytest.mark.parametrize("predicted", [torch.uint8, torch.int16, torch.int32, torch.int64])
+def test_counts_are_the_same_whatever_the_integers(predicted: torch.dtype, wanted: torch.dtype) -> None:
+    prediction, mask = predictions()
+    theirs = MulticlassConfusionMatrix(CLASSES, ignore_index=255)(prediction, mask.long())
+    assert torch.equal(count_confusion(prediction.to(predicted), mask.to(wanted), CLASSES), theirs)
+
+
+def test_more_classes_than_a_byte_holds() -> None:
+    prediction, mask = torch.randint(0, 300, (2, 4000))
+    mask[:100] = -1
+    theirs = MulticlassConfusionMatrix(300, ignore_index=-1)(prediction, mask)
+    assert torch.equal(count_confusion(prediction, mask.int(), 300, ignore=-1), theirs)
+
+
+@pytest.mark.parametrize("ignore", [0, 3, 4, 254])
+def test_any_label_may_be_the_ignored_one(ignore: int) -> None:
+    prediction, mask = predictions()
+    mask[mask == 255] = ignore
+    theirs = MulticlassConfusionMatrix(CLASSES, ignore_index=ignore)(prediction, mask.long())
+    assert torch.equal(count_confusion(prediction, mask, CLASSES, ignore=ignore), theirs)
+    assert torch.equal(count_confusion(prediction, mask.long(), CLASSES, ignore=ignore), theirs)
+
+
+@pytest.mark.parametrize("count", [CHUNK - 1, CHUNK, 2 * CHUNK + 1])
+def test_what_is_counted_in_parts_is_counted_once(count: int) -> None:
+    prediction, mask = torch.randint(0, CLASSES, (2, 1, count))
+    theirs = MulticlassConfusionMatrix(CLASSES)(prediction, mask)
+    assert torch.equal(count_confusion(prediction, mask.byte(), CLASSES), theirs)
+
+
+def test_views_are_counted_as_they_look() -> None:
+    prediction, mask = predictions()
+    theirs = MulticlassConfusionMatrix(CLASSES, ignore_index=255)(prediction, mask.long())
+    flipped = mask.flip(1).contiguous().flip(1)
+    assert torch.equal(count_confusion(prediction.mT.contiguous().mT, flipped, CLASSES), theirs)
+
+
+def test_counting_leaves_a_prediction_as_it_was() -> None:
+    prediction, mask = predictions()
+    prediction = prediction.short()  # of the very type that is counted with
+    before = prediction.clone()
+    count_confusion(prediction, mask, CLASSES)
+    assert torch.equal(prediction, before)
+
+
+@pytest.mark.parametrize("wanted", [torch.uint8, torch.int64])
+@pytest.mark.parametrize("stray", [CLASSES, 200])
+def test_a_label_without_a_class_is_refused(stray: int, wanted: torch.dtype) -> None:
+    mask = torch.tensor([0, stray, 255], dtype=wanted)
+    with pytest.raises(UnusableDataError, match="outside 0 to 4 and is not 255"):
+        count_confusion(torch.zeros(3, dtype=torch.long), mask, CLASSES)
 
 
 def test_iou_and_mean_equal_torchmetrics_where_every_class_occurs() -> None:
