@@ -14,7 +14,8 @@ from torch import Tensor
 
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.models import is_segmenter
-from foveate.pipeline.weights.layouts import LAYOUTS, Layout
+from foveate.pipeline.weights.layout import Layout
+from foveate.pipeline.weights.layouts import LAYOUTS
 from foveate.pipeline.weights.recognition import is_added, is_optional
 from foveate.pipeline.weights.report import shorten
 from foveate.pipeline.weights.trained import Trained

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from foveate.pipeline.errors import CheckpointError
-from foveate.pipeline.models.positions import Size
-from foveate.pipeline.weights.adapting import adapt
 from foveate.pipeline.weights.diagnosis import explain_misfit
+from foveate.pipeline.weights.fitting import Fit, Target, fit_tensors, report_part
 from foveate.pipeline.weights.reading import WeightFile
-from foveate.pipeline.weights.recognition import PARTS, Match, canonical, is_added, is_optional, part_of, recognise
+from foveate.pipeline.weights.recognition import PARTS, Match, is_optional, part_of, recognise
 from foveate.pipeline.weights.report import PartReport, WeightReport, shorten
 from foveate.pipeline.weights.sources import fetch_from_timm, open_source, timm_name
 from foveate.pipeline.weights.statistics import Statistics, statistics_of
@@ -25,47 +23,6 @@ from foveate.pipeline.weights.variants import name_of, shapes_of
 LEAST_COVERAGE = 0.9  # of a part's values; under this the file belongs to another model
 Part = Literal["all", "encoder", "head"]
 ASKED = {"all": PARTS, "encoder": ("encoder",), "head": ("decoder", "head")}
-
-
-@dataclass(frozen=True)
-class Target:
-    """A model seen by our names, whatever its own prefixes.
-
-    Attributes:
-        tensors: Our name -> the model's tensor.
-        names: Our name -> the model's name.
-        grid: Rows and columns of the positions it learns, if it does.
-    """
-
-    tensors: Mapping[str, Tensor]
-    names: Mapping[str, str]
-    grid: Size | None
-
-    @classmethod
-    def of(cls, model: nn.Module) -> Target:
-        """Of a segmenter, a classifier, or an encoder by itself."""
-        state = model.state_dict()
-        whole = all(part_of(name.replace("_orig_mod.", "")) in PARTS for name in state)
-        names = {canonical(name if whole else f"encoder.{name}"): name for name in state}
-        grid = getattr(getattr(model, "encoder", model), "grid", None)
-        return cls({ours: state[name] for ours, name in names.items()}, names, grid)
-
-    def of_part(self, part: str) -> list[str]:
-        """Our names of what the part needs."""
-        return [name for name in self.tensors if part_of(name) == part and not is_optional(name)]
-
-    @property
-    def stem(self) -> str | None:
-        """The encoder's first convolution."""
-        return next((n for n, t in self.tensors.items() if part_of(n) == "encoder" and t.ndim == 4), None)
-
-
-@dataclass
-class Fit:
-    """What a file gives: tensors by our name, and the remarks of the report."""
-
-    tensors: dict[str, Tensor]
-    changes: dict[str, str]
 
 
 def load_weights(model: nn.Module, source: str | Path, part: Part = "all") -> WeightReport:
@@ -95,7 +52,7 @@ def load_initial_weights(model: nn.Module, source: str | Path) -> WeightReport:
     file = _open(model, source)
     target = Target.of(model)
     match = recognise(file.state.keys(), target.tensors.keys())
-    fit = _fit(file.state, match, target)
+    fit = fit_tensors(file.state, match, target)
     whole = all(name in fit.tensors for name in target.of_part("decoder"))
     return _load(model, file, PARTS if whole else ("encoder",))
 
@@ -122,8 +79,8 @@ def _open(model: nn.Module, source: str | Path) -> WeightFile:
 def _load(model: nn.Module, file: WeightFile, asked: Sequence[str]) -> WeightReport:
     target = Target.of(model)
     match = recognise(file.state.keys(), target.tensors.keys())
-    fit = _fit(file.state, match, target)
-    parts = tuple(_report(part, file.state, match, target, fit) for part in asked if target.of_part(part))
+    fit = fit_tensors(file.state, match, target)
+    parts = tuple(report_part(part, file.state, match, target, fit) for part in asked if target.of_part(part))
     _check(file, match, target, parts, alone=asked == ASKED["head"])
     _apply(model, target, fit, asked)
     _warn(file.label, parts)
@@ -134,52 +91,6 @@ def _load(model: nn.Module, file: WeightFile, asked: Sequence[str]) -> WeightRep
         aside=tuple(_aside(match, [part.part for part in parts])),
         statistics=statistics_of(match.layout, file.state, file.metadata) or _statistics_of_model(model),
     )
-
-
-def _fit(state: Mapping[str, Tensor], match: Match, target: Target) -> Fit:
-    """Every tensor that has the model's shape, or can be given it."""
-    fit = Fit({}, {})
-    for name, wanted in target.tensors.items():
-        given = state.get(match.names.get(name, ""))
-        if given is None:
-            continue
-        if given.shape == wanted.shape:
-            fit.tensors[name] = given
-        elif adapted := adapt(name, given, wanted, stem=name == target.stem, grid=target.grid):
-            fit.tensors[name], fit.changes[name] = adapted
-    return fit
-
-
-def _report(part: str, state: Mapping[str, Tensor], match: Match, target: Target, fit: Fit) -> PartReport:
-    wanted = target.of_part(part)
-    missing = [name for name in wanted if name not in fit.tensors]
-    dropped = _of_other_classes(part, missing, state, match, target)
-    counted = [name for name in wanted if not is_added(name)]
-    got = sum(target.tensors[name].numel() for name in counted if name in fit.tensors)
-    changed = [f"{target.names[name]} ({how})" for name, how in fit.changes.items() if name in wanted]
-    theirs = [ours for ours in match.names if part_of(ours) == part and not is_optional(ours)]
-    return PartReport(
-        part=part,
-        loaded=tuple(target.names[name] for name in wanted if name in fit.tensors and name not in fit.changes),
-        adapted=tuple(changed),
-        missing=tuple(target.names[name] for name in missing),
-        dropped=tuple(target.names[name] for name in dropped),
-        unused=tuple(match.names[name] for name in theirs if name not in fit.tensors),
-        added=sum(is_added(name) for name in missing),
-        coverage=got / max(1, sum(target.tensors[name].numel() for name in counted)),
-    )
-
-
-def _of_other_classes(
-    part: str, missing: Sequence[str], state: Mapping[str, Tensor], match: Match, target: Target
-) -> list[str]:
-    """Tensors that differ from the file's in the number of outputs alone, all by the same two numbers."""
-    if part == "encoder":
-        return []
-    known = [name for name in missing if name in match.names]
-    pairs = {name: (state[match.names[name]].shape, target.tensors[name].shape) for name in known}
-    differ = {n: (g[:1], w[:1]) for n, (g, w) in pairs.items() if g[1:] == w[1:] and len(g) == len(w)}
-    return list(differ) if len(set(differ.values())) == 1 else []
 
 
 def _check(file: WeightFile, match: Match, target: Target, parts: Sequence[PartReport], *, alone: bool) -> None:

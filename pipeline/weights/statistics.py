@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from foveate.pipeline.normalisation import MEAN, STD
-from foveate.pipeline.weights.layouts import Layout
+from foveate.pipeline.weights.layout import Layout
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation per channel, in 0-255, RGB
 IMAGENET: Statistics = (MEAN, STD)

@@ -13,7 +13,8 @@ import torchvision
 
 from foveate.pipeline.models import conv_attention, create_model, mobilenet_v2, vit
 from foveate.pipeline.weights import layouts
-from foveate.pipeline.weights.layouts import LAYOUTS, Layout
+from foveate.pipeline.weights.layout import Layout
+from foveate.pipeline.weights.layouts import LAYOUTS
 from foveate.pipeline.weights.recognition import is_optional, recognise
 
 Names = list[str]

@@ -1,0 +1,83 @@
+"""A layout: how a published file names the tensors of a model, and what we call them.
+
+It is a list of pairs of templates, theirs and ours, read in either direction. `{n}` and `{s}` stand for a number,
+`{later}` for that of a stage after the first, `{p}` for one word and `{rest}` for whatever follows. Ours are
+`encoder.*`, `decoder.*` and `head.*`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+Pair = tuple[str, str]
+HOLES = {"n": r"\d+", "s": r"\d+", "later": r"[2-9]", "p": r"[A-Za-z_]+", "rest": r".+"}
+
+
+class Rule(NamedTuple):
+    """Takes a name of one side apart, and puts one of the other together."""
+
+    pattern: re.Pattern[str]
+    wanted: str
+
+
+def compile_rule(given: str, wanted: str) -> Rule:
+    """From one template to another.
+
+    Example:
+        >>> rule = compile_rule("fc.{p}", "head.{p}")
+        >>> rule.wanted.format(**rule.pattern.fullmatch("fc.bias").groupdict())
+        'head.bias'
+    """
+    parts = re.split(r"\{(\w+)\}", given)  # text, hole, text, hole ... text
+    pattern = "".join(f"(?P<{part}>{HOLES[part]})" if i % 2 else re.escape(part) for i, part in enumerate(parts))
+    return Rule(re.compile(pattern), wanted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A reversible translation of names.
+
+    Attributes:
+        name: What it is called in messages.
+        families: What the names of its models begin with; empty if it holds any model.
+        pairs: Theirs and ours; the first that fits decides.
+        gate: Pattern of the tensors in attention slots that it can name; None if it can name any.
+        export: What `foveate weights export --layout` calls it, if it can be written.
+        segmenters: Whether it is for segmenters, or for classifiers and bare encoders; None is both.
+        offset_half: Whether such weights were trained on images of mean and deviation 0.5.
+    """
+
+    name: str
+    families: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    gate: str | None = None
+    export: str | None = None
+    segmenters: bool | None = None
+    offset_half: bool = False
+
+    @cached_property
+    def _to_ours(self) -> list[Rule]:
+        return [compile_rule(theirs, ours) for theirs, ours in self.pairs]
+
+    @cached_property
+    def _from_ours(self) -> list[Rule]:
+        return [compile_rule(ours, theirs) for theirs, ours in self.pairs]
+
+    def to_ours(self, name: str) -> str | None:
+        """Our name of a tensor in the file; None if the layout does not know it."""
+        ours = _translate(name, self._to_ours)
+        return ours if ours is not None and self.from_ours(ours) == name else None
+
+    def from_ours(self, name: str) -> str | None:
+        """The file's name of a tensor of ours; None if the layout has no place for it."""
+        return _translate(name, self._from_ours)
+
+
+def _translate(name: str, rules: list[Rule]) -> str | None:
+    for pattern, wanted in rules:
+        if found := pattern.fullmatch(name):
+            return wanted.format(**found.groupdict())
+    return None
