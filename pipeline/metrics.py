@@ -74,25 +74,20 @@ def count_confusion(
     Raises:
         UnusableDataError: A label is neither a class nor `ignore`.
     """
-    rows = max(BYTES, num_classes) if mask.dtype == torch.uint8 else num_classes
+    bytewise = mask.dtype == torch.uint8
+    rows = max(BYTES, num_classes) if bytewise else num_classes + 2
     counts = torch.zeros(rows * num_classes, dtype=torch.long, device=mask.device)
     size = CHUNK if mask.device.type == "cpu" else max(1, mask.numel())
     for predicted, labels in zip(prediction.flatten().split(size), mask.flatten().split(size), strict=True):
-        if mask.dtype != torch.uint8:
-            predicted, labels = _labelled(predicted, labels, num_classes, ignore)
-        counts += torch.bincount(_pair(predicted, labels, num_classes, rows), minlength=len(counts))
-    return _classes_only(counts.view(rows, num_classes), ignore)
+        places = labels if bytewise else _sorted_out(labels, num_classes, ignore)
+        counts += torch.bincount(_pair(predicted, places, num_classes, rows), minlength=len(counts))
+    return _classes_only(counts.view(rows, num_classes), ignore if bytewise else num_classes + 1, ignore)
 
 
-def _labelled(
-    predicted: Integer[Tensor, " N"], labels: Integer[Tensor, " N"], num_classes: int, ignore: int
-) -> tuple[Integer[Tensor, " M"], Integer[Tensor, " M"]]:
-    """What is not ignored."""
-    kept = labels != ignore
-    predicted, labels = predicted[kept], labels[kept]
-    if labels.numel() and (labels.min() < 0 or labels.max() >= num_classes):
-        raise _stray_label(num_classes, ignore)
-    return predicted, labels
+def _sorted_out(labels: Integer[Tensor, " N"], num_classes: int, ignore: int) -> Int64[Tensor, " N"]:
+    """Class numbers, K for what is none, and K + 1 for what is ignored."""
+    places = labels.long().clamp(max=num_classes).masked_fill_(labels < 0, num_classes)
+    return places.masked_fill_(labels == ignore, num_classes + 1)
 
 
 def _pair(
@@ -103,21 +98,17 @@ def _pair(
     return predicted.to(kind, copy=True).add_(labels.to(kind), alpha=num_classes)
 
 
-def _classes_only(counts: Int64[Tensor, "rows K"], ignore: int) -> Int64[Tensor, "K K"]:
-    """The rows of classes, where no other label but `ignore` was counted."""
+def _classes_only(counts: Int64[Tensor, "rows K"], ignored: int, ignore: int) -> Int64[Tensor, "K K"]:
+    """The rows of classes, if no other label was counted but in the row `ignored`."""
     rows, num_classes = counts.shape
-    if 0 <= ignore < rows:
-        counts[ignore] = 0
+    if 0 <= ignored < rows:
+        counts[ignored] = 0
     if counts[num_classes:].any():
-        raise _stray_label(num_classes, ignore)
+        raise UnusableDataError(
+            f"a label lies outside 0 to {num_classes - 1} and is not {ignore}, which is left out; "
+            "look for it with: foveate data check"
+        )
     return counts[:num_classes]
-
-
-def _stray_label(num_classes: int, ignore: int) -> UnusableDataError:
-    return UnusableDataError(
-        f"a label lies outside 0 to {num_classes - 1} and is not {ignore}, which is left out; "
-        "look for it with: foveate data check"
-    )
 
 
 class ConfusionMatrix(Metric):
