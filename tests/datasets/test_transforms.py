@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foveate.datasets.transforms import PhotometricDistortion, TrainTransform
+from foveate.datasets.colours import Distortion
+from foveate.datasets.transforms import TrainTransform
 
 IMAGE = np.random.default_rng(0).integers(1, 256, (40, 60, 3), dtype=np.uint8)
 MASK = (np.arange(60) // 15).astype(np.uint8)[None].repeat(40, 0)
@@ -97,9 +98,6 @@ def test_colours_are_distorted_where_asked() -> None:
     assert np.array_equal(bright(IMAGE, MASK, seed=0)[1], MASK)
 
 
-NONE = {"brightness": None, "contrast": None, "contrast_first": True, "saturation": None, "hue": None}
-
-
 @pytest.mark.parametrize(
     ("change", "colour"),
     [
@@ -116,5 +114,21 @@ NONE = {"brightness": None, "contrast": None, "contrast_first": True, "saturatio
 )
 def test_each_distortion_does_what_it_says(change: dict[str, object], colour: list[int]) -> None:
     image = np.full((2, 2, 3), (100, 50, 50), dtype=np.uint8)
-    changed = PhotometricDistortion().apply(image, **{**NONE, **change})  # type: ignore[arg-type]
+    changed = Distortion(**change)(image)  # type: ignore[arg-type]
     np.testing.assert_allclose(changed[0, 0], colour, atol=1)
+
+
+def test_padding_stays_black_whatever_the_colours() -> None:
+    for seed in range(20):
+        image, mask = TrainTransform((64, 80), scale=(1.0, 1.0))(IMAGE, MASK, seed=seed)
+        assert not image[mask == 255].any()
+
+
+def test_what_is_given_stays_as_it_was() -> None:
+    image, mask = IMAGE.copy(), MASK.copy()
+    image.setflags(write=False)  # as a file that is mapped to memory is
+    mask.setflags(write=False)
+    for seed in range(20):
+        cut = TrainTransform((24, 32))(image, mask, seed=seed)
+        assert all(part.flags.writeable and part.flags.owndata for part in cut)
+    assert np.array_equal(image, IMAGE)

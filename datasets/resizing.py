@@ -1,0 +1,99 @@
+"""A window of a resized image, without resizing the rest of it.
+
+Resizing is periodic: at a scale of k/64 every k-th pixel of the result lies on a 64th pixel of the image in the same
+way. A part that begins at such a pixel, resized by itself, is that part of the whole resize; so scales come in steps
+of 1/64, and at most 127 rows and columns are made in vain. Other scales resize the whole.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+
+STEPS = 64  # of a scale, between 0 and 1
+Size = tuple[int, int]  # height and width
+Image = UInt8[np.ndarray, "H W 3"]
+Mask = UInt8[np.ndarray, "H W"]
+ImagePart = UInt8[np.ndarray, "h w 3"]
+MaskPart = UInt8[np.ndarray, "h w"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows and columns of a resized image."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def resized_size(size: Size, scale: float) -> Size:
+    """Height and width after resizing, as OpenCV rounds them: to the nearest, halves to the even."""
+    height, width = (max(1, round(side * scale)) for side in size)
+    return height, width
+
+
+def resize_window(image: Image, scale: float, window: Window) -> ImagePart:
+    """A window of an image that is resized with bilinear interpolation; reads little more than that part of it.
+
+    Each value is that of the whole resize, or one off (as few as 4 in 1000 of noise are), for OpenCV counts from the
+    first pixel that it is given, in 32 bits.
+
+    Args:
+        image: RGB bytes; may be a view of a file.
+        scale: Of both sides.
+        window: Lies in the resized image.
+    """
+    if _same_size(image, scale):
+        return image[window.top : window.top + window.height, window.left : window.left + window.width]
+    rows, top = _part(window.top, window.height, scale, image.shape[0])
+    columns, left = _part(window.left, window.width, scale, image.shape[1])
+    part = image[rows, columns]
+    if _same_size(part, scale):
+        part, top, left = image, window.top, window.left
+    return _resize(part, scale)[top : top + window.height, left : left + window.width]
+
+
+def resize_mask_window(mask: Mask, scale: float, window: Window) -> MaskPart:
+    """A window of a mask that is resized by taking the nearest pixel; equal to that window of the whole."""
+    if _same_size(mask, scale):
+        return mask[window.top : window.top + window.height, window.left : window.left + window.width]
+    rows = _nearest(window.top, window.height, scale, mask.shape[0])
+    columns = _nearest(window.left, window.width, scale, mask.shape[1])
+    stripes = np.take(mask[rows[0] : rows[-1] + 1], columns, axis=1, mode="clip")
+    return np.take(stripes, rows - rows[0], axis=0, mode="clip")
+
+
+def _same_size(array: UInt8[np.ndarray, "H W ..."], scale: float) -> bool:
+    """Whether a scale is so near to 1 that it changes nothing: OpenCV then hands back a copy."""
+    size = array.shape[0], array.shape[1]
+    return resized_size(size, scale) == size
+
+
+def _resize(image: Image, scale: float) -> ImagePart:
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _part(start: int, length: int, scale: float, limit: int) -> tuple[slice, int]:
+    """Which pixels of a side of `limit` a stretch of the result rests on, and where it begins in their resize."""
+    steps = scale * STEPS
+    if steps != round(steps):
+        return slice(0, limit), start
+    period = round(steps) // math.gcd(round(steps), STEPS)
+    if limit * steps % STEPS == STEPS / 2:  # of a half, OpenCV takes the even neighbour: so the begin is even too
+        period += period % 2 * period
+    begin = max(0, start - math.ceil(scale) - 1) // period * period  # the first ones look to their left
+    end = math.ceil((start + length + 0.5) / scale) + 2
+    return slice(round(begin / scale), min(limit, end)), start - begin
+
+
+def _nearest(start: int, length: int, scale: float, limit: int) -> NDArray[np.intp]:
+    """The pixel of a side of `limit` that each one of a stretch of the result is taken from, as OpenCV picks it."""
+    places = np.floor(np.arange(start, start + length) * (1 / scale)).astype(np.intp)
+    return np.minimum(places, limit - 1)
