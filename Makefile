@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help install dev quickstart check format test test-all clean
+.PHONY: help install dev quickstart check format test test-all bench clean
 help:  ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -48,6 +48,18 @@ test: dev  ## the fast tests
 
 test-all: dev  ## every test
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# An environment of its own: the peers want another OpenCV, so they come without dependencies.
+BENCH := .venv-bench
+$(BENCH)/.installed: benchmarks/peers.txt pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install -q --upgrade "setuptools>=77"
+	$(BENCH)/bin/python -m pip install -q -e ".[plots,openvino]"
+	$(BENCH)/bin/python -m pip install -q --no-deps -r benchmarks/peers.txt
+	touch $@
+
+bench: $(BENCH)/.installed  ## measure against the peers, and write benchmarks/RESULTS.md
+	$(BENCH)/bin/python -m foveate.benchmarks.run run $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

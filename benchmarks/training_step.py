@@ -1,0 +1,78 @@
+"""Table row: a training step of SegNeXt-T, from bytes on the device to updated weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from foveate.benchmarks.networks import check_same, create_peer, create_task, random_batch
+from foveate.benchmarks.pairing import alternate
+from foveate.benchmarks.peaks import waiter
+from foveate.benchmarks.peers import mmseg
+from foveate.benchmarks.results import Goal, Result, Settings
+from foveate.datasets.batch import SegmentationBatch
+from foveate.pipeline.optimisation import create_optimizer
+from foveate.pipeline.segmentation import SegmentationTask
+
+SIZE, BATCH, CLASSES = (512, 512), 2, 19
+ROW = "training step, SegNeXt-T, 512x512, batch 2"
+Step = Callable[[], object]
+
+
+def run(settings: Settings) -> Result:
+    """mmseg as it ships in float32 and in bf16, at its best, and ours, from the same weights."""
+    torch.set_num_threads(settings.threads)
+    device = settings.device
+    batch = random_batch(BATCH, SIZE, CLASSES, device=device)
+    task = create_task(device=device)
+    off = check_same(task, create_peer(task, SIZE), batch)
+    candidates = {
+        "mmseg as shipped": peer_step(create_peer(task, SIZE), batch, bf16=False, best=False),
+        "mmseg as shipped, bf16": peer_step(create_peer(task, SIZE), batch, bf16=True, best=False),
+        "mmseg at its best": peer_step(create_peer(task, SIZE), batch, bf16=True, best=True),
+        "ours": our_step(task, batch),
+    }
+    seconds = alternate(candidates, rounds=settings.times(9), after=waiter(device))
+    goals = [
+        Goal(ROW, "mmseg as shipped", "ours", 4.0),
+        Goal(ROW, "mmseg as shipped, bf16", "ours"),
+        Goal(ROW, "mmseg at its best", "ours", 2.5),
+    ]
+    what = (
+        "Normalise, forward, loss, backward and AdamW, 19 classes. As shipped: float32, mmengine's train_step and the "
+        "optimiser of the configuration. At its best: channels_last, bf16 autocast, fused AdamW. Ours: the recipe's "
+        f"default, under bf16 autocast. Same weights; logits in float32 differ by {off:.1g} of the largest."
+    )
+    return Result("training_step", "Training step", what, seconds, goals)
+
+
+def peer_step(model: nn.Module, batch: SegmentationBatch, *, bf16: bool, best: bool) -> Step:
+    """A step of mmseg's own loop: its preprocessor, its loss, its optimiser's wrapper.
+
+    Args:
+        model: SegNeXt of `mmseg.create_segnext`.
+        batch: As ours takes it.
+        bf16: Under autocast.
+        best: Whether in channels_last and with a fused AdamW.
+    """
+    if best:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = mmseg.create_optimizer(model, bf16=bf16, **({"fused": True} if best else {}))
+    data = mmseg.create_batch(batch["image"], batch["mask"])
+    return lambda: model.train_step(data, optimizer)  # type: ignore[operator]
+
+
+def our_step(task: SegmentationTask, batch: SegmentationBatch, *, bf16: bool = True) -> Step:
+    """A step as the trainer does it, without the trainer."""
+    optimizer = create_optimizer(task.network, task.optimizer_config)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with torch.autocast(batch["image"].device.type, torch.bfloat16, enabled=bf16):
+            loss = task.compute_loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
