@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import lightning.pytorch as L
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from foveate.datasets.labels import LabelSet
+from foveate.pipeline.callbacks.samples import Pixels, SampleDrawer, pixels_of, predict, wandb_loggers
 from foveate.pipeline.drawing import draw_comparison
 from foveate.pipeline.loggers.wandb import WandbLogger
 
-Pixels = NDArray[np.uint8]
 
-
-class GivesSamples(Protocol):
-    """A data module that can hand out a few samples of a split."""
-
-    def samples(self, split: str, count: int) -> Any:
-        """The same few samples each time."""
-
-
-class SampleOverlays(L.Callback):
-    """Draw `count` validation images into a folder, and to W&B with class names if it logs.
+class SampleOverlays(SampleDrawer):
+    """Draw `count` validation images, and send them to W&B with class names if it logs.
 
     Args:
         folder: Where PNG files go, one folder a step.
@@ -35,37 +25,24 @@ class SampleOverlays(L.Callback):
     """
 
     def __init__(self, folder: Path, count: int = 4) -> None:
-        super().__init__()
-        self.folder = folder
-        self.count = count
+        super().__init__(folder, count)
 
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw, in the first process only, with the weights that were evaluated."""
-        gives = cast(GivesSamples, getattr(trainer, "datamodule", None))
-        if trainer.sanity_checking or not trainer.is_global_zero or not self.count or not hasattr(gives, "samples"):
-            return
-        labels: LabelSet = pl_module.labels  # type: ignore[assignment]
-        drawn = [_predict(pl_module, sample) for sample in _each(gives.samples("val", self.count))]
-        folder = self.folder / f"step-{trainer.global_step:06d}"
+    def draw(self, module: L.LightningModule, samples: Sequence[dict[str, Any]], step: str) -> None:
+        """Write a picture of each."""
+        labels: LabelSet = module.labels  # type: ignore[assignment]
+        drawn = [_predict(module, sample) for sample in samples]
+        folder = self.folder / step
         folder.mkdir(parents=True, exist_ok=True)
         for name, image, truth, prediction in drawn:
             Image.fromarray(draw_comparison(image, truth, prediction, labels)).save(folder / f"{name}.png")
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                _send(logger, drawn, labels, trainer.global_step)
-
-
-def _each(samples: Any) -> list[Any]:
-    return [samples[index] for index in range(len(samples))]
+        for logger in wandb_loggers(module.trainer):
+            _send(logger, drawn, labels, module.trainer.global_step)
 
 
 def _predict(module: L.LightningModule, sample: dict[str, Any]) -> tuple[str, Pixels, Pixels, Pixels]:
     """Name, image (H, W, 3), truth and prediction (H, W) of a sample."""
-    image: Tensor = sample["image"]
-    with torch.no_grad(), module.trainer.precision_plugin.val_step_context():
-        prediction = module(image[None].to(module.device)).argmax(1)[0]
-    pixels = np.ascontiguousarray(image.numpy().transpose(1, 2, 0))
-    return Path(sample["path"]).stem, pixels, sample["mask"].numpy(), prediction.cpu().numpy().astype(np.uint8)
+    prediction = predict(module, sample["image"][None]).argmax(1)[0].cpu().numpy().astype(np.uint8)
+    return Path(sample["path"]).stem, pixels_of(sample["image"]), sample["mask"].numpy(), prediction
 
 
 def _send(logger: WandbLogger, drawn: list[tuple[str, Pixels, Pixels, Pixels]], labels: LabelSet, step: int) -> None:

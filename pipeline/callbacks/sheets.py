@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import lightning.pytorch as L
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from foveate.datasets.classes import ClassSet
-from foveate.pipeline.callbacks.overlays import GivesSamples
-from foveate.pipeline.loggers.wandb import WandbLogger
+from foveate.pipeline.callbacks.samples import Pixels, SampleDrawer, pixels_of, predict, wandb_loggers
 
 COLUMNS = 4
 SIDE, LINE, GAP = 128, 16, 8  # pixels of a picture, of a line of text, and between
@@ -25,13 +22,13 @@ LETTERS = 20  # of a name that fit under a picture
 class Sample(NamedTuple):
     """An image (H, W, 3) with what it is and what was said."""
 
-    image: NDArray[np.uint8]
+    image: Pixels
     truth: str
     predicted: str
     probability: float
 
 
-class SampleSheet(L.Callback):
+class SampleSheet(SampleDrawer):
     """Draw `count` validation images on a sheet, into a folder, and to W&B if it logs.
 
     Args:
@@ -40,36 +37,22 @@ class SampleSheet(L.Callback):
     """
 
     def __init__(self, folder: Path, count: int = 16) -> None:
-        super().__init__()
-        self.folder = folder
-        self.count = count
+        super().__init__(folder, count)
 
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw, in the first process only, with the weights that were evaluated."""
-        gives = cast(GivesSamples, getattr(trainer, "datamodule", None))
-        if trainer.sanity_checking or not trainer.is_global_zero or not self.count or not hasattr(gives, "samples"):
-            return
-        given = gives.samples("val", self.count)
-        sheet = draw_sheet(_predict(pl_module, [given[index] for index in range(len(given))]))
+    def draw(self, module: L.LightningModule, samples: Sequence[dict[str, Any]], step: str) -> None:
+        """Write the sheet."""
+        sheet = draw_sheet(_predict(module, samples))
         self.folder.mkdir(parents=True, exist_ok=True)
-        sheet.save(self.folder / f"step-{trainer.global_step:06d}.png")
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image("val/samples", [sheet], trainer.global_step)
+        sheet.save(self.folder / f"{step}.png")
+        for logger in wandb_loggers(module.trainer):
+            logger.log_image("val/samples", [sheet], module.trainer.global_step)
 
 
 def _predict(module: L.LightningModule, samples: Sequence[dict[str, Any]]) -> list[Sample]:
     labels: ClassSet = module.labels  # type: ignore[assignment]
-    images = torch.stack([sample["image"] for sample in samples])
-    with torch.no_grad(), module.trainer.precision_plugin.val_step_context():
-        shares, classes = module(images.to(module.device)).float().softmax(1).max(1)
+    shares, classes = predict(module, torch.stack([sample["image"] for sample in samples])).float().softmax(1).max(1)
     return [
-        Sample(
-            np.ascontiguousarray(sample["image"].numpy().transpose(1, 2, 0)),
-            labels.names[int(sample["label"])],
-            labels.names[number],
-            share,
-        )
+        Sample(pixels_of(sample["image"]), labels.names[int(sample["label"])], labels.names[number], share)
         for sample, number, share in zip(samples, classes.tolist(), shares.tolist(), strict=True)
     ]
 
