@@ -51,7 +51,7 @@ class ClassificationTask(VisionTask):
         metrics: What evaluation reports beside accuracy and calibration error (foveate plugins list --what metrics).
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
-        mixing: How training images are mixed and erased.
+        mixing: How training images are mixed and erased; null does neither.
         ema: Decay of a moving average of the weights, such as 0.999, which then is what is evaluated and kept.
         normalisation: Mean and deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}`;
             those of `weights`, or of ImageNet, if not given.
@@ -76,7 +76,7 @@ class ClassificationTask(VisionTask):
             lr=1e-3, weight_decay=0.05, decoder_lr_multiplier=1.0, no_decay="norm_and_bias"
         ),
         schedule: ScheduleConfig = ScheduleConfig(name="cosine"),  # noqa: B008  frozen
-        mixing: MixingConfig = MixingConfig(),  # noqa: B008  frozen
+        mixing: MixingConfig | None = MixingConfig(),  # noqa: B008  frozen
         ema: float | None = None,
         normalisation: NormalisationConfig | None = None,
         network_options: RecipeOptions | None = None,
@@ -89,7 +89,7 @@ class ClassificationTask(VisionTask):
         if isinstance(labels, LabelSet):
             raise ConfigError(f"{labels.name} names the class of each pixel: that is for SegmentationTask")
         labels = configured(ClassSet, labels)
-        mixing = configured(MixingConfig, mixing)
+        mixing = MixingConfig() if mixing is None else configured(MixingConfig, mixing)
         super().__init__(
             network=network,
             num_classes=len(labels),
@@ -115,8 +115,8 @@ class ClassificationTask(VisionTask):
 
     def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K"]:
         """Logits of RGB bytes."""
-        logits: Tensor = self.network(self.normalise(image))
-        return logits
+        pixels = self.normalise(image)
+        return self.runner(pixels)(pixels)
 
     def compute_loss(self, batch: ClassificationBatch) -> Float[Tensor, ""]:
         """Loss of a batch, its images mixed as the recipe says; needs no trainer."""

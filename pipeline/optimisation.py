@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,11 +13,12 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.errors import CheckpointError, ConfigError
 
 ENCODER = "encoder."
 POSITIONS = ("cls_token", "pos_embed")
 WARMUP_SHARE = 0.1  # of the run, unless said
+SHOWN = 6  # groups, in a message
 WARMUP_START = 1e-6  # factor on the learning rate at the first step
 
 
@@ -145,11 +146,41 @@ def _is_spared(name: str, parameter: nn.Parameter, config: OptimizerConfig) -> b
 
 
 def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> Optimizer:
-    """The optimiser of a recipe over the groups of `parameter_groups`."""
+    """The optimiser of a recipe over the groups of `parameter_groups`; it takes the state of its like only."""
     groups = parameter_groups(model, config)
+    optimizer: Optimizer
     if config.name == "sgd":
-        return SGD(groups, lr=config.lr, momentum=config.momentum)
-    return AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999), fused=fused)
+        optimizer = SGD(groups, lr=config.lr, momentum=config.momentum)
+    else:
+        optimizer = AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999), fused=fused)
+    optimizer.register_load_state_dict_pre_hook(check_state)
+    return optimizer
+
+
+def check_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+    """Compare the state that a checkpoint brings with what the recipe asks for.
+
+    Raises:
+        CheckpointError: It is of another optimiser, or the parameters were grouped in another way.
+    """
+    saved, asked = _shape_of(state["param_groups"]), _shape_of(optimizer.param_groups)
+    if saved != asked:
+        raise CheckpointError(
+            f"the checkpoint was trained with {_in_words(*saved)}; the recipe asks for {_in_words(*asked)}. To go on, "
+            "leave model.optimizer's name, layer_decay and no_decay as they were (without --config the recipe beside "
+            "the checkpoint counts); to begin anew from its weights: --model.weights CHECKPOINT, without --ckpt_path"
+        )
+
+
+def _shape_of(groups: Iterable[Mapping[str, Any]]) -> tuple[str, list[int]]:
+    """An optimiser's name, and how many tensors each of its groups holds."""
+    groups = list(groups)
+    return "adamw" if all("betas" in group for group in groups) else "sgd", [len(group["params"]) for group in groups]
+
+
+def _in_words(name: str, sizes: list[int]) -> str:
+    several = f"{len(sizes)} groups of parameters" if len(sizes) > 1 else "one group of parameters"
+    return f"{name} in {several} ({', '.join(map(str, sizes[:SHOWN]))}{', ...' if len(sizes) > SHOWN else ''} tensors)"
 
 
 def warmup_length(total: int, asked: int | None) -> int:

@@ -109,6 +109,15 @@ def test_a_run_goes_on_and_validation_repeats(folder_root: Path) -> None:
     assert sum(map(sum, json.loads(before)["confusion"])) == 6
 
 
+@pytest.mark.parametrize("other", ["--model.optimizer.name=adamw", "--model.optimizer.layer_decay=0.5"])
+def test_a_run_does_not_go_on_with_another_optimiser(
+    other: str, folder_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(folder_root, "--model.mixing=null") == 0
+    assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps=4", other]) == 4
+    assert "the checkpoint was trained with sgd in" in last_line(capsys)
+
+
 def test_a_test_without_a_test_split_says_that_it_scores_val(
     folder_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ from timm.optim import param_groups_layer_decay
 from torch import nn
 from torch.optim import SGD, AdamW
 
-from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.optimisation import (
     OptimizerConfig,
@@ -63,6 +63,35 @@ def test_the_optimiser_is_the_one_named(name: str, kind: type) -> None:
     assert type(optimizer) is kind
     momentum = [g["betas"][0] if name == "adamw" else g["momentum"] for g in optimizer.param_groups]
     assert set(momentum) == {0.8}
+
+
+def state_of(**options: Any) -> dict[str, Any]:
+    """What a checkpoint keeps of a ViT's optimiser."""
+    return create_optimizer(create_model("vit_ti", num_classes=3), OptimizerConfig(**options)).state_dict()
+
+
+@pytest.mark.parametrize(
+    ("saved", "there"),
+    [
+        ({"name": "sgd"}, "sgd in 3 groups"),
+        ({"layer_decay": 0.5}, "adamw in"),
+        ({"no_decay": "norm_and_bias"}, "adamw"),
+    ],
+)
+def test_the_state_of_another_optimiser_is_refused_in_words(saved: dict[str, Any], there: str) -> None:
+    asked = create_optimizer(create_model("vit_ti", num_classes=3), OptimizerConfig())
+    with pytest.raises(CheckpointError, match=rf"trained with {there}.*; the recipe asks for adamw in 3 groups.*To go"):
+        asked.load_state_dict(state_of(**saved))
+
+
+@pytest.mark.parametrize(
+    ("saved", "asked"),
+    [({}, {"lr": 1e-2, "weight_decay": 0.3}), ({"layer_decay": 0.5}, {"layer_decay": 0.75}), *[({"name": "sgd"},) * 2]],
+)
+def test_other_rates_and_decay_take_the_state_as_it_is(saved: dict[str, Any], asked: dict[str, Any]) -> None:
+    optimizer = create_optimizer(create_model("vit_ti", num_classes=3), OptimizerConfig(**asked))
+    optimizer.load_state_dict(state_of(**saved))
+    assert len(optimizer.param_groups) == len(state_of(**saved)["param_groups"])
 
 
 @pytest.mark.parametrize(
