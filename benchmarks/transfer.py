@@ -1,8 +1,9 @@
 """What pre-trained weights are worth at the same number of steps: the tables of docs/transfer.md.
 
-    python benchmarks/transfer.py --cifar10 ~/cifar10 --camvid ~/camvid --weights mobilenet_v2.safetensors
+    python benchmarks/transfer.py --cifar10 ~/cifar10 --camvid ~/camvid --weights mobilenet_v2.safetensors --jobs 2
 
-Each training is a process of its own; what is done is not done again, so that the command goes on where it stopped.
+Each training is a process of its own; with --jobs several run side by side, one thread each. What is done is not done
+again, so that the command goes on where it stopped; the minutes of all its turns are added up.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +51,16 @@ class Run:
         if kind != "run":
             return self.weights.format(**places)
         return str(out / "runs" / f"{name}-{seed}" / "latest/checkpoints/last.ckpt")
+
+    @property
+    def group(self) -> str:
+        """The table that it belongs to."""
+        return self.name.split("-")[0]
+
+    def can_go(self, places: Mapping[str, str]) -> bool:
+        """Whether all that it reads was given."""
+        words = " ".join((*self.flags, self.weights))
+        return all(f"{{{name}}}" not in words or name in places for name in PLACES)
 
     def folder(self, seed: int) -> str:
         """Of its run."""
@@ -104,12 +117,59 @@ def main() -> None:
         for name, value in vars(options).items()
         if name in PLACES and value
     }
-    chosen = [run for run in RUNS if run.name.split("-")[0] in options.only]
-    for seed in SEEDS:  # all runs of a seed first: an unfinished table has every row
-        for run in chosen:
-            if all(f"{{{name}}}" not in " ".join((*run.flags, run.weights)) or name in places for name in PLACES):
-                carry_out(run, seed, out, places)
+    chosen = [run for run in RUNS if run.group in options.only and run.can_go(places)]
+    watch = Watch(out / "minutes.json")
+    if any(SCENES[1] in run.flags for run in chosen):
+        make_scenes(out)
+    chains = [(seed, chain) for seed in SEEDS for chain in in_turn(chosen)]  # an unfinished table has every row
+    with ThreadPoolExecutor(options.jobs) as pool:
+        waiting = [pool.submit(carry_out, chain, seed, out, places, watch) for seed, chain in chains]
+        try:
+            for one in waiting:
+                one.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
     print(tables(out))
+    print(f"\n{watch.minutes():.0f} minutes of wall clock in all")
+
+
+class Watch:
+    """Minutes of wall clock, of this turn and of those before it that were cut off.
+
+    Args:
+        path: Where they are kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.before: float = json.loads(path.read_text()) if path.is_file() else 0.0
+        self.started = time.monotonic()
+
+    def minutes(self) -> float:
+        """So far."""
+        return self.before + (time.monotonic() - self.started) / 60
+
+    def keep(self) -> None:
+        """Write them down, whole or not at all."""
+        draft = self.path.with_suffix(".tmp")
+        draft.write_text(json.dumps(self.minutes()))
+        draft.replace(self.path)
+
+
+def in_turn(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that need each other's weights one after the other, the rest by themselves."""
+    chains: list[list[Run]] = []
+    for run in runs:
+        source = run.weights.removeprefix("run:")
+        before = next((chain for chain in chains if any(one.name == source for one in chain)), None)
+        chains.append([run]) if before is None else before.append(run)
+    return chains
+
+
+def make_scenes(out: Path) -> None:
+    """What the walk learns from."""
+    if not (out / "scenes").is_dir():
+        call("data", "make", str(out / "scenes"), "--train", "256", "--val", "32", "--size", "128x256")
 
 
 PLACES = ("cifar10", "camvid", "weights")
@@ -122,19 +182,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--camvid", help="folder of CamVid")
     parser.add_argument("--weights", help="MobileNetV2 1.0 with ImageNet weights")
     parser.add_argument("--only", nargs="+", default=["cifar", "camvid", "walk"], help="cifar, camvid, walk")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side, one thread each")
     parser.add_argument("--out", type=Path, default=Path("runs/transfer"), help="where results are kept")
     return parser.parse_args()
 
 
-def carry_out(run: Run, seed: int, out: Path, places: dict[str, str]) -> None:
+def carry_out(chain: Sequence[Run], seed: int, out: Path, places: dict[str, str], watch: Watch) -> None:
+    """Train what was not trained yet, one after the other."""
+    for run in chain:
+        if not (out / f"{run.folder(seed)}.json").is_file():
+            train(run, seed, out, places)
+            watch.keep()
+
+
+def train(run: Run, seed: int, out: Path, places: dict[str, str]) -> None:
     """Train, and keep the score."""
-    kept = out / f"{run.folder(seed)}.json"
-    if kept.is_file():
-        return
-    if any("{out}/scenes" in flag for flag in run.flags) and not (out / "scenes").is_dir():
-        call("data", "make", str(out / "scenes"), "--train", "256", "--val", "32", "--size", "128x256")
     started = time.monotonic()
-    print(f"{run.folder(seed)} ...", end=" ", flush=True)
     call(*run.command(out, seed, places))
     folder = out / "runs" / run.folder(seed) / "latest"
     written = folder / "val-last.json"
@@ -143,13 +206,14 @@ def carry_out(run: Run, seed: int, out: Path, places: dict[str, str]) -> None:
         written = folder / "test-last.json"
     value = json.loads(written.read_text())[run.score]
     minutes = (time.monotonic() - started) / 60
-    kept.write_text(json.dumps({"score": value, "minutes": minutes}))
-    print(f"{100 * value:.1f} % in {minutes:.1f} min", flush=True)
+    (out / f"{run.folder(seed)}.json").write_text(json.dumps({"score": value, "minutes": minutes}))
+    print(f"{run.folder(seed)}: {100 * value:.1f} % in {minutes:.1f} min", flush=True)
 
 
 def call(*words: str) -> None:
     """The command in a process of its own; its output is shown only where it fails."""
-    done = subprocess.run([sys.executable, "-m", "foveate.cli", *words], capture_output=True, text=True, env=os.environ)
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-m", "foveate.cli", *words], capture_output=True, text=True, env=one_thread)
     if done.returncode:
         sys.exit(f"foveate {' '.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
 
