@@ -12,11 +12,13 @@ from torch import Tensor
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
+from foveate.pipeline.engines.upsampling import classify
 from foveate.pipeline.errors import ConfigError, UnusableDataError
-from foveate.pipeline.inference import InferenceConfig, infer
-from foveate.pipeline.losses import RecipeLoss
+from foveate.pipeline.inference import InferenceConfig, infer, infer_classes
+from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
 from foveate.pipeline.metrics import ConfusionMatrix, Scores, score
 from foveate.pipeline.models import create_model, is_segmenter
+from foveate.pipeline.models.segmenter import Segmenter
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
 from foveate.pipeline.reports import Report, report_segmentation
@@ -95,11 +97,15 @@ class SegmentationTask(VisionTask):
 
     def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Logits of RGB bytes, at the images' size."""
-        return infer(self.network, self.normalise(image), self.inference_config)
+        pixels = self.normalise(image)
+        return infer(self.runner(pixels), pixels, self.inference_config)
 
     def compute_loss(self, batch: SegmentationBatch) -> Float[Tensor, ""]:
         """Loss of a batch of crops; needs no trainer."""
-        loss: Tensor = self.loss(self.network(self.normalise(batch["image"])), batch["mask"])
+        image = self.normalise(batch["image"])
+        if isinstance(self.network, Segmenter) and self.network.stride > 1:
+            return loss_of_coarse(self.loss, self.network.decode(image), batch["mask"])
+        loss: Tensor = self.loss(self.network(image), batch["mask"])
         return loss
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
@@ -116,15 +122,15 @@ class SegmentationTask(VisionTask):
 
     def predict_step(self, batch: SegmentationBatch, batch_idx: int) -> UInt8[Tensor, "B H W"]:
         """Train ids of each pixel."""
-        logits: Tensor = self(batch["image"])
-        return logits.argmax(1).to(torch.uint8)
+        pixels = self.normalise(batch["image"])
+        return infer_classes(self.runner(pixels), pixels, self.inference_config).to(torch.uint8)
 
     def _evaluate(self, batch: SegmentationBatch, stage: str) -> Int64[Tensor, "B H W"]:
         logits = self(batch["image"])
         mask = batch["mask"]
         if logits.shape[2:] != mask.shape[1:]:
             logits = F.interpolate(logits, size=mask.shape[1:], mode="bilinear", align_corners=False)
-        predicted: Tensor = logits.argmax(1)
+        predicted = classify(logits)
         self.confusion.update(predicted, mask)
         self.report(stage, logits, mask)
         loss = self.loss(logits, mask)

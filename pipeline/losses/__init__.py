@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from foveate.plugins.blocks import RecipeBlock, parse_spec
@@ -28,6 +29,20 @@ class WeightedSum(nn.Module):
         values = [weight * loss(logits, labels) for weight, loss in zip(self.weights, self.losses, strict=True)]
         total: Tensor = sum(values[1:], start=values[0])
         return total
+
+
+def loss_of_coarse(
+    loss: nn.Module, logits: Float[Tensor, "B K h w"], labels: Integer[Tensor, "B H W"]
+) -> Float[Tensor, ""]:
+    """A loss of a segmenter's logits before they are resized to the image.
+
+    A loss that has a method `coarse` is given them as they are; others get them resized.
+    """
+    if hasattr(loss, "coarse"):
+        value: Tensor = loss.coarse(logits, labels)
+    else:
+        value = loss(F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False), labels)
+    return value
 
 
 def create_loss(spec: RecipeLoss, num_classes: int, *, plugins: PluginManager | None = None) -> nn.Module:

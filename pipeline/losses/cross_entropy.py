@@ -11,6 +11,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from foveate.datasets.labels import IGNORE
+from foveate.plugins.ops.upsampled_loss import upsampled_cross_entropy
 
 Average = Literal["valid", "all_pixels"]
 
@@ -88,6 +89,13 @@ class CrossEntropy(nn.Module):
             weights=self.weights,
             ignore_index=IGNORE if labels.ndim > 1 else -1,  # 255 may be a class of images
         )
+
+    def coarse(self, logits: Float[Tensor, "B K h w"], labels: Integer[Tensor, "B H W"]) -> Float[Tensor, ""]:
+        """The same of logits that are coarser than the labels, resized to them bilinearly."""
+        total = upsampled_cross_entropy(
+            logits, labels, weights=self.weights, label_smoothing=self.label_smoothing, ignore_index=IGNORE
+        )
+        return total / _denominator(labels.long(), self.average, self.weights, IGNORE)
 
 
 class BinaryCrossEntropy(nn.Module):

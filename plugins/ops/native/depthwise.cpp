@@ -11,8 +11,11 @@
 
 namespace {
 
-constexpr long TILE = 8;      // columns whose sums are kept in registers
-constexpr long MOST_TAPS = 9; // taps whose sums are kept in registers
+constexpr long TILE = 8;       // columns whose sums are kept in registers
+constexpr long MOST_TAPS = 9;  // taps whose sums are kept in registers
+constexpr long PATCH = 32;     // columns of a patch where all channels of whole rows would not stay in the cache
+constexpr long NARROW = 4;     // reach of a kernel that reads little beyond its patch
+constexpr long MUCH = 1 << 18;  // numbers
 
 struct Shape {
     long batch, height, width, channels, rows, columns, dilation;
@@ -20,38 +23,73 @@ struct Shape {
     long across() const { return dilation * (columns / 2); }
     long taps() const { return rows * columns; }
     long blocks() const { return (channels + LANES - 1) / LANES; }
-    long padded() const { return width + 2 * across() + TILE; }  // a last tile may reach past the map
+    long pitch() const { return width * channels; }
+    // patches are what threads share out; tall kernels take larger ones, for each reads its surroundings too
+    long patch_rows() const { return std::min(height, std::max(16l, 2 * down())); }
+    long patch_columns() const {
+        const bool whole = across() > NARROW || patch_rows() * pitch() <= MUCH;
+        return whole ? width : std::min(width, PATCH);
+    }
+    long patches_down() const { return (height + patch_rows() - 1) / patch_rows(); }
+    long patches_across() const { return (width + patch_columns() - 1) / patch_columns(); }
+    long patches() const { return batch * patches_down() * patches_across(); }
 };
 
-// Rows of one map and one block of channels, as float32 between zeros.
+// One block of channels of one patch: where it begins and ends.
+struct Task {
+    long block, left, right, top, bottom, image, count;
+    Task(const Shape& shape, long number) {
+        block = number % shape.blocks();
+        number /= shape.blocks();
+        left = number % shape.patches_across() * shape.patch_columns();
+        number /= shape.patches_across();
+        top = number % shape.patches_down() * shape.patch_rows();
+        image = number / shape.patches_down();
+        right = std::min(shape.width, left + shape.patch_columns());
+        bottom = std::min(shape.height, top + shape.patch_rows());
+        count = std::min(LANES, shape.channels - block * LANES);
+    }
+    long offset(const Shape& shape) const { return image * shape.height * shape.pitch() + block * LANES; }
+};
+
+// Rows of one patch and one block of channels, as float32, with `margin` columns on both sides; zeros beyond the map.
 class Ring {
   public:
-    Ring(const Shape& shape, long length)
-        : shape_(shape), length_(length), values_(length * shape.padded() * LANES, 0.0f),
-          zeros_(shape.padded() * LANES, 0.0f) {}
+    Ring(const Shape& shape, long length, long margin)
+        : shape_(shape), length_(length), margin_(margin),
+          line_((shape.patch_columns() + 2 * margin + TILE) * LANES),  // a last tile may reach past the patch
+          values_(length * line_, 0.0f), zeros_(line_, 0.0f) {}
 
-    float* slot(long row) { return values_.data() + (row % length_) * shape_.padded() * LANES; }
-    const float* row(long row) { return row < 0 || row >= shape_.height ? zeros_.data() : slot(row); }
-    float* inside(long row) { return slot(row) + shape_.across() * LANES; }
+    float* row(long row) { return row < 0 || row >= shape_.height ? zeros_.data() : slot(row); }
 
     template <class T>
-    void fill(long row, const T* from, long count) {
+    void fill(long row, const T* map, const Task& task) {
         if (row < 0 || row >= shape_.height) return;
-        float* to = inside(row);
-        for (long x = 0; x < shape_.width; x++, from += shape_.channels, to += LANES)
-            store(to, load_part(from, count));
+        const long first = std::max(0l, task.left - margin_), end = std::min(shape_.width, task.right + margin_);
+        float* to = slot(row);
+        for (long x = task.left - margin_; x < first; x++, to += LANES) store(to, Vector{});
+        const T* from = map + row * shape_.pitch() + first * shape_.channels;
+        const long next = row + 1 < shape_.height ? shape_.pitch() : 0;
+        for (long x = first; x < end; x++, from += shape_.channels, to += LANES) {
+            __builtin_prefetch(from + next);  // steps of this size are too long for the processor to foresee
+            store(to, load_part(from, task.count));
+        }
+        for (long x = end; x < task.right + margin_; x++, to += LANES) store(to, Vector{});
     }
 
   private:
+    float* slot(long row) { return values_.data() + (row % length_) * line_; }
+
     const Shape& shape_;
-    long length_;
+    long length_, margin_, line_;
     std::vector<float> values_, zeros_;
 };
 
-// One row of a convolution: from padded rows around it, to each column in turn.
+// One row of a convolution: from rows around it, which begin half a kernel to the left, to each of `width` columns.
 template <class Emit>
-inline void convolve(const Shape& shape, const float* const* rows, const float* weight, Vector bias, Emit emit) {
-    for (long first = 0; first < shape.width; first += TILE) {
+inline void convolve(const Shape& shape, long width, const float* const* rows, const float* weight, Vector bias,
+                     Emit emit) {
+    for (long first = 0; first < width; first += TILE) {
         Vector sums[TILE];
         for (long t = 0; t < TILE; t++) sums[t] = bias;
         const float* tap = weight;
@@ -62,7 +100,7 @@ inline void convolve(const Shape& shape, const float* const* rows, const float* 
                 for (long t = 0; t < TILE; t++) sums[t] += w * load(from + t * LANES);
             }
         }
-        const long count = std::min(TILE, shape.width - first);
+        const long count = std::min(TILE, width - first);
         for (long t = 0; t < count; t++) emit(first + t, sums[t]);
     }
 }
@@ -106,140 +144,140 @@ std::vector<float> block_of(const Shape& shape, const T* weight, long block, lon
     return out;
 }
 
-// Bands of rows are what threads share out; tall kernels take larger ones, for each band reads its surroundings too.
-long band_rows(const Shape& shape) { return std::min(shape.height, std::max(16l, 2 * shape.down())); }
-long band_count(const Shape& shape) { return (shape.height + band_rows(shape) - 1) / band_rows(shape); }
-
 template <class T>
-void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* out, bool activated, bool added) {
-    const long bands = band_count(shape), down = shape.down(), tasks = shape.batch * bands * shape.blocks();
+void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* out, bool activated) {
+    const long down = shape.down(), tasks = shape.patches() * shape.blocks();
 #pragma omp parallel
     {
-        Ring ring(shape, 2 * down + 1);
+        Ring maps(shape, 2 * down + 1, shape.across());
         std::vector<const float*> rows(shape.rows);
 #pragma omp for schedule(static)
-        for (long task = 0; task < tasks; task++) {
-            const long block = task % shape.blocks(), band = task / shape.blocks() % bands;
-            const long image = task / shape.blocks() / bands, count = std::min(LANES, shape.channels - block * LANES);
-            const long first = band * band_rows(shape), end = std::min(shape.height, first + band_rows(shape));
-            const T* from = x + image * shape.height * shape.width * shape.channels + block * LANES;
-            T* to = out + (from - x);
-            const std::vector<float> taps = block_of(shape, weight, block, count, false);
-            const Vector start = bias ? load_part(bias + block * LANES, count) : Vector{};
-            const long pitch = shape.width * shape.channels;
-            for (long row = first - down; row < first + down; row++) ring.fill(row, from + row * pitch, count);
-            for (long row = first; row < end; row++) {
-                ring.fill(row + down, from + (row + down) * pitch, count);
-                for (long ky = 0; ky < shape.rows; ky++) rows[ky] = ring.row(row - down + ky * shape.dilation);
-                T* line = to + row * pitch;
-                convolve(shape, rows.data(), taps.data(), start, [&](long column, Vector sum) {
-                    T* place = line + column * shape.channels;
-                    if (activated) sum = gelu(sum);
-                    if (added) sum += load_part(place, count);
-                    store_part(place, sum, count);
+        for (long number = 0; number < tasks; number++) {
+            const Task task(shape, number);
+            const T* map = x + task.offset(shape);
+            const std::vector<float> taps = block_of(shape, weight, task.block, task.count, false);
+            const Vector start = bias ? load_part(bias + task.block * LANES, task.count) : Vector{};
+            for (long row = task.top - down; row < task.top + down; row++) maps.fill(row, map, task);
+            for (long row = task.top; row < task.bottom; row++) {
+                maps.fill(row + down, map, task);
+                for (long ky = 0; ky < shape.rows; ky++) rows[ky] = maps.row(row - down + ky * shape.dilation);
+                T* line = out + task.offset(shape) + row * shape.pitch() + task.left * shape.channels;
+                convolve(shape, task.right - task.left, rows.data(), taps.data(), start, [&](long column, Vector sum) {
+                    store_part(line + column * shape.channels, activated ? gelu(sum) : sum, task.count);
                 });
             }
         }
     }
 }
 
+// The way back of one task; `sums` takes the gradients of each tap and of the bias, [taps + 1][lane].
 template <class T>
-struct Gradients {
-    T *x;            // as the map, or null
-    float *weight;   // (C, taps), added up by the caller: here one for each band, [image][band][block][taps + 1][lane]
+class Backward {
+  public:
+    Backward(const Shape& shape, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x, bool activated)
+        : shape_(shape), x_(x), grad_(grad), weight_(weight), bias_(bias), grad_x_(grad_x), activated_(activated),
+          down_(shape.down()), ahead_(activated ? 2 * shape.down() : shape.down()),
+          maps_(shape, shape.down() + ahead_ + 1, shape.across() * (activated ? 2 : 1)),
+          grads_(shape, 2 * shape.down() + 1, shape.across()), rows_(shape.rows), shifted_(shape.taps()) {}
+
+    void run(const Task& task, float* sums) {
+        taps_ = block_of(shape_, weight_, task.block, task.count, false);
+        turned_ = block_of(shape_, weight_, task.block, task.count, true);
+        start_ = bias_ ? load_part(bias_ + task.block * LANES, task.count) : Vector{};
+        const T* map = x_ + task.offset(shape_);
+        std::fill(sums, sums + (shape_.taps() + 1) * LANES, 0.0f);
+        for (long row = task.top - ahead_; row < task.top + 2 * down_ - ahead_; row++) maps_.fill(row, map, task);
+        for (long row = task.top - down_; row < task.top + down_; row++) {
+            if (activated_) maps_.fill(row + down_, map, task);
+            bring(row, task);
+        }
+        for (long row = task.top; row < task.bottom; row++) {
+            maps_.fill(row + ahead_, map, task);
+            bring(row + down_, task);
+            add_up(row, task, sums);
+            if (grad_x_) pass_on(row, task);
+        }
+    }
+
+  private:
+    // Into the ring: a row of the gradient before the activation; the map's rows around it are there.
+    void bring(long row, const Task& task) {
+        if (row < 0 || row >= shape_.height) return;
+        grads_.fill(row, grad_ + task.offset(shape_), task);
+        if (!activated_) return;
+        for (long ky = 0; ky < shape_.rows; ky++) rows_[ky] = maps_.row(row - down_ + ky * shape_.dilation);
+        float* line = grads_.row(row);
+        const long width = task.right - task.left + 2 * shape_.across();
+        convolve(shape_, width, rows_.data(), taps_.data(), start_, [&](long column, Vector sum) {
+            store(line + column * LANES, load(line + column * LANES) * gelu_slope(sum));
+        });
+    }
+
+    void add_up(long row, const Task& task, float* sums) {
+        const long width = task.right - task.left;
+        const float* mine = grads_.row(row) + shape_.across() * LANES;
+        Vector total = load(sums + shape_.taps() * LANES);
+        for (long column = 0; column < width; column++) total += load(mine + column * LANES);
+        store(sums + shape_.taps() * LANES, total);
+        const long margin = activated_ ? shape_.across() : 0;
+        for (long ky = 0, k = 0; ky < shape_.rows; ky++)
+            for (long kx = 0; kx < shape_.columns; kx++, k++)
+                shifted_[k] = maps_.row(row - down_ + ky * shape_.dilation) + (margin + kx * shape_.dilation) * LANES;
+        for (long k = 0; k < shape_.taps(); k += MOST_TAPS)
+            correlate(std::min(MOST_TAPS, shape_.taps() - k), width, mine, shifted_.data() + k, sums + k * LANES);
+    }
+
+    void pass_on(long row, const Task& task) {
+        for (long ky = 0; ky < shape_.rows; ky++) rows_[ky] = grads_.row(row - down_ + ky * shape_.dilation);
+        T* line = grad_x_ + task.offset(shape_) + row * shape_.pitch() + task.left * shape_.channels;
+        convolve(shape_, task.right - task.left, rows_.data(), turned_.data(), Vector{}, [&](long column, Vector sum) {
+            store_part(line + column * shape_.channels, sum, task.count);
+        });
+    }
+
+    const Shape& shape_;
+    const T *x_, *grad_, *weight_, *bias_;
+    T* grad_x_;
+    bool activated_;
+    long down_, ahead_;  // rows of the map that must be there before a row's turn
+    Ring maps_, grads_;
+    std::vector<const float*> rows_, shifted_;
+    std::vector<float> taps_, turned_;
+    Vector start_;
 };
 
-template <class T>
-void backward(const Shape& shape, const T* x, const T* grad, const T* weight, const T* bias, Gradients<T> out,
-              bool activated) {
-    const long bands = band_count(shape), down = shape.down(), tasks = shape.batch * bands * shape.blocks();
-    const long ahead = activated ? 2 * down : down;  // rows of the map that must be there before a row's turn
-#pragma omp parallel
-    {
-        Ring maps(shape, down + ahead + 1), grads(shape, 2 * down + 1);
-        std::vector<const float*> rows(shape.rows), shifted(shape.taps());
-#pragma omp for schedule(static)
-        for (long task = 0; task < tasks; task++) {
-            const long block = task % shape.blocks(), band = task / shape.blocks() % bands;
-            const long image = task / shape.blocks() / bands, count = std::min(LANES, shape.channels - block * LANES);
-            const long first = band * band_rows(shape), end = std::min(shape.height, first + band_rows(shape));
-            const long offset = image * shape.height * shape.width * shape.channels + block * LANES;
-            const long pitch = shape.width * shape.channels;
-            const T *from = x + offset, *come = grad + offset;
-            const std::vector<float> taps = block_of(shape, weight, block, count, false);
-            const std::vector<float> turned = block_of(shape, weight, block, count, true);
-            const Vector start = bias ? load_part(bias + block * LANES, count) : Vector{};
-            float* sums = out.weight + task * (shape.taps() + 1) * LANES;
-            std::fill(sums, sums + (shape.taps() + 1) * LANES, 0.0f);
-
-            // the gradient before the activation, of a row whose surroundings are in the ring
-            auto bring = [&](long row) {
-                if (row < 0 || row >= shape.height) return;
-                grads.fill(row, come + row * pitch, count);
-                if (!activated) return;
-                for (long ky = 0; ky < shape.rows; ky++) rows[ky] = maps.row(row - down + ky * shape.dilation);
-                float* line = grads.inside(row);
-                convolve(shape, rows.data(), taps.data(), start, [&](long column, Vector sum) {
-                    store(line + column * LANES, load(line + column * LANES) * gelu_slope(sum));
-                });
-            };
-            for (long row = first - ahead; row < first + 2 * down - ahead; row++)
-                maps.fill(row, from + row * pitch, count);
-            for (long row = first - down; row < first + down; row++) {
-                if (activated) maps.fill(row + down, from + (row + down) * pitch, count);
-                bring(row);
-            }
-            for (long row = first; row < end; row++) {
-                maps.fill(row + ahead, from + (row + ahead) * pitch, count);
-                bring(row + down);
-                const float* mine = grads.inside(row);
-                Vector total = load(sums + shape.taps() * LANES);
-                for (long column = 0; column < shape.width; column++) total += load(mine + column * LANES);
-                store(sums + shape.taps() * LANES, total);
-                for (long ky = 0, k = 0; ky < shape.rows; ky++)
-                    for (long kx = 0; kx < shape.columns; kx++, k++)
-                        shifted[k] = maps.row(row - down + ky * shape.dilation) + kx * shape.dilation * LANES;
-                for (long k = 0; k < shape.taps(); k += MOST_TAPS)
-                    correlate(std::min(MOST_TAPS, shape.taps() - k), shape.width, mine, shifted.data() + k,
-                              sums + k * LANES);
-                if (!out.x) continue;
-                for (long ky = 0; ky < shape.rows; ky++) rows[ky] = grads.row(row - down + ky * shape.dilation);
-                T* line = out.x + offset + row * pitch;
-                convolve(shape, rows.data(), turned.data(), Vector{}, [&](long column, Vector sum) {
-                    store_part(line + column * shape.channels, sum, count);
-                });
-            }
-        }
-    }
-}
-
-// Bands are added in order, so the result does not depend on how many threads there were.
+// Patches are added in order, so the result does not depend on how many threads there were.
 void gather(const Shape& shape, const float* parts, float* weight, float* bias) {
-    const long groups = shape.batch * band_count(shape), taps = shape.taps();
+    const long taps = shape.taps();
     for (long channel = 0; channel < shape.channels; channel++) {
         const long block = channel / LANES, lane = channel % LANES;
         for (long tap = 0; tap <= taps; tap++) {
             double sum = 0;
-            for (long group = 0; group < groups; group++)
-                sum += parts[((group * shape.blocks() + block) * (taps + 1) + tap) * LANES + lane];
+            for (long patch = 0; patch < shape.patches(); patch++)
+                sum += parts[((patch * shape.blocks() + block) * (taps + 1) + tap) * LANES + lane];
             (tap < taps ? weight[channel * taps + tap] : bias[channel]) = (float)sum;
         }
     }
 }
 
-template <class T>
-void run_backward(const long* sizes, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x,
-                  float* grad_weight, float* grad_bias, int activated) {
-    const Shape shape{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]};
-    std::vector<float> parts(shape.batch * band_count(shape) * shape.blocks() * (shape.taps() + 1) * LANES);
-    backward(shape, x, grad, weight, bias, {grad_x, parts.data()}, activated != 0);
-    gather(shape, parts.data(), grad_weight, grad_bias);
+Shape shape_of(const long* sizes) {
+    return {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]};
 }
 
 template <class T>
-void run_forward(const long* sizes, const T* x, const T* weight, const T* bias, T* out, int activated, int added) {
-    const Shape shape{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]};
-    forward(shape, x, weight, bias, out, activated != 0, added != 0);
+void run_backward(const long* sizes, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x,
+                  float* grad_weight, float* grad_bias, int activated) {
+    const Shape shape = shape_of(sizes);
+    const long tasks = shape.patches() * shape.blocks(), each = (shape.taps() + 1) * LANES;
+    std::vector<float> parts(tasks * each);
+#pragma omp parallel
+    {
+        Backward<T> backward(shape, x, grad, weight, bias, grad_x, activated != 0);
+#pragma omp for schedule(static)
+        for (long number = 0; number < tasks; number++)
+            backward.run(Task(shape, number), parts.data() + number * each);
+    }
+    gather(shape, parts.data(), grad_weight, grad_bias);
 }
 
 }  // namespace
@@ -247,12 +285,12 @@ void run_forward(const long* sizes, const T* x, const T* weight, const T* bias, 
 // sizes: images, height, width, channels, kernel's rows and columns, dilation
 extern "C" {
 void depthwise_forward_float(const long* sizes, const float* x, const float* weight, const float* bias, float* out,
-                             int activated, int added) {
-    run_forward(sizes, x, weight, bias, out, activated, added);
+                             int activated) {
+    forward(shape_of(sizes), x, weight, bias, out, activated != 0);
 }
 void depthwise_forward_bfloat16(const long* sizes, const bfloat16* x, const bfloat16* weight, const bfloat16* bias,
-                                bfloat16* out, int activated, int added) {
-    run_forward(sizes, x, weight, bias, out, activated, added);
+                                bfloat16* out, int activated) {
+    forward(shape_of(sizes), x, weight, bias, out, activated != 0);
 }
 void depthwise_backward_float(const long* sizes, const float* x, const float* grad, const float* weight,
                               const float* bias, float* grad_x, float* grad_weight, float* grad_bias, int activated) {

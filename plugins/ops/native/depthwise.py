@@ -32,7 +32,7 @@ def forward(
     """The convolution at the map's size, and a GELU after it if asked; all of one dtype."""
     out = torch.empty_like(x)
     function = _function("depthwise_forward", x)
-    function(_sizes(x, weight, dilation), *_places(x, weight.contiguous(), bias, out), int(gelu), 0)
+    function(_sizes(x, weight, dilation), *_places(x, weight.contiguous(), bias, out), int(gelu))
     return out
 
 

@@ -68,9 +68,10 @@ static inline Vector choose(Whole where, Vector yes, Vector no) {
     return (Vector)(((Whole)yes & where) | ((Whole)no & ~where));
 }
 
-// e to the power of x, to about one unit in the last place for x in -87 to 88; beyond, that of the border.
+// e to the power of x, to about one unit in the last place; 0 below -87 (what is smaller makes processors slow), and
+// above 88 that of 88.
 static inline Vector exponential(Vector x) {
-    x = choose(x < spread(-87.0f), spread(-87.0f), x);
+    const Whole tiny = x < spread(-87.0f);
     x = choose(x > spread(88.0f), spread(88.0f), x);
     const Vector magic = spread(12582912.0f);  // adding and taking it away rounds to a whole number
     const Vector power = (x * 1.44269504f + magic) - magic;
@@ -83,7 +84,7 @@ static inline Vector exponential(Vector x) {
     sum = sum * rest + 5.0000001201e-1f;
     sum = sum * rest * rest + rest + 1.0f;
     const Whole shift = (__builtin_convertvector(power, Whole) + 127) << 23;
-    return sum * (Vector)shift;
+    return choose(tiny, Vector{}, sum * (Vector)shift);
 }
 
 // The normal distribution: the share below x, and the density times sqrt(2 pi).

@@ -1,0 +1,58 @@
+"""The kernel of cross-entropy on coarse logits, as a function of tensors."""
+
+from __future__ import annotations
+
+import ctypes
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from foveate.plugins.ops.native.library import kernels
+
+ALL_RIGHT = -1
+
+
+def takes(logits: Float[Tensor, "B K h w"]) -> bool:
+    """Whether the kernel is there, and takes such logits: on the CPU, bfloat16 or float32."""
+    small = logits.dtype in (torch.float32, torch.bfloat16)
+    return logits.device.type == "cpu" and small and logits.numel() > 0 and kernels() is not None
+
+
+def sum_and_gradient(
+    logits: Float[Tensor, "B K h w"],
+    labels: Integer[Tensor, "B H W"],
+    weights: Float[Tensor, " K"],
+    *,
+    label_smoothing: float,
+    ignore_index: int,
+    wants_gradient: bool,
+) -> tuple[Float[Tensor, ""], Float[Tensor, "B K h w"] | None]:
+    """Cross-entropy of the logits, resized to the labels, summed over the labels; and its gradient, if wanted.
+
+    Raises:
+        IndexError: A label is no class.
+    """
+    library = kernels()
+    assert library is not None
+    coarse = logits.detach().float().permute(0, 2, 3, 1).contiguous()
+    gradient = torch.empty_like(coarse) if wants_gradient else None
+    labels = labels.to(torch.int32).contiguous()
+    weights = weights.float().contiguous()
+    loss = ctypes.c_double()
+    batch, classes = logits.shape[:2]
+    sizes = (ctypes.c_long * 7)(batch, classes, *logits.shape[2:], *labels.shape[1:], ignore_index)
+    library.upsampled_cross_entropy.restype = ctypes.c_long
+    wrong = library.upsampled_cross_entropy(
+        sizes,
+        ctypes.c_void_p(coarse.data_ptr()),
+        ctypes.c_void_p(labels.data_ptr()),
+        ctypes.c_void_p(weights.data_ptr()),
+        ctypes.c_float(label_smoothing),
+        ctypes.byref(loss),
+        ctypes.c_void_p(None if gradient is None else gradient.data_ptr()),
+    )
+    if wrong != ALL_RIGHT:
+        raise IndexError(f"Target {wrong} is out of bounds: labels are 0 to {classes - 1}, or {ignore_index}")
+    total = torch.tensor(loss.value, dtype=torch.float32)
+    return total, None if gradient is None else gradient.permute(0, 3, 1, 2)
