@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from foveate.plugins.ops.nmf import EPSILON, factorise
+from foveate.plugins.ops.nmf import EPSILON, factorise, factorise_plain
 
 
 def factors(batch: int = 2, places: int = 12, width: int = 6, rank: int = 3) -> tuple[Tensor, Tensor]:
@@ -82,3 +82,20 @@ def test_gradients_flow_through_every_step() -> None:
         ]
         slope = (ends[0] - ends[1]) / (2 * step)
         torch.testing.assert_close((gradient * direction).sum(), slope, atol=1e-2, rtol=1e-2)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 6])
+def test_its_gradient_equals_that_of_autograd(steps: int) -> None:
+    x, bases = factors(places=30)
+    grad = torch.randn(2, 30, 6)
+    x.requires_grad_()
+    (got,) = torch.autograd.grad(factorise(x, bases, steps=steps), x, grad)
+    (wanted,) = torch.autograd.grad(factorise_plain(x, bases, steps=steps), x, grad)
+    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_bases_that_learn_get_their_gradient() -> None:
+    x, bases = factors()
+    bases.requires_grad_()
+    (grad,) = torch.autograd.grad(factorise(x, bases, steps=2).square().sum(), bases)
+    assert grad.any()

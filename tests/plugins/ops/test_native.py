@@ -1,0 +1,126 @@
+"""The kernels of the CPU against stock operators, and what happens where they cannot be had."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from foveate.plugins.ops.depthwise import DepthwiseConv2d
+from foveate.plugins.ops.native import depthwise as native
+from foveate.plugins.ops.native import library
+
+needs_kernels = pytest.mark.skipif(library.kernels() is None, reason="no C++ compiler, or FOVEATE_NATIVE=0")
+KERNELS = [((3, 3), 1), ((5, 5), 1), ((1, 7), 1), ((1, 21), 1), ((21, 1), 1), ((7, 7), 3), ((3, 5), 2)]
+SIZES = [(13, 17), (1, 1), (3, 40), (70, 24), (40, 140)]
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """What was found out about kernels is forgotten before and after."""
+    library.kernels.cache_clear()
+    yield
+    library.kernels.cache_clear()
+
+
+def draw(channels: int, kernel: tuple[int, int], size: tuple[int, int], dtype: torch.dtype) -> list[Tensor]:
+    """Map, gradient, weight and bias, of numbers that the dtype holds exactly."""
+    generator = torch.Generator().manual_seed(channels)
+    shapes = [(2, channels, *size), (2, channels, *size), (channels, 1, *kernel), (channels,)]
+    x, grad, weight, bias = (torch.randn(shape, generator=generator).to(dtype) for shape in shapes)
+    return [x.contiguous(memory_format=torch.channels_last), grad, weight * 0.3, bias]
+
+
+def expected(x: Tensor, grad: Tensor, weight: Tensor, bias: Tensor, dilation: int, gelu: bool) -> list[Tensor]:
+    """Output and gradients by stock operators in float64."""
+    x, weight, bias = (tensor.double().requires_grad_() for tensor in (x, weight, bias))
+    padding = [dilation * (side // 2) for side in weight.shape[2:]]
+    out = F.conv2d(x, weight, bias, padding=padding, dilation=dilation, groups=x.shape[1])
+    out = F.gelu(out) if gelu else out
+    return [out, *torch.autograd.grad(out, (x, weight, bias), grad.double())]
+
+
+@needs_kernels
+@pytest.mark.parametrize("gelu", [False, True], ids=["plain", "gelu"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("kernel", "dilation"), KERNELS, ids=str)
+@pytest.mark.parametrize("channels", [8, 40])
+def test_outputs_and_gradients_equal_the_stock_ones(
+    channels: int, kernel: tuple[int, int], dilation: int, size: tuple[int, int], dtype: torch.dtype, gelu: bool
+) -> None:
+    x, grad, weight, bias = draw(channels, kernel, size, dtype)
+    out = native.forward(x, weight, bias, dilation=dilation, gelu=gelu)
+    gradients = native.backward(grad, x, weight, bias, dilation=dilation, gelu=gelu, wants_input=True)
+    limit = 2e-6 if dtype == torch.float32 else 6e-3
+    for got, wanted in zip((out, *gradients), expected(x, grad, weight, bias, dilation, gelu), strict=True):
+        assert got is not None
+        assert (got.double() - wanted).abs().max() <= limit * max(1e-6, wanted.abs().max().item())
+
+
+@needs_kernels
+def test_threads_do_not_change_a_gradient() -> None:
+    x, grad, weight, bias = draw(40, (3, 3), (70, 40), torch.float32)
+    before = torch.get_num_threads()
+    seen = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        seen.append(native.backward(grad, x, weight, bias, dilation=1, gelu=True, wants_input=True))
+    torch.set_num_threads(before)
+    assert all(torch.equal(one, two) for one, two in zip(*seen, strict=True))  # type: ignore[arg-type]
+
+
+@needs_kernels
+def test_a_convolution_with_gelu_learns_as_the_two_apart() -> None:
+    conv = DepthwiseConv2d(16, 3)
+    x = torch.randn(2, 16, 9, 11).contiguous(memory_format=torch.channels_last).requires_grad_()
+    out = conv.forward_gelu(x)
+    assert type(out.grad_fn).__name__ == "_FusedGeluBackward"
+    got = torch.autograd.grad(out.square().sum(), (x, *conv.parameters()))
+    wanted = torch.autograd.grad(F.gelu(conv(x)).square().sum(), (x, *conv.parameters()))
+    for one, two in zip(got, wanted, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4)
+
+
+def test_the_plain_way_is_taken_where_kernels_are_switched_off(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(library.SWITCH, "0")
+    conv = DepthwiseConv2d(16, 3)
+    x = torch.randn(1, 16, 5, 5).contiguous(memory_format=torch.channels_last)
+    assert library.kernels() is None
+    torch.testing.assert_close(conv.forward_gelu(x), F.gelu(conv(x)))
+
+
+def test_a_missing_compiler_is_no_error(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert library.kernels() is None
+
+
+def test_a_failing_compiler_is_no_error(fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(library, "FLAGS", ("--no-such-flag",))
+    assert library.kernels() is None
+    assert list((tmp_path / "foveate").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(
+    fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert library.kernels() is None
+
+
+@needs_kernels
+def test_kernels_are_compiled_once(fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert library.kernels() is not None
+    (made,) = (tmp_path / "foveate").iterdir()
+    written = made.stat().st_mtime_ns
+    library.kernels.cache_clear()
+    assert library.kernels() is not None
+    assert made.stat().st_mtime_ns == written
