@@ -8,10 +8,13 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from foveate.pipeline.engines.engine import Engine
+from foveate.pipeline.engines.upsampling import classify, classify_upsampled
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.segmenter import Segmenter
 
 Network = Callable[[Tensor], Tensor]
 
@@ -44,6 +47,19 @@ def infer(network: Network, image: Float[Tensor, "B C H W"], config: InferenceCo
     if config.mode == "slide":
         return _infer_slide(network, image, config)
     return _infer_whole(network, image, config.multiple_of)
+
+
+def infer_classes(network: Network, image: Float[Tensor, "B C H W"], config: InferenceConfig) -> Int64[Tensor, "B H W"]:
+    """The class of each pixel of normalised images: `infer(...).argmax(1)`, but sooner.
+
+    Of whole images, as they are, the network never makes the full-size logits (see `classify_upsampled`).
+    """
+    as_they_are = config.mode == "whole" and all(side % config.multiple_of == 0 for side in image.shape[2:])
+    if isinstance(network, Engine) and as_they_are:
+        return network.classify(image)
+    if isinstance(network, Segmenter) and as_they_are and network.stride > 1:
+        return classify_upsampled(network.decode(image), (image.shape[2], image.shape[3]))
+    return classify(infer(network, image, config))
 
 
 def _infer_whole(network: Network, image: Tensor, multiple_of: int) -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 import lightning.pytorch as L
 import torch
+from jaxtyping import Float
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
@@ -18,6 +19,8 @@ from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline import provenance
 from foveate.pipeline.callbacks.averaging import EmaWeights
+from foveate.pipeline.engines import check_engine, create_engine
+from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.errors import ConfigError, DivergedError
 from foveate.pipeline.losses import RecipeLoss, create_loss
 from foveate.pipeline.models import create_model
@@ -111,6 +114,8 @@ class VisionTask(L.LightningModule):
         self.normalise = Normalise() if given is None else Normalise.from_config(given)
         self.loss = create_loss(loss, num_classes)
         self.reported = create_metrics(metrics or [], num_classes)
+        self._engine_name = "torch"
+        self._engine: Engine | None = None
 
     def load_initial_weights(self) -> None:
         """Start from what is given as `weights`, and say what matched; a second call does nothing.
@@ -126,6 +131,31 @@ class VisionTask(L.LightningModule):
             if report.statistics is not None and not self._normalisation_is_given:
                 self.normalise.renew(*report.statistics)
         self._initial_weights = None
+
+    def use_engine(self, name: str) -> None:
+        """Evaluate and predict by an engine (see `create_engine`), made for the first image that comes.
+
+        Args:
+            name: torch, folded, compile, openvino or auto.
+
+        Raises:
+            ConfigError: There is no such engine.
+        """
+        check_engine(name)
+        self._engine_name, self._engine = name, None
+
+    def runner(self, pixels: Float[Tensor, "B C H W"]) -> Callable[[Tensor], Tensor]:
+        """What turns normalised images into logits here: the network, or while evaluating the engine asked for."""
+        if self.training or self._engine_name == "torch":
+            return self.network
+        if self._engine is None:
+            precision: Precision = "bfloat16" if self._is_bfloat16() else "float32"
+            self._engine = create_engine(self.network, pixels, engine=self._engine_name, precision=precision)
+            rank_zero_only(print)(f"engine: {self._engine.name}, {precision}", flush=True)
+        return self._engine
+
+    def _is_bfloat16(self) -> bool:
+        return self._trainer is not None and str(self._trainer.precision).startswith("bf16")
 
     def report_of_scores(self) -> Report | None:
         """The scores of the last evaluation as a table and as figures; None before the first."""

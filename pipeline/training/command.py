@@ -161,6 +161,7 @@ def evaluate(request: Request) -> None:
     check_providers(checkpoint)
     cli = FoveateCLI(request)
     load_into(cli.model, checkpoint, request.checkpoint)
+    cli.model.use_engine(request.engine)
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
     if cli.trainer.is_global_zero:
         report_scores(request, cli.model, cli.resolved_recipe())
@@ -176,6 +177,7 @@ def predict(request: Request) -> None:
     check_providers(checkpoint)
     cli = FoveateCLI(prepare(request, checkpoint))
     load_into(cli.model, checkpoint, request.checkpoint)
+    cli.model.use_engine(request.engine)
     write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out))
 
 

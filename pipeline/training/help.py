@@ -43,6 +43,8 @@ COMMON = (
     ("--trainer.accelerator A", "auto, cpu or gpu"),
 )
 
+ENGINE = ("--engine NAME", "what runs the network: torch, folded, compile, openvino, or auto, the fastest here")
+
 OPTIONS = {
     "fit": (
         ("--data.root DIR", "where the data set lies"),
@@ -65,9 +67,13 @@ OPTIONS = {
         ("--trainer.default_root_dir DIR", "where runs are kept (runs)"),
         ("--seed_everything N", "seed of weights, order and augmentation"),
     ),
-    "validate": (("--data.root DIR", "where the data set lies"), ("--data.eval_batch_size N", "images per step")),
-    "test": (("--data.root DIR", "where the data set lies"), ("--data.eval_batch_size N", "images per step")),
-    "predict": (("--data.images DIR|FILE", "what to label"), ("--out DIR", "where to write (predictions)")),
+    "validate": (
+        ("--data.root DIR", "where the data set lies"),
+        ("--data.eval_batch_size N", "images per step"),
+        ENGINE,
+    ),
+    "test": (("--data.root DIR", "where the data set lies"), ("--data.eval_batch_size N", "images per step"), ENGINE),
+    "predict": (("--data.images DIR|FILE", "what to label"), ("--out DIR", "where to write (predictions)"), ENGINE),
 }
 
 

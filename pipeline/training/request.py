@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.training.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
 from foveate.pipeline.training.runs import RECIPE, find_checkpoint, run_of
@@ -26,6 +27,7 @@ class Request:
         run: The directory of the run to go on with, if the checkpoint lies in one.
         flags: The rest of the command line.
         modules: Modules named by --plugins.
+        engine: What runs the network, of --engine.
     """
 
     command: str
@@ -35,6 +37,7 @@ class Request:
     checkpoint: Path | None = None
     run: Path | None = None
     modules: list[str] = field(default_factory=list)
+    engine: str = "torch"
 
 
 def understand(command: str, argv: Sequence[str]) -> Request:
@@ -48,6 +51,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     modules, rest = take_option(rest, "--plugins")
     which, rest = take_option(rest, "--ckpt_path")
     disabled, rest = take_option(rest, "--disable")
+    engines, rest = take_option(rest, "--engine")
     modules, disabled = _split(modules), _split(disabled)
     if modules or disabled:
         installed_plugins(modules, disable=disabled)
@@ -66,6 +70,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         run=run,
         flags=_logger_first(rest),
         modules=modules,
+        engine=_engine(engines, command),
     )
 
 
@@ -89,6 +94,20 @@ def take_option(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]
         else:
             raise ConfigError(f"{option} needs a value")
     return values, rest
+
+
+def _engine(given: Sequence[str], command: str) -> str:
+    """What runs the network.
+
+    Raises:
+        ConfigError: There is no such engine, or the network is to be trained.
+    """
+    if not given:
+        return "torch"
+    check_engine(given[-1])
+    if command == "fit":
+        raise ConfigError("--engine is for validate, test and predict: an engine runs a network and cannot train it")
+    return given[-1]
 
 
 def _split(values: Sequence[str]) -> list[str]:

@@ -1,0 +1,87 @@
+"""What every engine is: a callable from normalised images to logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from foveate.pipeline.engines.upsampling import classify, classify_upsampled, upsample
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.segmenter import Segmenter
+from foveate.plugins.hints import did_you_mean
+
+Run = Callable[[Tensor], Tensor]
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A trained network, ready to be run many times; it holds the weights as they were when it was made.
+
+    Attributes:
+        name: How it runs: torch, folded, compile or openvino.
+        run: From normalised images (B, C, H, W) to logits; of a segmenter at its stride.
+        coarse: Whether those are still to be brought to the image's size.
+        note: What a user may want to know about it.
+    """
+
+    name: str
+    run: Run
+    coarse: bool
+    note: str = ""
+
+    def __call__(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B ..."]:
+        """The same logits as the network gives in evaluation: of each image, or of each of its pixels."""
+        with torch.inference_mode():
+            logits = self.run(image)
+            return upsample(logits, (image.shape[2], image.shape[3])) if self.coarse else logits
+
+    def classify(self, image: Float[Tensor, "B C H W"]) -> Int64[Tensor, "B ..."]:
+        """The likeliest class of each image or pixel: what `engine(image).argmax(1)` gives, but sooner."""
+        with torch.inference_mode():
+            logits = self.run(image)
+            return classify_upsampled(logits, (image.shape[2], image.shape[3])) if self.coarse else classify(logits)
+
+
+def is_coarse(network: nn.Module) -> bool:
+    """Whether a network is a segmenter that upsamples its logits at the end."""
+    return isinstance(network, Segmenter) and network.stride > 1
+
+
+class Core(nn.Module):
+    """A network without that last upsampling."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.coarse = is_coarse(network)
+
+    def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B ..."]:
+        out: Tensor = (
+            self.network.decode(image) if isinstance(self.network, Segmenter) and self.coarse else self.network(image)
+        )
+        return out
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """bfloat16 where the arithmetic bears it, or nothing."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+def check_precision(precision: str) -> None:
+    """Refuse what no engine has.
+
+    Raises:
+        ConfigError: There is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(
+            f"no precision {precision!r}{did_you_mean(precision, PRECISIONS)} (accepted: {', '.join(PRECISIONS)})"
+        )

@@ -1,0 +1,71 @@
+"""Engines of torch itself: the network as it is, folded, or compiled."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.pipeline.engines.engine import Core, Engine, Precision, Run, autocast
+from foveate.pipeline.engines.folded import cast_weights, fold
+from foveate.pipeline.errors import ConfigError
+
+COMPILERS = ("g++", "clang++", "c++", "cl")
+
+
+def create_torch(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Engine:
+    """The network as it is; in bfloat16 by autocast."""
+    core = Core(network.eval()).eval()
+    return Engine("torch", _runner(core, precision), core.coarse)
+
+
+def create_folded(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Engine:
+    """A folded copy; in bfloat16 its weights are cast once."""
+    core = fold_core(network, image, precision)
+    return Engine("folded", _runner(core, precision), core.coarse)
+
+
+def create_compiled(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Engine:
+    """The folded copy through torch's compiler; the first image of each size takes minutes.
+
+    Raises:
+        ConfigError: There is no C++ compiler.
+    """
+    check_compiler()
+    core = fold_core(network, image, precision)
+    print("engine compile: the first image of each size takes a minute or more", file=sys.stderr, flush=True)
+    core.compile(dynamic=False)
+    return Engine("compile", _runner(core, precision), core.coarse, "compiled anew for each size")
+
+
+def check_compiler() -> None:
+    """Refuse to compile where that would fail in the middle.
+
+    Raises:
+        ConfigError: There is no C++ compiler.
+    """
+    if not torch.cuda.is_available() and not any(map(shutil.which, COMPILERS)):
+        raise ConfigError(
+            f"engine compile needs a C++ compiler, and none of {', '.join(COMPILERS)} is here; "
+            "install one (Debian, Ubuntu: apt install g++), or use --engine folded"
+        )
+
+
+def fold_core(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Core:
+    """A folded copy of a network, up to its last upsampling."""
+    core = Core(fold(network.eval(), image)).eval()
+    if precision == "bfloat16":
+        cast_weights(core, torch.bfloat16)
+    return core
+
+
+def _runner(core: Core, precision: Precision) -> Run:
+    def run(image: Tensor) -> Tensor:
+        with autocast(image.device, precision):
+            logits: Tensor = core(image.contiguous(memory_format=torch.channels_last))
+        return logits.contiguous() if core.coarse else logits
+
+    return run

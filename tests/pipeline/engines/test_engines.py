@@ -1,0 +1,145 @@
+"""Every engine gives what the network gives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from foveate.pipeline.engines import NAMES, create_engine
+from foveate.pipeline.engines.folded import fold
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models import create_model
+from foveate.pipeline.models.light_ham import create_decoder
+from foveate.pipeline.models.mscan import MSCAN
+from foveate.pipeline.models.segmenter import Segmenter
+
+Jitter = Callable[[nn.Module], nn.Module]
+NETWORKS: list[tuple[str, dict[str, str]]] = [
+    ("mscan_t", {}),
+    ("van_b0", {}),
+    ("mobilenet_v2_035", {}),
+    ("vit_ti", {}),
+    ("segnext_t", {}),
+    ("mobilenet_v2_035+smp:DeepLabV3Plus", {}),
+    ("segnext_t", {"gate": "cbam", "stage": "se"}),
+    ("mobilenet_v2_035", {"block": "coordinate", "stage": "eca"}),
+    ("smp:resnet18+smp:Unet", {}),
+    ("timm:test_resnet+light_ham", {}),
+]
+
+
+def tiny_segmenter() -> Segmenter:
+    encoder = MSCAN(channels=(8, 16, 16, 32), depths=(1, 1, 1, 1))
+    return Segmenter(encoder, create_decoder("light_ham", in_channels=encoder.channels, strides=encoder.strides,
+                                             num_classes=5, channels=32, rank=4))  # fmt: skip
+
+
+def used(network: nn.Module, jitter: Jitter) -> nn.Module:
+    """As after training: statistics and scales are no longer 0 and 1."""
+    jitter(network)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.3)  # type: ignore[arg-type]
+            nn.init.uniform_(module.running_var, 0.5, 2)  # type: ignore[arg-type]
+    return network.eval()
+
+
+def difference(given: Tensor, wanted: Tensor) -> float:
+    return float((given.float() - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.parametrize(("name", "attention"), NETWORKS)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_folded_network_gives_the_same(
+    name: str, attention: dict[str, str], layout: torch.memory_format, jitter: Jitter
+) -> None:
+    network = used(create_model(name, num_classes=5, attention=attention), jitter)
+    image = torch.randn(2, 3, 61, 93).contiguous(memory_format=layout)
+    with torch.no_grad():
+        wanted, given = network(image), fold(network, image)(image)
+    assert math.isfinite(float(wanted.norm()))
+    assert difference(given, wanted) < 1e-5
+    assert given.shape == wanted.shape
+
+
+@pytest.mark.parametrize("name", ["segnext_t", "mobilenet_v2_035+smp:DeepLabV3Plus", "smp:resnet18+smp:Unet"])
+def test_no_batch_norm_is_left(name: str) -> None:
+    folded = fold(create_model(name, num_classes=5), torch.rand(1, 3, 64, 64))
+    assert not [module for module in folded.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def test_folding_leaves_the_network_alone(jitter: Jitter) -> None:
+    network = used(tiny_segmenter(), jitter)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    fold(network, torch.rand(1, 3, 32, 32))
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+def test_a_wide_map_is_folded_in_bands(jitter: Jitter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foveate.pipeline.engines.mscan.BAND_BYTES", 1)
+    network, image = used(tiny_segmenter(), jitter), torch.randn(2, 3, 101, 67)
+    with torch.no_grad():
+        assert difference(fold(network, image)(image), network(image)) < 1e-5
+
+
+@pytest.mark.parametrize("engine", ["torch", "folded"])
+def test_bfloat16_is_near(engine: str, jitter: Jitter) -> None:
+    network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        wanted = network(image)
+    assert difference(create_engine(network, image, engine=engine, precision="bfloat16")(image), wanted) < 0.05
+
+
+@pytest.mark.parametrize("engine", ["folded", "openvino"])
+def test_an_engine_takes_other_sizes(engine: str, jitter: Jitter) -> None:
+    if engine == "openvino":
+        pytest.importorskip("openvino")
+    network = used(tiny_segmenter(), jitter)
+    made = create_engine(network, torch.randn(1, 3, 64, 96), engine=engine)
+    for size in ((64, 96), (45, 70)):
+        image = torch.randn(1, 3, *size)
+        with torch.no_grad():
+            assert difference(made(image), network(image)) < 1e-5
+
+
+def test_an_engine_labels_as_its_logits_say(jitter: Jitter) -> None:
+    network, image = used(tiny_segmenter(), jitter), torch.randn(2, 3, 64, 96)
+    engine = create_engine(network, image, engine="folded")
+    assert torch.equal(engine.classify(image), engine(image).argmax(1))
+
+
+def test_auto_takes_one_of_those_that_agree(jitter: Jitter, capsys: pytest.CaptureFixture[str]) -> None:
+    network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96)
+    engine = create_engine(network, image, engine="auto")
+    assert engine.name in NAMES
+    assert "engine auto" in capsys.readouterr().err
+    assert create_engine(network, image, engine="auto").name == engine.name
+    assert capsys.readouterr().err == ""  # remembered
+
+
+def test_auto_leaves_out_an_engine_that_differs(jitter: Jitter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foveate.pipeline.engines.auto.TOLERANCE", {"float32": -1.0})
+    network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 32, 32)
+    assert create_engine(network, image, engine="auto").name == "torch"
+
+
+def test_an_unknown_engine_is_told_with_a_hint() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'folded'"):
+        create_engine(tiny_segmenter(), torch.rand(1, 3, 32, 32), engine="folde")
+
+
+def test_a_missing_runtime_is_told_with_its_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foveate.pipeline.engines.openvino.is_installed", lambda: False)
+    with pytest.raises(ConfigError, match=r"pip install 'foveate\[openvino\]'"):
+        create_engine(tiny_segmenter(), torch.rand(1, 3, 32, 32), engine="openvino")
+
+
+def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foveate.pipeline.engines.native.COMPILERS", ("no-such-compiler",))
+    with pytest.raises(ConfigError, match=r"needs a C\+\+ compiler"):
+        create_engine(tiny_segmenter(), torch.rand(1, 3, 32, 32), engine="compile")
