@@ -1,4 +1,4 @@
-"""Finds images and their label maps, and says what is missing."""
+"""Finds images and their label maps, says what is missing, and reads them together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from foveate.datasets.errors import DataError
+from foveate.datasets.labels import Table
+from foveate.datasets.reading import read_image, read_label
+from foveate.datasets.resizing import Image, Mask
 
 SHOWN = 5
 
@@ -52,6 +57,22 @@ def _index(paths: Sequence[Path], key: Callable[[Path], str], split: str) -> dic
             raise DataError(f"two files for {key(path)!r} in the {split} split: {found[key(path)]} and {path}")
         found[key(path)] = path
     return found
+
+
+def read_pair(pair: Pair, table: Table) -> tuple[Image, Mask]:
+    """An image and its train ids, as they are on disk.
+
+    Raises:
+        DataError: A file is damaged, or their sizes differ.
+    """
+    image, mask = read_image(pair.image), read_label(pair.label, table)
+    if image.shape[:2] != mask.shape:
+        raise DataError(f"{pair.image} is {_size(image)}, but {pair.label} is {_size(mask)} (height x width)")
+    return image, mask
+
+
+def _size(array: np.ndarray) -> str:
+    return f"{array.shape[0]} x {array.shape[1]}"
 
 
 def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
