@@ -165,6 +165,7 @@ def _train(command: str, words: list[str]) -> None:
 
 def _import_named() -> None:
     """Import what a recipe names by its class alone: data modules and tasks."""
+    importlib.import_module("foveate.pipeline.quick_import").import_torchmetrics()
     for data_set in ("camvid", "cityscapes", "images", "digits", "image_folder", "cifar10", "patches", "streaming"):
         importlib.import_module(f"foveate.datasets.{data_set}")
     for task in ("segmentation", "classification"):

@@ -1,0 +1,63 @@
+"""What starting costs, in imported modules: those can be counted, seconds cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    *("torch", "torchvision", "torchmetrics", "lightning", "timm", "segmentation_models_pytorch", "albumentations"),
+    *("wandb", "sklearn", "litdata", "transformers", "openvino", "matplotlib", "numpy", "scipy", "cv2", "PIL"),
+}
+UNUSED = {  # by a training of SegNeXt
+    *("timm", "segmentation_models_pytorch", "albumentations", "wandb", "sklearn", "litdata", "transformers"),
+    *("openvino", "onnx", "scipy.signal", "scipy.stats"),
+}
+
+
+def imported_by(code: str) -> set[str]:
+    """Names of the modules that a fresh process has at the end."""
+    code = f"import sys\n{code}\nprint('MODULES', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.rsplit("MODULES", 1)[1].split())
+
+
+@pytest.mark.parametrize(
+    ("command", "budget"),
+    [
+        ("--help", 120),
+        ("--version", 200),
+        ("fit --help", 120),
+        ("predict --help", 120),
+        ("recipes list", 400),
+        ("models list", 400),
+        ("plugins list", 450),
+        ("plugins --help", 400),
+        ("data --help", 400),
+        ("data make --help", 400),
+        ("weights --help", 400),
+    ],
+)
+def test_what_only_tells_something_imports_little(command: str, budget: int) -> None:
+    modules = imported_by(f"from foveate.cli import main; main({command.split()!r})")
+    assert not modules & HEAVY
+    assert len(modules) <= budget
+
+
+def test_a_training_imports_only_what_it_uses() -> None:
+    modules = imported_by(
+        "from foveate.cli import _import_named; _import_named(); import foveate.pipeline.training.command"
+    )
+    assert {"torch", "lightning", "foveate.pipeline.segmentation"} <= modules
+    assert not modules & UNUSED
+
+
+def test_scipy_signal_is_itself_for_whoever_asks_later() -> None:
+    code = (
+        "from foveate.pipeline.quick_import import import_torchmetrics; import_torchmetrics()\n"
+        "assert 'scipy.signal' not in sys.modules\n"
+        "import scipy.signal; assert scipy.signal.convolve([1, 2], [1, 1]).tolist() == [1, 3, 2]"
+    )
+    assert {"torchmetrics", "scipy.signal"} <= imported_by(code)
