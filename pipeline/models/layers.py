@@ -24,9 +24,17 @@ class DropPath(nn.Module):
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
         if not self.training or self.rate == 0:
             return x
+        return x * self._factors(x).view(-1, *([1] * (x.ndim - 1))).to(x.dtype)
+
+    def scale(self, x: Float[Tensor, "B ..."], scale: Float[Tensor, " C"]) -> Float[Tensor, "#B C"]:
+        """A scale for each channel, times what a sample's branch is dropped or scaled by: one row, or one a sample."""
+        if not self.training or self.rate == 0:
+            return scale[None]
+        return self._factors(x)[:, None] * scale
+
+    def _factors(self, x: Tensor) -> Float[Tensor, " B"]:
         keep = 1 - self.rate
-        mask = torch.rand(x.shape[0], *([1] * (x.ndim - 1)), device=x.device) < keep
-        return x * (mask / keep).to(x.dtype)
+        return (torch.rand(x.shape[0], device=x.device) < keep) / keep
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:.3f}"

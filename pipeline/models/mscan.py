@@ -20,6 +20,7 @@ from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
+from foveate.plugins.ops.residual import scaled_residual
 
 SLOTS = ("gate", "stage")
 LAYER_SCALE = 1e-2  # where every residual branch starts
@@ -54,8 +55,12 @@ class GatedAttention(nn.Module):
         self.spatial_gating_unit = create_slot(gate, channels)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return self.gated(x) + x
+
+    def gated(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """What is added to the shortcut."""
         gated: Tensor = self.proj_2(self.spatial_gating_unit(self.activation(self.proj_1(x))))
-        return gated + x
+        return gated
 
 
 class Block(nn.Module):
@@ -72,9 +77,9 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        x = x + self.drop_path(self.layer_scale_1[:, None, None] * self.attn(self.norm1(x)))
-        out: Tensor = x + self.drop_path(self.layer_scale_2[:, None, None] * self.mlp(self.norm2(x)))
-        return out
+        normed = self.norm1(x)
+        x = scaled_residual(x, self.attn.gated(normed), self.drop_path.scale(x, self.layer_scale_1), normed)
+        return scaled_residual(x, self.mlp(self.norm2(x)), self.drop_path.scale(x, self.layer_scale_2))
 
 
 class Stem(nn.Module):

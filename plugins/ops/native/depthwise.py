@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foveate.plugins.ops.native.library import kernels
-
-DTYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
-LANES = 8  # channels that lie together and are worth a kernel's while
-
-
-def takes(x: Float[Tensor, "B C H W"]) -> bool:
-    """Whether the kernels are there, and take such a map: on the CPU, channels_last, bfloat16 or float32."""
-    return (
-        x.device.type == "cpu"
-        and x.dtype in DTYPES
-        and x.shape[1] % LANES == 0
-        and x.numel() > 0
-        and x.is_contiguous(memory_format=torch.channels_last)
-        and kernels() is not None
-    )
+from foveate.plugins.ops.native.library import DTYPES, call
+from foveate.plugins.ops.native.library import takes as takes
 
 
 def forward(
@@ -31,8 +15,8 @@ def forward(
 ) -> Float[Tensor, "B C H W"]:
     """The convolution at the map's size, and a GELU after it if asked; all of one dtype."""
     out = torch.empty_like(x)
-    function = _function("depthwise_forward", x)
-    function(_sizes(x, weight, dilation), *_places(x, weight.contiguous(), bias, out), int(gelu))
+    name = f"depthwise_forward_{DTYPES[x.dtype]}"
+    call(name, _sizes(x, weight, dilation), x, weight.contiguous(), bias, out, gelu)
     return out
 
 
@@ -57,22 +41,10 @@ def backward(
     grad_x = torch.empty_like(x) if wants_input else None
     grad_weight = torch.empty(weight.shape, dtype=torch.float32)
     grad_bias = torch.empty(weight.shape[0], dtype=torch.float32)
-    places = _places(x, grad, weight.contiguous(), bias, grad_x, grad_weight, grad_bias)
-    _function("depthwise_backward", x)(_sizes(x, weight, dilation), *places, int(gelu))
+    name, sizes = f"depthwise_backward_{DTYPES[x.dtype]}", _sizes(x, weight, dilation)
+    call(name, sizes, x, grad, weight.contiguous(), bias, grad_x, grad_weight, grad_bias, gelu)
     return grad_x, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype)
 
 
-def _function(name: str, x: Tensor) -> ctypes._NamedFuncPointer:
-    library = kernels()
-    assert library is not None
-    function: ctypes._NamedFuncPointer = getattr(library, f"{name}_{DTYPES[x.dtype]}")
-    function.restype = None
-    return function
-
-
-def _sizes(x: Tensor, weight: Tensor, dilation: int) -> ctypes.Array[ctypes.c_long]:
-    return (ctypes.c_long * 7)(x.shape[0], x.shape[2], x.shape[3], x.shape[1], *weight.shape[2:], dilation)
-
-
-def _places(*tensors: Tensor | None) -> list[ctypes.c_void_p]:
-    return [ctypes.c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors]
+def _sizes(x: Tensor, weight: Tensor, dilation: int) -> tuple[int, ...]:
+    return (x.shape[0], x.shape[2], x.shape[3], x.shape[1], *weight.shape[2:], dilation)

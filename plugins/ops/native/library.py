@@ -10,14 +10,22 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 SOURCES = Path(__file__).parent
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-Wno-psabi")
 COMPILERS = ("c++", "g++", "clang++")
 PATIENCE = 120  # seconds that a compiler may take; a few are usual
 SWITCH = "FOVEATE_NATIVE"
+
+DTYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
+LANES = 8  # channels that lie together and are worth a kernel's while
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +40,35 @@ def kernels() -> ctypes.CDLL | None:
     except (OSError, subprocess.SubprocessError) as error:
         log.info("the CPU kernels could not be compiled, the plain ones are used: %s", error)
         return None
+
+
+def takes(x: Float[Tensor, "B C H W"]) -> bool:
+    """Whether the kernels are there, and take such a map: on the CPU, channels_last, bfloat16 or float32."""
+    return (
+        x.device.type == "cpu"
+        and x.dtype in DTYPES
+        and x.shape[1] % LANES == 0
+        and x.numel() > 0
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and kernels() is not None
+    )
+
+
+def call(name: str, sizes: Sequence[int], *given: Tensor | float | None) -> None:
+    """Run a kernel: sizes first, then tensors by where they lie (None is null) and numbers."""
+    library = kernels()
+    assert library is not None
+    function = getattr(library, name)
+    function.restype = None
+    function((ctypes.c_long * len(sizes))(*sizes), *map(_argument, given))
+
+
+def _argument(given: Tensor | float | None) -> object:
+    if isinstance(given, Tensor):
+        return ctypes.c_void_p(given.data_ptr())
+    if given is None:
+        return ctypes.c_void_p(None)
+    return ctypes.c_float(given) if isinstance(given, float) else ctypes.c_int(given)
 
 
 def cache_folder() -> Path:

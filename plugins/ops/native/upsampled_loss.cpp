@@ -162,9 +162,9 @@ Result band(const Sizes& sizes, const float* logits, const int32_t* labels, cons
 
 // sizes: images, classes, coarse height and width, height and width of the labels, the label that is left out.
 // logits and gradient are (B, h, w, K), labels (B, H, W). Gives the sum over the labels; the gradient is of that sum,
-// and is left out where null. Returns -1, or a label that is no class.
-extern "C" long upsampled_cross_entropy(const long* given, const float* logits, const int32_t* labels,
-                                        const float* weights, float smoothing, double* loss, float* gradient) {
+// and is left out where null. `wrong` becomes -1, or a label that is no class.
+extern "C" void upsampled_cross_entropy(const long* given, const float* logits, const int32_t* labels,
+                                        const float* weights, float smoothing, double* loss, int64_t* wrong, float* gradient) {
     const Sizes sizes{given[0], given[1], given[2], given[3], given[4], given[5], given[6]};
     const long bands = (sizes.height + ROWS - 1) / ROWS, tasks = sizes.batch * bands;
     const long pitch = sizes.coarse_width * sizes.lanes();
@@ -188,12 +188,12 @@ extern "C" long upsampled_cross_entropy(const long* given, const float* logits, 
                             rows_of(task).first, rows_of(task).second, lowest(task),
                             gradient ? parts[task].data() : nullptr);
     }
-    *loss = 0;
+    *loss = 0, *wrong = -1;
     for (const Result& result : results) {
-        if (result.wrong != -1) return result.wrong;
         *loss += result.loss;
+        if (result.wrong != -1) *wrong = result.wrong;
     }
-    if (!gradient) return -1;
+    if (!gradient || *wrong != -1) return;
     std::fill(gradient, gradient + sizes.batch * sizes.coarse_height * sizes.coarse_width * sizes.classes, 0.0f);
     for (long task = 0; task < tasks; task++)  // in order, so the sum does not depend on the threads
         for (long row = lowest(task); row <= highest(task); row++)
@@ -202,5 +202,4 @@ extern "C" long upsampled_cross_entropy(const long* given, const float* logits, 
                 const float* from = parts[task].data() + ((row - lowest(task)) * sizes.coarse_width + x) * sizes.lanes();
                 for (long k = 0; k < sizes.classes; k++) gradient[place * sizes.classes + k] += from[k];
             }
-    return -1;
 }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from foveate.plugins.ops.native.library import kernels
+from foveate.plugins.ops.native.library import call, kernels
 
 ALL_RIGHT = -1
 
@@ -33,26 +31,13 @@ def sum_and_gradient(
     Raises:
         IndexError: A label is no class.
     """
-    library = kernels()
-    assert library is not None
     coarse = logits.detach().float().permute(0, 2, 3, 1).contiguous()
     gradient = torch.empty_like(coarse) if wants_gradient else None
-    labels = labels.to(torch.int32).contiguous()
-    weights = weights.float().contiguous()
-    loss = ctypes.c_double()
+    labels, weights = labels.to(torch.int32).contiguous(), weights.float().contiguous()
+    loss, wrong = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.int64)
     batch, classes = logits.shape[:2]
-    sizes = (ctypes.c_long * 7)(batch, classes, *logits.shape[2:], *labels.shape[1:], ignore_index)
-    library.upsampled_cross_entropy.restype = ctypes.c_long
-    wrong = library.upsampled_cross_entropy(
-        sizes,
-        ctypes.c_void_p(coarse.data_ptr()),
-        ctypes.c_void_p(labels.data_ptr()),
-        ctypes.c_void_p(weights.data_ptr()),
-        ctypes.c_float(label_smoothing),
-        ctypes.byref(loss),
-        ctypes.c_void_p(None if gradient is None else gradient.data_ptr()),
-    )
+    sizes = (batch, classes, *logits.shape[2:], *labels.shape[1:], ignore_index)
+    call("upsampled_cross_entropy", sizes, coarse, labels, weights, float(label_smoothing), loss, wrong, gradient)
     if wrong != ALL_RIGHT:
-        raise IndexError(f"Target {wrong} is out of bounds: labels are 0 to {classes - 1}, or {ignore_index}")
-    total = torch.tensor(loss.value, dtype=torch.float32)
-    return total, None if gradient is None else gradient.permute(0, 3, 1, 2)
+        raise IndexError(f"Target {int(wrong)} is out of bounds: labels are 0 to {classes - 1}, or {ignore_index}")
+    return loss.float(), None if gradient is None else gradient.permute(0, 3, 1, 2)

@@ -1,0 +1,40 @@
+"""The kernels of a scaled residual branch, as functions of tensors."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from foveate.plugins.ops.native import library
+
+
+def takes(x: Float[Tensor, "B C H W"], branch: Tensor, more: Tensor | None) -> bool:
+    """Whether the kernels take such maps: the shortcut and `more` in float32, the branch in that or in bfloat16."""
+    exact = [x] if more is None else [x, more]
+    return all(one.dtype == torch.float32 and library.takes(one) for one in exact) and library.takes(branch)
+
+
+def forward(
+    x: Float[Tensor, "B C H W"], branch: Float[Tensor, "B C H W"], scale: Float[Tensor, "B C"], more: Tensor | None
+) -> Float[Tensor, "B C H W"]:
+    """x + scale * (branch + more), float32."""
+    out = torch.empty_like(x)
+    library.call(f"residual_forward_{library.DTYPES[branch.dtype]}", _sizes(x), x, branch, more, scale, out)
+    return out
+
+
+def backward(
+    grad: Float[Tensor, "B C H W"], branch: Float[Tensor, "B C H W"], scale: Float[Tensor, "B C"], more: Tensor | None
+) -> tuple[Float[Tensor, "B C H W"], Tensor | None, Float[Tensor, "B C"]]:
+    """Gradients of branch, more (None if that is) and scale; that of x is `grad` itself."""
+    grad = grad.contiguous(memory_format=torch.channels_last)
+    grad_branch, grad_scale = torch.empty_like(branch), torch.empty_like(scale)
+    grad_more = None if more is None else torch.empty_like(more)
+    name = f"residual_backward_{library.DTYPES[branch.dtype]}"
+    library.call(name, _sizes(grad), grad, branch, more, scale, grad_branch, grad_more, grad_scale)
+    return grad_branch, grad_more, grad_scale
+
+
+def _sizes(x: Tensor) -> tuple[int, int, int]:
+    return x.shape[0], x.shape[2] * x.shape[3], x.shape[1]

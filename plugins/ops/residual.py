@@ -1,0 +1,54 @@
+"""A residual branch whose channels are scaled before it is added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from foveate.plugins.ops.native import residual as native
+
+
+def scaled_residual(
+    x: Float[Tensor, "B C H W"],
+    branch: Float[Tensor, "B C H W"],
+    scale: Float[Tensor, "#B C"],
+    more: Float[Tensor, "B C H W"] | None = None,
+) -> Float[Tensor, "B C H W"]:
+    """x + scale * (branch + more): a branch, and what else is added to it, onto its shortcut.
+
+    On a CPU one kernel each way stands for three operators and five.
+
+    Args:
+        x: The shortcut.
+        branch: What is added, scaled.
+        scale: Of each channel, for each image or for all.
+        more: Added to the branch first.
+    """
+    if not torch.compiler.is_compiling() and not torch.jit.is_tracing() and native.takes(x, branch, more):
+        out: Tensor = _Kernel.apply(x, branch, scale.float().expand(x.shape[0], -1).contiguous(), more)
+        return out
+    return scaled_residual_plain(x, branch, scale, more)
+
+
+def scaled_residual_plain(x: Tensor, branch: Tensor, scale: Tensor, more: Tensor | None = None) -> Tensor:
+    """The same by stock operators: the reference."""
+    added = branch if more is None else branch + more
+    return x + scale[..., None, None] * added
+
+
+class _Kernel(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, branch: Tensor, scale: Tensor, more: Tensor | None) -> Tensor:
+        ctx.save_for_backward(branch, scale, more)
+        return native.forward(x, branch, scale, more)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        branch, scale, more = ctx.saved_tensors
+        grad_branch, grad_more, grad_scale = native.backward(grad, branch, scale, more)
+        return grad, grad_branch, grad_scale, grad_more

@@ -1,0 +1,34 @@
+"""The kernel of a scaled branch against stock operators."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from foveate.plugins.ops.residual import scaled_residual, scaled_residual_plain
+
+
+def draw(shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(sum(shape))
+    x = torch.randn(shape, generator=generator).to(dtype)
+    x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+    return x.requires_grad_()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (20, 30)], ids=str)
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("with_more", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("channels", [5, 24, 32])
+def test_outputs_and_gradients_equal_the_plain_ones(
+    channels: int, dtype: torch.dtype, with_more: bool, rows: int, size: tuple[int, int]
+) -> None:
+    shape = (3, channels, *size)
+    given = [draw(shape), draw(shape, dtype), draw((rows, channels)), *([draw(shape)] if with_more else [])]
+    weights = torch.randn(shape)
+    got, wanted = (function(*given) for function in (scaled_residual, scaled_residual_plain))
+    torch.testing.assert_close(got, wanted)
+    gradients, plain = (torch.autograd.grad((out * weights).sum(), given) for out in (got, wanted))
+    for one, two in zip(gradients, plain, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-2 if one.dtype == torch.bfloat16 else 1e-4, atol=1e-4)
