@@ -22,9 +22,9 @@ from foveate.pipeline.optimisation import create_optimizer
 from foveate.pipeline.weights import load_weights
 
 SIZE, BATCH, CLASSES = 224, 16, 1000
-NAMES = {"mobilenet_v2_100": "MobileNetV2", "vit_tiny_patch16_224": "ViT-Ti"}
-OURS = {"mobilenet_v2_100": "mobilenet_v2_100", "vit_tiny_patch16_224": "vit_ti"}
-GOALS = {"mobilenet_v2_100": 1.2, "vit_tiny_patch16_224": 1.0}
+NAMES = {"mobilenetv2_100": "MobileNetV2", "vit_tiny_patch16_224": "ViT-Ti"}
+OURS = {"mobilenetv2_100": "mobilenet_v2_100", "vit_tiny_patch16_224": "vit_ti"}
+GOALS = {"mobilenetv2_100": 1.2, "vit_tiny_patch16_224": 1.0}
 
 
 def run(settings: Settings) -> Result:
@@ -39,7 +39,7 @@ def run(settings: Settings) -> Result:
         best, steps = timm_steps(name, batch)
         remarks.append(f"timm's best setting for {title} was {best}.")
         candidates = {f"timm at its best, {title}": steps[best], f"ours, {title}": our_step(OURS[name], batch)}
-        if name == "mobilenet_v2_100":
+        if name == "mobilenetv2_100":
             candidates[f"torchvision at its best, {title}"] = torchvision_step(batch)
         figures |= alternate(candidates, rounds=settings.times(12), after=waiter(settings.device))
         row = f"classification training step, {title}, 224 px"

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from foveate.benchmarks.networks import create_peer, create_task, random_batch
+from foveate.benchmarks.peers import mmseg
 from foveate.benchmarks.results import Goal, Result, Settings
 from foveate.benchmarks.training_step import BATCH, CLASSES, SIZE, Step, our_step, peer_step
 
@@ -64,9 +65,8 @@ def steps_of(name: str, device: str) -> tuple[Step, Step]:
     if name == "ours":
         return our_step(task, batch), lambda: task.compute_loss(small)
     peer, best = create_peer(task, SIZE), name == "mmseg at its best"
-    del task
     step = peer_step(peer, batch, bf16=best, best=best)
-    return step, lambda: peer.encode_decode(small["image"].float(), [{}])  # type: ignore[operator]
+    return step, lambda: mmseg.infer(peer, small["image"].float())
 
 
 def held(device: str) -> int:

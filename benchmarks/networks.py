@@ -29,11 +29,16 @@ def create_peer(task: SegmentationTask, size: tuple[int, int]) -> nn.Module:
     """mmseg's with classes and weights of ours, on the same device, ready to train."""
     peer = mmseg.create_segnext(len(task.labels), size=size)
     randomise(peer)
+    give_weights(peer, task)
+    return peer.to(next(task.parameters()).device).train()
+
+
+def give_weights(peer: nn.Module, task: SegmentationTask) -> None:
+    """Load mmseg's weights into ours, through a file as a user does."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "peer.pth"
         torch.save({"state_dict": peer.state_dict()}, file)
         load_weights(task.network, file)
-    return peer.to(next(task.parameters()).device).train()
 
 
 def randomise(model: nn.Module) -> None:

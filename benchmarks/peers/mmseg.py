@@ -99,18 +99,21 @@ def create_segnext(num_classes: int, *, size: tuple[int, int] | None = None) -> 
     return model
 
 
-def create_optimizer(model: nn.Module, *, bf16: bool, **options: Any) -> Any:
+def create_optimizer(model: nn.Module, *, bf16: bool, head_lr: float | None = None, **options: Any) -> Any:
     """The optimiser of the shipped configuration, in its wrapper.
 
     Args:
         model: What is trained.
         bf16: Whether the step runs under autocast.
+        head_lr: Learning rate of the decoder as a multiple; the shipped 10 if not given.
         options: Other settings of AdamW, such as `lr` and `fused`.
     """
     config = read_config(SEGNEXT_T).optim_wrapper
     from mmengine.optim import build_optim_wrapper
 
     config.optimizer.update(options)
+    if head_lr is not None:
+        config.paramwise_cfg.custom_keys["head"].lr_mult = head_lr
     with quietly():
         wrapper = build_optim_wrapper(model, config)
     return Autocast(wrapper, next(model.parameters()).device.type) if bf16 else wrapper

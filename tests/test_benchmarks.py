@@ -1,0 +1,126 @@
+"""The bench against peers: how figures are taken, kept, compared and told. No peer is needed, and nothing is timed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foveate.benchmarks import race_report, report
+from foveate.benchmarks.networks import create_task, random_batch
+from foveate.benchmarks.pairing import alternate, fastest, ratio
+from foveate.benchmarks.race import rate
+from foveate.benchmarks.results import Goal, Result, Settings
+from foveate.benchmarks.run import CASES
+
+
+class Clock:
+    """Goes forward by what candidates take."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.called: list[str] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def candidate(self, name: str, *seconds: float):
+        turns = iter(seconds)
+
+        def call() -> None:
+            self.called.append(name)
+            self.now += next(turns)
+
+        return call
+
+
+def result(**figures: list[float]) -> Result:
+    goals = [Goal("a step", "peer", "ours", 2.0)]
+    return Result("steps", "Steps", "A step.", figures, goals, facts={"threads": "1", "torch": "2.0"})
+
+
+def test_candidates_take_turns_and_the_first_rounds_are_not_counted() -> None:
+    clock = Clock()
+    candidates = {"a": clock.candidate("a", 9, 1, 2), "b": clock.candidate("b", 8, 3, 4)}
+    assert alternate(candidates, rounds=2, warmup=1, clock=clock) == {"a": [1, 2], "b": [3, 4]}
+    assert clock.called == ["a", "b"] * 3
+
+
+def test_waiting_for_a_device_belongs_to_the_time() -> None:
+    clock = Clock()
+    seconds = alternate({"a": clock.candidate("a", 1)}, rounds=1, warmup=0, clock=clock, after=clock.candidate("w", 5))
+    assert seconds == {"a": [6]}
+
+
+def test_a_ratio_is_the_median_over_the_rounds_and_not_the_ratio_of_medians() -> None:
+    slow_machine = 10.0  # in the second round, for both
+    measured = ratio([4.0, 4.0 * slow_machine, 6.0], [2.0, 2.0 * slow_machine, 2.0])
+    assert (measured.median, measured.low, measured.high) == (2.0, 2.0, 2.5)
+
+
+def test_figures_of_different_rounds_are_not_compared() -> None:
+    with pytest.raises(ValueError):
+        ratio([1.0, 2.0], [1.0])
+
+
+def test_the_best_setting_is_the_one_of_the_smallest_median() -> None:
+    clock = Clock()
+    candidates = {"a": clock.candidate("a", 1, 3, 3, 1), "b": clock.candidate("b", 5, 2, 2, 50)}
+    assert fastest(candidates, clock=clock) == "b"
+
+
+@pytest.mark.parametrize(("ours", "met"), [([1.0, 1.0], True), ([2.1, 2.1], False)])
+def test_a_goal_of_time_is_met_from_its_factor_on(ours: list[float], met: bool) -> None:
+    assert Goal("row", "peer", "ours", 2.0).is_met({"peer": [4.0, 4.0], "ours": ours}) is met
+
+
+@pytest.mark.parametrize(("ours", "met"), [([60.0], True), ([61.0], False)])
+def test_a_goal_of_memory_is_a_share_at_most(ours: list[float], met: bool) -> None:
+    assert Goal("row", "peer", "ours", 0.6, share=True).is_met({"peer": [100.0], "ours": ours}) is met
+
+
+def test_a_result_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
+    kept = result(peer=[4.0], ours=[1.0])
+    assert Result.load(kept.save(tmp_path)) == kept
+    assert [path.name for path in tmp_path.iterdir()] == ["steps.json"]
+
+
+def test_the_report_tells_goal_ratio_and_threads(tmp_path: Path) -> None:
+    text = report.write([result(peer=[4.0, 6.0], ours=[2.0, 2.0])], [], tmp_path)
+    assert "| a step | peer | 2x | 2.50 (2.25-2.75) | yes | 2 | 1 |" in text
+
+
+def test_notes_are_kept_when_the_report_is_written_anew(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("## Notes\n\nThe limit is memory.\n")
+    assert report.write([], [], tmp_path).endswith("The limit is memory.\n")
+
+
+def test_every_case_is_a_file_that_can_be_run(root: Path) -> None:
+    for case in CASES:
+        assert "def run(settings: Settings) -> Result:" in (root / "benchmarks" / f"{case}.py").read_text()
+
+
+def test_rounds_can_be_cut_but_not_below_three() -> None:
+    assert (Settings(rounds=0.5).times(20), Settings(rounds=0.01).times(20)) == (10, 3)
+
+
+def test_the_batch_of_the_bench_is_one_the_task_learns_from() -> None:
+    task = create_task()
+    loss = task.compute_loss(random_batch(2, (64, 96), 19))
+    loss.backward()
+    assert loss.isfinite()
+
+
+def test_the_rate_of_the_race_rises_falls_and_ends_at_nothing() -> None:
+    assert rate(0.0) < rate(0.02) < rate(0.05) == 1.0
+    assert rate(0.05) > rate(0.6) > rate(1.0) == 0.0
+
+
+def race(name: str, *mious: float) -> dict[str, object]:
+    points = [{"minute": 2.0 * k, "step": k, "miou": miou} for k, miou in enumerate(mious, start=1)]
+    return {"name": name, "seed": 0, "minutes": 8, "done": True, "points": points}
+
+
+def test_ours_has_passed_a_peer_when_it_first_stands_at_the_peers_last_score() -> None:
+    runs = [race("ours", 0.1, 0.3, 0.4, 0.5), race("peer", 0.1, 0.2, 0.35, 0.3), race("strong", 0.2, 0.4, 0.5, 0.6)]
+    assert race_report.overtakings(runs) == {"peer": ["0.50"], "strong": ["never"]}
