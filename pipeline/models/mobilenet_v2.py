@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.checkpointing import run_block
 from foveate.pipeline.models.classifier import Classifier, PooledHead, split_slots
 from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.plugins.blocks import SlotSpec, create_slot
@@ -135,6 +136,8 @@ class MobileNetV2(nn.Module):
         ConfigError: The output stride is another.
     """
 
+    checkpointing = False  # whether blocks are run again on the way back
+
     def __init__(
         self,
         *,
@@ -158,7 +161,7 @@ class MobileNetV2(nn.Module):
     def forward(self, x: Float[Tensor, "B I H W"]) -> tuple[Tensor, ...]:
         features: list[Tensor] = []
         for number, layer in enumerate(self.features):
-            x = layer(x)
+            x = run_block(layer, x, again=self.checkpointing and self.training)
             if number in ENDS:
                 x = self.get_submodule(f"attention{len(features) + 1}")(x)
                 features.append(x)

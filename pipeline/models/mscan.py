@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.pipeline.models.checkpointing import run_block
 from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath, linear_rates
 from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.plugins.blocks import SlotSpec, create_slot
@@ -130,6 +131,7 @@ class ConvAttentionEncoder(nn.Module):
     """
 
     strides = (4, 8, 16, 32)
+    checkpointing = False  # whether blocks are run again on the way back
     stem: type[nn.Module]  # from the image to the first stage's width at a quarter of its sides
     gate: str
     eps: float  # of the layer norm after each stage
@@ -165,7 +167,7 @@ class ConvAttentionEncoder(nn.Module):
         for stage in range(1, len(self.channels) + 1):
             x = self.get_submodule(f"patch_embed{stage}")(x)
             for block in self.get_submodule(f"block{stage}").children():
-                x = block(x)
+                x = run_block(block, x, again=self.checkpointing and self.training)
             x = self.get_submodule(f"norm{stage}")(x)
             x = self.get_submodule(f"attention{stage}")(x)
             features.append(x)

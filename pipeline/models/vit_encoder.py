@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.checkpointing import run_block
 from foveate.pipeline.models.layers import linear_rates
 from foveate.pipeline.models.positions import PatchEmbed, Size, resize_positions, to_map, wave_positions
 from foveate.pipeline.models.slots import Attention, check_slots
@@ -62,6 +63,8 @@ class VisionTransformer(nn.Module):
         in_channels: Channels of the image.
     """
 
+    checkpointing = False  # whether blocks are run again on the way back
+
     def __init__(
         self,
         *,
@@ -100,7 +103,7 @@ class VisionTransformer(nn.Module):
         x = torch.cat([self.cls_token.expand(patches.shape[0], -1, -1), patches.flatten(2).mT], dim=1)
         x = x + resize_positions(self.pos_embed, self.grid, size)
         for number, block in enumerate(self.blocks, start=1):
-            x = block(x)
+            x = run_block(block, x, again=self.checkpointing and self.training)
             if number in self.ends:
                 x = self._attend(self.ends[number], x, size)
         x = self.norm(x)
