@@ -78,7 +78,8 @@ def count_confusion(
     rows = max(BYTES, num_classes) if bytewise else num_classes + 2
     counts = torch.zeros(rows * num_classes, dtype=torch.long, device=mask.device)
     size = CHUNK if mask.device.type == "cpu" else max(1, mask.numel())
-    for predicted, labels in zip(prediction.flatten().split(size), mask.flatten().split(size), strict=True):
+    parts = zip(torch.split(prediction.flatten(), size), torch.split(mask.flatten(), size), strict=True)
+    for predicted, labels in parts:
         places = labels if bytewise else _sorted_out(labels, num_classes, ignore)
         counts += torch.bincount(_pair(predicted, places, num_classes, rows), minlength=len(counts))
     return _classes_only(counts.view(rows, num_classes), ignore if bytewise else num_classes + 1, ignore)
