@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 SEEDS = (0, 1, 2)
 SCENES = ("--data.root", "{out}/scenes")
@@ -129,6 +130,7 @@ def main() -> None:
                 one.result()
         finally:
             pool.shutdown(cancel_futures=True)
+            watch.keep()
     print(tables(out))
     print(f"\n{watch.minutes():.0f} minutes of wall clock in all")
 
@@ -144,6 +146,7 @@ class Watch:
         self.path = path
         self.before: float = json.loads(path.read_text()) if path.is_file() else 0.0
         self.started = time.monotonic()
+        self.lock = Lock()  # trainings side by side end when they like
 
     def minutes(self) -> float:
         """So far."""
@@ -152,8 +155,9 @@ class Watch:
     def keep(self) -> None:
         """Write them down, whole or not at all."""
         draft = self.path.with_suffix(".tmp")
-        draft.write_text(json.dumps(self.minutes()))
-        draft.replace(self.path)
+        with self.lock:
+            draft.write_text(json.dumps(self.minutes()))
+            draft.replace(self.path)
 
 
 def in_turn(runs: Sequence[Run]) -> list[list[Run]]:
