@@ -36,6 +36,9 @@ THREADS = 8  # at most; each holds an image
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
 
 
+def _silent(done: int, total: int) -> None: ...
+
+
 class PackedFolder:
     """The packed pairs of a split.
 
@@ -66,23 +69,22 @@ class PackedFolder:
         """The pairs that are not packed, or whose files have changed since."""
         return [pair for pair in pairs if not self._is_current(pair)]
 
-    def drop_damaged(self, pairs: Sequence[Pair], progress: Progress | None = None) -> int:
+    def drop_damaged(self, pairs: Sequence[Pair], progress: Progress = _silent) -> int:
         """Remove the packed pairs whose pixels are not those that were written; reads them all."""
         dropped = 0
         for done, pair in enumerate(pairs, start=1):
             if not is_intact(self.path(pair)):
                 self.path(pair).unlink(missing_ok=True)
                 dropped += 1
-            if progress is not None:
-                progress(done, len(pairs))
+            progress(done, len(pairs))
         return dropped
 
-    def build(self, pairs: Sequence[Pair], progress: Progress | None = None, *, threads: int = 1) -> int:
+    def build(self, pairs: Sequence[Pair], progress: Progress = _silent, *, threads: int = 1) -> int:
         """Pack what is missing. Of several processes one does, and the others wait for it.
 
         Args:
             pairs: All of the split.
-            progress: Called after each of the missing pairs.
+            progress: Called before and after each of the missing pairs, where any is packed here.
             threads: Pairs that are decoded at once.
 
         Returns:
@@ -96,10 +98,10 @@ class PackedFolder:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with _alone(self.folder / ".lock"):
-                todo = self.missing(pairs)  # another process may have been at it
-                self._sweep()
-                self._check_space(todo)
-                self._pack_all(todo, progress, threads)
+                if todo := self.missing(pairs):  # another process may have been at it
+                    self._sweep()
+                    self._check_space(todo)
+                    self._pack_all(todo, progress, threads)
         except OSError as error:
             raise DataError(f"{self.folder}: cannot be written: {error}; give --data.cache_dir DIR") from error
         return len(todo)
@@ -108,12 +110,12 @@ class PackedFolder:
         header = read_header(self.path(pair))
         return header is not None and header.origin == origin(pair)
 
-    def _pack_all(self, pairs: Sequence[Pair], progress: Progress | None, threads: int) -> None:
+    def _pack_all(self, pairs: Sequence[Pair], progress: Progress, threads: int) -> None:
         with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:  # the threads' own would cross each other
             try:
+                progress(0, len(pairs))
                 for done, _ in enumerate(pool.map(self._pack, pairs), start=1):
-                    if progress is not None:
-                        progress(done, len(pairs))
+                    progress(done, len(pairs))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -140,11 +142,14 @@ class PackedFolder:
 
 def show_building(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:
     """Pack what is missing of a split, with a progress bar; gives how many were packed."""
-    if not (missing := len(packed.missing(pairs))):
-        return 0
-    print(f"packing {missing} of {len(pairs)} {split} images into {packed.folder}", flush=True)
     with _bar(split) as advance:
-        return packed.build(pairs, advance, threads=min(THREADS, os.cpu_count() or 1))
+
+        def tell(done: int, total: int) -> None:
+            if not done:
+                print(f"packing {total} of {len(pairs)} {split} images into {packed.folder}", flush=True)
+            advance(done, total)
+
+        return packed.build(pairs, tell, threads=min(THREADS, os.cpu_count() or 1))
 
 
 def repack_damaged(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:

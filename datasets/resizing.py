@@ -67,7 +67,8 @@ def resize_mask_window(mask: Mask, scale: float, window: Window) -> MaskPart:
     rows = _nearest(window.top, window.height, scale, mask.shape[0])
     columns = _nearest(window.left, window.width, scale, mask.shape[1])
     stripes = np.take(mask[rows[0] : rows[-1] + 1], columns, axis=1, mode="clip")
-    return np.take(stripes, rows - rows[0], axis=0, mode="clip")
+    cut: Mask = np.take(stripes, rows - rows[0], axis=0, mode="clip")
+    return cut
 
 
 def _same_size(array: UInt8[np.ndarray, "H W ..."], scale: float) -> bool:
@@ -95,5 +96,5 @@ def _part(start: int, length: int, scale: float, limit: int) -> tuple[slice, int
 
 def _nearest(start: int, length: int, scale: float, limit: int) -> NDArray[np.intp]:
     """The pixel of a side of `limit` that each one of a stretch of the result is taken from, as OpenCV picks it."""
-    places = np.floor(np.arange(start, start + length) * (1 / scale)).astype(np.intp)
-    return np.minimum(places, limit - 1)
+    places = np.floor(np.arange(start, start + length) * (1 / scale))
+    return np.minimum(places, limit - 1).astype(np.intp)

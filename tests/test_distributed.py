@@ -94,6 +94,13 @@ def test_two_processes_make_one_run_and_one_log(cityscapes_root: Path, tmp_path:
     assert output.count("run directory") == 1
 
 
+def test_two_processes_pack_a_set_once_and_learn_from_it(cityscapes_root: Path, tmp_path: Path) -> None:
+    output = fit(tmp_path, cityscapes_root, "--trainer.max_steps=2", "--trainer.devices=2", "--data.cache=packed")
+    assert output.count("packing 6 of 6 train images") == 1
+    assert len(list((cityscapes_root / ".foveate").glob("packed-train-*/*.rgbm"))) == 6
+    assert not list((cityscapes_root / ".foveate").rglob("*.partial.*"))
+
+
 def test_one_image_for_two_processes_ends(cityscapes_root: Path, tmp_path: Path) -> None:
     for path in sorted((cityscapes_root).glob("*/val/*/*_00000[12]_*.png")):
         path.unlink()
