@@ -1,0 +1,103 @@
+"""What was measured, as a table, as JSON, and as bars."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from foveate.pipeline.bench.measures import STEP, Conditions, Measures
+from foveate.pipeline.bench.modules import Shares
+
+SHOWN = 12
+HEADINGS = ("engine", "latency ms", "quartiles", "images/s", "share of peak", "peak memory MB")
+
+
+def rows_of(measures: Measures, conditions: Conditions) -> list[tuple[str, ...]]:
+    """A line for each engine, in the order of `HEADINGS`."""
+    rows = []
+    for name, latency in measures.latencies.items():
+        low, high = latency.quartiles
+        work = conditions.batch_size * measures.macs * (3 if name == STEP else 1)  # the way back counts twice
+        memory = measures.memory.get(name)
+        rows.append(
+            (
+                name,
+                f"{1e3 * latency.median:.1f}",
+                f"{1e3 * low:.1f}-{1e3 * high:.1f}",
+                f"{conditions.batch_size / latency.median:.2f}",
+                f"{100 * work / latency.median / measures.peak:.1f} %",
+                "?" if memory is None else f"{memory / 1e6:.0f}",
+            )
+        )
+    return rows
+
+
+def text_of(title: str, measures: Measures, conditions: Conditions) -> str:
+    """The page, in Markdown."""
+    height, width = conditions.size
+    lines = [
+        f"# {title} at {height} x {width}",
+        "",
+        f"{measures.parameters:,} parameters, {measures.macs / 1e9:.2f} GMACs an image; batch {conditions.batch_size}, "
+        f"{conditions.precision}, {conditions.threads} threads; a large matrix product reaches "
+        f"{measures.peak / 1e9:.0f} GMAC/s here.",
+        "",
+        *_table(HEADINGS, rows_of(measures, conditions)),
+        "",
+        *[f"{name} left out: {reason}" for name, reason in measures.left_out.items()],
+        "",
+        f"Where the time of the {'plain' if measures.profiled == 'torch' else 'folded'} network goes in torch:",
+        "",
+        *_table(("place", "share"), _shares(measures.places)),
+        "",
+        *_table(("class of module", "share"), _shares(measures.kinds)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[place]) for row in (headings, *rows)) for place in range(len(headings))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    rule = [f"{'-' * (width - 1)}:" if place else "-" * width for place, width in enumerate(widths)]
+    return [line(headings), line(rule), *map(line, rows)]
+
+
+def _shares(shares: Shares) -> list[tuple[str, str]]:
+    return [(name, f"{100 * share:.1f} %") for name, share in list(shares.items())[:SHOWN]]
+
+
+def write_page(out: Path, text: str, measures: Measures, conditions: Conditions) -> list[Path]:
+    """The page, its figures, and bars where matplotlib is installed."""
+    out.mkdir(parents=True, exist_ok=True)
+    page, figures = out / "bench.md", out / "bench.json"
+    page.write_text(text, encoding="utf-8")
+    content = {"conditions": asdict(conditions), "measures": asdict(measures)}
+    figures.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return [page, figures, *_draw(out / "bench.png", measures)]
+
+
+def _draw(path: Path, measures: Measures) -> list[Path]:
+    try:
+        import matplotlib  # late, and an extra
+    except ImportError:
+        return []
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    shares = dict(list(measures.places.items())[:SHOWN])
+    figure = Figure(figsize=(7, 1 + 0.3 * len(shares)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.barh(list(shares), [100 * share for share in shares.values()], color="tab:blue")
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the time, %")
+    figure.savefig(path, dpi=120)
+    return [path]

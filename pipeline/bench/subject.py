@@ -1,0 +1,113 @@
+"""What is measured: the network of a recipe, or one by name, without its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from torch import Tensor
+
+from foveate.datasets.classes import ClassSet
+from foveate.datasets.labels import LabelSet
+from foveate.pipeline.classification import ClassificationTask
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models import create_model, is_segmenter
+from foveate.pipeline.segmentation import SegmentationTask
+from foveate.pipeline.task import VisionTask
+from foveate.pipeline.training.recipes import find_recipe, list_recipes, read_recipe
+
+USED = ("network", "attention", "network_options", "loss")  # of a recipe's model
+MOST_PIXEL_CLASSES = 250
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network that can be built in any process, from nothing: what it learned does not change its speed.
+
+    Attributes:
+        name: Of the recipe or network.
+        num_classes: Of its logits.
+        arguments: What its task is built with.
+    """
+
+    name: str
+    num_classes: int
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self) -> VisionTask:
+        """The task, with classes of made-up names."""
+        names = tuple(f"class {number}" for number in range(self.num_classes))
+        if not is_segmenter(self.arguments["network"]):
+            return ClassificationTask(**self.arguments, labels=ClassSet(name="made", names=names))
+        colours = tuple((number, number, number) for number in range(self.num_classes))
+        ids = tuple(range(self.num_classes))
+        return SegmentationTask(
+            **self.arguments, labels=LabelSet(name="made", names=names, colours=colours, ids=ids, void_ids=())
+        )
+
+    def batch(self, size: tuple[int, int], batch_size: int) -> dict[str, Any]:
+        """Noise, and labels for it."""
+        random = torch.Generator().manual_seed(0)
+        image = torch.randint(256, (batch_size, 3, *size), dtype=torch.uint8, generator=random)
+        shape = (batch_size, *size) if is_segmenter(self.arguments["network"]) else (batch_size,)
+        labels: Tensor = torch.randint(self.num_classes, shape, generator=random)
+        pixels = {"mask": labels.to(torch.uint8)} if len(shape) > 1 else {"label": labels}
+        return {"image": image, **pixels, "path": ["made"] * batch_size}
+
+
+def find_subject(name: str, num_classes: int | None) -> Subject:
+    """The network of a recipe, or of that name.
+
+    Raises:
+        ConfigError: There is no such recipe or network, or its number of classes cannot be told.
+    """
+    if not _is_recipe(name):
+        create_model(name, num_classes=1)  # an unknown name is told with a hint, here
+        return _checked(Subject(name, 19 if num_classes is None else num_classes, {"network": name}))
+    file = find_recipe(name)
+    recipe = read_recipe(file)
+    model = recipe.get("model", {}).get("init_args", {})
+    arguments = {key: model[key] for key in USED if key in model}
+    if "network" not in arguments:
+        raise ConfigError(f"{file}: model.init_args names no network")
+    count = _count_classes(recipe.get("data", {})) if num_classes is None else num_classes
+    return _checked(Subject(file.stem, count, arguments))
+
+
+def _is_recipe(name: str) -> bool:
+    from pathlib import Path
+
+    return name in list_recipes() or name.endswith((".yaml", ".yml")) or Path(name).is_file()
+
+
+def _checked(subject: Subject) -> Subject:
+    most = MOST_PIXEL_CLASSES if is_segmenter(subject.arguments["network"]) else 100_000
+    if not 1 <= subject.num_classes <= most:
+        raise ConfigError(f"--num_classes is 1 to {most} for this network, not {subject.num_classes}")
+    return subject
+
+
+def _count_classes(data: Mapping[str, Any]) -> int:
+    """As the recipe's data module says, if it knows without looking at the data."""
+    short = str(data.get("class_path", "")).rpartition(".")[2]
+    kind = next((kind for kind in _subclasses(L.LightningDataModule) if kind.__name__ == short), None)
+    labels = getattr(kind, "label_set", None)
+    if isinstance(labels, LabelSet | ClassSet):
+        return len(labels)
+    try:
+        made: Any = kind(**(data.get("init_args") or {})) if kind is not None else None
+        return len(made.label_set)
+    except Exception:  # of a data module: it asks for its files
+        pass
+    raise ConfigError(
+        f"how many classes? {short or 'the recipe'} only knows when it sees its data; give --num_classes N"
+    )
+
+
+def _subclasses(kind: type) -> Iterator[type]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _subclasses(below)
