@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -47,9 +48,8 @@ def run(name: str, options: argparse.Namespace) -> None:
     record: dict[str, Any] = {"name": name, "seed": options.seed, "minutes": options.minutes, "done": False}
     record |= {"threads": options.threads, "points": []}
     budget, taken, steps = 60 * options.minutes, 0.0, 0
-    stops = iter([*(60 * options.every * k for k in count(1) if 60 * options.every * k < budget), budget])
     batches = batches_of(data._datasets["train"], options.seed)
-    for stop in stops:
+    for stop in stops(budget, 60 * options.every):
         contestant.network.train()
         while taken < stop:
             started = time.perf_counter()
@@ -62,6 +62,16 @@ def run(name: str, options: argparse.Namespace) -> None:
         record["done"] = stop >= budget
         save(record, options.out)
         print(f"{name} {options.seed}: {taken / 60:.1f} min, step {steps}, mIoU {miou:.3f}", flush=True)
+
+
+def stops(budget: float, every: float) -> list[float]:
+    """Seconds of training after which there is a validation; the last is at the end.
+
+    Example:
+        >>> stops(720, 240), stops(500, 240)
+        ([240, 480, 720], [240, 480, 500])
+    """
+    return [*(every * k for k in range(1, math.ceil(budget / every))), budget]
 
 
 def rate(share: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 from foveate.benchmarks import race_report, report
 from foveate.benchmarks.networks import create_task, random_batch
 from foveate.benchmarks.pairing import alternate, fastest, ratio
-from foveate.benchmarks.race import rate
+from foveate.benchmarks.race import rate, stops
 from foveate.benchmarks.results import Goal, Result, Settings
 from foveate.benchmarks.run import CASES
 
@@ -114,6 +114,10 @@ def test_the_batch_of_the_bench_is_one_the_task_learns_from() -> None:
 def test_the_rate_of_the_race_rises_falls_and_ends_at_nothing() -> None:
     assert rate(0.0) < rate(0.02) < rate(0.05) == 1.0
     assert rate(0.05) > rate(0.6) > rate(1.0) == 0.0
+
+
+def test_the_race_is_scored_at_its_end_and_at_even_times_before() -> None:
+    assert (stops(720, 240), stops(500, 240), stops(60, 240)) == ([240, 480, 720], [240, 480, 500], [60])
 
 
 def race(name: str, *mious: float) -> dict[str, object]:
