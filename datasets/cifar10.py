@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.classification import ArrayDataset, ClassificationDataModule, ClassificationDataset
+from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.errors import DataError
 from foveate.datasets.image_folder import FolderDataset, few, scored_split
 from foveate.datasets.image_transforms import Crop
+from foveate.datasets.labelled_images import ArrayDataset, ClassificationDataset
 from foveate.datasets.safe_pickle import load_arrays
 
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"

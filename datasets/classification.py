@@ -2,82 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
-import torch
-from jaxtyping import UInt8
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 
-from foveate.datasets.batch import ClassificationBatch, Pick
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.errors import DataConfigError
 from foveate.datasets.image_transforms import ClassifierEvalTransform, ClassifierTrainTransform, Crop
+from foveate.datasets.labelled_images import ClassificationDataset, collate
 from foveate.datasets.loading import LoadingDataModule, at_least_one
 from foveate.datasets.train_loader import TrainLoader
-from foveate.datasets.train_order import Draw, Indices, balance, shuffle
+from foveate.datasets.train_order import Draw, balance, shuffle
 
-BLANK = -1  # the label of an image that only keeps the processes in step
 Sampling = Literal["natural", "balanced"]
-Transform = ClassifierTrainTransform | ClassifierEvalTransform
-
-
-class ClassificationDataset(Dataset[dict[str, object]]):
-    """Images and class numbers; a subclass says how many there are and how one is read.
-
-    Attributes:
-        labels: Class number of each image, int64.
-        transform: Applied to each image; None leaves them as they are.
-    """
-
-    labels: Indices
-    transform: Transform | None = None
-
-    def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
-        """An image as it is stored, in RGB."""
-        raise NotImplementedError
-
-    def where(self, index: int) -> str:
-        """Where an image comes from."""
-        raise NotImplementedError
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, pick: int | Pick) -> dict[str, object]:
-        pick = pick if isinstance(pick, Pick) else Pick(pick)
-        image = torch.from_numpy(np.ascontiguousarray(self.read(pick.index).transpose(2, 0, 1)))
-        if self.transform is not None:
-            image = self.transform(image, seed=pick.seed)
-        label = BLANK if pick.blank else int(self.labels[pick.index])
-        return {"image": image, "label": label, "path": self.where(pick.index)}
-
-
-class ArrayDataset(ClassificationDataset):
-    """Images in memory.
-
-    Args:
-        images: RGB bytes (N, H, W, 3).
-        labels: Class numbers (N).
-        name: What stands before an image's number in its path.
-    """
-
-    def __init__(self, images: UInt8[np.ndarray, "N H W 3"], labels: NDArray[np.integer[Any]], name: str) -> None:
-        self.images = images
-        self.labels = labels.astype(np.int64)
-        self.name = name
-
-    def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
-        """An image, as a view."""
-        image: NDArray[np.uint8] = self.images[index]
-        return image
-
-    def where(self, index: int) -> str:
-        """Name and number, such as digits/train/17."""
-        return f"{self.name}/{index}"
 
 
 class ClassificationDataModule(LoadingDataModule):
@@ -199,21 +136,3 @@ class ClassificationDataModule(LoadingDataModule):
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
         return Subset(whole, range(0, len(whole), step)[:count])
-
-
-def collate(samples: Sequence[Mapping[str, Any]]) -> ClassificationBatch:
-    """Stack samples to a batch.
-
-    Raises:
-        DataError: Their sizes differ.
-    """
-    images: list[Tensor] = [sample["image"] for sample in samples]
-    paths = [str(sample["path"]) for sample in samples]
-    for image, path in zip(images, paths, strict=True):
-        if image.shape != images[0].shape:
-            raise DataError(
-                f"images of several sizes in one batch: {paths[0]} is {tuple(images[0].shape[1:])}, {path} is "
-                f"{tuple(image.shape[1:])} (height, width)"
-            )
-    labels = torch.tensor([int(sample["label"]) for sample in samples], dtype=torch.int64)
-    return {"image": torch.stack(images), "label": labels, "path": paths}

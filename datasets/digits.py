@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.classification import ArrayDataset, ClassificationDataModule
+from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.image_transforms import Crop
+from foveate.datasets.labelled_images import ArrayDataset
 
 TEST_SHARE, VAL_SHARE = 0.2, 0.1
 SPLIT_SEED = 0  # the parts are the same in every run

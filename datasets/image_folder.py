@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.classification import ClassificationDataModule, ClassificationDataset
+from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.errors import DataError
+from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.names import Names
 from foveate.datasets.pairs import ENDINGS
 from foveate.datasets.reading import read_image

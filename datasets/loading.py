@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.samplers import EvalSampler
-from foveate.datasets.train_loader import Collate, TrainLoader
+from foveate.datasets.train_loader import Collate, TrainLoader, one_thread
 from foveate.datasets.train_order import Draw, TrainOrder
 
 
@@ -94,6 +94,7 @@ class LoadingDataModule(L.LightningDataModule):
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
+            worker_init_fn=one_thread,
         )
 
 

@@ -10,8 +10,9 @@ from jaxtyping import UInt8
 
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.classification import ClassificationDataModule, ClassificationDataset
+from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.errors import DataError
+from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.labels import IGNORE, Table
 from foveate.datasets.loading import at_least_one
 from foveate.datasets.pairs import Pair

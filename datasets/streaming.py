@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.classification import ClassificationDataModule, ClassificationDataset
+from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.encoded import decode_image
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.loading import at_least_one
 from foveate.datasets.shard_format import CLASSES, FORMAT, INDEX, LABELS, ChunkReader, Sample, read_json
 from foveate.datasets.shard_store import CACHE, FolderStore, RemoteStore, is_url

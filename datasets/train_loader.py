@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -42,6 +43,7 @@ class TrainLoader:
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=num_workers > 0,
+            worker_init_fn=one_thread,
         )
 
     def __len__(self) -> int:
@@ -60,3 +62,8 @@ class TrainLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where a checkpoint was saved."""
         self.sampler.load_state_dict(state)
+
+
+def one_thread(worker: int) -> None:
+    """Keep OpenCV in a reading process to one thread: there are as many processes as cores already."""
+    cv2.setNumThreads(0)

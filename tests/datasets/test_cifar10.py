@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from foveate.datasets.cifar10 import ARCHIVE, BATCHES, FOLDER, Cifar10DataModule
-from foveate.datasets.classification import ArrayDataset
 from foveate.datasets.errors import DataError
+from foveate.datasets.labelled_images import ArrayDataset
 
 PER_BATCH = 4
 

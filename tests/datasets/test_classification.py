@@ -16,8 +16,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from foveate.datasets.batch import Pick
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.classification import ArrayDataset, ClassificationDataModule, collate
+from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.labelled_images import ArrayDataset, collate
 
 SIZES = {"train": 22, "val": 5, "test": 3}
 
