@@ -80,7 +80,7 @@ def create_mmseg(*, best: bool) -> Contestant:
         model.train_step(mmseg.create_batch(batch["image"], batch["mask"]), wrapper)  # type: ignore[operator]
 
     def infer(image: Tensor) -> Tensor:
-        data = model.data_preprocessor({"inputs": list(image.flip(1))})  # type: ignore[operator]
+        data = model.data_preprocessor(mmseg.create_batch(image, image[:, 0]))  # type: ignore[operator]
         return mmseg.infer(model, data["inputs"])[..., : image.shape[2], : image.shape[3]]
 
     return Contestant(model, wrapper.param_groups, step, infer, best)
