@@ -97,7 +97,7 @@ def our_engines(network: nn.Module, image: Tensor) -> tuple[dict[str, Candidate]
     remarks = []
     for name in ("folded", "openvino"):
         try:
-            engine = create_engine(network, image, engine=name, precision="bf16")
+            engine = create_engine(network, image, engine=name, precision="bfloat16")
         except Exception as error:  # such as a library that is not installed; the table goes on without it
             remarks.append(f"engine {name} not available: {error}")
         else:
