@@ -96,5 +96,5 @@ def _part(start: int, length: int, scale: float, limit: int) -> tuple[slice, int
 
 def _nearest(start: int, length: int, scale: float, limit: int) -> NDArray[np.intp]:
     """The pixel of a side of `limit` that each one of a stretch of the result is taken from, as OpenCV picks it."""
-    places = np.floor(np.arange(start, start + length) * (1 / scale))
-    return np.minimum(places, limit - 1).astype(np.intp)
+    places = np.floor(np.arange(start, start + length) * (1 / scale)).clip(0, limit - 1)
+    return np.asarray(places, dtype=np.intp)
