@@ -16,7 +16,7 @@ HEADINGS = ("engine", "latency ms", "quartiles", "images/s", "share of peak", "p
 
 def rows_of(measures: Measures, conditions: Conditions) -> list[tuple[str, ...]]:
     """A line for each engine, in the order of `HEADINGS`."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, latency in measures.latencies.items():
         low, high = latency.quartiles
         work = conditions.batch_size * measures.macs * (3 if name == STEP else 1)  # the way back counts twice

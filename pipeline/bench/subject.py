@@ -107,7 +107,8 @@ def _count_classes(data: Mapping[str, Any]) -> int:
     )
 
 
-def _subclasses(kind: type) -> Iterator[type]:
+def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
+    below: type[Any]
     for below in kind.__subclasses__():
         yield below
         yield from _subclasses(below)

@@ -66,6 +66,6 @@ def _runner(core: Core, precision: Precision) -> Run:
     def run(image: Tensor) -> Tensor:
         with autocast(image.device, precision):
             logits: Tensor = core(image.contiguous(memory_format=torch.channels_last))
-        return logits.contiguous() if core.coarse else logits
+        return logits.float().contiguous() if core.coarse else logits  # bfloat16 would round what lies between cells
 
     return run

@@ -50,6 +50,23 @@ def test_an_option_without_a_value_is_told() -> None:
         take_option(["--config"], "--config")
 
 
+def test_an_engine_is_taken_out_of_the_flags(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "made.ckpt"
+    checkpoint.touch()
+    words = ["--config", "camvid_segnext_t", "--ckpt_path", str(checkpoint)]
+    request = understand("validate", [*words, "--engine", "folded"])
+    assert (request.engine, request.flags) == ("folded", [])
+    assert understand("validate", words).engine == "torch"
+
+
+@pytest.mark.parametrize(
+    ("command", "engine", "cause"), [("validate", "foldet", "did you mean 'folded'"), ("fit", "folded", "cannot train")]
+)
+def test_an_engine_that_does_not_fit_is_told(command: str, engine: str, cause: str) -> None:
+    with pytest.raises(ConfigError, match=cause):
+        understand(command, ["--config", "camvid_segnext_t", "--engine", engine])
+
+
 @pytest.fixture
 def clean_plugins() -> Iterator[None]:
     yield
