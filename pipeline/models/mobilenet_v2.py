@@ -18,6 +18,7 @@ from foveate.pipeline.models.classifier import Classifier, PooledHead, split_slo
 from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
+from foveate.plugins.ops.depthwise import DepthwiseConv2d
 
 SLOTS = ("block", "stage")
 STEM = 32
@@ -75,17 +76,10 @@ def plan_blocks(width: float, output_stride: int) -> Iterator[Place]:
 
 
 class ConvNormAct(nn.Sequential):
-    """Convolution without a bias, batch norm and ReLU6; sides are divided by the stride and rounded up."""
+    """Convolution, batch norm and ReLU6."""
 
-    def __init__(
-        self, in_channels: int, channels: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
-    ) -> None:
-        padding = kernel // 2 * dilation
-        super().__init__(
-            nn.Conv2d(in_channels, channels, kernel, stride, padding, dilation, groups, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU6(inplace=True),
-        )
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__(conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU6(inplace=True))
 
 
 class InvertedResidual(nn.Module):
@@ -99,10 +93,12 @@ class InvertedResidual(nn.Module):
     def __init__(self, place: Place, attention: SlotSpec) -> None:
         super().__init__()
         hidden = place.in_channels * place.expansion
-        layers: list[nn.Module] = [] if place.expansion == 1 else [ConvNormAct(place.in_channels, hidden, 1)]
+        layers: list[nn.Module] = (
+            [] if place.expansion == 1 else [ConvNormAct(nn.Conv2d(place.in_channels, hidden, 1, bias=False))]
+        )
         self.conv = nn.Sequential(
             *layers,
-            ConvNormAct(hidden, hidden, 3, stride=place.stride, dilation=place.dilation, groups=hidden),
+            ConvNormAct(DepthwiseConv2d(hidden, 3, stride=place.stride, dilation=place.dilation, bias=False)),
             nn.Conv2d(hidden, place.channels, 1, bias=False),
             nn.BatchNorm2d(place.channels),
         )
@@ -150,9 +146,9 @@ class MobileNetV2(nn.Module):
         if output_stride not in OUTPUT_STRIDES:
             raise ConfigError(f"MobileNetV2 has no output stride {output_stride}; accepted: 8, 16, 32")
         slots = check_slots(attention, SLOTS, "MobileNetV2")
-        stem = ConvNormAct(in_channels, round_channels(STEM * width), 3, stride=2).apply(init_weights)
+        stem = ConvNormAct(nn.Conv2d(in_channels, round_channels(STEM * width), 3, stride=2, padding=1, bias=False))
         blocks = [InvertedResidual(place, slots.get("block")) for place in plan_blocks(width, output_stride)]
-        self.features = nn.Sequential(stem, *blocks)
+        self.features = nn.Sequential(stem.apply(init_weights), *blocks)
         self.channels = tuple(round_channels(base * width) for base in (16, 24, 32, 96, 320))
         self.strides = tuple(min(stride, output_stride) for stride in (2, 4, 8, 16, 32))
         for number, channels in enumerate(self.channels, start=1):
@@ -181,7 +177,7 @@ class MobileNetV2Head(PooledHead):
     def __init__(self, in_channels: int, channels: int, num_classes: int, *, dropout: float) -> None:
         super().__init__(channels, num_classes, dropout=dropout)
         nn.init.normal_(self.classifier.weight, std=0.01)
-        self.conv = ConvNormAct(in_channels, channels, 1).apply(init_weights)
+        self.conv = ConvNormAct(nn.Conv2d(in_channels, channels, 1, bias=False)).apply(init_weights)
 
     def forward(self, features: Sequence[Tensor]) -> Float[Tensor, "B K"]:
         return super().forward([self.conv(features[-1])])

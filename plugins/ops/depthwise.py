@@ -24,39 +24,49 @@ Pair = tuple[int, int]
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """Depthwise convolution of stride 1 that keeps the map's size; an `nn.Conv2d` in all but speed.
+    """Depthwise convolution that keeps the map's size, but for its stride; an `nn.Conv2d` in all but speed.
 
     Args:
         channels: Number of channels C, in and out.
         kernel: Height and width, odd; one number for both.
+        stride: Step of the kernel; sides are divided by it and rounded up.
         dilation: Distance between the cells the kernel looks at.
         bias: Whether a bias is added.
     """
 
-    def __init__(self, channels: int, kernel: int | Pair, *, dilation: int = 1, bias: bool = True) -> None:
+    def __init__(
+        self, channels: int, kernel: int | Pair, *, stride: int = 1, dilation: int = 1, bias: bool = True
+    ) -> None:
         size = (kernel, kernel) if isinstance(kernel, int) else kernel
         if any(side < 1 or side % 2 == 0 for side in size):
             raise ValueError(f"a depthwise kernel that keeps the size has odd sides, not {size[0]} x {size[1]}")
         padding = (dilation * (size[0] // 2), dilation * (size[1] // 2))
-        super().__init__(channels, channels, size, padding=padding, dilation=dilation, groups=channels, bias=bias)
+        super().__init__(
+            channels, channels, size, stride=stride, padding=padding, dilation=dilation, groups=channels, bias=bias
+        )
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
         if _learns_on_cpu(self, x):
             x, weight, bias = _to_autocast(x, self.weight, self.bias)
-            if self.kernel_size[1] > FAST_COLUMNS or (x.dtype == torch.bfloat16 and native.takes(x)):
-                padding, dilation = (self.padding[0], self.padding[1]), self.dilation[0]
-                out: Tensor = _FastGradient.apply(x, weight, bias, padding, dilation)
+            if self._has_slow_gradient(x):
+                out: Tensor = _FastGradient.apply(x, weight, bias, self.padding, self.dilation[0], self.stride[0])
                 return out
         return super().forward(x)
 
-    def forward_gelu(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    def forward_gelu(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
         """The convolution and a GELU after it, in one go where there is a kernel for that."""
-        if _is_eager_on_cpu(x):
+        if self.stride[0] == 1 and _is_eager_on_cpu(x):
             cast, weight, bias = _to_autocast(x, self.weight, self.bias)
             if cast.dtype == weight.dtype and native.takes(cast):
                 out: Tensor = _FusedGelu.apply(cast, weight, bias, self.dilation[0])
                 return out
         return F.gelu(self(x))
+
+    def _has_slow_gradient(self, x: Tensor) -> bool:
+        """As measured: of wide kernels, of strides, and in bfloat16 of any."""
+        if self.stride[0] == 1 and self.kernel_size[1] > FAST_COLUMNS:
+            return True
+        return (self.stride[0] > 1 or x.dtype == torch.bfloat16) and native.takes(x)
 
 
 def _is_eager_on_cpu(x: Tensor) -> bool:
@@ -80,25 +90,28 @@ class _FastGradient(torch.autograd.Function):
     """Stock forward; the way back by a kernel of ours, or else the stock input gradient and a rewritten weight's."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: Pair, dilation: int) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: Pair, dilation: int, stride: int
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.padding, ctx.dilation = padding, dilation
-        return F.conv2d(x, weight, bias, padding=padding, dilation=dilation, groups=x.shape[1])
+        ctx.padding, ctx.dilation, ctx.stride = padding, dilation, stride
+        return F.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=x.shape[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]:
         x, weight = ctx.saved_tensors
         wants_x, _, wants_bias, *_ = ctx.needs_input_grad
         if native.takes(x) and not torch.is_grad_enabled():  # a gradient of the gradient needs operators
             grad_x, grad_weight, grad_bias = native.backward(
-                grad, x, weight, None, dilation=ctx.dilation, gelu=False, wants_input=wants_x
+                grad, x, weight, None, dilation=ctx.dilation, gelu=False, wants_input=wants_x, stride=ctx.stride
             )
-            return grad_x, grad_weight, grad_bias if wants_bias else None, None, None
-        grad_x = None
-        if wants_x:
-            grad_x = _convolution_backward(grad, x, weight, ctx.padding, ctx.dilation, (True, False, False))[0]
+            return grad_x, grad_weight, grad_bias if wants_bias else None, None, None, None
         total = grad.sum((0, 2, 3)) if wants_bias else None
-        return grad_x, weight_gradient(grad, x, weight, ctx.padding, ctx.dilation), total, None, None
+        place = (ctx.padding, ctx.dilation, ctx.stride)
+        if ctx.stride > 1:
+            return *_convolution_backward(grad, x, weight, *place, (wants_x, True, False))[:2], total, None, None, None
+        grad_x = _convolution_backward(grad, x, weight, *place, (True, False, False))[0] if wants_x else None
+        return grad_x, weight_gradient(grad, x, weight, ctx.padding, ctx.dilation), total, None, None, None
 
 
 class _FusedGelu(torch.autograd.Function):
@@ -142,7 +155,7 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dila
 
 def weight_gradient_plain(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int) -> Tensor:
     """The same by the stock operator: the reference."""
-    gradient = _convolution_backward(grad, x, weight, padding, dilation, (False, True, False))[1]
+    gradient = _convolution_backward(grad, x, weight, padding, dilation, 1, (False, True, False))[1]
     assert gradient is not None
     return gradient
 
@@ -161,9 +174,15 @@ def _transposed(x: Tensor) -> Tensor:
 
 
 def _convolution_backward(
-    grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int, wanted: tuple[bool, bool, bool]
+    grad: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    padding: Pair,
+    dilation: int,
+    stride: int,
+    wanted: tuple[bool, bool, bool],
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     gradients: tuple[Tensor | None, Tensor | None, Tensor | None] = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, [1, 1], list(padding), [dilation] * 2, False, [0, 0], x.shape[1], list(wanted)
+        grad, x, weight, None, [stride] * 2, list(padding), [dilation] * 2, False, [0, 0], x.shape[1], list(wanted)
     )
     return gradients

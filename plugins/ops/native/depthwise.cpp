@@ -1,4 +1,5 @@
-// Depthwise convolution of stride 1 that keeps the map's size, both ways, on maps whose channels lie together.
+// Depthwise convolution, both ways, on maps whose channels lie together. Padding keeps the map's size at stride 1; at
+// larger strides only the way back is here, which takes the gradient as one of stride 1 with zeros between.
 //
 // Sixteen channels are taken through a band of rows at a time. Rows are widened to float32 and padded with zeros once,
 // in a ring that stays in the cache, so the sums inside run without a look at borders or types. Where a GELU follows,
@@ -18,7 +19,7 @@ constexpr long NARROW = 4;     // reach of a kernel that reads little beyond its
 constexpr long MUCH = 1 << 18;  // numbers
 
 struct Shape {
-    long batch, height, width, channels, rows, columns, dilation;
+    long batch, height, width, channels, rows, columns, dilation, stride;
     long down() const { return dilation * (rows / 2); }
     long across() const { return dilation * (columns / 2); }
     long taps() const { return rows * columns; }
@@ -61,6 +62,21 @@ class Ring {
           values_(length * line_, 0.0f), zeros_(line_, 0.0f) {}
 
     float* row(long row) { return row < 0 || row >= shape_.height ? zeros_.data() : slot(row); }
+
+    // A row of a map that is coarser by the stride; zeros between.
+    template <class T>
+    void fill_apart(long row, const T* map, const Task& task) {
+        if (row < 0 || row >= shape_.height) return;
+        float* to = slot(row);
+        std::fill(to, to + line_, 0.0f);
+        if (row % shape_.stride) return;
+        const long coarse = (shape_.width + shape_.stride - 1) / shape_.stride;
+        const T* from = map + row / shape_.stride * coarse * shape_.channels;
+        const long first = std::max(0l, task.left - margin_), end = std::min(shape_.width, task.right + margin_);
+        for (long x = (first + shape_.stride - 1) / shape_.stride; x * shape_.stride < end; x++)
+            store(to + (x * shape_.stride - task.left + margin_) * LANES,
+                  load_part(from + x * shape_.channels, task.count));
+    }
 
     template <class T>
     void fill(long row, const T* map, const Task& task) {
@@ -203,6 +219,7 @@ class Backward {
     // Into the ring: a row of the gradient before the activation; the map's rows around it are there.
     void bring(long row, const Task& task) {
         if (row < 0 || row >= shape_.height) return;
+        if (shape_.stride > 1) return grads_.fill_apart(row, grad_ + coarse_offset(task), task);
         grads_.fill(row, grad_ + task.offset(shape_), task);
         if (!activated_) return;
         for (long ky = 0; ky < shape_.rows; ky++) rows_[ky] = maps_.row(row - down_ + ky * shape_.dilation);
@@ -213,7 +230,14 @@ class Backward {
         });
     }
 
+    long coarse_offset(const Task& task) const {
+        const long height = (shape_.height + shape_.stride - 1) / shape_.stride;
+        const long width = (shape_.width + shape_.stride - 1) / shape_.stride;
+        return task.image * height * width * shape_.channels + task.block * LANES;
+    }
+
     void add_up(long row, const Task& task, float* sums) {
+        if (row % shape_.stride) return;  // nothing but zeros
         const long width = task.right - task.left;
         const float* mine = grads_.row(row) + shape_.across() * LANES;
         Vector total = load(sums + shape_.taps() * LANES);
@@ -261,7 +285,7 @@ void gather(const Shape& shape, const float* parts, float* weight, float* bias) 
 }
 
 Shape shape_of(const long* sizes) {
-    return {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]};
+    return {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]};
 }
 
 template <class T>
@@ -282,7 +306,7 @@ void run_backward(const long* sizes, const T* x, const T* grad, const T* weight,
 
 }  // namespace
 
-// sizes: images, height, width, channels, kernel's rows and columns, dilation
+// sizes: images, height, width, channels, kernel's rows and columns, dilation, stride
 extern "C" {
 void depthwise_forward_float(const long* sizes, const float* x, const float* weight, const float* bias, float* out,
                              int activated) {

@@ -120,3 +120,18 @@ def test_a_traced_graph_holds_the_plain_operator() -> None:
 def test_kernels_that_would_change_the_size_are_refused(kernel: int | tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="has odd sides"):
         DepthwiseConv2d(CHANNELS, kernel)
+
+
+@pytest.mark.parametrize("layout", FORMATS, ids=str)
+@pytest.mark.parametrize("size", [(13, 17), (1, 1), (40, 70), (8, 2)], ids=str)
+@pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (3, 2), (5, 1)])
+@pytest.mark.parametrize("stride", [2, 3])
+def test_gradients_of_strides_equal_the_stock_ones(
+    stride: int, kernel: int, dilation: int, size: tuple[int, int], layout: torch.memory_format
+) -> None:
+    ours = DepthwiseConv2d(24, kernel, stride=stride, dilation=dilation)
+    stock = nn.Conv2d(24, 24, kernel, stride, ours.padding, dilation, groups=24)  # type: ignore[arg-type]
+    stock.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 24, *size).to(memory_format=layout)
+    for (name, got), (_, wanted) in zip(gradients(ours, x), gradients(stock, x), strict=True):
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4, msg=f"of {name}")
