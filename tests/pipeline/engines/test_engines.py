@@ -95,7 +95,7 @@ def test_bfloat16_is_near(engine: str, jitter: Jitter) -> None:
     assert difference(create_engine(network, image, engine=engine, precision="bfloat16")(image), wanted) < 0.05
 
 
-@pytest.mark.parametrize("engine", ["folded", "openvino"])
+@pytest.mark.parametrize("engine", ["folded", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_an_engine_takes_other_sizes(engine: str, jitter: Jitter) -> None:
     if engine == "openvino":
         pytest.importorskip("openvino")
@@ -113,6 +113,7 @@ def test_an_engine_labels_as_its_logits_say(jitter: Jitter) -> None:
     assert torch.equal(engine.classify(image), engine(image).argmax(1))
 
 
+@pytest.mark.slow
 def test_auto_takes_one_of_those_that_agree(jitter: Jitter, capsys: pytest.CaptureFixture[str]) -> None:
     network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96)
     engine = create_engine(network, image, engine="auto")
