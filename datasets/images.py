@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.image_transforms import ClassifierEvalTransform
+from foveate.datasets.loading import at_least_one
 from foveate.datasets.pairs import ENDINGS, list_images
 from foveate.datasets.reading import read_image
 from foveate.datasets.samplers import EvalSampler
@@ -49,12 +50,13 @@ class ImageDataset(Dataset[dict[str, object]]):
 
 
 class ImagesDataModule(L.LightningDataModule):
-    """Every image below a folder, one at a time, or one image file.
+    """Every image below a folder, or one image file.
 
     Args:
         images: Folder (searched with its sub-folders) or file.
         image_size: Side of the square images that a classifier gets, in pixels; null leaves images at their own size.
         crop_ratio: Share of the shorter side that a classifier's central crop keeps; null resizes the whole image.
+        batch_size: Images a step where all have one size, which is for classifiers; others come one at a time.
         num_workers: Processes that read.
     """
 
@@ -64,9 +66,11 @@ class ImagesDataModule(L.LightningDataModule):
         *,
         image_size: int | None = None,
         crop_ratio: float | None = None,
+        batch_size: int = 32,
         num_workers: int = 1,
     ) -> None:
         super().__init__()
+        self.batch_size = at_least_one("batch_size", batch_size)
         self.transform = None if image_size is None else ClassifierEvalTransform(image_size, crop_ratio=crop_ratio)
         self.images = None if images is None else Path(images).expanduser()
         self.num_workers = num_workers
@@ -92,12 +96,13 @@ class ImagesDataModule(L.LightningDataModule):
         return self.images if self.images.is_dir() else self.images.parent
 
     def predict_dataloader(self) -> DataLoader[dict[str, object]]:
-        """One image a batch, so that any sizes will do."""
+        """Batches, or one image at a time where sizes differ."""
         trainer = self.trainer
         world_size, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
         dataset = ImageDataset(self.paths, self.transform)
         sampler = EvalSampler(dataset, world_size=world_size, rank=rank)
-        return DataLoader(dataset, sampler=sampler, num_workers=self.num_workers, collate_fn=_collate)
+        size = 1 if self.transform is None else self.batch_size
+        return DataLoader(dataset, batch_size=size, sampler=sampler, num_workers=self.num_workers, collate_fn=_collate)
 
 
 def _collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:

@@ -59,6 +59,9 @@ class ClassificationTask(VisionTask):
 
     Raises:
         ConfigError: The network labels pixels, the data has label maps, or the loss does not take what it would get.
+        activation_checkpointing: Keep only the input of each block for the way back and run it again: less memory, a
+            third more time.
+        compile: Train the network's parts through torch.compile; the first step takes minutes.
     """
 
     monitor = "val/acc"
@@ -80,6 +83,8 @@ class ClassificationTask(VisionTask):
         ema: float | None = None,
         normalisation: NormalisationConfig | None = None,
         network_options: RecipeOptions | None = None,
+        activation_checkpointing: bool = False,
+        compile: bool = False,
     ) -> None:
         if is_segmenter(network):
             raise ConfigError(
@@ -102,6 +107,8 @@ class ClassificationTask(VisionTask):
             ema=ema,
             normalisation=normalisation,
             network_options=network_options,
+            activation_checkpointing=activation_checkpointing,
+            compile=compile,
             hparams={"labels": plain(asdict(labels)), "mixing": asdict(mixing)},
         )
         self.labels = labels

@@ -46,6 +46,9 @@ class SegmentationTask(VisionTask):
             those of `weights`, or of ImageNet, if not given.
         network_options: Further options of the model, such as `{drop_path: 0.2}`; of ENCODER+DECODER a mapping for
             each, such as `{decoder: {rank: 64}}`.
+        activation_checkpointing: Keep only the input of each block for the way back and run it again: less memory, a
+            third more time.
+        compile: Train the network's parts through torch.compile; the first step takes minutes.
     """
 
     monitor = "val/miou"
@@ -65,6 +68,8 @@ class SegmentationTask(VisionTask):
         ema: float | None = None,
         normalisation: NormalisationConfig | None = None,
         network_options: RecipeOptions | None = None,
+        activation_checkpointing: bool = False,
+        compile: bool = False,
     ) -> None:
         if not is_segmenter(network):
             create_model(network, num_classes=1)  # an unknown name is told with a hint, here
@@ -88,6 +93,8 @@ class SegmentationTask(VisionTask):
             ema=ema,
             normalisation=normalisation,
             network_options=network_options,
+            activation_checkpointing=activation_checkpointing,
+            compile=compile,
             hparams={"labels": plain(asdict(labels)), "inference": plain(asdict(inference))},
         )
         self.labels = labels

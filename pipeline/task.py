@@ -24,6 +24,7 @@ from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.errors import ConfigError, DivergedError
 from foveate.pipeline.losses import RecipeLoss, create_loss
 from foveate.pipeline.models import create_model
+from foveate.pipeline.models.checkpointing import checkpoint_activations
 from foveate.pipeline.normalisation import NormalisationConfig, Normalise
 from foveate.pipeline.optimisation import (
     OptimizerConfig,
@@ -58,6 +59,8 @@ class VisionTask(L.LightningModule):
         ema: Decay of a moving average of the weights, which then is what is evaluated and kept; None keeps none.
         normalisation: Mean and deviation of images; those of the weights to start from, or of ImageNet, if not given.
         network_options: Further options of the model, such as `{drop_path: 0.2}`.
+        activation_checkpointing: Whether blocks keep their input only while training and are run again on the way back.
+        compile: Whether training runs the network's parts through torch.compile.
         hparams: What else the task was given, as plain values.
 
     Attributes:
@@ -84,6 +87,8 @@ class VisionTask(L.LightningModule):
         ema: float | None,
         normalisation: NormalisationConfig | None,
         network_options: RecipeOptions | None,
+        activation_checkpointing: bool,
+        compile: bool,
         hparams: Mapping[str, Any],
     ) -> None:
         super().__init__()
@@ -102,12 +107,17 @@ class VisionTask(L.LightningModule):
                 "ema": ema,
                 "normalisation": None if given is None else plain(asdict(given)),
                 "network_options": network_options,
+                "activation_checkpointing": activation_checkpointing,
+                "compile": compile,
                 **hparams,
             }
         )
         options: dict[str, Any] = dict(network_options or {})
         self.network = create_model(network, num_classes=num_classes, attention=attention, **options)
         self.network.to(memory_format=torch.channels_last)
+        if activation_checkpointing:
+            checkpoint_activations(self.network)
+        self._compiles = compile
         self._initial_weights = weights
         self._averaging = None if ema is None else EmaWeights(ema)
         self._normalisation_is_given = given is not None
@@ -179,8 +189,12 @@ class VisionTask(L.LightningModule):
         )
 
     def on_fit_start(self) -> None:
-        """Take the weights to start from, if they were not taken before."""
+        """Take the weights to start from, if they were not taken before; hand the network to the compiler."""
         self.load_initial_weights()
+        if self._compiles:
+            for part in self.network.children():
+                part.compile()  # in place: names in checkpoints stay
+            self._compiles = False
 
     def on_train_start(self) -> None:
         """The recipe decides on rates and decay, whatever a checkpoint remembers."""

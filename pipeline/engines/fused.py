@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.engines.folding import is_plain
+from foveate.plugins.ops.eager import is_eager_on_cpu
 
 Scalars = list[float | None]
 
@@ -94,12 +95,6 @@ def can_fuse(conv: nn.Module) -> bool:
 
 def _has_one_pass(x: Tensor) -> bool:
     return HAS_ONE_PASS and is_eager_on_cpu(x)
-
-
-def is_eager_on_cpu(x: Tensor) -> bool:
-    """A traced graph holds plain operators, and so does one for another device."""
-    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not traced
 
 
 def _try_one_pass() -> bool:

@@ -7,10 +7,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.engines.folding import Affine, affine_of, fold_after, fold_before
-from foveate.pipeline.engines.fused import FusedConv2d, is_eager_on_cpu, name_activation
+from foveate.pipeline.engines.fused import FusedConv2d, name_activation
 from foveate.pipeline.models.mscan import Block
 from foveate.plugins.attention.lka import LargeKernelAttention
 from foveate.plugins.attention.msca import MultiScaleConvAttention
+from foveate.plugins.ops.eager import is_eager_on_cpu
 
 BAND_BYTES = 4 << 20  # of hidden features at a time: they stay in the cache; 4 to 9 MB are as fast, 33 MB half
 

@@ -38,10 +38,10 @@ def loss_of_coarse(
 
     A loss that has a method `coarse` is given them as they are; others get them resized.
     """
-    if hasattr(loss, "coarse"):
-        value: Tensor = loss.coarse(logits, labels)
-    else:
-        value = loss(F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False), labels)
+    coarse = getattr(loss, "coarse", None)
+    if coarse is None:
+        logits, coarse = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False), loss
+    value: Tensor = coarse(logits, labels)
     return value
 
 

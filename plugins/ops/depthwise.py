@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from foveate.plugins.ops.eager import is_eager_on_cpu
 from foveate.plugins.ops.layout import layout_of
 from foveate.plugins.ops.native import depthwise as native
 
@@ -55,7 +56,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward_gelu(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
         """The convolution and a GELU after it, in one go where there is a kernel for that."""
-        if self.stride[0] == 1 and _is_eager_on_cpu(x):
+        if self.stride[0] == 1 and is_eager_on_cpu(x):
             cast, weight, bias = _to_autocast(x, self.weight, self.bias)
             if cast.dtype == weight.dtype and native.takes(cast):
                 out: Tensor = _FusedGelu.apply(cast, weight, bias, self.dilation[0])
@@ -69,13 +70,8 @@ class DepthwiseConv2d(nn.Conv2d):
         return (self.stride[0] > 1 or x.dtype == torch.bfloat16) and native.takes(x)
 
 
-def _is_eager_on_cpu(x: Tensor) -> bool:
-    """A traced graph holds plain operators, and so does one for another device."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
-
-
 def _learns_on_cpu(conv: nn.Conv2d, x: Tensor) -> bool:
-    return _is_eager_on_cpu(x) and torch.is_grad_enabled() and conv.weight.requires_grad
+    return is_eager_on_cpu(x) and torch.is_grad_enabled() and conv.weight.requires_grad
 
 
 def _to_autocast(*tensors: Tensor | None) -> list[Any]:

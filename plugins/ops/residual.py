@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from foveate.plugins.ops.eager import is_eager_on_cpu
 from foveate.plugins.ops.native import residual as native
 
 
@@ -28,7 +29,7 @@ def scaled_residual(
         scale: Of each channel, for each image or for all.
         more: Added to the branch first.
     """
-    if not torch.compiler.is_compiling() and not torch.jit.is_tracing() and native.takes(x, branch, more):
+    if is_eager_on_cpu(x) and native.takes(x, branch, more):
         out: Tensor = _Kernel.apply(x, branch, scale.float().expand(x.shape[0], -1).contiguous(), more)
         return out
     return scaled_residual_plain(x, branch, scale, more)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from foveate.plugins.ops.eager import is_eager_on_cpu
 from foveate.plugins.ops.native import upsampled_loss as native
 
 
@@ -35,7 +36,7 @@ def upsampled_cross_entropy(
     Raises:
         IndexError: A label is no class.
     """
-    if not torch.compiler.is_compiling() and native.takes(logits):
+    if is_eager_on_cpu(logits) and native.takes(logits):
         given = torch.ones(logits.shape[1]) if weights is None else weights
         loss: Tensor = _Kernel.apply(logits, labels, given, label_smoothing, ignore_index)
         return loss

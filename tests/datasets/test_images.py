@@ -58,3 +58,11 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 def test_nothing_given_asks_for_something() -> None:
     with pytest.raises(DataConfigError, match=r"give --data.images DIR"):
         module(None)
+
+
+def test_images_of_one_size_come_in_batches(folder: Path) -> None:
+    data = ImagesDataModule(str(folder), image_size=8, batch_size=2, num_workers=0)
+    data.setup("predict")
+    batches = list(data.predict_dataloader())
+    assert [tuple(batch["image"].shape) for batch in batches] == [(2, 3, 8, 8), (1, 3, 8, 8)]
+    assert [Path(path).name for batch in batches for path in batch["path"]] == ["a.png", "b.jpg", "c.png"]
