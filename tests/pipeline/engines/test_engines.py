@@ -96,9 +96,10 @@ def test_bfloat16_is_near(engine: str, jitter: Jitter) -> None:
 
 
 @pytest.mark.parametrize("engine", ["folded", pytest.param("openvino", marks=pytest.mark.slow)])
-def test_an_engine_takes_other_sizes(engine: str, jitter: Jitter) -> None:
+def test_an_engine_takes_other_sizes(engine: str, jitter: Jitter, request: pytest.FixtureRequest) -> None:
     if engine == "openvino":
         pytest.importorskip("openvino")
+        request.getfixturevalue("unchecked")
     network = used(tiny_segmenter(), jitter)
     made = create_engine(network, torch.randn(1, 3, 64, 96), engine=engine)
     for size in ((64, 96), (45, 70)):
@@ -114,7 +115,9 @@ def test_an_engine_labels_as_its_logits_say(jitter: Jitter) -> None:
 
 
 @pytest.mark.slow
-def test_auto_takes_one_of_those_that_agree(jitter: Jitter, capsys: pytest.CaptureFixture[str]) -> None:
+def test_auto_takes_one_of_those_that_agree(
+    jitter: Jitter, capsys: pytest.CaptureFixture[str], unchecked: None
+) -> None:
     network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96)
     engine = create_engine(network, image, engine="auto")
     assert engine.name in NAMES
@@ -123,7 +126,9 @@ def test_auto_takes_one_of_those_that_agree(jitter: Jitter, capsys: pytest.Captu
     assert capsys.readouterr().err == ""  # remembered
 
 
-def test_auto_leaves_out_an_engine_that_differs(jitter: Jitter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_leaves_out_an_engine_that_differs(
+    jitter: Jitter, monkeypatch: pytest.MonkeyPatch, unchecked: None
+) -> None:
     monkeypatch.setattr("foveate.pipeline.engines.auto.TOLERANCE", {"float32": -1.0})
     network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 32, 32)
     assert create_engine(network, image, engine="auto").name == "torch"

@@ -35,9 +35,12 @@ def predict(task: VisionTask, image: torch.Tensor) -> torch.Tensor:
     ("engine", "config"),
     [("folded", WHOLE), ("folded", SLIDE), ("folded", PADDED), pytest.param("openvino", SLIDE, marks=pytest.mark.slow)],
 )
-def test_every_pixel_is_labelled_as_by_the_network(engine: str, config: InferenceConfig) -> None:
+def test_every_pixel_is_labelled_as_by_the_network(
+    engine: str, config: InferenceConfig, request: pytest.FixtureRequest
+) -> None:
     if engine == "openvino":
         pytest.importorskip("openvino")
+        request.getfixturevalue("unchecked")
     task, image = segment(config), images(96, 120)
     wanted = predict(task, image)
     task.use_engine(engine)
