@@ -79,9 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 success, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged, 130 interrupted, 1 a bug.
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network for a newer version
-    os.environ.setdefault(
-        "THP_MEM_ALLOC_ENABLE", "1"
-    )  # large pages for tensors: fewer faults
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large pages for tensors: fewer faults
     words = list(sys.argv[1:] if argv is None else argv)
     before = os.environ.get(TRACED)
     if TRACE in words:

@@ -179,7 +179,7 @@ void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* 
                 for (long ky = 0; ky < shape.rows; ky++) rows[ky] = maps.row(row - down + ky * shape.dilation);
                 T* line = out + task.offset(shape) + row * shape.pitch() + task.left * shape.channels;
                 convolve(shape, task.right - task.left, rows.data(), taps.data(), start, [&](long column, Vector sum) {
-                    store_part(line + column * shape.channels, activated ? gelu(sum) : sum, task.count);
+                    store_part(line + column * shape.channels, activated ? gelu<T>(sum) : sum, task.count);
                 });
             }
         }
@@ -226,7 +226,7 @@ class Backward {
         float* line = grads_.row(row);
         const long width = task.right - task.left + 2 * shape_.across();
         convolve(shape_, width, rows_.data(), taps_.data(), start_, [&](long column, Vector sum) {
-            store(line + column * LANES, load(line + column * LANES) * gelu_slope(sum));
+            store(line + column * LANES, load(line + column * LANES) * gelu_slope<T>(sum));
         });
     }
 

@@ -106,9 +106,42 @@ static inline Normal normal(Vector x) {
     return {choose(x < Vector{}, tail, 1.0f - tail), bell};
 }
 
-static inline Vector gelu(Vector x) { return x * normal(x).share; }
+// GELU, and its slope, as exactly as numbers of type T can tell.
+template <class T>
+static inline Vector gelu(Vector x) {
+    return x * normal(x).share;
+}
 
+template <class T>
 static inline Vector gelu_slope(Vector x) {
     const Normal at = normal(x);
     return at.share + x * at.bell * 0.39894228f;
+}
+
+// For bfloat16, both less one half are x times a polynomial of x squared (ours, fitted for the least largest error on
+// -5 to 5, beyond which they are flat): off by 1e-6 and 1.3e-5, a third of the instructions.
+template <long COUNT>
+static inline Vector odd_polynomial(Vector x, const float (&of)[COUNT]) {
+    x = choose(x > spread(5.0f), spread(5.0f), x);
+    x = choose(x < spread(-5.0f), spread(-5.0f), x);
+    const Vector at = x * x * 0.08f - 1.0f;
+    Vector sum = spread(of[0]);
+    for (long k = 1; k < COUNT; k++) sum = sum * at + of[k];
+    return sum * x;
+}
+
+template <>
+inline Vector gelu<bfloat16>(Vector x) {
+    constexpr float of[] = {-0.00137215856f, 0.00342807293f, -0.00328813197f, 0.00462808135f, -0.0106222673f,
+                            0.0172558895f,   -0.0234793479f, 0.0312586038f,   -0.0404097083f, 0.0515348412f,
+                            -0.0702976893f,  0.141363608f};
+    return x * (0.5f + odd_polynomial(x, of));
+}
+
+template <>
+inline Vector gelu_slope<bfloat16>(Vector x) {
+    constexpr float of[] = {-0.0207136485f, 0.0465121037f,  -0.0277383968f, 0.0212338949f,  -0.0684324235f,
+                            0.09511545f,    -0.0853617324f, 0.0770907986f,  -0.0715409084f, 0.0668260261f,
+                            -0.0751228266f, 0.142130583f};
+    return 0.5f + odd_polynomial(x, of);
 }
