@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from foveate.datasets.augmentations import Augmentations, Spec
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labels import IGNORE, LabelSet, Table
@@ -83,6 +84,7 @@ class SegmentationDataModule(LoadingDataModule):
         max_ratio: Crop again while one class covers more than this share of the labelled pixels.
         flip: Probability of a horizontal flip.
         photometric: Whether training colours are distorted.
+        augmentations: Further ones of albumentations, by name or as `{name: GaussianBlur, p: 0.2}`, on the crops.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
         cache: `packed` decodes each image once and for all, and then reads only the rows that a crop shows: 4 bytes a
@@ -103,6 +105,7 @@ class SegmentationDataModule(LoadingDataModule):
         max_ratio: float = 0.75,
         flip: float = 0.5,
         photometric: bool = True,
+        augmentations: list[Spec] | None = None,
         num_workers: int = -1,
         seed: int | None = None,
         cache: Literal["none", "packed"] = "none",
@@ -112,7 +115,12 @@ class SegmentationDataModule(LoadingDataModule):
             root, batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed
         )
         self.transform = TrainTransform(
-            (crop[0], crop[1]), scale=scale, max_ratio=max_ratio, flip=flip, photometric=photometric
+            (crop[0], crop[1]),
+            scale=scale,
+            max_ratio=max_ratio,
+            flip=flip,
+            photometric=photometric,
+            further=Augmentations(augmentations) if augmentations else None,
         )
         self.cache = cache
         self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser()

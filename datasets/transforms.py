@@ -11,6 +11,7 @@ from random import Random
 import cv2
 import numpy as np
 
+from foveate.datasets.augmentations import Augmentations
 from foveate.datasets.colours import draw_distortion
 from foveate.datasets.labels import IGNORE
 from foveate.datasets.resizing import (
@@ -39,6 +40,7 @@ class TrainTransform:
         max_ratio: Crop again while one class covers more than this share of the labelled pixels; 1 takes the first.
         flip: Probability of a horizontal flip.
         photometric: Whether colours are distorted.
+        further: What is done to the crop after that.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class TrainTransform:
         max_ratio: float = 0.75,
         flip: float = 0.5,
         photometric: bool = True,
+        further: Augmentations | None = None,
     ) -> None:
         self.crop = crop
+        self.further = further
         self.scale = scale
         self.max_ratio = max_ratio
         self.flip = flip
@@ -68,7 +72,8 @@ class TrainTransform:
         flipped = random.random() < self.flip
         if self.photometric:
             cut = draw_distortion(random)(cut)
-        return self._frame(cut, 0, flipped), self._frame(cut_mask, IGNORE, flipped)
+        crop = self._frame(cut, 0, flipped), self._frame(cut_mask, IGNORE, flipped)
+        return crop if self.further is None else self.further(*crop, seed=random.getrandbits(31))
 
     def _draw_scale(self, random: Random) -> float:
         low, high = self.scale
