@@ -35,6 +35,8 @@ def imported_by(code: str) -> set[str]:
         ("models list", 400),
         ("plugins list", 450),
         ("plugins --help", 400),
+        ("compare --help", 400),
+        ("bench --help", 400),
         ("data --help", 400),
         ("data make --help", 400),
         ("weights --help", 400),

@@ -6,15 +6,9 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-import torch
-
-from foveate.pipeline.bench.measures import Conditions, measure
-from foveate.pipeline.bench.page import text_of, write_page
-from foveate.pipeline.bench.subject import find_subject
 from foveate.pipeline.command_line import OneLineParser
-from foveate.pipeline.engines import NAMES, check_engine
-from foveate.pipeline.engines.engine import Precision, check_precision
 from foveate.pipeline.errors import ConfigError
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
@@ -65,6 +59,12 @@ def bench(
     Raises:
         ConfigError: It asks for something that is not there.
     """
+    import torch  # here and below: what only tells how it is used should not wait for it
+
+    from foveate.pipeline.bench.measures import Conditions, measure
+    from foveate.pipeline.bench.page import text_of, write_page
+    from foveate.pipeline.bench.subject import find_subject
+
     conditions = Conditions(
         size=parse_size(size),
         batch_size=batch_size,
@@ -103,6 +103,8 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _checked_engine(name: str) -> str:
+    from foveate.pipeline.engines import NAMES, check_engine
+
     if name != "all":
         try:
             check_engine(name)
@@ -111,7 +113,9 @@ def _checked_engine(name: str) -> str:
     return name
 
 
-def _checked_precision(name: str) -> Precision:
+def _checked_precision(name: str) -> Literal["float32", "bfloat16"]:
+    from foveate.pipeline.engines.engine import check_precision
+
     check_precision(name)
     return "bfloat16" if name == "bfloat16" else "float32"
 

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.pipeline.command_line import OneLineParser
-from foveate.pipeline.comparison.entries import parse_entries
-from foveate.pipeline.comparison.study import Study
-from foveate.pipeline.comparison.trainings import carry_out
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.training.recipes import find_recipe, read_recipe
 from foveate.plugins.manager import installed_plugins
@@ -68,6 +65,10 @@ def compare(
     Raises:
         ConfigError: It asks for something that is not there.
     """
+    from foveate.pipeline.comparison.entries import parse_entries  # here: what only tells how it is used is quick
+    from foveate.pipeline.comparison.study import Study
+    from foveate.pipeline.comparison.trainings import carry_out
+
     if min(seeds, steps, rounds) < 1 or field < 0:
         raise ConfigError("--seeds, --steps and --rounds are at least 1, --field at least 0")
     modules, disabled = split_names(plugins), split_names(disable)
