@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 
 import torch
@@ -24,7 +25,7 @@ def run(settings: Settings) -> Result:
     torch.set_num_threads(settings.threads)
     task = create_task(device=settings.device)
     peer = create_peer(task, SIZE)
-    check_same(task, peer, random_batch(1, (256, 512), CLASSES, device=settings.device))
+    check_same(task, peer, random_batch(1, SIZE, CLASSES, device=settings.device))
     image = task.normalise(random_batch(1, SIZE, CLASSES, device=settings.device)["image"])
     network = task.network.eval()
     theirs = peer_settings(peer.eval(), image)
@@ -33,11 +34,12 @@ def run(settings: Settings) -> Result:
     candidates[PLAIN] = autocast(network, image)
     engines, remarks = our_engines(network, image)
     check_engines(engines, candidates[PLAIN]())
-    if engines:
-        chosen = fastest(engines)
-        candidates["ours, best engine"] = engines[chosen]
-        remarks.append(f"The best engine was {chosen}.")
+    candidates |= {f"ours, {name}": call for name, call in engines.items()}
     seconds = alternate(candidates, rounds=settings.times(9), after=waiter(settings.device))
+    if engines:
+        chosen = min(engines, key=lambda name: statistics.median(seconds[f"ours, {name}"]))
+        seconds["ours, best engine"] = seconds.pop(f"ours, {chosen}")
+        remarks.append(f"The best engine was {chosen}.")
     goals = [Goal(f"{ROW}, best engine", "mmseg at its best", "ours, best engine", 2.2)] if engines else []
     goals += [Goal(f"{ROW}, plain PyTorch", "mmseg at its best", PLAIN, 1.3), Goal(ROW, "mmseg as shipped", PLAIN)]
     remarks.append(f"mmseg's best setting was {best.removeprefix('mmseg, ')}.")
