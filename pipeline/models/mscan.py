@@ -21,6 +21,7 @@ from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
+from foveate.plugins.ops.gelu import GELU
 from foveate.plugins.ops.residual import scaled_residual
 
 SLOTS = ("gate", "stage")
@@ -50,7 +51,7 @@ class GatedAttention(nn.Module):
     def __init__(self, channels: int, *, gate: SlotSpec) -> None:
         super().__init__()
         self.proj_1 = nn.Conv2d(channels, channels, 1)
-        self.activation = nn.GELU()
+        self.activation = GELU()
         self.proj_2 = nn.Conv2d(channels, channels, 1)
         self.apply(init_weights)
         self.spatial_gating_unit = create_slot(gate, channels)
@@ -91,7 +92,7 @@ class Stem(nn.Module):
         self.proj = nn.Sequential(
             nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1),
             nn.BatchNorm2d(channels // 2),
-            nn.GELU(),
+            GELU(),
             nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1),
             nn.BatchNorm2d(channels),
         )

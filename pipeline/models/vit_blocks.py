@@ -10,6 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from foveate.pipeline.models.layers import DropPath
 from foveate.plugins.init import init_weights
+from foveate.plugins.ops.gelu import GELU
 
 SHORT = 64  # tokens
 
@@ -51,7 +52,7 @@ class Mlp(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(channels, 4 * channels)
-        self.act = nn.GELU()
+        self.act = GELU()
         self.fc2 = nn.Linear(4 * channels, channels)
         self.apply(init_weights)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.layers import ChannelLayerNorm
+from foveate.plugins.ops.gelu import GELU
 
 
 class FeaturePyramid(nn.Module):
@@ -37,7 +38,7 @@ class FeaturePyramid(nn.Module):
         finest = nn.Sequential(
             nn.ConvTranspose2d(channels, half, 2, stride=2),
             ChannelLayerNorm(half, eps=1e-6),
-            nn.GELU(),
+            GELU(),
             nn.ConvTranspose2d(half, quarter, 2, stride=2),
         )
         levels: dict[int, tuple[int, nn.Module]] = {
