@@ -84,25 +84,28 @@ class _Factorisation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        x, last, *history = ctx.saved_tensors
-        bases = history[-1]
-        factors = _Factors()
-        to_bases = grad.mT @ last
-        to_coefficients, more = _back_through_update(x, bases, history[-2], last, grad @ bases, factors.of_products)
-        to_bases = to_bases + more
-        for at in range(len(history) - 2, 0, -2):
-            coefficients, before, start = history[at], history[at - 2], history[at - 1]
-            to_start, more = _back_through_update(
-                x.mT, coefficients, start, history[at + 1], to_bases, factors.of_turned
-            )
-            to_coefficients, to_bases = _back_through_update(
-                x, start, before, coefficients, to_coefficients + more, factors.of_products
-            )
-            to_bases = to_bases + to_start
-        first = history[0]
-        to_scores = first * (to_coefficients - (to_coefficients * first).sum(-1, keepdim=True))  # softmax
-        factors.of_products(to_scores, history[1])
-        return factors.product(), None, None
+        with without_autocast(grad.device):  # some call it inside
+            return _gradient(grad, *ctx.saved_tensors), None, None
+
+
+def _gradient(grad: Tensor, x: Tensor, last: Tensor, *history: Tensor) -> Tensor:
+    """Of the features; `history` holds the coefficients and bases of each step, `last` the last coefficients."""
+    bases = history[-1]
+    factors = _Factors()
+    to_bases = grad.mT @ last
+    to_coefficients, more = _back_through_update(x, bases, history[-2], last, grad @ bases, factors.of_products)
+    to_bases = to_bases + more
+    for at in range(len(history) - 2, 0, -2):
+        coefficients, before, start = history[at], history[at - 2], history[at - 1]
+        to_start, more = _back_through_update(x.mT, coefficients, start, history[at + 1], to_bases, factors.of_turned)
+        to_coefficients, to_bases = _back_through_update(
+            x, start, before, coefficients, to_coefficients + more, factors.of_products
+        )
+        to_bases = to_bases + to_start
+    first = history[0]
+    to_scores = first * (to_coefficients - (to_coefficients * first).sum(-1, keepdim=True))  # softmax
+    factors.of_products(to_scores, history[1])
+    return factors.product()
 
 
 class _Factors:
