@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from foveate.plugins.ops.eager import is_eager_on_cpu
-from foveate.plugins.ops.native.library import call, kernels
+from foveate.plugins.ops.native.compiled import call, kernels
 
 
 class GELU(nn.GELU):

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foveate.plugins.ops.native.library import DTYPES, call
-from foveate.plugins.ops.native.library import takes as takes
+from foveate.plugins.ops.native.compiled import DTYPES, call
+from foveate.plugins.ops.native.compiled import takes as takes
 
 
 def forward(

@@ -6,13 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foveate.plugins.ops.native import library
+from foveate.plugins.ops.native import compiled
 
 
 def takes(x: Float[Tensor, "B C H W"], branch: Tensor, more: Tensor | None) -> bool:
     """Whether the kernels take such maps: the shortcut and `more` in float32, the branch in that or in bfloat16."""
     exact = [x] if more is None else [x, more]
-    return all(one.dtype == torch.float32 and library.takes(one) for one in exact) and library.takes(branch)
+    return all(one.dtype == torch.float32 and compiled.takes(one) for one in exact) and compiled.takes(branch)
 
 
 def forward(
@@ -20,7 +20,7 @@ def forward(
 ) -> Float[Tensor, "B C H W"]:
     """x + scale * (branch + more), float32."""
     out = torch.empty_like(x)
-    library.call(f"residual_forward_{library.DTYPES[branch.dtype]}", _sizes(x), x, branch, more, scale, out)
+    compiled.call(f"residual_forward_{compiled.DTYPES[branch.dtype]}", _sizes(x), x, branch, more, scale, out)
     return out
 
 
@@ -31,8 +31,8 @@ def backward(
     grad = grad.contiguous(memory_format=torch.channels_last)
     grad_branch, grad_scale = torch.empty_like(branch), torch.empty_like(scale)
     grad_more = None if more is None else torch.empty_like(more)
-    name = f"residual_backward_{library.DTYPES[branch.dtype]}"
-    library.call(name, _sizes(grad), grad, branch, more, scale, grad_branch, grad_more, grad_scale)
+    name = f"residual_backward_{compiled.DTYPES[branch.dtype]}"
+    compiled.call(name, _sizes(grad), grad, branch, more, scale, grad_branch, grad_more, grad_scale)
     return grad_branch, grad_more, grad_scale
 
 

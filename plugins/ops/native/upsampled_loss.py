@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from foveate.plugins.ops.native.library import call, kernels
+from foveate.plugins.ops.native.compiled import call, kernels
 
 ALL_RIGHT = -1
 

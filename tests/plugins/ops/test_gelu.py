@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from foveate.plugins.ops.gelu import GELU
-from foveate.plugins.ops.native.library import kernels
+from foveate.plugins.ops.native.compiled import kernels
 
 needs_kernels = pytest.mark.skipif(kernels() is None, reason="no C++ compiler, or FOVEATE_NATIVE=0")
 

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
+from foveate.plugins.ops.native import compiled
 from foveate.plugins.ops.native import depthwise as native
-from foveate.plugins.ops.native import library
 
-needs_kernels = pytest.mark.skipif(library.kernels() is None, reason="no C++ compiler, or FOVEATE_NATIVE=0")
+needs_kernels = pytest.mark.skipif(compiled.kernels() is None, reason="no C++ compiler, or FOVEATE_NATIVE=0")
 KERNELS = [((3, 3), 1), ((5, 5), 1), ((1, 7), 1), ((1, 21), 1), ((21, 1), 1), ((7, 7), 3), ((3, 5), 2)]
 SIZES = [(13, 17), (1, 1), (3, 40), (70, 24), (40, 140)]
 
@@ -23,9 +23,9 @@ SIZES = [(13, 17), (1, 1), (3, 40), (70, 24), (40, 140)]
 @pytest.fixture
 def fresh() -> Iterator[None]:
     """What was found out about kernels is forgotten before and after."""
-    library.kernels.cache_clear()
+    compiled.kernels.cache_clear()
     yield
-    library.kernels.cache_clear()
+    compiled.kernels.cache_clear()
 
 
 def draw(channels: int, kernel: tuple[int, int], size: tuple[int, int], dtype: torch.dtype) -> list[Tensor]:
@@ -88,22 +88,22 @@ def test_a_convolution_with_gelu_learns_as_the_two_apart() -> None:
 
 
 def test_the_plain_way_is_taken_where_kernels_are_switched_off(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(library.SWITCH, "0")
+    monkeypatch.setenv(compiled.SWITCH, "0")
     conv = DepthwiseConv2d(16, 3)
     x = torch.randn(1, 16, 5, 5).contiguous(memory_format=torch.channels_last)
-    assert library.kernels() is None
+    assert compiled.kernels() is None
     torch.testing.assert_close(conv.forward_gelu(x), F.gelu(conv(x)))
 
 
 def test_a_missing_compiler_is_no_error(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert library.kernels() is None
+    assert compiled.kernels() is None
 
 
 def test_a_failing_compiler_is_no_error(fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(library, "FLAGS", ("--no-such-flag",))
-    assert library.kernels() is None
+    monkeypatch.setattr(compiled, "FLAGS", ("--no-such-flag",))
+    assert compiled.kernels() is None
     assert list((tmp_path / "foveate").iterdir()) == []
 
 
@@ -112,15 +112,15 @@ def test_a_cache_that_cannot_be_written_is_no_error(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert library.kernels() is None
+    assert compiled.kernels() is None
 
 
 @needs_kernels
 def test_kernels_are_compiled_once(fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert library.kernels() is not None
+    assert compiled.kernels() is not None
     (made,) = (tmp_path / "foveate").iterdir()
     written = made.stat().st_mtime_ns
-    library.kernels.cache_clear()
-    assert library.kernels() is not None
+    compiled.kernels.cache_clear()
+    assert compiled.kernels() is not None
     assert made.stat().st_mtime_ns == written
