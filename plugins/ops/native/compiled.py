@@ -37,7 +37,7 @@ def kernels() -> ctypes.CDLL | None:
         return None
     try:
         return ctypes.CDLL(str(_compiled()))
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: a user without a home
         log.info("the CPU kernels could not be compiled, the plain ones are used: %s", error)
         return None
 

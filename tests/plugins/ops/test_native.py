@@ -115,6 +115,15 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     assert compiled.kernels() is None
 
 
+def test_a_user_without_a_home_is_no_error(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert compiled.kernels() is None
+
+
 @needs_kernels
 def test_kernels_are_compiled_once(fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
