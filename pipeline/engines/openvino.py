@@ -76,10 +76,16 @@ def _size(shape: Shape) -> str:
     return f"{shape[2]} x {shape[3]} (batch {shape[0]})"
 
 
-def _compile(core: Core, shape: Shape, precision: Precision) -> Callable[[Tensor], Tensor]:
+def _runtime() -> Any:
+    """OpenVINO, without its reports of use to its makers: nobody was asked, and each forks this process."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # Python's way to hide a module
     import openvino
 
-    runtime: Any = openvino
+    return openvino
+
+
+def _compile(core: Core, shape: Shape, precision: Precision) -> Callable[[Tensor], Tensor]:
+    runtime = _runtime()
     settings = {
         **HINTS[precision],
         "PERFORMANCE_HINT": "LATENCY",

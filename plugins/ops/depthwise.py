@@ -58,7 +58,7 @@ class DepthwiseConv2d(nn.Conv2d):
         """The convolution and a GELU after it, in one go where there is a kernel for that."""
         if self.stride[0] == 1 and is_eager_on_cpu(x):
             cast, weight, bias = _to_autocast(x, self.weight, self.bias)
-            if cast.dtype == weight.dtype and native.takes(cast):
+            if cast.dtype == weight.dtype and cast.shape[1] == self.in_channels and native.takes(cast):
                 out: Tensor = _FusedGelu.apply(cast, weight, bias, self.dilation[0])
                 return out
         return F.gelu(self(x))

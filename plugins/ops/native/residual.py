@@ -12,7 +12,8 @@ from foveate.plugins.ops.native import compiled
 def takes(x: Float[Tensor, "B C H W"], branch: Tensor, more: Tensor | None) -> bool:
     """Whether the kernels take such maps: the shortcut and `more` in float32, the branch in that or in bfloat16."""
     exact = [x] if more is None else [x, more]
-    return all(one.dtype == torch.float32 and compiled.takes(one) for one in exact) and compiled.takes(branch)
+    alike = all(one.shape == x.shape for one in (branch, *exact))  # else they are broadcast, or refused
+    return alike and all(one.dtype == torch.float32 and compiled.takes(one) for one in exact) and compiled.takes(branch)
 
 
 def forward(

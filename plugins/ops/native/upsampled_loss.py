@@ -11,10 +11,11 @@ from foveate.plugins.ops.native.compiled import call, kernels
 ALL_RIGHT = -1
 
 
-def takes(logits: Float[Tensor, "B K h w"]) -> bool:
-    """Whether the kernel is there, and takes such logits: on the CPU, bfloat16 or float32."""
+def takes(logits: Tensor, labels: Tensor, weights: Tensor) -> bool:
+    """Whether the kernel is there, and takes such logits: on the CPU, bfloat16 or float32, shapes as they should be."""
     small = logits.dtype in (torch.float32, torch.bfloat16)
-    return logits.device.type == "cpu" and small and logits.numel() > 0 and kernels() is not None
+    fits = logits.ndim == 4 and labels.ndim == 3 and (len(labels), len(weights)) == tuple(logits.shape[:2])
+    return logits.device.type == "cpu" and small and fits and logits.numel() > 0 and kernels() is not None
 
 
 def sum_and_gradient(

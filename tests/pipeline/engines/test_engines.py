@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -98,8 +102,7 @@ def test_bfloat16_is_near(engine: str, jitter: Jitter) -> None:
 @pytest.mark.parametrize("engine", ["folded", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_an_engine_takes_other_sizes(engine: str, jitter: Jitter, request: pytest.FixtureRequest) -> None:
     if engine == "openvino":
-        pytest.importorskip("openvino")
-        request.getfixturevalue("unchecked")
+        request.getfixturevalue("openvino")
     network = used(tiny_segmenter(), jitter)
     made = create_engine(network, torch.randn(1, 3, 64, 96), engine=engine)
     for size in ((64, 96), (45, 70)):
@@ -143,6 +146,29 @@ def test_a_missing_runtime_is_told_with_its_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("foveate.pipeline.engines.openvino.is_installed", lambda: False)
     with pytest.raises(ConfigError, match=r"pip install 'foveate\[openvino\]'"):
         create_engine(tiny_segmenter(), torch.rand(1, 3, 32, 32), engine="openvino")
+
+
+REPORTS = """
+import os
+import torch
+from foveate.pipeline.engines import create_engine
+
+def stop():
+    os._exit(9)
+
+os.register_at_fork(before=stop)
+create_engine(torch.nn.Conv2d(3, 4, 3), torch.rand(1, 3, 16, 16), engine="openvino")
+"""
+
+
+@pytest.mark.slow
+def test_openvino_reports_to_nobody(openvino: None, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", REPORTS], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "intel").exists()
 
 
 def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,3 +135,11 @@ def test_gradients_of_strides_equal_the_stock_ones(
     x = torch.randn(2, 24, *size).to(memory_format=layout)
     for (name, got), (_, wanted) in zip(gradients(ours, x), gradients(stock, x), strict=True):
         torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4, msg=f"of {name}")
+
+
+@pytest.mark.parametrize("gelu", [False, True])
+def test_a_map_of_other_channels_is_refused(gelu: bool) -> None:
+    conv = DepthwiseConv2d(32, 3)
+    x = torch.randn(1, 16, 8, 8).contiguous(memory_format=torch.channels_last)
+    with pytest.raises(RuntimeError, match="channels"):
+        conv.forward_gelu(x) if gelu else conv(x)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from foveate.plugins.ops.native import residual as native
 from foveate.plugins.ops.residual import scaled_residual, scaled_residual_plain
 
 
@@ -32,3 +33,8 @@ def test_outputs_and_gradients_equal_the_plain_ones(
     gradients, plain = (torch.autograd.grad((out * weights).sum(), given) for out in (got, wanted))
     for one, two in zip(gradients, plain, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-2 if one.dtype == torch.bfloat16 else 1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("branch", [(3, 32, 1, 1), (1, 32, 5, 7)], ids=str)
+def test_the_kernel_leaves_a_branch_of_another_shape_to_broadcasting(branch: tuple[int, ...]) -> None:
+    assert not native.takes(draw((3, 32, 5, 7)), draw(branch), None)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from foveate.plugins.ops.native import upsampled_loss as native
 from foveate.plugins.ops.upsampled_loss import upsampled_cross_entropy, upsampled_cross_entropy_plain
 
 SIZES = [
@@ -61,6 +62,12 @@ def test_a_label_that_is_no_class_is_told() -> None:
     labels[0, 3, 3] = 9
     with pytest.raises(IndexError, match="Target 9 is out of bounds"):
         upsampled_cross_entropy(logits, labels)
+
+
+def test_the_kernel_leaves_what_does_not_fit_to_the_stock_operator() -> None:
+    logits, labels = case(4, (4, 4), (8, 8))
+    assert not native.takes(logits, labels.repeat(2, 1, 1), torch.ones(4))
+    assert not native.takes(logits, labels, torch.ones(3))
 
 
 def test_nothing_labelled_gives_nothing_and_a_gradient_of_zero() -> None:
