@@ -10,11 +10,9 @@ from torch import Tensor, nn
 
 from foveate.pipeline.engines.folding import affine_of, can_fold, fold_after
 from foveate.pipeline.engines.fused import FusedConv2d, can_fuse, name_activation
-from foveate.pipeline.engines.light_ham import fold_light_ham
 from foveate.pipeline.engines.mscan import FoldedBlock
 from foveate.pipeline.engines.observing import find_pairs
 from foveate.pipeline.models.layers import DropPath
-from foveate.pipeline.models.light_ham import LightHam
 from foveate.pipeline.models.mscan import Block
 
 IDLE = (nn.Dropout, nn.Dropout2d, DropPath)
@@ -45,13 +43,7 @@ def fold(network: nn.Module, image: Float[Tensor, "B C H W"]) -> nn.Module:
 
 
 def _replace_families(network: nn.Module) -> None:
-    known: dict[nn.Module, nn.Module] = {
-        module: FoldedBlock(module) for module in network.modules() if type(module) is Block
-    }
-    decoders: dict[nn.Module, nn.Module] = {
-        module: fold_light_ham(module) for module in network.modules() if type(module) is LightHam
-    }
-    _replace(network, {**known, **decoders})
+    _replace(network, {module: FoldedBlock(module) for module in network.modules() if type(module) is Block})
 
 
 def _observe(network: nn.Module, image: Tensor) -> list[tuple[nn.Module, nn.Module]]:

@@ -1,0 +1,95 @@
+// The way back of a group norm on maps whose channels lie together: two passes over the map.
+#include <algorithm>
+#include <vector>
+
+#include "vectors.h"
+
+namespace {
+
+constexpr long PLACES = 256;  // that a thread takes at a time
+
+struct Shape {
+    long batch, places, channels, groups;
+    long parts() const { return (places + PLACES - 1) / PLACES; }
+    long each() const { return channels / groups; }
+};
+
+// Sums over places of the gradient, and of the gradient times the map: (B, 2, C).
+template <class T>
+std::vector<double> sums_of(const Shape& shape, const T* grad, const T* x) {
+    const long channels = shape.channels, parts = shape.parts();
+    std::vector<float> partial(shape.batch * parts * 2 * channels, 0.0f);
+#pragma omp parallel for schedule(static)
+    for (long part = 0; part < shape.batch * parts; part++) {
+        const long first = part % parts * PLACES, end = std::min(shape.places, first + PLACES);
+        float *plain = partial.data() + part * 2 * channels, *times = plain + channels;
+        for (long place = first; place < end; place++) {
+            const long at = (part / parts * shape.places + place) * channels;
+            for (long c = 0; c < channels; c += LANES) {
+                const long left = channels - c;
+                const Vector g = load_part(grad + at + c, left);
+                store_part(plain + c, load_part(plain + c, left) + g, left);
+                store_part(times + c, load_part(times + c, left) + g * load_part(x + at + c, left), left);
+            }
+        }
+    }
+    std::vector<double> sums(shape.batch * 2 * channels, 0.0);
+    for (long part = 0; part < shape.batch * parts; part++)  // in order, whatever the threads
+        for (long c = 0; c < 2 * channels; c++) sums[part / parts * 2 * channels + c] += partial[part * 2 * channels + c];
+    return sums;
+}
+
+template <class T>
+void backward(const Shape& shape, const T* grad, const T* x, const float* mean, const float* scale,
+              const float* weight, T* grad_x, float* grad_weight, float* grad_bias) {
+    const long channels = shape.channels, groups = shape.groups, each = shape.each();
+    const std::vector<double> sums = sums_of(shape, grad, x);
+    std::vector<float> of_grad(shape.batch * channels), of_x(shape.batch * channels), rest(shape.batch * channels);
+    std::fill(grad_weight, grad_weight + channels, 0.0f);
+    std::fill(grad_bias, grad_bias + channels, 0.0f);
+    for (long image = 0; image < shape.batch; image++)
+        for (long group = 0; group < groups; group++) {
+            const double m = mean[image * groups + group], s = scale[image * groups + group];
+            const double *plain = sums.data() + image * 2 * channels, *times = plain + channels;
+            double along = 0, level = 0;  // what the norm takes out of the gradient
+            for (long c = group * each; c < (group + 1) * each; c++) {
+                grad_weight[c] += (float)((times[c] - m * plain[c]) * s);
+                grad_bias[c] += (float)plain[c];
+                along += weight[c] * (times[c] - m * plain[c]);
+                level += weight[c] * plain[c];
+            }
+            const double count = (double)shape.places * each, slope = -along * s * s * s / count;
+            for (long c = group * each; c < (group + 1) * each; c++) {
+                of_grad[image * channels + c] = (float)(weight[c] * s);
+                of_x[image * channels + c] = (float)slope;
+                rest[image * channels + c] = (float)(-slope * m - level * s / count);
+            }
+        }
+#pragma omp parallel for schedule(static)
+    for (long place = 0; place < shape.batch * shape.places; place++) {
+        const long at = place * channels, row = place / shape.places * channels;
+        for (long c = 0; c < channels; c += LANES) {
+            const long left = channels - c;
+            const Vector out = load_part(grad + at + c, left) * load_part(of_grad.data() + row + c, left) +
+                               load_part(x + at + c, left) * load_part(of_x.data() + row + c, left) +
+                               load_part(rest.data() + row + c, left);
+            store_part(grad_x + at + c, out, left);
+        }
+    }
+}
+
+}  // namespace
+
+// sizes: images, places, channels, groups; mean and scale (one over the deviation) are (B, G)
+extern "C" {
+void group_norm_backward_float(const long* sizes, const float* grad, const float* x, const float* mean,
+                               const float* scale, const float* weight, float* grad_x, float* grad_weight,
+                               float* grad_bias) {
+    backward({sizes[0], sizes[1], sizes[2], sizes[3]}, grad, x, mean, scale, weight, grad_x, grad_weight, grad_bias);
+}
+void group_norm_backward_bfloat16(const long* sizes, const bfloat16* grad, const bfloat16* x, const float* mean,
+                                  const float* scale, const float* weight, bfloat16* grad_x, float* grad_weight,
+                                  float* grad_bias) {
+    backward({sizes[0], sizes[1], sizes[2], sizes[3]}, grad, x, mean, scale, weight, grad_x, grad_weight, grad_bias);
+}
+}
