@@ -64,10 +64,11 @@ class DepthwiseConv2d(nn.Conv2d):
         return F.gelu(self(x))
 
     def _has_slow_gradient(self, x: Tensor) -> bool:
-        """As measured: of wide kernels, of strides, and in bfloat16 of any."""
+        """As measured: of wide kernels, of strides and dilations, and in bfloat16 of any."""
         if self.stride[0] == 1 and self.kernel_size[1] > FAST_COLUMNS:
             return True
-        return (self.stride[0] > 1 or x.dtype == torch.bfloat16) and native.takes(x)
+        spread = self.stride[0] > 1 or self.dilation[0] > 1
+        return (spread or x.dtype == torch.bfloat16) and native.takes(x)
 
 
 def _learns_on_cpu(conv: nn.Conv2d, x: Tensor) -> bool:

@@ -125,8 +125,8 @@ def test_kernels_that_would_change_the_size_are_refused(kernel: int | tuple[int,
 @pytest.mark.parametrize("layout", FORMATS, ids=str)
 @pytest.mark.parametrize("size", [(13, 17), (1, 1), (40, 70), (8, 2)], ids=str)
 @pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (3, 2), (5, 1)])
-@pytest.mark.parametrize("stride", [2, 3])
-def test_gradients_of_strides_equal_the_stock_ones(
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_gradients_of_strides_and_dilations_equal_the_stock_ones(
     stride: int, kernel: int, dilation: int, size: tuple[int, int], layout: torch.memory_format
 ) -> None:
     ours = DepthwiseConv2d(24, kernel, stride=stride, dilation=dilation)
