@@ -80,17 +80,24 @@ def name_of(encoder: Shapes) -> str | None:
 
 
 def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
-    """The named encoder that a file's tensors fit best: its name, the file's layout, and the share of its values."""
+    """The named encoder that a file's tensors fit best: its name, the file's layout, and the share of its values.
+
+    Of several that fit alike the largest: a deeper variant of the same widths holds all that a shallower one has.
+    """
     fits, ways = [], list(readings(found.keys()))
     for name, shapes in encoder_shapes().items():
         match = choose(ways, shapes.keys())
         given = {ours: found[theirs] for ours, theirs in match.names.items()}
-        fits.append((name, match.layout.name, share(shapes, given)))
-    best = max(fits, key=lambda fit: fit[2], default=None)
-    return best if best is not None and best[2] > 0 else None
+        fits.append((share(shapes, given), _values(shapes), name, match.layout.name))
+    fit, _, name, layout = max(fits, default=(0.0, 0, "", ""))
+    return (name, layout, fit) if fit > 0 else None
 
 
 def share(wanted: Shapes, given: Shapes) -> float:
     """How much of the wanted values are given by the same name in the same shape."""
-    total = sum(shape.numel() for shape in wanted.values())
-    return sum(shape.numel() for name, shape in wanted.items() if given.get(name) == shape) / max(1, total)
+    same = {name: shape for name, shape in wanted.items() if given.get(name) == shape}
+    return _values(same) / max(1, _values(wanted))
+
+
+def _values(shapes: Shapes) -> int:
+    return sum(shape.numel() for shape in shapes.values())

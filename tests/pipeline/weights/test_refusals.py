@@ -49,6 +49,10 @@ REFUSED: dict[str, tuple[Callable[[State], State], str]] = {
         of_another("mscan_s"),
         r"fits 0% of the encoder of mscan_t: the file is mscan_s, layout .* \(100%",
     ),
+    "a deeper one of the same widths": (
+        of_another("mscan_b"),
+        r"fits 0% of the encoder of mscan_t: the file is mscan_b, layout .* \(100%",
+    ),
     "renamed": (
         renamed,
         r"fits 0% .* no name in it leads there; the closest layout is official MSCAN; the file has "
