@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -84,6 +85,16 @@ def _runtime() -> Any:
     return openvino
 
 
+@cache
+def _core() -> Any:
+    """One for as long as the process lives: its plugin gives signals a stack of its own, and takes that away with it.
+
+    Where another thread lets go of the last core, as the garbage collector may, the main thread keeps a stack that is
+    not there any more, and the next signal (a worker ends, Ctrl-C) kills the process without a word.
+    """
+    return _runtime().Core()
+
+
 def _compile(core: Core, shape: Shape, precision: Precision) -> Callable[[Tensor], Tensor]:
     runtime = _runtime()
     settings = {
@@ -91,7 +102,7 @@ def _compile(core: Core, shape: Shape, precision: Precision) -> Callable[[Tensor
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
-    compiled = runtime.Core().compile_model(_convert(runtime, core, shape), "CPU", settings)
+    compiled = _core().compile_model(_convert(runtime, core, shape), "CPU", settings)
     request = compiled.create_infer_request()
 
     def run(image: Tensor) -> Tensor:

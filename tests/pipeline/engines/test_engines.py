@@ -171,6 +171,26 @@ def test_openvino_reports_to_nobody(openvino: None, tmp_path: Path) -> None:
     assert not (tmp_path / "intel").exists()
 
 
+SIGNALS = """
+import gc, signal, threading
+import torch
+from foveate.pipeline.engines import create_engine
+
+engines = [create_engine(torch.nn.Conv2d(3, 4, 3), torch.rand(1, 3, 16, 16), engine="openvino")]
+collector = threading.Thread(target=lambda: (engines.clear(), gc.collect()))
+collector.start()
+collector.join()
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGUSR1)
+"""
+
+
+@pytest.mark.slow
+def test_signals_are_handled_after_another_thread_let_go_of_openvino(openvino: None) -> None:
+    done = subprocess.run([sys.executable, "-c", SIGNALS], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
+
+
 def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foveate.pipeline.engines.native.COMPILERS", ("no-such-compiler",))
     with pytest.raises(ConfigError, match=r"needs a C\+\+ compiler"):
