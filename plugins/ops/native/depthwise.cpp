@@ -98,7 +98,7 @@ class Ring {
 
     const Shape& shape_;
     long length_, margin_, line_;
-    std::vector<float> values_, zeros_;
+    Floats values_, zeros_;
 };
 
 // One row of a convolution: from rows around it, which begin half a kernel to the left, to each of `width` columns.
@@ -149,13 +149,12 @@ inline void correlate(long count, long width, const float* grad, const float* co
 
 // The weights (C, taps) of one block as [tap][lane]; `flipped` turns the kernel round.
 template <class T>
-std::vector<float> block_of(const Shape& shape, const T* weight, long block, long count, bool flipped) {
-    std::vector<float> out(shape.taps() * LANES, 0.0f);
+Floats block_of(const Shape& shape, const T* weight, long block, long count, bool flipped) {
+    Floats out(shape.taps() * LANES, 0.0f);
     for (long lane = 0; lane < count; lane++)
         for (long tap = 0; tap < shape.taps(); tap++) {
             const long to = flipped ? shape.taps() - 1 - tap : tap;
-            T one[LANES] = {weight[(block * LANES + lane) * shape.taps() + tap]};
-            out[to * LANES + lane] = load(one)[0];
+            out[to * LANES + lane] = widen(weight[(block * LANES + lane) * shape.taps() + tap]);
         }
     return out;
 }
@@ -171,7 +170,7 @@ void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* 
         for (long number = 0; number < tasks; number++) {
             const Task task(shape, number);
             const T* map = x + task.offset(shape);
-            const std::vector<float> taps = block_of(shape, weight, task.block, task.count, false);
+            const Floats taps = block_of(shape, weight, task.block, task.count, false);
             const Vector start = bias ? load_part(bias + task.block * LANES, task.count) : Vector{};
             for (long row = task.top - down; row < task.top + down; row++) maps.fill(row, map, task);
             for (long row = task.top; row < task.bottom; row++) {
@@ -266,7 +265,7 @@ class Backward {
     long down_, ahead_;  // rows of the map that must be there before a row's turn
     Ring maps_, grads_;
     std::vector<const float*> rows_, shifted_;
-    std::vector<float> taps_, turned_;
+    Floats taps_, turned_;
     Vector start_;
 };
 
@@ -293,7 +292,7 @@ void run_backward(const long* sizes, const T* x, const T* grad, const T* weight,
                   float* grad_weight, float* grad_bias, int activated) {
     const Shape shape = shape_of(sizes);
     const long tasks = shape.patches() * shape.blocks(), each = (shape.taps() + 1) * LANES;
-    std::vector<float> parts(tasks * each);
+    Floats parts(tasks * each);
 #pragma omp parallel
     {
         Backward<T> backward(shape, x, grad, weight, bias, grad_x, activated != 0);

@@ -2,7 +2,9 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
-#if defined(__AVX512BF16__) && defined(__AVX512VL__)
+#include <new>
+#include <vector>
+#if defined(__AVX512F__) && defined(__AVX512VL__)
 #include <immintrin.h>
 #endif
 
@@ -16,6 +18,17 @@ struct bfloat16 {
     uint16_t bits;
 };
 
+// Numbers that begin on a cache line: sixteen that lie across two lines take twice as long to load.
+template <class T>
+struct OnLine {
+    typedef T value_type;
+    T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(64))); }
+    void deallocate(T* values, size_t) { ::operator delete(values, std::align_val_t(64)); }
+    bool operator==(const OnLine&) const { return true; }
+    bool operator!=(const OnLine&) const { return false; }
+};
+typedef std::vector<float, OnLine<float>> Floats;
+
 static inline Vector spread(float value) { return Vector{} + value; }
 
 static inline Vector load(const float* from) {
@@ -25,9 +38,21 @@ static inline Vector load(const float* from) {
 }
 
 static inline Vector load(const bfloat16* from) {
+#if defined(__AVX512F__) && defined(__AVX512VL__)  // compilers take four instructions for these two
+    return (Vector)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from)), 16);
+#else
     Halves halves;
     memcpy(&halves, from, sizeof halves);
     return (Vector)(__builtin_convertvector(halves, Bits) << 16);
+#endif
+}
+
+static inline float widen(float value) { return value; }
+static inline float widen(bfloat16 value) {
+    const uint32_t bits = (uint32_t)value.bits << 16;
+    float out;
+    memcpy(&out, &bits, sizeof out);
+    return out;
 }
 
 static inline Halves to_halves(Vector value) {
