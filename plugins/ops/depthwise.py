@@ -20,6 +20,7 @@ from foveate.plugins.ops.eager import is_eager_on_cpu
 from foveate.plugins.ops.layout import layout_of
 from foveate.plugins.ops.native import depthwise as native
 
+SMALL_MAP = 48 * 48  # cells; up to here a tall kernel's rows stay in the cache
 FAST_COLUMNS = 3  # kernels up to this width stay on oneDNN's fast path
 Pair = tuple[int, int]
 
@@ -75,6 +76,12 @@ def _learns_on_cpu(conv: nn.Conv2d, x: Tensor) -> bool:
     return is_eager_on_cpu(x) and torch.is_grad_enabled() and conv.weight.requires_grad
 
 
+def _is_faster_forward(x: Tensor, weight: Tensor) -> bool:
+    """As measured in bfloat16: 1.0 to 1.8 times as fast as stock, but for tall kernels on large maps (0.8)."""
+    is_tall = weight.shape[2] > weight.shape[3]
+    return x.dtype == torch.bfloat16 and native.takes(x) and not (is_tall and x.shape[2] * x.shape[3] > SMALL_MAP)
+
+
 def _to_autocast(*tensors: Tensor | None) -> list[Any]:
     """Cast as autocast would have: it does not look inside a custom function."""
     if not torch.is_autocast_enabled("cpu"):
@@ -84,7 +91,7 @@ def _to_autocast(*tensors: Tensor | None) -> list[Any]:
 
 
 class _FastGradient(torch.autograd.Function):
-    """Stock forward; the way back by a kernel of ours, or else the stock input gradient and a rewritten weight's."""
+    """The way back by a kernel of ours, or else the stock input gradient and a rewritten weight's."""
 
     @staticmethod
     def forward(
@@ -92,6 +99,8 @@ class _FastGradient(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.padding, ctx.dilation, ctx.stride = padding, dilation, stride
+        if stride == 1 and _is_faster_forward(x, weight):
+            return native.forward(x, weight, bias, dilation=dilation, gelu=False)
         return F.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=x.shape[1])
 
     @staticmethod

@@ -26,7 +26,7 @@ struct Shape {
     long blocks() const { return (channels + LANES - 1) / LANES; }
     long pitch() const { return width * channels; }
     // patches are what threads share out; tall kernels take larger ones, for each reads its surroundings too
-    long patch_rows() const { return std::min(height, std::max(16l, 2 * down())); }
+    long patch_rows() const { return std::min(height, std::max(16l, (columns == 1 ? 4 : 2) * down())); }
     long patch_columns() const {
         const bool whole = across() > NARROW || patch_rows() * pitch() <= MUCH;
         return whole ? width : std::min(width, PATCH);
