@@ -13,6 +13,7 @@
 namespace {
 
 constexpr long TILE = 8;       // columns whose sums are kept in registers
+constexpr long FEW = 2;        // of those that are left
 constexpr long MOST_TAPS = 9;  // taps whose sums are kept in registers
 constexpr long PATCH = 32;     // columns of a patch where all channels of whole rows would not stay in the cache
 constexpr long NARROW = 4;     // reach of a kernel that reads little beyond its patch
@@ -84,11 +85,12 @@ class Ring {
         const long first = std::max(0l, task.left - margin_), end = std::min(shape_.width, task.right + margin_);
         float* to = slot(row);
         for (long x = task.left - margin_; x < first; x++, to += LANES) store(to, Vector{});
-        const T* from = map + row * shape_.pitch() + first * shape_.channels;
+        const long step = shape_.channels, count = task.count;
+        const T* from = map + row * shape_.pitch() + first * step;
         const long next = row + 1 < shape_.height ? shape_.pitch() : 0;
-        for (long x = first; x < end; x++, from += shape_.channels, to += LANES) {
+        for (long x = first; x < end; x++, from += step, to += LANES) {
             __builtin_prefetch(from + next);  // steps of this size are too long for the processor to foresee
-            store(to, load_part(from, task.count));
+            store(to, load_part(from, count));
         }
         for (long x = end; x < task.right + margin_; x++, to += LANES) store(to, Vector{});
     }
@@ -101,24 +103,40 @@ class Ring {
     Floats values_, zeros_;
 };
 
+// The sides of a kernel that are known when this is compiled, whose loops then unroll; 0: not known.
+template <long ROWS, long COLUMNS>
+struct Known {
+    static long rows(const Shape& shape) { return ROWS ? ROWS : shape.rows; }
+    static long columns(const Shape& shape) { return COLUMNS ? COLUMNS : shape.columns; }
+    static long step(const Shape& shape) { return (ROWS && COLUMNS ? 1 : shape.dilation) * LANES; }
+};
+
+// COUNT columns of a row of a convolution, from `first` on.
+template <class Kernel, long COUNT, class Emit>
+inline void convolve_tile(const Shape& shape, long first, long count, const float* const* rows, const float* weight,
+                          Vector bias, Emit emit) {
+    Vector sums[COUNT];
+    for (long t = 0; t < COUNT; t++) sums[t] = bias;
+    const long step = Kernel::step(shape);
+    for (long ky = 0; ky < Kernel::rows(shape); ky++) {
+        const float* from = rows[ky] + first * LANES;
+        for (long kx = 0; kx < Kernel::columns(shape); kx++, weight += LANES, from += step) {
+            const Vector w = load(weight);
+            for (long t = 0; t < COUNT; t++) sums[t] += w * load(from + t * LANES);
+        }
+    }
+    for (long t = 0; t < std::min(COUNT, count); t++) emit(first + t, sums[t]);
+}
+
 // One row of a convolution: from rows around it, which begin half a kernel to the left, to each of `width` columns.
-template <class Emit>
+template <class Kernel, class Emit>
 inline void convolve(const Shape& shape, long width, const float* const* rows, const float* weight, Vector bias,
                      Emit emit) {
-    for (long first = 0; first < width; first += TILE) {
-        Vector sums[TILE];
-        for (long t = 0; t < TILE; t++) sums[t] = bias;
-        const float* tap = weight;
-        for (long ky = 0; ky < shape.rows; ky++) {
-            const float* from = rows[ky] + first * LANES;
-            for (long kx = 0; kx < shape.columns; kx++, tap += LANES, from += shape.dilation * LANES) {
-                const Vector w = load(tap);
-                for (long t = 0; t < TILE; t++) sums[t] += w * load(from + t * LANES);
-            }
-        }
-        const long count = std::min(TILE, width - first);
-        for (long t = 0; t < count; t++) emit(first + t, sums[t]);
-    }
+    long first = 0;
+    for (; first + TILE <= width; first += TILE)
+        convolve_tile<Kernel, TILE>(shape, first, TILE, rows, weight, bias, emit);
+    for (; first < width; first += FEW)
+        convolve_tile<Kernel, FEW>(shape, first, width - first, rows, weight, bias, emit);
 }
 
 // Add to `count` sums the products of a row with rows that are shifted against it.
@@ -159,7 +177,7 @@ Floats block_of(const Shape& shape, const T* weight, long block, long count, boo
     return out;
 }
 
-template <class T>
+template <class Kernel, class T>
 void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* out, bool activated) {
     const long down = shape.down(), tasks = shape.patches() * shape.blocks();
 #pragma omp parallel
@@ -177,7 +195,7 @@ void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* 
                 maps.fill(row + down, map, task);
                 for (long ky = 0; ky < shape.rows; ky++) rows[ky] = maps.row(row - down + ky * shape.dilation);
                 T* line = out + task.offset(shape) + row * shape.pitch() + task.left * shape.channels;
-                convolve(shape, task.right - task.left, rows.data(), taps.data(), start, [&](long column, Vector sum) {
+                convolve<Kernel>(shape, task.right - task.left, rows.data(), taps.data(), start, [&](long column, Vector sum) {
                     store_part(line + column * shape.channels, activated ? gelu<T>(sum) : sum, task.count);
                 });
             }
@@ -186,7 +204,7 @@ void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* 
 }
 
 // The way back of one task; `sums` takes the gradients of each tap and of the bias, [taps + 1][lane].
-template <class T>
+template <class Kernel, class T>
 class Backward {
   public:
     Backward(const Shape& shape, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x, bool activated)
@@ -224,7 +242,7 @@ class Backward {
         for (long ky = 0; ky < shape_.rows; ky++) rows_[ky] = maps_.row(row - down_ + ky * shape_.dilation);
         float* line = grads_.row(row);
         const long width = task.right - task.left + 2 * shape_.across();
-        convolve(shape_, width, rows_.data(), taps_.data(), start_, [&](long column, Vector sum) {
+        convolve<Kernel>(shape_, width, rows_.data(), taps_.data(), start_, [&](long column, Vector sum) {
             store(line + column * LANES, load(line + column * LANES) * gelu_slope<T>(sum));
         });
     }
@@ -253,7 +271,7 @@ class Backward {
     void pass_on(long row, const Task& task) {
         for (long ky = 0; ky < shape_.rows; ky++) rows_[ky] = grads_.row(row - down_ + ky * shape_.dilation);
         T* line = grad_x_ + task.offset(shape_) + row * shape_.pitch() + task.left * shape_.channels;
-        convolve(shape_, task.right - task.left, rows_.data(), turned_.data(), Vector{}, [&](long column, Vector sum) {
+        convolve<Kernel>(shape_, task.right - task.left, rows_.data(), turned_.data(), Vector{}, [&](long column, Vector sum) {
             store_part(line + column * shape_.channels, sum, task.count);
         });
     }
@@ -283,24 +301,49 @@ void gather(const Shape& shape, const float* parts, float* weight, float* bias) 
     }
 }
 
+template <class Kernel, class T>
+void backward(const Shape& shape, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x,
+              float* grad_weight, float* grad_bias, bool activated) {
+    const long tasks = shape.patches() * shape.blocks(), each = (shape.taps() + 1) * LANES;
+    Floats parts(tasks * each);
+#pragma omp parallel
+    {
+        Backward<Kernel, T> task(shape, x, grad, weight, bias, grad_x, activated);
+#pragma omp for schedule(static)
+        for (long number = 0; number < tasks; number++)
+            task.run(Task(shape, number), parts.data() + number * each);
+    }
+    gather(shape, parts.data(), grad_weight, grad_bias);
+}
+
 Shape shape_of(const long* sizes) {
     return {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]};
+}
+
+// Call with the kernel's sides, as far as it pays to know them.
+template <class Call>
+void with_known(const Shape& shape, Call call) {
+    const bool close = shape.dilation == 1;
+    if (close && shape.rows == 3 && shape.columns == 3) return call(Known<3, 3>());
+    if (close && shape.rows == 5 && shape.columns == 5) return call(Known<5, 5>());
+    if (shape.rows == 1) return call(Known<1, 0>());
+    if (shape.columns == 1) return call(Known<0, 1>());
+    call(Known<0, 0>());
+}
+
+template <class T>
+void run_forward(const long* sizes, const T* x, const T* weight, const T* bias, T* out, int activated) {
+    const Shape shape = shape_of(sizes);
+    with_known(shape, [&](auto known) { forward<decltype(known)>(shape, x, weight, bias, out, activated != 0); });
 }
 
 template <class T>
 void run_backward(const long* sizes, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x,
                   float* grad_weight, float* grad_bias, int activated) {
     const Shape shape = shape_of(sizes);
-    const long tasks = shape.patches() * shape.blocks(), each = (shape.taps() + 1) * LANES;
-    Floats parts(tasks * each);
-#pragma omp parallel
-    {
-        Backward<T> backward(shape, x, grad, weight, bias, grad_x, activated != 0);
-#pragma omp for schedule(static)
-        for (long number = 0; number < tasks; number++)
-            backward.run(Task(shape, number), parts.data() + number * each);
-    }
-    gather(shape, parts.data(), grad_weight, grad_bias);
+    with_known(shape, [&](auto known) {
+        backward<decltype(known)>(shape, x, grad, weight, bias, grad_x, grad_weight, grad_bias, activated != 0);
+    });
 }
 
 }  // namespace
@@ -309,11 +352,11 @@ void run_backward(const long* sizes, const T* x, const T* grad, const T* weight,
 extern "C" {
 void depthwise_forward_float(const long* sizes, const float* x, const float* weight, const float* bias, float* out,
                              int activated) {
-    forward(shape_of(sizes), x, weight, bias, out, activated != 0);
+    run_forward(sizes, x, weight, bias, out, activated);
 }
 void depthwise_forward_bfloat16(const long* sizes, const bfloat16* x, const bfloat16* weight, const bfloat16* bias,
                                 bfloat16* out, int activated) {
-    forward(shape_of(sizes), x, weight, bias, out, activated != 0);
+    run_forward(sizes, x, weight, bias, out, activated);
 }
 void depthwise_backward_float(const long* sizes, const float* x, const float* grad, const float* weight,
                               const float* bias, float* grad_x, float* grad_weight, float* grad_bias, int activated) {

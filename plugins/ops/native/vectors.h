@@ -147,8 +147,8 @@ static inline Vector gelu_slope(Vector x) {
 // -5 to 5, beyond which they are flat): off by 1e-6 and 1.3e-5, a third of the instructions.
 template <long COUNT>
 static inline Vector odd_polynomial(Vector x, const float (&of)[COUNT]) {
-    x = choose(x > spread(5.0f), spread(5.0f), x);
-    x = choose(x < spread(-5.0f), spread(-5.0f), x);
+    x = spread(5.0f) < x ? spread(5.0f) : x;
+    x = spread(-5.0f) > x ? spread(-5.0f) : x;
     const Vector at = x * x * 0.08f - 1.0f;
     Vector sum = spread(of[0]);
     for (long k = 1; k < COUNT; k++) sum = sum * at + of[k];
