@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from foveate.plugins.attention.options import Init, answer_always, starts_as_identity
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
+from foveate.plugins.ops.strips import add_strips
 
 
 class MultiScaleConvAttention(nn.Module):
@@ -40,10 +41,6 @@ class MultiScaleConvAttention(nn.Module):
             answer_always(self.conv3, 1)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        near = self.conv0(x)
-        attention = near
-        for number in range(self.scales):
-            across, down = self.get_submodule(f"conv{number}_1"), self.get_submodule(f"conv{number}_2")
-            attention = attention + down(across(near))
-        gated: Tensor = self.conv3(attention) * x
+        pairs = [(getattr(self, f"conv{n}_1"), getattr(self, f"conv{n}_2")) for n in range(self.scales)]
+        gated: Tensor = self.conv3(add_strips(self.conv0(x), pairs)) * x
         return gated

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from foveate.plugins.ops.autocast import to_autocast
 from foveate.plugins.ops.eager import is_eager_on_cpu
 from foveate.plugins.ops.layout import layout_of
 from foveate.plugins.ops.native import depthwise as native
@@ -48,8 +49,8 @@ class DepthwiseConv2d(nn.Conv2d):
         )
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
-        if _learns_on_cpu(self, x):
-            x, weight, bias = _to_autocast(x, self.weight, self.bias)
+        if learns_on_cpu(self, x):
+            x, weight, bias = to_autocast(x, self.weight, self.bias)
             if self._has_slow_gradient(x):
                 out: Tensor = _FastGradient.apply(x, weight, bias, self.padding, self.dilation[0], self.stride[0])
                 return out
@@ -58,7 +59,7 @@ class DepthwiseConv2d(nn.Conv2d):
     def forward_gelu(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
         """The convolution and a GELU after it, in one go where there is a kernel for that."""
         if self.stride[0] == 1 and is_eager_on_cpu(x):
-            cast, weight, bias = _to_autocast(x, self.weight, self.bias)
+            cast, weight, bias = to_autocast(x, self.weight, self.bias)
             if cast.dtype == weight.dtype and cast.shape[1] == self.in_channels and native.takes(cast):
                 out: Tensor = _FusedGelu.apply(cast, weight, bias, self.dilation[0])
                 return out
@@ -72,22 +73,14 @@ class DepthwiseConv2d(nn.Conv2d):
         return (spread or x.dtype == torch.bfloat16) and native.takes(x)
 
 
-def _learns_on_cpu(conv: nn.Conv2d, x: Tensor) -> bool:
+def learns_on_cpu(conv: nn.Conv2d, x: Tensor) -> bool:
     return is_eager_on_cpu(x) and torch.is_grad_enabled() and conv.weight.requires_grad
 
 
-def _is_faster_forward(x: Tensor, weight: Tensor) -> bool:
+def is_faster_forward(x: Tensor, weight: Tensor) -> bool:
     """As measured in bfloat16: 1.0 to 1.8 times as fast as stock, but for tall kernels on large maps (0.8)."""
     is_tall = weight.shape[2] > weight.shape[3]
     return x.dtype == torch.bfloat16 and native.takes(x) and not (is_tall and x.shape[2] * x.shape[3] > SMALL_MAP)
-
-
-def _to_autocast(*tensors: Tensor | None) -> list[Any]:
-    """Cast as autocast would have: it does not look inside a custom function."""
-    if not torch.is_autocast_enabled("cpu"):
-        return list(tensors)
-    dtype = torch.get_autocast_dtype("cpu")
-    return [tensor if tensor is None else tensor.to(dtype) for tensor in tensors]
 
 
 class _FastGradient(torch.autograd.Function):
@@ -99,7 +92,7 @@ class _FastGradient(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.padding, ctx.dilation, ctx.stride = padding, dilation, stride
-        if stride == 1 and _is_faster_forward(x, weight):
+        if stride == 1 and is_faster_forward(x, weight):
             return native.forward(x, weight, bias, dilation=dilation, gelu=False)
         return F.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=x.shape[1])
 

@@ -177,8 +177,18 @@ Floats block_of(const Shape& shape, const T* weight, long block, long count, boo
     return out;
 }
 
+// What becomes of a sum: it is written, after a GELU or added to what is there.
+enum Mode { PLAIN, ACTIVATED, ADDED };
+
+template <class T>
+inline void write(T* to, Vector sum, long count, Mode mode) {
+    if (mode == ACTIVATED) sum = gelu<T>(sum);
+    if (mode == ADDED) sum += load_part(to, count);
+    store_part(to, sum, count);
+}
+
 template <class Kernel, class T>
-void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* out, bool activated) {
+void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* out, Mode mode) {
     const long down = shape.down(), tasks = shape.patches() * shape.blocks();
 #pragma omp parallel
     {
@@ -196,7 +206,7 @@ void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* 
                 for (long ky = 0; ky < shape.rows; ky++) rows[ky] = maps.row(row - down + ky * shape.dilation);
                 T* line = out + task.offset(shape) + row * shape.pitch() + task.left * shape.channels;
                 convolve<Kernel>(shape, task.right - task.left, rows.data(), taps.data(), start, [&](long column, Vector sum) {
-                    store_part(line + column * shape.channels, activated ? gelu<T>(sum) : sum, task.count);
+                    write(line + column * shape.channels, sum, task.count, mode);
                 });
             }
         }
@@ -207,10 +217,11 @@ void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* 
 template <class Kernel, class T>
 class Backward {
   public:
-    Backward(const Shape& shape, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x, bool activated)
-        : shape_(shape), x_(x), grad_(grad), weight_(weight), bias_(bias), grad_x_(grad_x), activated_(activated),
-          down_(shape.down()), ahead_(activated ? 2 * shape.down() : shape.down()),
-          maps_(shape, shape.down() + ahead_ + 1, shape.across() * (activated ? 2 : 1)),
+    Backward(const Shape& shape, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x, Mode mode)
+        : shape_(shape), x_(x), grad_(grad), weight_(weight), bias_(bias), grad_x_(grad_x),
+          activated_(mode == ACTIVATED), added_(mode == ADDED), down_(shape.down()),
+          ahead_(activated_ ? 2 * shape.down() : shape.down()),
+          maps_(shape, shape.down() + ahead_ + 1, shape.across() * (activated_ ? 2 : 1)),
           grads_(shape, 2 * shape.down() + 1, shape.across()), rows_(shape.rows), shifted_(shape.taps()) {}
 
     void run(const Task& task, float* sums) {
@@ -272,14 +283,14 @@ class Backward {
         for (long ky = 0; ky < shape_.rows; ky++) rows_[ky] = grads_.row(row - down_ + ky * shape_.dilation);
         T* line = grad_x_ + task.offset(shape_) + row * shape_.pitch() + task.left * shape_.channels;
         convolve<Kernel>(shape_, task.right - task.left, rows_.data(), turned_.data(), Vector{}, [&](long column, Vector sum) {
-            store_part(line + column * shape_.channels, sum, task.count);
+            write(line + column * shape_.channels, sum, task.count, added_ ? ADDED : PLAIN);
         });
     }
 
     const Shape& shape_;
     const T *x_, *grad_, *weight_, *bias_;
     T* grad_x_;
-    bool activated_;
+    bool activated_, added_;
     long down_, ahead_;  // rows of the map that must be there before a row's turn
     Ring maps_, grads_;
     std::vector<const float*> rows_, shifted_;
@@ -303,12 +314,12 @@ void gather(const Shape& shape, const float* parts, float* weight, float* bias) 
 
 template <class Kernel, class T>
 void backward(const Shape& shape, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x,
-              float* grad_weight, float* grad_bias, bool activated) {
+              float* grad_weight, float* grad_bias, Mode mode) {
     const long tasks = shape.patches() * shape.blocks(), each = (shape.taps() + 1) * LANES;
     Floats parts(tasks * each);
 #pragma omp parallel
     {
-        Backward<Kernel, T> task(shape, x, grad, weight, bias, grad_x, activated);
+        Backward<Kernel, T> task(shape, x, grad, weight, bias, grad_x, mode);
 #pragma omp for schedule(static)
         for (long number = 0; number < tasks; number++)
             task.run(Task(shape, number), parts.data() + number * each);
@@ -332,17 +343,17 @@ void with_known(const Shape& shape, Call call) {
 }
 
 template <class T>
-void run_forward(const long* sizes, const T* x, const T* weight, const T* bias, T* out, int activated) {
+void run_forward(const long* sizes, const T* x, const T* weight, const T* bias, T* out, int mode) {
     const Shape shape = shape_of(sizes);
-    with_known(shape, [&](auto known) { forward<decltype(known)>(shape, x, weight, bias, out, activated != 0); });
+    with_known(shape, [&](auto known) { forward<decltype(known)>(shape, x, weight, bias, out, (Mode)mode); });
 }
 
 template <class T>
 void run_backward(const long* sizes, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x,
-                  float* grad_weight, float* grad_bias, int activated) {
+                  float* grad_weight, float* grad_bias, int mode) {
     const Shape shape = shape_of(sizes);
     with_known(shape, [&](auto known) {
-        backward<decltype(known)>(shape, x, grad, weight, bias, grad_x, grad_weight, grad_bias, activated != 0);
+        backward<decltype(known)>(shape, x, grad, weight, bias, grad_x, grad_weight, grad_bias, (Mode)mode);
     });
 }
 
@@ -351,20 +362,20 @@ void run_backward(const long* sizes, const T* x, const T* grad, const T* weight,
 // sizes: images, height, width, channels, kernel's rows and columns, dilation, stride
 extern "C" {
 void depthwise_forward_float(const long* sizes, const float* x, const float* weight, const float* bias, float* out,
-                             int activated) {
-    run_forward(sizes, x, weight, bias, out, activated);
+                             int mode) {
+    run_forward(sizes, x, weight, bias, out, mode);
 }
 void depthwise_forward_bfloat16(const long* sizes, const bfloat16* x, const bfloat16* weight, const bfloat16* bias,
-                                bfloat16* out, int activated) {
-    run_forward(sizes, x, weight, bias, out, activated);
+                                bfloat16* out, int mode) {
+    run_forward(sizes, x, weight, bias, out, mode);
 }
 void depthwise_backward_float(const long* sizes, const float* x, const float* grad, const float* weight,
-                              const float* bias, float* grad_x, float* grad_weight, float* grad_bias, int activated) {
-    run_backward(sizes, x, grad, weight, bias, grad_x, grad_weight, grad_bias, activated);
+                              const float* bias, float* grad_x, float* grad_weight, float* grad_bias, int mode) {
+    run_backward(sizes, x, grad, weight, bias, grad_x, grad_weight, grad_bias, mode);
 }
 void depthwise_backward_bfloat16(const long* sizes, const bfloat16* x, const bfloat16* grad, const bfloat16* weight,
                                  const bfloat16* bias, bfloat16* grad_x, float* grad_weight, float* grad_bias,
-                                 int activated) {
-    run_backward(sizes, x, grad, weight, bias, grad_x, grad_weight, grad_bias, activated);
+                                 int mode) {
+    run_backward(sizes, x, grad, weight, bias, grad_x, grad_weight, grad_bias, mode);
 }
 }

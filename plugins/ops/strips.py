@@ -1,0 +1,75 @@
+"""Sums of pairs of strip convolutions, which are added where they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from foveate.plugins.ops.autocast import to_autocast
+from foveate.plugins.ops.depthwise import DepthwiseConv2d, learns_on_cpu
+from foveate.plugins.ops.native import depthwise as native
+
+Pair = tuple[DepthwiseConv2d, DepthwiseConv2d]
+
+
+def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tensor, "B C H W"]:
+    """x and, of each pair, the second convolution of the first one of x, all added up.
+
+    Where a model learns in bfloat16 on a CPU, each convolution adds to what is there, both ways, which spares a
+    map's way to memory and back for each sum.
+
+    Args:
+        x: The map.
+        pairs: Convolutions of stride 1.
+    """
+    if pairs and learns_on_cpu(pairs[0][0], x):
+        parameters = [one for pair in pairs for conv in pair for one in (conv.weight, conv.bias)]
+        cast, *rest = to_autocast(x, *parameters)
+        if cast.dtype == torch.bfloat16 and _is_fit(cast, rest):
+            out: Tensor = _Sum.apply(cast, *rest)
+            return out
+    total = x
+    for across, down in pairs:
+        total = total + down(across(x))
+    return total
+
+
+def _is_fit(x: Tensor, parameters: list[Tensor | None]) -> bool:
+    fits = all(one is not None and one.dtype == x.dtype and one.shape[0] == x.shape[1] for one in parameters)
+    return fits and native.takes(x)
+
+
+def _fours(parameters: Sequence[Tensor]) -> list[Sequence[Tensor]]:
+    """Of each pair its two kernels, with their biases."""
+    return [parameters[first : first + 4] for first in range(0, len(parameters), 4)]
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> Tensor:
+        out, between = x.clone(), []
+        for across, across_bias, down, down_bias in _fours(parameters):
+            between.append(native.forward(x, across, across_bias))
+            native.forward(between[-1], down, down_bias, onto=out)
+        ctx.save_for_backward(x, *between, *parameters)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, *rest = ctx.saved_tensors
+        count = len(rest) // 5
+        between, parameters = rest[:count], _fours(rest[count:])
+        grad = grad.contiguous(memory_format=torch.channels_last)
+        grad_x, gradients = grad.clone(), []
+        for seen, (across, _, down, _) in zip(between, parameters, strict=True):
+            grad_seen, *of_down = native.backward(grad, seen, down, None)
+            assert grad_seen is not None
+            _, *of_across = native.backward(grad_seen, x, across, None, onto=grad_x)
+            gradients += [*of_across, *of_down]
+        return grad_x, *gradients

@@ -1,0 +1,78 @@
+"""Strips that add to what is there, against convolutions and sums."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from foveate.plugins.attention.msca import MultiScaleConvAttention
+from foveate.plugins.ops.depthwise import DepthwiseConv2d
+from foveate.plugins.ops.native.compiled import kernels
+from foveate.plugins.ops.strips import Pair, add_strips
+
+needs_kernels = pytest.mark.skipif(kernels() is None, reason="needs a C++ compiler")
+
+
+def draw(channels: int, lengths: tuple[int, ...]) -> list[Pair]:
+    torch.manual_seed(0)
+    return [(DepthwiseConv2d(channels, (1, n)), DepthwiseConv2d(channels, (n, 1))) for n in lengths]
+
+
+def plain(x: Tensor, pairs: list[Pair]) -> Tensor:
+    total = x
+    for across, down in pairs:
+        seen = across._conv_forward(x, across.weight, across.bias)
+        total = total + down._conv_forward(seen, down.weight, down.bias)
+    return total
+
+
+def gradients(out: Tensor, x: Tensor, pairs: list[Pair]) -> list[Tensor]:
+    """The output, and gradients for a loss that weighs each cell differently."""
+    weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    parameters = [one for pair in pairs for conv in pair for one in conv.parameters()]
+    return [out, *torch.autograd.grad((out * weights).sum(), [x, *parameters])]
+
+
+@needs_kernels
+@pytest.mark.parametrize("size", [(9, 11), (1, 1), (3, 70), (50, 24)], ids=str)
+@pytest.mark.parametrize("lengths", [(7, 11, 21), (3,)], ids=str)
+def test_outputs_and_gradients_are_those_of_float64(lengths: tuple[int, ...], size: tuple[int, int]) -> None:
+    pairs = draw(40, lengths)
+    x = torch.randn(2, 40, *size).contiguous(memory_format=torch.channels_last).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = add_strips(x, pairs)
+    assert type(out.grad_fn).__name__ == "_SumBackward"
+    got = gradients(out, x, pairs)
+    exact = [(across.double(), down.double()) for across, down in pairs]
+    twin = x.detach().double().requires_grad_()
+    for one, two in zip(got, gradients(plain(twin, exact), twin, exact), strict=True):
+        assert (one.double() - two).abs().max() <= 0.02 * two.abs().max()
+
+
+def test_other_dtypes_and_layouts_go_by_the_plain_way() -> None:
+    pairs = [(across.double(), down.double()) for across, down in draw(8, (7, 21))]
+    x = torch.randn(1, 8, 13, 10, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(add_strips(x, pairs), plain(x, pairs))
+
+
+@needs_kernels
+def test_a_map_without_pairs_is_itself() -> None:
+    x = torch.randn(1, 8, 5, 5)
+    assert add_strips(x, []) is x
+
+
+@needs_kernels
+def test_the_gate_takes_the_fast_way() -> None:
+    gate = MultiScaleConvAttention(16)
+    x = torch.randn(2, 16, 9, 9).contiguous(memory_format=torch.channels_last).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        fast = gate(x)
+        names = set()
+        todo = [fast.grad_fn]
+        while todo:
+            node = todo.pop()
+            if node is not None:
+                names.add(type(node).__name__)
+                todo += [other for other, _ in node.next_functions]
+    assert "_SumBackward" in names
