@@ -10,10 +10,8 @@ from pathlib import Path
 
 import torch
 
-from foveate.benchmarks.networks import create_peer, create_task, random_batch
-from foveate.benchmarks.peers import mmseg
 from foveate.benchmarks.results import Goal, Result, Settings
-from foveate.benchmarks.training_step import BATCH, CLASSES, SIZE, Step, our_step, peer_step
+from foveate.benchmarks.training_step import steps_of
 
 ROW = "peak memory of the training step"
 CONTESTANTS = ("mmseg as shipped", "mmseg at its best", "ours")
@@ -55,18 +53,6 @@ def measure(name: str, device: str) -> float:
     for _ in range(STEPS):
         step()
     return (peak(device) - before) / MIB
-
-
-def steps_of(name: str, device: str) -> tuple[Step, Step]:
-    """The contestant's step, and a small one without an optimiser, with which its libraries set themselves up."""
-    task = create_task(device=device)
-    batch = random_batch(BATCH, SIZE, CLASSES, device=device)
-    small = random_batch(BATCH, (64, 64), CLASSES, device=device)
-    if name == "ours":
-        return our_step(task, batch), lambda: task.compute_loss(small)
-    peer, best = create_peer(task, SIZE), name == "mmseg at its best"
-    step = peer_step(peer, batch, bf16=best, best=best)
-    return step, lambda: mmseg.infer(peer, small["image"].float())
 
 
 def held(device: str) -> int:

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 
 import torch
 from torch import nn
 
+from foveate.benchmarks.elsewhere import Elsewhere, take_turns
 from foveate.benchmarks.networks import check_same, create_peer, create_task, random_batch
 from foveate.benchmarks.pairing import alternate
 from foveate.benchmarks.peaks import waiter
 from foveate.benchmarks.peers import mmseg
 from foveate.benchmarks.results import Goal, Result, Settings
 from foveate.datasets.batch import SegmentationBatch
+from foveate.pipeline.allocator import keep_freed_memory
 from foveate.pipeline.optimisation import create_optimizer
 from foveate.pipeline.segmentation import SegmentationTask
 
 SIZE, BATCH, CLASSES = (512, 512), 2, 19
 ROW = "training step, SegNeXt-T, 512x512, batch 2"
+CONTESTANTS = ("mmseg as shipped", "mmseg as shipped, bf16", "mmseg at its best", "ours")
 Step = Callable[[], object]
 
 
 def run(settings: Settings) -> Result:
     """mmseg as it ships in float32 and in bf16, at its best, and ours, from the same weights."""
-    torch.set_num_threads(settings.threads)
-    device = settings.device
-    batch = random_batch(BATCH, SIZE, CLASSES, device=device)
-    task = create_task(device=device)
+    task = create_task(device=settings.device)
+    batch = random_batch(BATCH, SIZE, CLASSES, device=settings.device)
     off = check_same(task, create_peer(task, SIZE), batch)
-    candidates = {
-        "mmseg as shipped": peer_step(create_peer(task, SIZE), batch, bf16=False, best=False),
-        "mmseg as shipped, bf16": peer_step(create_peer(task, SIZE), batch, bf16=True, best=False),
-        "mmseg at its best": peer_step(create_peer(task, SIZE), batch, bf16=True, best=True),
-        "ours": our_step(task, batch),
-    }
-    seconds = alternate(candidates, rounds=settings.times(9), after=waiter(device))
+    del task
+    words = ["--threads", str(settings.threads), "--device", settings.device]
+    candidates = {name: Elsewhere("foveate.benchmarks.training_step", name, *words) for name in CONTESTANTS}
+    seconds = alternate(candidates, rounds=settings.times(9))
+    for candidate in candidates.values():
+        candidate.close()
     goals = [
         Goal(ROW, "mmseg as shipped", "ours", 4.0),
         Goal(ROW, "mmseg as shipped, bf16", "ours"),
@@ -43,7 +44,8 @@ def run(settings: Settings) -> Result:
     what = (
         "Normalise, forward, loss, backward and AdamW, 19 classes. As shipped: float32, mmengine's train_step and the "
         "optimiser of the configuration. At its best: channels_last, bf16 autocast, fused AdamW. Ours: the recipe's "
-        f"default, under bf16 autocast. Same weights; logits in float32 differ by {off:.1g} of the largest."
+        f"default, under bf16 autocast. Same weights; logits in float32 differ by {off:.1g} of the largest. Each has a "
+        "process of its own, with the C library's memory set up as its command does."
     )
     return Result("training_step", "Training step", what, seconds, goals)
 
@@ -76,3 +78,34 @@ def our_step(task: SegmentationTask, batch: SegmentationBatch, *, bf16: bool = T
         optimizer.step()
 
     return step
+
+
+def steps_of(name: str, device: str) -> tuple[Step, Step]:
+    """A contestant's step, and a small one without an optimiser, with which its libraries set themselves up."""
+    if name == "ours":
+        keep_freed_memory()  # as our command does for itself
+    task = create_task(device=device)
+    batch = random_batch(BATCH, SIZE, CLASSES, device=device)
+    small = random_batch(BATCH, (64, 64), CLASSES, device=device)
+    if name == "ours":
+        return our_step(task, batch), lambda: task.compute_loss(small)
+    peer, best = create_peer(task, SIZE), name == "mmseg at its best"
+    step = peer_step(peer, batch, bf16=best or name.endswith("bf16"), best=best)
+    return step, lambda: mmseg.infer(peer, small["image"].float())
+
+
+def main() -> None:
+    """One contestant, a step at each word."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=CONTESTANTS)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    step, _ = steps_of(options.name, options.device)
+    wait = waiter(options.device) or (lambda: None)
+    take_turns(lambda: (step(), wait()))
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from foveate.benchmarks import race_report, report
+from foveate.benchmarks.elsewhere import Elsewhere
 from foveate.benchmarks.networks import create_task, random_batch
 from foveate.benchmarks.pairing import alternate, fastest, ratio
 from foveate.benchmarks.race import rate, stops
@@ -128,3 +129,31 @@ def race(name: str, *mious: float) -> dict[str, object]:
 def test_ours_has_passed_a_peer_when_it_first_stands_at_the_peers_last_score() -> None:
     runs = [race("ours", 0.1, 0.3, 0.4, 0.5), race("peer", 0.1, 0.2, 0.35, 0.3), race("strong", 0.2, 0.4, 0.5, 0.6)]
     assert race_report.overtakings(runs) == {"peer": ["0.50"], "strong": ["never"]}
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from foveate.benchmarks.elsewhere import take_turns
+print("a library says hello")
+take_turns(lambda: Path(sys.argv[1]).open("a").write(sys.argv[2]))
+"""
+
+
+def test_candidates_in_processes_of_their_own_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "child.py").write_text(CHILD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    seen = tmp_path / "seen"
+    candidates = {name: Elsewhere("child", str(seen), name) for name in "ab"}
+    seconds = alternate(candidates, rounds=3, warmup=1)
+    for candidate in candidates.values():
+        candidate.close()
+    assert seen.read_text() == "abababab"
+    assert [len(each) for each in seconds.values()] == [3, 3]
+
+
+def test_a_candidate_that_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "child.py").write_text("raise SystemExit(4)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="child.* ended with 4"):
+        Elsewhere("child")
