@@ -21,8 +21,8 @@ class Elsewhere:
     """
 
     def __init__(self, module: str, *words: str) -> None:
-        command = [sys.executable, "-W", "ignore", "-m", module, *words]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._command = [sys.executable, "-W", "ignore", "-m", module, *words]
+        self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._hear(READY)
 
     def __call__(self) -> None:
@@ -39,7 +39,8 @@ class Elsewhere:
         for line in self._child.stdout:
             if line.strip() == word:  # libraries may say something of their own
                 return
-        raise RuntimeError(f"{' '.join(map(str, self._child.args))} ended with {self._child.wait()}")  # type: ignore[arg-type]
+        self.close()
+        raise RuntimeError(f"{' '.join(self._command)} ended with {self._child.returncode}")
 
 
 def take_turns(step: Callable[[], object]) -> None:

@@ -155,5 +155,5 @@ def test_candidates_in_processes_of_their_own_take_turns(tmp_path: Path, monkeyp
 def test_a_candidate_that_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "child.py").write_text("raise SystemExit(4)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(RuntimeError, match="child.* ended with 4"):
+    with pytest.raises(RuntimeError, match=r"child.* ended with 4"):
         Elsewhere("child")

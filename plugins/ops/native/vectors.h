@@ -29,7 +29,7 @@ struct OnLine {
 };
 typedef std::vector<float, OnLine<float>> Floats;
 
-static inline Vector spread(float value) { return Vector{} + value; }
+static inline Vector spread(float value) { return value - Vector{}; }  // not plus: that is work, for -0 becomes 0
 
 static inline Vector load(const float* from) {
     Vector out;
