@@ -50,17 +50,25 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
         if learns_on_cpu(self, x):
-            x, weight, bias = to_autocast(x, self.weight, self.bias)
-            if self._has_slow_gradient(x):
-                out: Tensor = _FastGradient.apply(x, weight, bias, self.padding, self.dilation[0], self.stride[0])
+            cast, weight, bias = self.operands(x)
+            if agree(cast, weight) and self._has_slow_gradient(cast):
+                out: Tensor = _FastGradient.apply(cast, weight, bias, self.padding, self.dilation[0], self.stride[0])
                 return out
         return super().forward(x)
+
+    def operands(self, x: Float[Tensor, "B C H W"]) -> tuple[Tensor, Tensor, Tensor | None]:
+        """x, weight and bias as autocast would have them, but for what the kernels take as it is: float32 weights."""
+        (cast,) = to_autocast(x)
+        if torch.is_autocast_enabled("cpu") and self.weight.dtype == torch.float32 and native.takes(cast):
+            return cast, self.weight, self.bias
+        cast, weight, bias = to_autocast(x, self.weight, self.bias)
+        return cast, weight, bias
 
     def forward_gelu(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
         """The convolution and a GELU after it, in one go where there is a kernel for that."""
         if self.stride[0] == 1 and is_eager_on_cpu(x):
-            cast, weight, bias = to_autocast(x, self.weight, self.bias)
-            if cast.dtype == weight.dtype and cast.shape[1] == self.in_channels and native.takes(cast):
+            cast, weight, bias = self.operands(x)
+            if agree(cast, weight) and cast.shape[1] == self.in_channels and native.takes(cast):
                 out: Tensor = _FusedGelu.apply(cast, weight, bias, self.dilation[0])
                 return out
         return F.gelu(self(x))
@@ -75,6 +83,11 @@ class DepthwiseConv2d(nn.Conv2d):
 
 def learns_on_cpu(conv: nn.Conv2d, x: Tensor) -> bool:
     return is_eager_on_cpu(x) and torch.is_grad_enabled() and conv.weight.requires_grad
+
+
+def agree(x: Tensor, weight: Tensor) -> bool:
+    """Whether a map and a kernel go together: of one dtype, or as autocast lets them."""
+    return weight.dtype == x.dtype or (weight.dtype == torch.float32 and torch.is_autocast_enabled("cpu"))
 
 
 def is_faster_forward(x: Tensor, weight: Tensor) -> bool:
@@ -94,6 +107,7 @@ class _FastGradient(torch.autograd.Function):
         ctx.padding, ctx.dilation, ctx.stride = padding, dilation, stride
         if stride == 1 and is_faster_forward(x, weight):
             return native.forward(x, weight, bias, dilation=dilation, gelu=False)
+        weight, bias = weight.to(x.dtype), None if bias is None else bias.to(x.dtype)
         return F.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=x.shape[1])
 
     @staticmethod
@@ -105,7 +119,7 @@ class _FastGradient(torch.autograd.Function):
                 grad, x, weight, None, dilation=ctx.dilation, gelu=False, wants_input=wants_x, stride=ctx.stride
             )
             return grad_x, grad_weight, grad_bias if wants_bias else None, None, None, None
-        total = grad.sum((0, 2, 3)) if wants_bias else None
+        weight, total = weight.to(x.dtype), grad.sum((0, 2, 3)) if wants_bias else None
         place = (ctx.padding, ctx.dilation, ctx.stride)
         if ctx.stride > 1:
             return *_convolution_backward(grad, x, weight, *place, (wants_x, True, False))[:2], total, None, None, None

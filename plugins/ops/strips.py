@@ -10,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from foveate.plugins.ops.autocast import to_autocast
-from foveate.plugins.ops.depthwise import DepthwiseConv2d, learns_on_cpu
+from foveate.plugins.ops.depthwise import DepthwiseConv2d, agree, learns_on_cpu
 from foveate.plugins.ops.native import depthwise as native
 
 Pair = tuple[DepthwiseConv2d, DepthwiseConv2d]
@@ -28,10 +27,10 @@ def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tens
         pairs: Convolutions of stride 1.
     """
     if pairs and learns_on_cpu(pairs[0][0], x):
-        parameters = [one for pair in pairs for conv in pair for one in (conv.weight, conv.bias)]
-        cast, *rest = to_autocast(x, *parameters)
-        if cast.dtype == torch.bfloat16 and _is_fit(cast, rest):
-            out: Tensor = _Sum.apply(cast, *rest)
+        operands = [conv.operands(x) for pair in pairs for conv in pair]
+        cast, parameters = operands[0][0], [one for _, *both in operands for one in both]
+        if cast.dtype == torch.bfloat16 and _is_fit(cast, parameters):
+            out: Tensor = _Sum.apply(cast, *parameters)
             return out
     total = x
     for across, down in pairs:
@@ -40,7 +39,7 @@ def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tens
 
 
 def _is_fit(x: Tensor, parameters: list[Tensor | None]) -> bool:
-    fits = all(one is not None and one.dtype == x.dtype and one.shape[0] == x.shape[1] for one in parameters)
+    fits = all(one is not None and agree(x, one) and one.shape[0] == x.shape[1] for one in parameters)
     return fits and native.takes(x)
 
 

@@ -166,13 +166,12 @@ inline void correlate(long count, long width, const float* grad, const float* co
 }
 
 // The weights (C, taps) of one block as [tap][lane]; `flipped` turns the kernel round.
-template <class T>
-Floats block_of(const Shape& shape, const T* weight, long block, long count, bool flipped) {
+inline Floats block_of(const Shape& shape, const float* weight, long block, long count, bool flipped) {
     Floats out(shape.taps() * LANES, 0.0f);
     for (long lane = 0; lane < count; lane++)
         for (long tap = 0; tap < shape.taps(); tap++) {
             const long to = flipped ? shape.taps() - 1 - tap : tap;
-            out[to * LANES + lane] = widen(weight[(block * LANES + lane) * shape.taps() + tap]);
+            out[to * LANES + lane] = weight[(block * LANES + lane) * shape.taps() + tap];
         }
     return out;
 }
@@ -188,7 +187,7 @@ inline void write(T* to, Vector sum, long count, Mode mode) {
 }
 
 template <class Kernel, class T>
-void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* out, Mode mode) {
+void forward(const Shape& shape, const T* x, const float* weight, const float* bias, T* out, Mode mode) {
     const long down = shape.down(), tasks = shape.patches() * shape.blocks();
 #pragma omp parallel
     {
@@ -217,7 +216,7 @@ void forward(const Shape& shape, const T* x, const T* weight, const T* bias, T* 
 template <class Kernel, class T>
 class Backward {
   public:
-    Backward(const Shape& shape, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x, Mode mode)
+    Backward(const Shape& shape, const T* x, const T* grad, const float* weight, const float* bias, T* grad_x, Mode mode)
         : shape_(shape), x_(x), grad_(grad), weight_(weight), bias_(bias), grad_x_(grad_x),
           activated_(mode == ACTIVATED), added_(mode == ADDED), down_(shape.down()),
           ahead_(activated_ ? 2 * shape.down() : shape.down()),
@@ -288,7 +287,8 @@ class Backward {
     }
 
     const Shape& shape_;
-    const T *x_, *grad_, *weight_, *bias_;
+    const T *x_, *grad_;
+    const float *weight_, *bias_;
     T* grad_x_;
     bool activated_, added_;
     long down_, ahead_;  // rows of the map that must be there before a row's turn
@@ -313,7 +313,7 @@ void gather(const Shape& shape, const float* parts, float* weight, float* bias) 
 }
 
 template <class Kernel, class T>
-void backward(const Shape& shape, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x,
+void backward(const Shape& shape, const T* x, const T* grad, const float* weight, const float* bias, T* grad_x,
               float* grad_weight, float* grad_bias, Mode mode) {
     const long tasks = shape.patches() * shape.blocks(), each = (shape.taps() + 1) * LANES;
     Floats parts(tasks * each);
@@ -343,13 +343,13 @@ void with_known(const Shape& shape, Call call) {
 }
 
 template <class T>
-void run_forward(const long* sizes, const T* x, const T* weight, const T* bias, T* out, int mode) {
+void run_forward(const long* sizes, const T* x, const float* weight, const float* bias, T* out, int mode) {
     const Shape shape = shape_of(sizes);
     with_known(shape, [&](auto known) { forward<decltype(known)>(shape, x, weight, bias, out, (Mode)mode); });
 }
 
 template <class T>
-void run_backward(const long* sizes, const T* x, const T* grad, const T* weight, const T* bias, T* grad_x,
+void run_backward(const long* sizes, const T* x, const T* grad, const float* weight, const float* bias, T* grad_x,
                   float* grad_weight, float* grad_bias, int mode) {
     const Shape shape = shape_of(sizes);
     with_known(shape, [&](auto known) {
@@ -365,7 +365,7 @@ void depthwise_forward_float(const long* sizes, const float* x, const float* wei
                              int mode) {
     run_forward(sizes, x, weight, bias, out, mode);
 }
-void depthwise_forward_bfloat16(const long* sizes, const bfloat16* x, const bfloat16* weight, const bfloat16* bias,
+void depthwise_forward_bfloat16(const long* sizes, const bfloat16* x, const float* weight, const float* bias,
                                 bfloat16* out, int mode) {
     run_forward(sizes, x, weight, bias, out, mode);
 }
@@ -373,8 +373,8 @@ void depthwise_backward_float(const long* sizes, const float* x, const float* gr
                               const float* bias, float* grad_x, float* grad_weight, float* grad_bias, int mode) {
     run_backward(sizes, x, grad, weight, bias, grad_x, grad_weight, grad_bias, mode);
 }
-void depthwise_backward_bfloat16(const long* sizes, const bfloat16* x, const bfloat16* grad, const bfloat16* weight,
-                                 const bfloat16* bias, bfloat16* grad_x, float* grad_weight, float* grad_bias,
+void depthwise_backward_bfloat16(const long* sizes, const bfloat16* x, const bfloat16* grad, const float* weight,
+                                 const float* bias, bfloat16* grad_x, float* grad_weight, float* grad_bias,
                                  int mode) {
     run_backward(sizes, x, grad, weight, bias, grad_x, grad_weight, grad_bias, mode);
 }

@@ -21,7 +21,7 @@ def forward(
     gelu: bool = False,
     onto: Float[Tensor, "B C H W"] | None = None,
 ) -> Float[Tensor, "B C H W"]:
-    """The convolution at the map's size, all of one dtype.
+    """The convolution at the map's size, in the map's dtype; weights are read as float32.
 
     Args:
         x: The map.
@@ -34,7 +34,7 @@ def forward(
     out = torch.empty_like(x) if onto is None else onto
     mode = ADDED if onto is not None else GELU if gelu else PLAIN
     name = f"depthwise_forward_{DTYPES[x.dtype]}"
-    call(name, _sizes(x, weight, dilation, 1), x, weight.contiguous(), bias, out, mode)
+    call(name, _sizes(x, weight, dilation, 1), x, *_in_float(weight, bias), out, mode)
     return out
 
 
@@ -65,8 +65,12 @@ def backward(
     grad_weight = torch.empty(weight.shape, dtype=torch.float32)
     grad_bias = torch.empty(weight.shape[0], dtype=torch.float32)
     name, sizes = f"depthwise_backward_{DTYPES[x.dtype]}", _sizes(x, weight, dilation, stride)
-    call(name, sizes, x, grad, weight.contiguous(), bias, grad_x, grad_weight, grad_bias, mode)
+    call(name, sizes, x, grad, *_in_float(weight, bias), grad_x, grad_weight, grad_bias, mode)
     return grad_x, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype)
+
+
+def _in_float(weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    return weight.float().contiguous(), None if bias is None else bias.float()
 
 
 def _sizes(x: Tensor, weight: Tensor, dilation: int, stride: int) -> tuple[int, ...]:

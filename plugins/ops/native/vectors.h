@@ -47,14 +47,6 @@ static inline Vector load(const bfloat16* from) {
 #endif
 }
 
-static inline float widen(float value) { return value; }
-static inline float widen(bfloat16 value) {
-    const uint32_t bits = (uint32_t)value.bits << 16;
-    float out;
-    memcpy(&out, &bits, sizeof out);
-    return out;
-}
-
 static inline Halves to_halves(Vector value) {
 #if defined(__AVX512BF16__) && defined(__AVX512VL__)
     return (Halves)_mm512_cvtneps_pbh((__m512)value);

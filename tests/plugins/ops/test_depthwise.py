@@ -143,3 +143,28 @@ def test_a_map_of_other_channels_is_refused(gelu: bool) -> None:
     x = torch.randn(1, 16, 8, 8).contiguous(memory_format=torch.channels_last)
     with pytest.raises(RuntimeError, match="channels"):
         conv.forward_gelu(x) if gelu else conv(x)
+
+
+@pytest.mark.parametrize("kernel", [3, (1, 21)], ids=str)
+def test_autocast_keeps_float32_weights(kernel: int | tuple[int, int]) -> None:
+    conv = DepthwiseConv2d(16, kernel)
+    x = torch.randn(2, 16, 9, 30).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = conv(x)
+    assert out.dtype == torch.bfloat16
+    out.float().square().sum().backward()
+    stock = nn.Conv2d(16, 16, kernel, padding=conv.padding, groups=16)  # type: ignore[arg-type]
+    stock.load_state_dict(conv.state_dict())
+    stock(x).square().sum().backward()
+    for got, wanted in zip(conv.parameters(), stock.parameters(), strict=True):
+        assert got.grad is not None
+        assert wanted.grad is not None
+        assert got.grad.dtype == torch.float32
+        assert (got.grad - wanted.grad).norm() < 0.01 * wanted.grad.norm()
+
+
+def test_dtypes_that_disagree_are_refused_as_ever() -> None:
+    conv, x = DepthwiseConv2d(16, (1, 21)), torch.randn(1, 16, 9, 30).bfloat16()
+    for apply in (conv, conv.forward_gelu):
+        with pytest.raises(RuntimeError, match="type"):
+            apply(x.contiguous(memory_format=torch.channels_last))
