@@ -11,6 +11,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.training.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
 from foveate.pipeline.training.runs import RECIPE, find_checkpoint, run_of
 from foveate.plugins.manager import installed_plugins
+from foveate.plugins.selection import split_names
 
 RUNS = "runs"
 
@@ -111,7 +112,7 @@ def _engine(given: Sequence[str], command: str) -> str:
 
 
 def _split(values: Sequence[str]) -> list[str]:
-    return [name for value in values for name in value.split(",") if name]
+    return [name for value in values for name in split_names(value)]
 
 
 def _value(argv: Sequence[str], name: str) -> str | None:

@@ -99,6 +99,7 @@ def _compile(compiler: str, target: Path) -> None:
         made = Path(folder, target.name)
         sources = sorted(str(path) for path in SOURCES.glob("*.cpp"))
         words = [compiler, *FLAGS, "-o", str(made), *sources]
+        log.warning("compiling the CPU kernels for this machine, once: some 15 seconds")
         done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
         if done.returncode:
             raise OSError(f"{' '.join(words)}: {done.stderr[-500:]}")

@@ -15,6 +15,7 @@ from foveate.plugins.ops.depthwise import DepthwiseConv2d
 from foveate.plugins.ops.native import compiled
 from foveate.plugins.ops.native import depthwise as native
 
+SAID = "compiling the CPU kernels for this machine, once: some 15 seconds"
 needs_kernels = pytest.mark.skipif(compiled.kernels() is None, reason="no C++ compiler, or FOVEATE_NATIVE=0")
 KERNELS = [((3, 3), 1), ((5, 5), 1), ((1, 7), 1), ((1, 21), 1), ((21, 1), 1), ((7, 7), 3), ((3, 5), 2)]
 SIZES = [(13, 17), (1, 1), (3, 40), (70, 24), (40, 140)]
@@ -125,7 +126,9 @@ def test_a_user_without_a_home_is_no_error(fresh: None, monkeypatch: pytest.Monk
 
 
 @needs_kernels
-def test_kernels_are_compiled_once(fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_kernels_are_compiled_once_and_that_is_said(
+    fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert compiled.kernels() is not None
     (made,) = (tmp_path / "foveate").iterdir()
@@ -133,3 +136,4 @@ def test_kernels_are_compiled_once(fresh: None, monkeypatch: pytest.MonkeyPatch,
     compiled.kernels.cache_clear()
     assert compiled.kernels() is not None
     assert made.stat().st_mtime_ns == written
+    assert [record.message for record in caplog.records if "compiling" in record.message] == [SAID]
