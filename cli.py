@@ -9,8 +9,6 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from foveate.pipeline.allocator import keep_freed_memory
-
 if __name__ == "__main__":  # `python cli.py`: the root is the package, its folders are no packages of their own
     _here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _here]
@@ -81,7 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 success, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged, 130 interrupted, 1 a bug.
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network for a newer version
-    keep_freed_memory()
     words = list(sys.argv[1:] if argv is None else argv)
     before = os.environ.get(TRACED)
     if TRACE in words:
@@ -113,6 +110,9 @@ def _dispatch(words: list[str]) -> int:
 
         hint = did_you_mean(words[0], COMMANDS)
         return _end(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
+    from foveate.pipeline.allocator import keep_freed_memory
+
+    keep_freed_memory()
     if command.target is None:
         _train(words[0], words[1:])
         return 0

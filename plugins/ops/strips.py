@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from foveate.plugins.ops.depthwise import DepthwiseConv2d, agree, learns_on_cpu
 from foveate.plugins.ops.native import depthwise as native
 
-Pair = tuple[DepthwiseConv2d, DepthwiseConv2d]
+Pair = tuple[nn.Module, nn.Module]
 
 
 def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tensor, "B C H W"]:
@@ -24,10 +24,11 @@ def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tens
 
     Args:
         x: The map.
-        pairs: Convolutions of stride 1.
+        pairs: Convolutions that keep the map's size; all are called as modules if one is not a bare one of ours.
     """
-    if pairs and learns_on_cpu(pairs[0][0], x):
-        operands = [conv.operands(x) for pair in pairs for conv in pair]
+    convs = [conv for pair in pairs for conv in pair if _is_bare(conv)]
+    if pairs and len(convs) == 2 * len(pairs) and learns_on_cpu(convs[0], x):
+        operands = [conv.operands(x) for conv in convs]
         cast, parameters = operands[0][0], [one for _, *both in operands for one in both]
         if cast.dtype == torch.bfloat16 and _is_fit(cast, parameters):
             out: Tensor = _Sum.apply(cast, *parameters)
@@ -36,6 +37,14 @@ def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tens
     for across, down in pairs:
         total = total + down(across(x))
     return total
+
+
+def _is_bare(module: nn.Module) -> TypeGuard[DepthwiseConv2d]:
+    """Whether a call is the convolution and nothing more: no other module, parametrisation or hook in its place."""
+    if type(module) is not DepthwiseConv2d or (*module.stride, *module.dilation) != (1, 1, 1, 1):
+        return False
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return not any(hooks)
 
 
 def _is_fit(x: Tensor, parameters: list[Tensor | None]) -> bool:

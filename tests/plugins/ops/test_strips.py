@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,17 +12,17 @@ from torch import Tensor
 from foveate.plugins.attention.msca import MultiScaleConvAttention
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
 from foveate.plugins.ops.native.compiled import kernels
-from foveate.plugins.ops.strips import Pair, add_strips
+from foveate.plugins.ops.strips import add_strips
 
 needs_kernels = pytest.mark.skipif(kernels() is None, reason="needs a C++ compiler")
 
 
-def draw(channels: int, lengths: tuple[int, ...]) -> list[Pair]:
+def draw(channels: int, lengths: tuple[int, ...]) -> list[tuple[DepthwiseConv2d, DepthwiseConv2d]]:
     torch.manual_seed(0)
     return [(DepthwiseConv2d(channels, (1, n)), DepthwiseConv2d(channels, (n, 1))) for n in lengths]
 
 
-def plain(x: Tensor, pairs: list[Pair]) -> Tensor:
+def plain(x: Tensor, pairs: Sequence[tuple[DepthwiseConv2d, DepthwiseConv2d]]) -> Tensor:
     total = x
     for across, down in pairs:
         seen = across._conv_forward(x, across.weight, across.bias)
@@ -27,7 +30,7 @@ def plain(x: Tensor, pairs: list[Pair]) -> Tensor:
     return total
 
 
-def gradients(out: Tensor, x: Tensor, pairs: list[Pair]) -> list[Tensor]:
+def gradients(out: Tensor, x: Tensor, pairs: Sequence[tuple[DepthwiseConv2d, DepthwiseConv2d]]) -> list[Tensor]:
     """The output, and gradients for a loss that weighs each cell differently."""
     weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     parameters = [one for pair in pairs for conv in pair for one in conv.parameters()]
@@ -76,3 +79,30 @@ def test_the_gate_takes_the_fast_way() -> None:
                 names.add(type(node).__name__)
                 todo += [other for other, _ in node.next_functions]
     assert "_SumBackward" in names
+
+
+def hook(conv: DepthwiseConv2d) -> DepthwiseConv2d:
+    conv.register_forward_hook(lambda module, given, out: 2 * out)
+    return conv
+
+
+def dilate(conv: DepthwiseConv2d) -> DepthwiseConv2d:
+    wide = DepthwiseConv2d(16, (1, 7), dilation=2)
+    wide.load_state_dict(conv.state_dict())
+    return wide
+
+
+@pytest.mark.parametrize(
+    "change", [hook, dilate, lambda conv: torch.nn.Sequential(conv)], ids=["hook", "dilate", "other"]
+)
+def test_what_is_put_in_place_of_a_convolution_is_called(change: Callable[[DepthwiseConv2d], Any]) -> None:
+    gate = MultiScaleConvAttention(16)
+    across = gate.get_submodule("conv0_1")
+    assert isinstance(across, DepthwiseConv2d)
+    gate.conv0_1 = change(across)
+    x = torch.randn(1, 16, 9, 12).contiguous(memory_format=torch.channels_last).requires_grad_()
+    with torch.no_grad():
+        wanted = gate(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        got = gate(x)
+    assert (got - wanted).norm() < 0.02 * wanted.norm()
