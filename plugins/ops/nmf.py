@@ -48,18 +48,10 @@ def factorise_plain(x: Float[Tensor, "B N D"], bases: Float[Tensor, "B D R"], *,
     """The same of float32, with a gradient made by autograd: the reference."""
     coefficients = torch.softmax(x @ bases, dim=-1)
     for _ in range(steps):
-        coefficients = _update_coefficients(x, bases, coefficients)
-        bases = _update_bases(x, bases, coefficients)
-    coefficients = _update_coefficients(x, bases, coefficients)
+        coefficients = _update(coefficients, x @ bases, bases)
+        bases = _update(bases, x.mT @ coefficients, coefficients)
+    coefficients = _update(coefficients, x @ bases, bases)
     return coefficients @ bases.mT
-
-
-def _update_coefficients(x: Tensor, bases: Tensor, coefficients: Tensor) -> Tensor:
-    return coefficients * (x @ bases) / (coefficients @ (bases.mT @ bases) + EPSILON)
-
-
-def _update_bases(x: Tensor, bases: Tensor, coefficients: Tensor) -> Tensor:
-    return bases * (x.mT @ coefficients) / (bases @ (coefficients.mT @ coefficients) + EPSILON)
 
 
 class _Factorisation(torch.autograd.Function):
