@@ -46,24 +46,24 @@ COMMANDS = {
     "compare": Command(
         "train several attention blocks and compare them",
         "foveate compare synthetic_segnext_t --blocks none,se,lka,msca --data.root data/scenes",
-        "pipeline.comparison.command:run",
+        "pipeline.commands.compare:run",
         trains=True,
     ),
     "bench": Command(
         "tell how fast a recipe's network is here, and where the time goes",
         "foveate bench cityscapes_segnext_t --size 1024x2048 --engine auto",
-        "pipeline.bench.command:run",
+        "pipeline.commands.bench:run",
         trains=True,
     ),
     "data": Command(
         "make synthetic scenes, check a data set", "foveate data make data/scenes", "datasets.commands:COMMANDS"
     ),
-    "models": Command("list the networks", "foveate models list", "pipeline.commands:MODELS"),
-    "recipes": Command("list and show the recipes", "foveate recipes list", "pipeline.commands:RECIPES"),
+    "models": Command("list the networks", "foveate models list", "pipeline.commands.listing:MODELS"),
+    "recipes": Command("list and show the recipes", "foveate recipes list", "pipeline.commands.listing:RECIPES"),
     "weights": Command(
         "look into weights files, write a checkpoint's weights under published names",
         "foveate weights export runs/latest/checkpoints/best.ckpt encoder.safetensors",
-        "pipeline.weight_commands:WEIGHTS",
+        "pipeline.commands.weights:WEIGHTS",
     ),
     "plugins": Command("list the attention blocks", "foveate plugins list", "plugins.commands:COMMANDS"),
 }
@@ -110,7 +110,7 @@ def _dispatch(words: list[str]) -> int:
 
         hint = did_you_mean(words[0], COMMANDS)
         return _end(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
-    from foveate.pipeline.allocator import keep_freed_memory
+    from foveate.pipeline.startup import keep_freed_memory
 
     keep_freed_memory()
     if command.target is None:
@@ -153,7 +153,7 @@ def _version() -> str:
 def _train(command: str, words: list[str]) -> None:
     """Show the short help at once, or import what training needs and go."""
     if any(word in ("-h", "--help") for word in words) or not words:
-        from foveate.pipeline.training.help import short_help
+        from foveate.pipeline.commands.help import short_help
 
         print(short_help(command))
         return
@@ -168,7 +168,7 @@ def _train(command: str, words: list[str]) -> None:
 
 def _import_named() -> None:
     """Import what a recipe names by its class alone: data modules and tasks."""
-    importlib.import_module("foveate.pipeline.quick_import").import_torchmetrics()
+    importlib.import_module("foveate.pipeline.startup").import_torchmetrics()
     for data_set in ("camvid", "cityscapes", "images", "digits", "image_folder", "cifar10", "patches", "streaming"):
         importlib.import_module(f"foveate.datasets.{data_set}")
     for task in ("segmentation", "classification"):

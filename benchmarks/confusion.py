@@ -8,7 +8,7 @@ from torch import Tensor
 from foveate.benchmarks.pairing import alternate
 from foveate.benchmarks.peaks import waiter
 from foveate.benchmarks.results import Goal, Result, Settings
-from foveate.pipeline.metrics import count_confusion
+from foveate.pipeline.metrics.confusion import count_confusion
 
 CLASSES, SIZE, IGNORE = 19, (1, 1024, 2048), 255
 

@@ -34,8 +34,8 @@ from foveate.benchmarks.contestants import CROP, Contestant, create, names
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.camvid import CamVidDataModule
 from foveate.datasets.segmentation import SegmentationDataset, collate
-from foveate.pipeline.allocator import keep_freed_memory
-from foveate.pipeline.metrics import count_confusion, score
+from foveate.pipeline.metrics.confusion import count_confusion, score
+from foveate.pipeline.startup import keep_freed_memory
 
 BATCH, WARMUP = 4, 0.05  # of the time
 SEEDS = (0, 1)

@@ -15,9 +15,9 @@ from foveate.benchmarks.peaks import waiter
 from foveate.benchmarks.peers import mmseg
 from foveate.benchmarks.results import Goal, Result, Settings
 from foveate.datasets.batch import SegmentationBatch
-from foveate.pipeline.allocator import keep_freed_memory
 from foveate.pipeline.optimisation import create_optimizer
 from foveate.pipeline.segmentation import SegmentationTask
+from foveate.pipeline.startup import keep_freed_memory
 
 SIZE, BATCH, CLASSES = (512, 512), 2, 19
 ROW = "training step, SegNeXt-T, 512x512, batch 2"

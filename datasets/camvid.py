@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.pairs import Pair, list_images, pair_up
 from foveate.datasets.labels import CAMVID
-from foveate.datasets.pairs import Pair, list_images, pair_up
 from foveate.datasets.segmentation import SegmentationDataModule
 
 ADVICE = "CamVid's folder holds train/ trainannot/ val/ valannot/ (and test/ testannot/), with the same file names"

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from foveate.datasets.augment.classification import Crop
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.errors import DataError
-from foveate.datasets.image_folder import FolderDataset, few, scored_split
-from foveate.datasets.image_transforms import Crop
+from foveate.datasets.files.safe_pickle import load_arrays
+from foveate.datasets.image_folder import FolderDataset, scored_split
 from foveate.datasets.labelled_images import ArrayDataset, ClassificationDataset
-from foveate.datasets.safe_pickle import load_arrays
+from foveate.datasets.text import few
 
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
 BATCHES = {"train": [f"data_batch_{number}" for number in range(1, 6)], "val": ["test_batch"]}

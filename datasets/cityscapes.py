@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.pairs import Pair, pair_up
 from foveate.datasets.labels import CITYSCAPES, Table
-from foveate.datasets.pairs import Pair, pair_up
 from foveate.datasets.segmentation import SegmentationDataModule
 
 IMAGES, LABELS = "leftImg8bit", "gtFine"

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from torch.utils.data import DataLoader, Subset
 
+from foveate.datasets.augment.classification import ClassifierEvalTransform, ClassifierTrainTransform, Crop
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.errors import DataConfigError
-from foveate.datasets.image_transforms import ClassifierEvalTransform, ClassifierTrainTransform, Crop
 from foveate.datasets.labelled_images import ClassificationDataset, collate
-from foveate.datasets.loading import LoadingDataModule, at_least_one
-from foveate.datasets.train_loader import TrainLoader
-from foveate.datasets.train_order import Draw, balance, shuffle
+from foveate.datasets.loading.data_module import LoadingDataModule, at_least_one
+from foveate.datasets.loading.train_loader import TrainLoader
+from foveate.datasets.loading.train_order import Draw, balance, shuffle
 
 Sampling = Literal["natural", "balanced"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal
 
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.text import parse_size
 
 
 def make(root: str, train: int = 64, val: int = 16, size: str = "256x512", seed: int = 0) -> None:
@@ -44,19 +44,6 @@ def make(root: str, train: int = 64, val: int = 16, size: str = "256x512", seed:
     print(f"{train} training and {val} validation scenes of {height} x {width} in {root}")
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Height and width from text such as 256x512.
-
-    Example:
-        >>> parse_size("256x512")
-        (256, 512)
-    """
-    found = re.fullmatch(r"(\d+)[x,](\d+)", text.replace(" ", ""))
-    if not found or min(int(found[1]), int(found[2])) < 1:
-        raise DataConfigError(f"a size is height x width, such as 256x512, not {text!r}")
-    return int(found[1]), int(found[2])
-
-
 def check(root: str, dataset: Literal["cityscapes", "camvid", "image_folder"] = "cityscapes") -> None:
     """Read every image of a data set, with its label map or class, and list all that is wrong with it.
 
@@ -68,7 +55,7 @@ def check(root: str, dataset: Literal["cityscapes", "camvid", "image_folder"] = 
     """
     folder = Path(root).expanduser()
     if dataset == "image_folder":
-        from foveate.datasets.image_checks import check_image_folder
+        from foveate.datasets.checks import check_image_folder
 
         faults = check_image_folder(folder)
     else:
@@ -93,7 +80,7 @@ def pack(root: str, dataset: Literal["cityscapes", "camvid"] = "cityscapes", cac
         cache_dir: Folder to write to; .foveate in the root if not given. Give the same as --data.cache_dir.
     """
     from foveate.datasets.checks import KINDS
-    from foveate.datasets.packing import repack_damaged
+    from foveate.datasets.packed.folder import repack_damaged
 
     data = KINDS[dataset](str(Path(root).expanduser()), cache="packed", cache_dir=cache_dir)
     for split in ("train", "val"):
@@ -116,7 +103,7 @@ def shard(source: str, out: str, size_mb: int = 64) -> None:
     """
     from rich.progress import Progress, TaskID
 
-    from foveate.datasets.shards import write_shards
+    from foveate.datasets.shards.writing import write_shards
 
     if not 0 < size_mb <= 4000:
         raise DataConfigError(f"a shard has 1 to 4000 megabytes, not {size_mb}")

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.datasets.augment.classification import Crop
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
-from foveate.datasets.image_transforms import Crop
 from foveate.datasets.labelled_images import ArrayDataset
 
 TEST_SHARE, VAL_SHARE = 0.2, 0.1

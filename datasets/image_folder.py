@@ -13,13 +13,13 @@ from jaxtyping import UInt8
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.packed_strings import Names
+from foveate.datasets.files.pairs import ENDINGS
+from foveate.datasets.files.reading import read_image
 from foveate.datasets.labelled_images import ClassificationDataset
-from foveate.datasets.names import Names
-from foveate.datasets.pairs import ENDINGS
-from foveate.datasets.reading import read_image
+from foveate.datasets.text import few
 
 LAYOUT = "expected train/CLASS/*.jpg and val/CLASS/*.jpg (test/CLASS/*.jpg if there is one) in --data.root"
-SHOWN = 5
 
 
 class FolderDataset(ClassificationDataset):
@@ -102,12 +102,6 @@ def _found(folder: Path) -> str:
         return f" (did you mean --data.root {nested.parent}?)"
     names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     return f"; {folder} holds {few(names)}" if names else f"; {folder} is empty"
-
-
-def few(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 class ImageFolderDataModule(ClassificationDataModule):

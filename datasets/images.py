@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from foveate.datasets.augment.classification import ClassifierEvalTransform
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.image_transforms import ClassifierEvalTransform
-from foveate.datasets.loading import at_least_one
-from foveate.datasets.pairs import ENDINGS, list_images
-from foveate.datasets.reading import read_image
-from foveate.datasets.samplers import EvalSampler
+from foveate.datasets.files.pairs import ENDINGS, list_images
+from foveate.datasets.files.reading import read_image
+from foveate.datasets.loading.data_module import at_least_one
+from foveate.datasets.loading.samplers import EvalSampler
 from foveate.datasets.segmentation import collate
 
 STAND_IN = np.full((32, 32, 3), 128, dtype=np.uint8)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from foveate.datasets.augment.classification import ClassifierEvalTransform, ClassifierTrainTransform
 from foveate.datasets.batch import ClassificationBatch, Pick
 from foveate.datasets.errors import DataError
-from foveate.datasets.image_transforms import ClassifierEvalTransform, ClassifierTrainTransform
-from foveate.datasets.train_order import Indices
+from foveate.datasets.loading.train_order import Indices
 
 BLANK = -1  # the label of an image that only keeps the processes in step
 Transform = ClassifierTrainTransform | ClassifierEvalTransform

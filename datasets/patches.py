@@ -12,11 +12,11 @@ from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.pairs import Pair
+from foveate.datasets.files.reading import read_image, read_label
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.labels import IGNORE, Table
-from foveate.datasets.loading import at_least_one
-from foveate.datasets.pairs import Pair
-from foveate.datasets.reading import read_image, read_label
+from foveate.datasets.loading.data_module import at_least_one
 
 Place = tuple[int, int, int]  # of a patch: which image, and its middle's row and column
 

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from foveate.datasets.augmentations import Augmentations, Spec
+from foveate.datasets.augment.albumentations import Augmentations, Spec
+from foveate.datasets.augment.segmentation import TrainTransform
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError
+from foveate.datasets.files.pairs import Pair, read_pair
 from foveate.datasets.labels import IGNORE, LabelSet, Table
-from foveate.datasets.loading import LoadingDataModule
-from foveate.datasets.packing import PackedFolder, show_building
-from foveate.datasets.pairs import Pair, read_pair
-from foveate.datasets.train_loader import TrainLoader
-from foveate.datasets.train_order import shuffle
-from foveate.datasets.transforms import TrainTransform
+from foveate.datasets.loading.data_module import LoadingDataModule
+from foveate.datasets.loading.train_loader import TrainLoader
+from foveate.datasets.loading.train_order import shuffle
+from foveate.datasets.packed.folder import PackedFolder, show_building
 
 
 class SegmentationDataset(Dataset[dict[str, object]]):

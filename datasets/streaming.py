@@ -11,13 +11,13 @@ from jaxtyping import UInt8
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
-from foveate.datasets.encoded import decode_image
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.files.decoding import decode_image
 from foveate.datasets.labelled_images import ClassificationDataset
-from foveate.datasets.loading import at_least_one
-from foveate.datasets.shard_format import CLASSES, FORMAT, INDEX, LABELS, ChunkReader, Sample, read_json
-from foveate.datasets.shard_store import CACHE, FolderStore, RemoteStore, is_url
-from foveate.datasets.train_order import Draw, Indices
+from foveate.datasets.loading.data_module import at_least_one
+from foveate.datasets.loading.train_order import Draw, Indices
+from foveate.datasets.shards.format import CLASSES, FORMAT, INDEX, LABELS, ChunkReader, Sample, read_json
+from foveate.datasets.shards.store import CACHE, FolderStore, RemoteStore, is_url
 
 Store = FolderStore | RemoteStore
 OPEN = 32  # shards that a process keeps open

@@ -7,13 +7,13 @@ and surroundings; a model that looks at one pixel at a time does not get far on 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from foveate.datasets.files.writing import write_whole
 from foveate.datasets.scenes.camera import draw_camera
 from foveate.datasets.scenes.canvas import Canvas
 from foveate.datasets.scenes.layout import paint_scene
@@ -116,8 +116,7 @@ def _claim(root: Path, settings: dict[str, int]) -> None:
             f"{root} holds images but no {SETTINGS_FILE}: these are not synthetic scenes. Give another folder."
         )
     else:
-        root.mkdir(parents=True, exist_ok=True)
-        _write(note, json.dumps(settings).encode() + b"\n")
+        write_whole(note, json.dumps(settings).encode() + b"\n")
 
 
 def _parse(text: str) -> object:
@@ -128,15 +127,7 @@ def _parse(text: str) -> object:
 
 
 def _write_png(file: Path, pixels: np.ndarray) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode(".png", pixels)
     if not done:
         raise OSError(f"cv2 could not encode {file}")
-    _write(file, data.tobytes())
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Write all or nothing: an interrupted run leaves no half file under its final name."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(data)
-    os.replace(partial, file)
+    write_whole(file, data.tobytes(), flush=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -13,27 +12,27 @@ from torchmetrics import MeanMetric
 from foveate.datasets.batch import ClassificationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
-from foveate.pipeline.calibration import CalibrationError
-from foveate.pipeline.class_scores import BLANK, FIRST, ClassificationScores, ClassTally, score_classes
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.losses import RecipeLoss
-from foveate.pipeline.metrics import ConfusionMatrix
+from foveate.pipeline.metrics.calibration import CalibrationError
+from foveate.pipeline.metrics.classification import (
+    BLANK,
+    FIRST,
+    ClassificationScores,
+    ClassTally,
+    Prediction,
+    score_classes,
+)
+from foveate.pipeline.metrics.confusion import ConfusionMatrix
+from foveate.pipeline.metrics.report import Report, report_classification
 from foveate.pipeline.mixing import Mixing, MixingConfig
 from foveate.pipeline.models import is_segmenter
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
-from foveate.pipeline.reports import Report, report_classification
 from foveate.pipeline.task import RecipeOptions, VisionTask, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
 MOST = 1000  # classes up to which a confusion matrix is counted; ImageNet-21K's would take 3.8 GB
-
-
-class Prediction(NamedTuple):
-    """The first few classes of each image, likeliest first, and their probabilities."""
-
-    classes: Int64[Tensor, "B k"]
-    probabilities: Float[Tensor, "B k"]
 
 
 class ClassificationTask(VisionTask):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import Action
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -14,8 +15,20 @@ from foveate.plugins.hints import did_you_mean
 Functions = Mapping[str, Callable[..., None]]
 
 
-class OneLineParser(ArgumentParser):
-    """Raises ConfigError where the stock parser prints its usage and exits."""
+class OneLineErrors:
+    """For a parser class: raise ConfigError where jsonargparse prints its usage and exits.
+
+    Attributes:
+        help_command: Where to read about the options.
+    """
+
+    prog: str
+    _actions: list[Action]
+
+    @property
+    def help_command(self) -> str:
+        """The command that shows every option."""
+        return f"{self.prog.split(' [')[0]} --help"
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Turn a parser's message into one line.
@@ -23,8 +36,15 @@ class OneLineParser(ArgumentParser):
         Raises:
             ConfigError: Always.
         """
-        known = [option for action in self._actions for option in action.option_strings]
-        raise ConfigError(shorten(message, known, f"{self.prog.split(' [')[0]} --help")) from ex
+        raise ConfigError(shorten(message, self.known_options(), self.help_command)) from ex
+
+    def known_options(self) -> list[str]:
+        """Every option, as typed."""
+        return [option for action in self._actions for option in action.option_strings]
+
+
+class OneLineParser(OneLineErrors, ArgumentParser):
+    """The parser of our own commands: a mistake is one line with a hint."""
 
 
 def shorten(message: str, known: Iterable[str], help_command: str) -> str:

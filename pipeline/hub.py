@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.normalisation import MEAN, STD, Normalise
+from foveate.pipeline.text import first_line
+from foveate.pipeline.weights.checkpoint import Trained, read_trained
 from foveate.pipeline.weights.reading import read_state_dict
-from foveate.pipeline.weights.trained import Trained, read_trained
 
 WEIGHTS_FILE = "model.safetensors"
 FETCHING = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # what a download is told
@@ -139,13 +140,9 @@ def from_pretrained(source: str | Path, **options: Any) -> HubModel:
     try:
         model: HubModel = HubModel.from_pretrained(source, **options)
     except (OSError, ValueError, TypeError, RuntimeError) as error:  # and what huggingface_hub, safetensors raise
-        raise CheckpointError(f"{source}: no model of foveate can be had from there ({_first_line(error)})") from error
+        raise CheckpointError(f"{source}: no model of foveate can be had from there ({first_line(error)})") from error
     return model.eval()
 
 
 def _as_model(source: HubModel | str | Path) -> HubModel:
     return source if isinstance(source, HubModel) else model_of(source)
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"

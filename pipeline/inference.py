@@ -12,9 +12,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from foveate.pipeline.engines.engine import Engine
-from foveate.pipeline.engines.upsampling import classify, classify_upsampled
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.segmenter import Segmenter
+from foveate.pipeline.models.upsampling import classify, classify_upsampled
 
 Network = Callable[[Tensor], Tensor]
 

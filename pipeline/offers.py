@@ -83,7 +83,7 @@ def foveate_encoders() -> Iterator[Encoder]:
         name="smp",
         prefix=True,
         summary="Any encoder of segmentation_models_pytorch, such as smp:resnet18",
-        build=f"{_MODELS}.smp_encoder:create_encoder",
+        build=f"{_MODELS}.smp.encoder:create_encoder",
     )
 
 
@@ -100,7 +100,7 @@ def foveate_decoders() -> Iterator[Decoder]:
         name="smp",
         prefix=True,
         summary="Any decoder of segmentation_models_pytorch: smp:Unet, smp:FPN, smp:DeepLabV3Plus, smp:UPerNet ...",
-        build=f"{_MODELS}.smp_decoder:create_decoder",
+        build=f"{_MODELS}.smp.decoder:create_decoder",
     )
 
 
@@ -149,6 +149,6 @@ def foveate_metrics() -> Iterator[Metric]:
     yield Metric(
         name="calibration_error",
         summary="Gap between confidence and accuracy, over bins of confidence",
-        build="foveate.pipeline.calibration:CalibrationError",
+        build="foveate.pipeline.metrics.calibration:CalibrationError",
         paper="arXiv:1706.04599",
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 from foveate.pipeline.models import PLUS, list_models
 from foveate.plugins.blocks import SlotSpec, list_specs, parse_spec
-from foveate.plugins.errors import BlockConfigError, PluginError
-from foveate.plugins.manager import PluginManager, installed_plugins
+from foveate.plugins.errors import PluginConfigError, PluginError
+from foveate.plugins.manager import Plugins, installed_plugins
 from foveate.plugins.records import Block, Decoder, Encoder, Loss, Metric, Record
 
 Provenance = dict[str, dict[str, str]]
@@ -24,7 +24,7 @@ def record_providers(
     network: str = "",
     losses: SlotSpec = None,
     metrics: SlotSpec = None,
-    plugins: PluginManager | None = None,
+    plugins: Plugins | None = None,
 ) -> Provenance:
     """For each block, encoder, decoder, loss and metric that is named: distribution, version and entry point.
 
@@ -40,7 +40,7 @@ def record_providers(
     return found
 
 
-def check_providers(checkpoint: Mapping[str, Any], plugins: PluginManager | None = None) -> None:
+def check_providers(checkpoint: Mapping[str, Any], plugins: Plugins | None = None) -> None:
     """Look whether the plugins a checkpoint was written with are installed, before a model is built.
 
     Raises:
@@ -51,7 +51,7 @@ def check_providers(checkpoint: Mapping[str, Any], plugins: PluginManager | None
         kind, name = _filed(label)
         try:
             found = (plugins or installed_plugins()).find(name, kind).provider
-        except BlockConfigError:
+        except PluginConfigError:
             raise PluginError(f"the checkpoint needs the {kind.noun} {name!r} of {_describe(wanted)}") from None
         if (found.distribution, found.version) != (wanted["distribution"], wanted["version"]):
             warnings.warn(

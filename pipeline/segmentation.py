@@ -12,16 +12,16 @@ from torch import Tensor
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
-from foveate.pipeline.engines.upsampling import classify
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.inference import InferenceConfig, infer, infer_classes
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
-from foveate.pipeline.metrics import ConfusionMatrix, Scores, score
+from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
+from foveate.pipeline.metrics.report import Report, report_segmentation
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.models.segmenter import Segmenter
+from foveate.pipeline.models.upsampling import classify
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
-from foveate.pipeline.reports import Report, report_segmentation
 from foveate.pipeline.task import RecipeOptions, VisionTask, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 

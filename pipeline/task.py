@@ -18,11 +18,13 @@ from torchmetrics import Metric
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline import provenance
-from foveate.pipeline.callbacks.averaging import EmaWeights
+from foveate.pipeline.averaging import EmaWeights
 from foveate.pipeline.engines import check_engine, create_engine
 from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.errors import ConfigError, DivergedError
 from foveate.pipeline.losses import RecipeLoss, create_loss
+from foveate.pipeline.metrics.create import create_metrics
+from foveate.pipeline.metrics.report import Report
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.checkpointing import checkpoint_activations
 from foveate.pipeline.normalisation import NormalisationConfig, Normalise
@@ -33,8 +35,6 @@ from foveate.pipeline.optimisation import (
     create_schedule,
     renew_settings,
 )
-from foveate.pipeline.reported import create_metrics
-from foveate.pipeline.reports import Report
 from foveate.pipeline.weights import load_initial_weights
 from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
 

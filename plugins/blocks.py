@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foveate.plugins.building import build_module
-from foveate.plugins.errors import BlockConfigError
-from foveate.plugins.manager import Offer, PluginManager, installed_plugins
+from foveate.plugins.errors import PluginConfigError
+from foveate.plugins.manager import Offer, Plugins, installed_plugins
 from foveate.plugins.records import Block
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ RecipeBlock = dict[str, Option] | str
 RecipeSlot = list[RecipeBlock] | RecipeBlock | None
 
 
-def create_block(spec: BlockSpec, channels: int, *, plugins: PluginManager | None = None) -> nn.Module:
+def create_block(spec: BlockSpec, channels: int, *, plugins: Plugins | None = None) -> nn.Module:
     """Build one block for features with `channels` channels.
 
     Raises:
@@ -39,7 +39,7 @@ def create_block(spec: BlockSpec, channels: int, *, plugins: PluginManager | Non
     return _build(find_offer(name, plugins), channels, options)
 
 
-def create_slot(spec: SlotSpec, channels: int, *, plugins: PluginManager | None = None) -> nn.Module:
+def create_slot(spec: SlotSpec, channels: int, *, plugins: Plugins | None = None) -> nn.Module:
     """Build what a slot holds: one block, several in order, or the identity for None.
 
     A single block is returned bare, so that its parameters keep their published names.
@@ -69,11 +69,11 @@ def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     options = dict(spec)
     name = options.pop("name", None)
     if not isinstance(name, str):
-        raise BlockConfigError(f"attention options without a name: {dict(spec)!r}; write {{name: ..., option: ...}}")
+        raise PluginConfigError(f"attention options without a name: {dict(spec)!r}; write {{name: ..., option: ...}}")
     return name, options
 
 
-def find_offer(name: str, plugins: PluginManager | None = None) -> Offer[Block]:
+def find_offer(name: str, plugins: Plugins | None = None) -> Offer[Block]:
     """The block's offer among the given plugins, or the installed ones."""
     return (plugins if plugins is not None else installed_plugins()).find(name, Block)
 
@@ -81,7 +81,7 @@ def find_offer(name: str, plugins: PluginManager | None = None) -> Offer[Block]:
 def _build(offer: Offer[Block], channels: int, options: Mapping[str, Any]) -> nn.Module:
     block = offer.record
     if channels % block.multiple_of:
-        raise BlockConfigError(
+        raise PluginConfigError(
             f"block {block.name!r} needs a multiple of {block.multiple_of} channels; here are {channels}"
         )
     return build_module(offer, channels, options=options, context=f" at {channels} channels")

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from foveate.plugins.errors import BlockConfigError, PluginError
+from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.hints import did_you_mean
 from foveate.plugins.manager import Offer
 from foveate.plugins.records import Build, Record, resolve
@@ -58,7 +58,7 @@ def build_module(
 
     Raises:
         PluginError: The plugin fails.
-        BlockConfigError: An option is not accepted, or its value is not.
+        PluginConfigError: An option is not accepted, or its value is not.
     """
     record: Record = offer.record
     create = load(offer, build)
@@ -68,14 +68,14 @@ def build_module(
             return create(*first, **given, **options)
     except (TypeError, ValueError) as error:
         said = f" with {dict(options)}" if options else ""
-        raise BlockConfigError(f"{record.noun} {record.name!r}{said}{context}: {error}") from error
+        raise PluginConfigError(f"{record.noun} {record.name!r}{said}{context}: {error}") from error
 
 
 def check_options(what: str, build: Build, options: Mapping[str, Any], given: tuple[str, ...] = ()) -> None:
     """Refuse an option that a callable does not take, and name those it does.
 
     Raises:
-        BlockConfigError: One is not accepted.
+        PluginConfigError: One is not accepted.
     """
     accepted = list_options(build, given)
     if accepted is None:
@@ -84,7 +84,7 @@ def check_options(what: str, build: Build, options: Mapping[str, Any], given: tu
     for option in options:
         if option not in known:
             hint = did_you_mean(option, known)
-            raise BlockConfigError(f"{what} has no option {option!r}{hint} (accepted: {', '.join(known) or 'none'})")
+            raise PluginConfigError(f"{what} has no option {option!r}{hint} (accepted: {', '.join(known) or 'none'})")
 
 
 def list_options(build: Build, given: tuple[str, ...]) -> list[inspect.Parameter] | None:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from foveate.plugins.errors import BlockConfigError, PluginError
-from foveate.plugins.manager import Offer, PluginManager, installed_plugins
+from foveate.plugins.errors import PluginConfigError, PluginError
+from foveate.plugins.manager import Offer, Plugins, installed_plugins
 from foveate.plugins.records import Block, Decoder, Encoder, Loss, Metric, Record
 from foveate.plugins.selection import ALLOWED, split_names
 from foveate.plugins.tables import create_console, create_table, plain
@@ -80,12 +80,12 @@ def show_record(name: str, plugins: str = "") -> None:
         _print_costs(offer, {})
 
 
-def _find_any(manager: PluginManager, name: str) -> Offer[Any]:
+def _find_any(manager: Plugins, name: str) -> Offer[Any]:
     """The record of this name, of whatever kind; what is said of an unknown name speaks of blocks."""
     for kind in (*KINDS.values(), Block):
         try:
             return manager.find(name, kind)
-        except BlockConfigError:
+        except PluginConfigError:
             continue
     return manager.find(name, Block)
 

@@ -8,7 +8,7 @@ class PluginError(Exception):
     code_name = "plugin"
 
 
-class BlockConfigError(PluginError):
+class PluginConfigError(PluginError):
     """The recipe asks for a block that is not there, or describes it in a way that cannot be built."""
 
     exit_code = 2

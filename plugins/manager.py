@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from foveate.plugins.admission import draw_records, import_plugin
-from foveate.plugins.errors import BlockConfigError, PluginError
+from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.hints import did_you_mean
 from foveate.plugins.records import Block, Record
 from foveate.plugins.selection import ALLOWED, is_ours, select
@@ -43,7 +43,7 @@ class Offer(Generic[AnyRecord]):
 
 
 @dataclass
-class PluginManager:
+class Plugins:
     """Every record that the given plugins offer.
 
     Attributes:
@@ -70,12 +70,12 @@ class PluginManager:
         A record that is a `prefix` answers every name that begins with its own and a colon.
 
         Raises:
-            BlockConfigError: No plugin offers it (exit code 2).
+            PluginConfigError: No plugin offers it (exit code 2).
             PluginError: Several plugins offer it (exit code 5).
         """
         found = [offer for offer in self.of_kind(kind) if _answers(offer, name)]
         if not found:
-            raise BlockConfigError(self._unknown(name, kind))
+            raise PluginConfigError(self._unknown(name, kind))
         if len(found) > 1:
             bare = found[0].record.name
             picks = sorted({f"{offer.provider.distribution}:{bare}" for offer in found})
@@ -107,13 +107,13 @@ def _plural(noun: str) -> str:
     return noun + ("es" if noun.endswith("s") else "s")
 
 
-def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> PluginManager:
+def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugins:
     """Load the given entry points and modules, each inside a guard of its own.
 
     A plugin that fails to load, misspells a hook, has a wrong signature or asks for a newer interface is left
     out with one warning that names it and its distribution. Only Ctrl-C passes.
     """
-    manager = PluginManager()
+    manager = Plugins()
     for point in points:
         distribution = point.dist.name if point.dist else "?"
         version = point.dist.version if point.dist else ""
@@ -125,7 +125,7 @@ def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugi
     return manager
 
 
-def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object]) -> None:
+def _admit(manager: Plugins, provider: Provider, load: Callable[[], object]) -> None:
     try:
         with traced("import", provider):
             plugin = load()
@@ -143,10 +143,10 @@ def _admit(manager: PluginManager, provider: Provider, load: Callable[[], object
     manager.offers.extend(Offer(record=record, provider=provider) for record in records)
 
 
-_installed: PluginManager | None = None
+_installed: Plugins | None = None
 
 
-def installed_plugins(modules: Sequence[str] = (), disable: Sequence[str] = ()) -> PluginManager:
+def installed_plugins(modules: Sequence[str] = (), disable: Sequence[str] = ()) -> Plugins:
     """What is installed, found once per process.
 
     Args:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.records import Block
 
@@ -31,7 +31,7 @@ def write_plugin(name: str, out: Path) -> Path:
         out: Where the folder is made.
 
     Raises:
-        BlockConfigError: The name will not do, or the folder exists.
+        PluginConfigError: The name will not do, or the folder exists.
     """
     _check_name(name)
     folder = out / name
@@ -39,9 +39,9 @@ def write_plugin(name: str, out: Path) -> Path:
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
-        raise BlockConfigError(f"{folder} exists; choose another name, or --out another folder") from None
+        raise PluginConfigError(f"{folder} exists; choose another name, or --out another folder") from None
     except OSError as error:
-        raise BlockConfigError(f"cannot make {folder}: {error.strerror}") from error
+        raise PluginConfigError(f"cannot make {folder}: {error.strerror}") from error
     for template, place in LAYOUT.items():
         file = folder / Template(place).substitute(words)
         file.parent.mkdir(exist_ok=True)
@@ -52,11 +52,11 @@ def write_plugin(name: str, out: Path) -> Path:
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        raise BlockConfigError(
+        raise PluginConfigError(
             f"a plugin's name is small letters, digits and single '-', such as my-attention: {name!r}"
         )
     package = name.replace("-", "_")
     if keyword.iskeyword(package) or importlib.util.find_spec(package) is not None:
-        raise BlockConfigError(f"{package!r} is a module already or a word of Python; choose another name")
+        raise PluginConfigError(f"{package!r} is a module already or a word of Python; choose another name")
     if name in {offer.record.name for offer in installed_plugins().of_kind(Block)}:
-        raise BlockConfigError(f"a block named {name!r} is installed already; choose another name")
+        raise PluginConfigError(f"a block named {name!r} is installed already; choose another name")

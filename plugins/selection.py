@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from importlib.metadata import EntryPoint
 
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.hints import did_you_mean
 
 OURS = "foveate."  # where our own plugins begin
@@ -44,7 +44,7 @@ def select(
         disable: Names of plugins not to load, ours among them.
 
     Raises:
-        BlockConfigError: No plugin has a name in `disable`. (One in `allowed` gives a warning: it may be set
+        PluginConfigError: No plugin has a name in `disable`. (One in `allowed` gives a warning: it may be set
             for many environments.)
     """
     points = list(points)
@@ -52,7 +52,7 @@ def select(
     for name in disable:
         if name not in known:
             hint = did_you_mean(name, known)
-            raise BlockConfigError(f"--disable: no plugin {name!r}{hint} (installed: {', '.join(known)})")
+            raise PluginConfigError(f"--disable: no plugin {name!r}{hint} (installed: {', '.join(known)})")
     chosen = None if allowed is None else set(split_names(allowed)) - {"none"}
     for name in sorted((chosen or set()) - set(known)):
         text = f"{ALLOWED}: no plugin {name!r} is installed{did_you_mean(name, known)}"

@@ -12,8 +12,8 @@ from foveate.plugins.conformance import behaviour, copies, device, features, gra
 from foveate.plugins.conformance.costs import Cost, measure_costs
 from foveate.plugins.conformance.rule import Result, Rule, try_rule
 from foveate.plugins.conformance.subject import Subject
-from foveate.plugins.errors import BlockConfigError
-from foveate.plugins.manager import Offer, PluginManager
+from foveate.plugins.errors import PluginConfigError
+from foveate.plugins.manager import Offer, Plugins
 from foveate.plugins.records import Block
 
 __all__ = ["RULES", "Cost", "Result", "Rule", "assert_conforms", "check_block", "describe", "measure_costs"]
@@ -69,7 +69,7 @@ def check_block(
         One result a rule. Where the block cannot be built or run at all, the others are skipped.
 
     Raises:
-        BlockConfigError: There is no such block, or no such option.
+        PluginConfigError: There is no such block, or no such option.
 
     Example:
         >>> {result.outcome for result in check_block("se", rules=RULES[:5])}
@@ -118,11 +118,11 @@ def describe(result: Result) -> str:
     return f"{result.rule}: {result.detail}; {result.advice}"
 
 
-def _expect_options(spec: Mapping[str, Any], offer: Offer[Block], alone: PluginManager) -> None:
+def _expect_options(spec: Mapping[str, Any], offer: Offer[Block], alone: Plugins) -> None:
     """Refuse an option that the block does not take; what else is wrong with it is for the rules to find."""
     try:
         create_block(spec, offer.record.multiple_of * 16, plugins=alone)
-    except BlockConfigError as error:
+    except PluginConfigError as error:
         if error.__cause__ is None:
             raise
     except Exception:
@@ -136,7 +136,7 @@ def subject_of(block: Checked, options: Mapping[str, Any], *, channels: int = 16
         return subject_of(find_offer(name), {**given, **options}, channels=channels)
     if isinstance(block, Offer):
         spec = {**options, "name": block.record.name}
-        alone = PluginManager(offers=[block])
+        alone = Plugins(offers=[block])
         _expect_options(spec, block, alone)
         subject = Subject(
             block.record.name,

@@ -17,7 +17,7 @@ from PIL import Image
 from foveate.cli import main
 from foveate.pipeline.loggers.csv import read_log
 from foveate.pipeline.models import create_model
-from foveate.pipeline.training.recipes import find_recipe, list_recipes, read_recipe
+from foveate.pipeline.runs.recipes import find_recipe, list_recipes, read_recipe
 
 CLASSES = ("bee", "cat", "dog")
 SMALL = [

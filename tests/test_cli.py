@@ -12,7 +12,7 @@ from PIL import Image
 
 from foveate.cli import COMMANDS, main
 from foveate.pipeline.models import create_model
-from foveate.pipeline.training.recipes import find_recipe, list_recipes, read_recipe
+from foveate.pipeline.runs.recipes import find_recipe, list_recipes, read_recipe
 
 SMALL = [
     "--data.batch_size=2",

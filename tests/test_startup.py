@@ -58,7 +58,7 @@ def test_a_training_imports_only_what_it_uses() -> None:
 
 def test_scipy_signal_is_itself_for_whoever_asks_later() -> None:
     code = (
-        "from foveate.pipeline.quick_import import import_torchmetrics; import_torchmetrics()\n"
+        "from foveate.pipeline.startup import import_torchmetrics; import_torchmetrics()\n"
         "assert 'scipy.signal' not in sys.modules\n"
         "import scipy.signal; assert scipy.signal.convolve([1, 2], [1, 1]).tolist() == [1, 3, 2]"
     )

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import TypeCheckError
 
 from foveate.datasets.batch import Pick
-from foveate.pipeline.metrics import count_confusion
+from foveate.pipeline.metrics.confusion import count_confusion
 from foveate.plugins.attention.se import SqueezeExcitation
 
 

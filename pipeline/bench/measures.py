@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foveate.pipeline.bench.latency import Latency, Work, measure_peak, time_all
-from foveate.pipeline.bench.modules import Shares, time_modules
 from foveate.pipeline.bench.subject import Subject
-from foveate.pipeline.comparison.costs import added_memory, count_macs, count_parameters, in_fresh_process
 from foveate.pipeline.engines import ENGINES, create_engine
 from foveate.pipeline.engines.engine import Core, Engine, Precision, autocast
-from foveate.pipeline.engines.folded import fold
+from foveate.pipeline.engines.fold.network import fold
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.measuring.costs import added_memory, count_macs, count_parameters, in_fresh_process
+from foveate.pipeline.measuring.latency import Latency, Work, measure_peak, time_all
+from foveate.pipeline.measuring.modules import Shares, time_modules
 from foveate.pipeline.task import VisionTask
 
 STEP = "training step"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from foveate.pipeline.bench.measures import STEP, Conditions, Measures
-from foveate.pipeline.bench.modules import Shares
+from foveate.pipeline.files import write_text
+from foveate.pipeline.measuring.modules import Shares
+from foveate.pipeline.text import markdown_table
 
 SHOWN = 12
 HEADINGS = ("engine", "latency ms", "quartiles", "images/s", "share of peak", "peak memory MB")
@@ -44,31 +45,17 @@ def text_of(title: str, measures: Measures, conditions: Conditions) -> str:
         f"{conditions.precision}, {conditions.threads} threads; a large matrix product reaches "
         f"{measures.peak / 1e9:.0f} GMAC/s here.",
         "",
-        *_table(HEADINGS, rows_of(measures, conditions)),
+        *markdown_table(HEADINGS, rows_of(measures, conditions), padded=True),
         "",
         *[f"{name} left out: {reason}" for name, reason in measures.left_out.items()],
         "",
         f"Where the time of the {'plain' if measures.profiled == 'torch' else 'folded'} network goes in torch:",
         "",
-        *_table(("place", "share"), _shares(measures.places)),
+        *markdown_table(("place", "share"), _shares(measures.places), padded=True),
         "",
-        *_table(("class of module", "share"), _shares(measures.kinds)),
+        *markdown_table(("class of module", "share"), _shares(measures.kinds), padded=True),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[place]) for row in (headings, *rows)) for place in range(len(headings))]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = [
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return f"| {' | '.join(padded)} |"
-
-    rule = [f"{'-' * (width - 1)}:" if place else "-" * width for place, width in enumerate(widths)]
-    return [line(headings), line(rule), *map(line, rows)]
 
 
 def _shares(shares: Shares) -> list[tuple[str, str]]:
@@ -79,9 +66,9 @@ def write_page(out: Path, text: str, measures: Measures, conditions: Conditions)
     """The page, its figures, and bars where matplotlib is installed."""
     out.mkdir(parents=True, exist_ok=True)
     page, figures = out / "bench.md", out / "bench.json"
-    page.write_text(text, encoding="utf-8")
+    write_text(page, text)
     content = {"conditions": asdict(conditions), "measures": asdict(measures)}
-    figures.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_text(figures, json.dumps(content, indent=2) + "\n")
     return [page, figures, *_draw(out / "bench.png", measures)]
 
 

@@ -15,9 +15,9 @@ from foveate.datasets.labels import LabelSet
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model, is_segmenter
+from foveate.pipeline.runs.recipes import find_recipe, list_recipes, read_recipe
 from foveate.pipeline.segmentation import SegmentationTask
 from foveate.pipeline.task import VisionTask
-from foveate.pipeline.training.recipes import find_recipe, list_recipes, read_recipe
 
 USED = ("network", "attention", "network_options", "loss")  # of a recipe's model
 MOST_PIXEL_CLASSES = 250

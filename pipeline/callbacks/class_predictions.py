@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.classes import ClassSet
-from foveate.pipeline.class_scores import FIRST
-from foveate.pipeline.classification import Prediction
+from foveate.pipeline.files import replacing
+from foveate.pipeline.metrics.classification import FIRST, Prediction
 
 NAME = "predictions.csv"
 
@@ -62,7 +61,6 @@ class ClassPredictionWriter(BasePredictionWriter):
 
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the table; of several processes, the first one puts their parts together."""
-        self.out.mkdir(parents=True, exist_ok=True)
         parts = [self.out / f".{NAME}.{rank}" for rank in range(trainer.world_size)]
         _write(parts[trainer.global_rank], ([path, *cells] for path, cells in self._rows.items()))
         trainer.strategy.barrier()
@@ -81,10 +79,8 @@ def _header(rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
     """Write a table at once, so that an interrupted run leaves no half file."""
-    draft = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with draft.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
-    draft.replace(path)
 
 
 def _read(path: Path) -> list[list[str]]:

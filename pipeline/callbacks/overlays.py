@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from foveate.datasets.labels import LabelSet
-from foveate.pipeline.callbacks.samples import Pixels, SampleDrawer, pixels_of, predict, wandb_loggers
-from foveate.pipeline.drawing import draw_comparison
+from foveate.pipeline.callbacks.drawing import draw_comparison
+from foveate.pipeline.callbacks.sample_drawer import Pixels, SampleDrawer, pixels_of, predict, wandb_loggers
 from foveate.pipeline.loggers.wandb import WandbLogger
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from torch import Tensor
 
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.labels import LabelSet
-from foveate.pipeline.drawing import draw_overlay
+from foveate.pipeline.callbacks.drawing import draw_overlay
+from foveate.pipeline.files import replacing
 
 
 class PredictionWriter(BasePredictionWriter):
@@ -76,7 +76,5 @@ class PredictionWriter(BasePredictionWriter):
 
 def _write(path: Path, pixels: Any) -> None:
     """Write a PNG at once, so that an interrupted run leaves no half file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    Image.fromarray(np.ascontiguousarray(pixels)).save(draft, format="PNG")
-    draft.replace(path)
+    with replacing(path, flush=False) as draft:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(draft, format="PNG")

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foveate.pipeline.comparison.costs import added_memory, count_macs, count_parameters, in_fresh_process
 from foveate.pipeline.comparison.entries import Entry
-from foveate.pipeline.comparison.reach import theoretical_reach
 from foveate.pipeline.comparison.study import Study
-from foveate.pipeline.comparison.timing import Times, Work, time_in_turn
+from foveate.pipeline.measuring.costs import added_memory, count_macs, count_parameters, in_fresh_process
+from foveate.pipeline.measuring.receptive_field import theoretical_reach
+from foveate.pipeline.measuring.timing import Times, Work, time_in_turn
 from foveate.pipeline.task import VisionTask
 from foveate.plugins.manager import installed_plugins
 

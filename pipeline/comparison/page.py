@@ -8,6 +8,7 @@ from pathlib import Path
 
 from foveate.pipeline.comparison.plots import draw
 from foveate.pipeline.comparison.table import Row, as_markdown, cells_of, headings, write_csv
+from foveate.pipeline.files import write_text
 
 NOTES = (
     "Times are medians of runs taken in turn on training batches, ratios those to the first row, round by round.",
@@ -39,9 +40,9 @@ def write_report(out: Path, title: str, facts: Sequence[str], rows: Sequence[Row
     """
     files = [out / f"comparison.{ending}" for ending in ("md", "csv", "html")]
     lines = [f"# {title}", "", *facts, "", as_markdown(rows, score), "", *(f"* {note}" for note in NOTES), ""]
-    files[0].write_text("\n".join(lines), encoding="utf-8")
+    write_text(files[0], "\n".join(lines))
     write_csv(files[1], rows, score)
-    files[2].write_text(_page(title, facts, rows, score), encoding="utf-8")
+    write_text(files[2], _page(title, facts, rows, score))
     return files
 
 

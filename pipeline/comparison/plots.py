@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from foveate.pipeline.comparison.reach import effective_reach
 from foveate.pipeline.comparison.table import Row, score_row
+from foveate.pipeline.measuring.receptive_field import effective_reach
 
 SMOOTH = 20  # steps over which the loss is averaged
 

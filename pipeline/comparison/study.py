@@ -11,13 +11,14 @@ from typing import Any
 import lightning.pytorch as L
 
 from foveate.pipeline.callbacks.progress import create_progress
+from foveate.pipeline.comparison.bootstrap import SampleCounts
 from foveate.pipeline.comparison.entries import Entry
-from foveate.pipeline.comparison.samples import SampleCounts
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.files import write_text
 from foveate.pipeline.models import create_model
+from foveate.pipeline.runs.recipes import Recipe
 from foveate.pipeline.task import VisionTask
 from foveate.pipeline.training.command import FoveateCLI
-from foveate.pipeline.training.recipes import Recipe
 from foveate.pipeline.training.request import Request
 
 SETTINGS = "settings.json"
@@ -109,7 +110,7 @@ class Study:
                 )
                 raise ConfigError(f"{self.out} holds a comparison of other settings ({said}); choose another --out")
         self.out.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
+        write_text(file, json.dumps(ours, indent=2) + "\n")
 
     def _settings(self) -> dict[str, Any]:
         return {

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from foveate.pipeline.comparison.cell import Cell
+from foveate.pipeline.comparison.bootstrap import SCORES, bootstrap, interval
 from foveate.pipeline.comparison.measures import Measures
-from foveate.pipeline.comparison.reach import effective_reach
-from foveate.pipeline.comparison.samples import SCORES, bootstrap, interval
+from foveate.pipeline.comparison.result import Cell
+from foveate.pipeline.measuring.receptive_field import effective_reach
+from foveate.pipeline.text import markdown_table
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,7 @@ def _scores_of(row: Row, first: Row, score: str) -> list[str]:
 
 def as_markdown(rows: Sequence[Row], score: str) -> str:
     """The table for a text file."""
-    lines = [headings(score), ["---"] + ["--:"] * (len(headings(score)) - 1)]
-    lines += [[cell.replace("|", "\\|") for cell in cells_of(row, rows[0], score)] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join(markdown_table(headings(score), [cells_of(row, rows[0], score) for row in rows]))
 
 
 def write_csv(path: Path, rows: Sequence[Row], score: str) -> None:

@@ -52,21 +52,9 @@ def create_engine(
         from foveate.pipeline.engines.auto import choose_engine
 
         return choose_engine(network, image, precision)
+    from foveate.pipeline.engines.build import build_engine
+
     return build_engine(network, image, engine, precision)
-
-
-def build_engine(network: nn.Module, image: Tensor, engine: str, precision: Precision) -> Engine:
-    """One of `ENGINES`, by name."""
-    from foveate.pipeline.engines import native
-    from foveate.pipeline.engines.openvino import create_openvino
-
-    builders = {
-        "torch": native.create_torch,
-        "folded": native.create_folded,
-        "compile": native.create_compiled,
-        "openvino": create_openvino,
-    }
-    return builders[engine](network, image, precision)
 
 
 def check_engine(name: str) -> None:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.pipeline.engines import build_engine
+from foveate.pipeline.engines.build import build_engine
 from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.engines.openvino import is_installed
 from foveate.pipeline.errors import ConfigError

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from foveate.pipeline.engines.upsampling import classify, classify_upsampled, upsample
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.segmenter import Segmenter
+from foveate.pipeline.models.upsampling import classify, classify_upsampled, upsample
 from foveate.plugins.hints import did_you_mean
 
 Run = Callable[[Tensor], Tensor]

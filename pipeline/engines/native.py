@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.engines.engine import Core, Engine, Precision, Run, autocast
-from foveate.pipeline.engines.folded import cast_weights, fold
+from foveate.pipeline.engines.fold.network import cast_weights, fold
 from foveate.pipeline.errors import ConfigError
 
 COMPILERS = ("g++", "clang++", "c++", "cl")

@@ -15,8 +15,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.engines.engine import Core, Engine, Precision
-from foveate.pipeline.engines.folded import fold
+from foveate.pipeline.engines.fold.network import fold
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.text import last_line
 
 KEPT = 4  # sizes; each holds its own compiled form
 HINTS = {"float32": {"INFERENCE_PRECISION_HINT": "f32"}, "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16"}}
@@ -128,7 +129,7 @@ def _convert(runtime: Any, core: Core, shape: Shape) -> Any:
         try:
             return runtime.convert_model(torch.export.export(core, (example,), strict=False).run_decompositions())
         except Exception as error:
-            raise ConfigError(f"engine openvino cannot take this network: {_reason(error)}; use folded") from error
+            raise ConfigError(f"engine openvino cannot take this network: {last_line(error)}; use folded") from error
 
 
 def _trace(core: Core, example: Tensor) -> torch.jit.ScriptModule:
@@ -144,8 +145,3 @@ def _trace(core: Core, example: Tensor) -> torch.jit.ScriptModule:
         node.output().replaceAllUsesWith(swapped.output())
         node.destroy()
     return traced
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1] if lines else ''}"

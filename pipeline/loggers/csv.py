@@ -12,6 +12,8 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning_utilities.core.rank_zero import rank_zero_only
 
+from foveate.pipeline.files import replacing
+
 
 class CsvLog(Logger):
     """Write every metric to `metrics.csv`, a row a step; empty where a metric was not logged.
@@ -71,13 +73,11 @@ class CsvLog(Logger):
     def _widen(self, fresh: list[str]) -> None:
         """Add columns: write the rows so far anew, beside the file, and put it in place at once."""
         self._fields += fresh
-        draft = self.path.with_suffix(".tmp")
         rows = read_log(self.path)
-        with draft.open("w", newline="", encoding="utf-8") as file:
+        with replacing(self.path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self._fields)
             writer.writeheader()
             writer.writerows(rows)
-        draft.replace(self.path)
 
 
 def read_log(path: Path) -> list[dict[str, str]]:

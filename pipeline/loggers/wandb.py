@@ -15,6 +15,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
 from lightning_utilities.core.rank_zero import rank_zero_only
 
+from foveate.pipeline.files import write_text
+
 START_TIMEOUT = 20.0  # seconds until a server counts as out of reach
 ID_FILE = "wandb-run-id.txt"
 
@@ -79,7 +81,7 @@ class WandbLogger(LightningWandbLogger):
             self._experiment = self._begin()
             folder = Path(self.save_dir or ".")
             if folder.is_dir() and self._experiment.id:
-                (folder / ID_FILE).write_text(self._experiment.id, encoding="utf-8")
+                write_text(folder / ID_FILE, self._experiment.id)
         return self._experiment
 
     def _begin(self) -> Any:

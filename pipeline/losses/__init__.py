@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from foveate.plugins.blocks import RecipeBlock, parse_spec
 from foveate.plugins.building import build_module
-from foveate.plugins.manager import PluginManager, installed_plugins
+from foveate.plugins.manager import Plugins, installed_plugins
 from foveate.plugins.records import Loss
 
 RecipeLoss = list[RecipeBlock] | RecipeBlock  # a name, a mapping with `name` and options, or a list of these
@@ -45,7 +45,7 @@ def loss_of_coarse(
     return value
 
 
-def create_loss(spec: RecipeLoss, num_classes: int, *, plugins: PluginManager | None = None) -> nn.Module:
+def create_loss(spec: RecipeLoss, num_classes: int, *, plugins: Plugins | None = None) -> nn.Module:
     """The loss of a recipe, as a module of logits and labels.
 
     Args:
@@ -73,6 +73,6 @@ def _parse(spec: RecipeBlock) -> tuple[str, dict[str, Any], float]:
     return name, options, float(options.pop("weight", 1.0))
 
 
-def _create(name: str, options: dict[str, Any], num_classes: int, plugins: PluginManager | None) -> nn.Module:
+def _create(name: str, options: dict[str, Any], num_classes: int, plugins: Plugins | None) -> nn.Module:
     offer = (plugins or installed_plugins()).find(name, Loss)
     return build_module(offer, num_classes, options=options)

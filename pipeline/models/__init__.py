@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from foveate.pipeline.errors import ConfigError
 from foveate.plugins.building import build_module, check_options
 from foveate.plugins.hints import did_you_mean
-from foveate.plugins.manager import PluginManager, installed_plugins
+from foveate.plugins.manager import Plugins, installed_plugins
 from foveate.plugins.records import Decoder, Encoder, resolve
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def create_model(
     *,
     num_classes: int,
     attention: Attention | None = None,
-    plugins: PluginManager | None = None,
+    plugins: Plugins | None = None,
     **options: Any,
 ) -> nn.Module:
     """Build a model by name, from nothing.
@@ -83,7 +83,7 @@ def create_model(
     return _create_classifier(encoder, num_classes, attention, options, plugins)
 
 
-def _check_encoder(name: str, encoder: str, plugins: PluginManager) -> None:
+def _check_encoder(name: str, encoder: str, plugins: Plugins) -> None:
     """Refuse a name that is neither a model's nor an encoder's, with all that there are."""
     known = [offer.record.name + ":NAME" * offer.record.prefix for offer in plugins.of_kind(Encoder)]
     prefixes = {offer.record.name for offer in plugins.of_kind(Encoder) if offer.record.prefix}
@@ -97,7 +97,7 @@ def _check_encoder(name: str, encoder: str, plugins: PluginManager) -> None:
     )
 
 
-def _distributions(plugins: PluginManager) -> set[str]:
+def _distributions(plugins: Plugins) -> set[str]:
     return {offer.provider.distribution for offer in plugins.offers}
 
 
@@ -107,7 +107,7 @@ def _create_segmenter(
     num_classes: int,
     attention: Attention,
     options: Mapping[str, Any],
-    plugins: PluginManager,
+    plugins: Plugins,
 ) -> nn.Module:
     from foveate.pipeline.models.segmenter import Segmenter
 
@@ -133,7 +133,7 @@ def _create_segmenter(
 
 
 def _create_classifier(
-    name: str, num_classes: int, attention: Attention | None, options: Mapping[str, Any], plugins: PluginManager
+    name: str, num_classes: int, attention: Attention | None, options: Mapping[str, Any], plugins: Plugins
 ) -> nn.Module:
     offer = plugins.find(name, Encoder)
     if offer.record.classifier is not None:

@@ -62,7 +62,7 @@ def split_slots(attention: Attention | None, encoder_slots: Sequence[str], model
     """What a classifier puts before its encoder, and what into it.
 
     Raises:
-        BlockConfigError: A slot is unknown to the model.
+        PluginConfigError: A slot is unknown to the model.
 
     Example:
         >>> split_slots({"input": "stn", "stage": "se"}, ("stage",), "mine")

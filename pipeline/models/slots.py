@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from foveate.plugins.blocks import SlotSpec
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.hints import did_you_mean
 
 Attention = Mapping[str, SlotSpec]
@@ -19,11 +19,11 @@ def check_slots(attention: Attention | None, slots: Sequence[str], model: str) -
     """The given slots, after refusing those that the model does not have.
 
     Raises:
-        BlockConfigError: A slot is unknown to the model; the message lists the right ones.
+        PluginConfigError: A slot is unknown to the model; the message lists the right ones.
     """
     for slot in attention or {}:
         if slot not in slots:
             hint = did_you_mean(slot, slots)
             reason = f" ({WHY_NOT[slot]})" if slot in WHY_NOT else ""
-            raise BlockConfigError(f"{model} has no attention slot {slot!r}{reason}; slots: {', '.join(slots)}{hint}")
+            raise PluginConfigError(f"{model} has no attention slot {slot!r}{reason}; slots: {', '.join(slots)}{hint}")
     return attention or {}

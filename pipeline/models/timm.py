@@ -108,7 +108,7 @@ def create_encoder(
 
     Raises:
         ConfigError: The name is unknown, the network gives no features, or an option is not accepted.
-        BlockConfigError: The network has no such slot.
+        PluginConfigError: The network has no such slot.
 
     Example:
         >>> create_encoder("timm:test_convnext").strides
@@ -134,7 +134,7 @@ def create_classifier(
 
     Raises:
         ConfigError: The name is unknown, the network does not end with one linear layer, or an option is not accepted.
-        BlockConfigError: The network has no such slot.
+        PluginConfigError: The network has no such slot.
     """
     before, _ = split_slots(attention, (), name)
     short = name.removeprefix(PREFIX)

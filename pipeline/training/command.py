@@ -11,28 +11,33 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
-from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
-from foveate.pipeline.callbacks.keeping import RecipeKeeper, create_checkpoints
+from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
+from foveate.pipeline.callbacks.class_sheets import SampleSheet
 from foveate.pipeline.callbacks.overlays import SampleOverlays
 from foveate.pipeline.callbacks.progress import create_progress
-from foveate.pipeline.callbacks.sheets import SampleSheet
 from foveate.pipeline.classification import ClassificationTask
-from foveate.pipeline.command_line import shorten
+from foveate.pipeline.command_line import OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.models import PLUS
 from foveate.pipeline.provenance import check_providers
-from foveate.pipeline.training.checkpoint_io import AtomicCheckpointIO
-from foveate.pipeline.training.checkpoints import check_fits, load_into, read_checkpoint
-from foveate.pipeline.training.parser import HELP, RecipeParser
-from foveate.pipeline.training.recipes import Recipe, dump_recipe
+from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
+from foveate.pipeline.runs.checkpoints import check_fits, load_into, read_checkpoint
+from foveate.pipeline.runs.directories import CHECKPOINTS, choose_run, global_rank, hand_on
+from foveate.pipeline.runs.recipes import Recipe, dump_recipe
 from foveate.pipeline.training.request import RUNS, Request
-from foveate.pipeline.training.runs import CHECKPOINTS, choose_run, global_rank, hand_on
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
+
+
+class RecipeParser(OneLineErrors, LightningArgumentParser):
+    """The parser of recipes and flags: a mistake is one line with a hint."""
+
+    help_command = "foveate fit --help-all"
 
 
 class FoveateCLI(LightningCLI):
@@ -75,7 +80,7 @@ class FoveateCLI(LightningCLI):
         try:
             self.config = parser.parse_args(args)
         except (TypeError, ValueError, KeyError) as error:
-            raise ConfigError(shorten(str(error), parser.known_options(), HELP)) from error
+            raise ConfigError(shorten(str(error), parser.known_options(), parser.help_command)) from error
 
     def before_instantiate_classes(self) -> None:
         """Settle what the machine cannot do, and say so."""

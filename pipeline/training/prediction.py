@@ -13,6 +13,7 @@ from foveate.pipeline.callbacks.class_predictions import ClassPredictionWriter
 from foveate.pipeline.callbacks.predictions import PredictionWriter
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
+from foveate.pipeline.text import few
 from foveate.pipeline.training.request import Request
 
 SHOWN = 20
@@ -63,5 +64,5 @@ def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, o
     if trainer.is_global_zero:
         print(f"{len(data.paths) - len(writer.faults)} images: {writer.written}", flush=True)
     if writer.faults:
-        shown = "; ".join(writer.faults[:SHOWN]) + (" ..." if len(writer.faults) > SHOWN else "")
+        shown = few(writer.faults, SHOWN, "; ")
         raise UnusableDataError(f"{len(writer.faults)} images could not be read, the others are written: {shown}")

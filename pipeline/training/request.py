@@ -8,8 +8,8 @@ from pathlib import Path
 
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.training.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
-from foveate.pipeline.training.runs import RECIPE, find_checkpoint, run_of
+from foveate.pipeline.runs.directories import RECIPE, find_checkpoint, run_of
+from foveate.pipeline.runs.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 
@@ -128,7 +128,7 @@ def _recipe_of(checkpoint: Path | None, command: str) -> Recipe:
     beside = checkpoint.parent.parent / RECIPE
     if beside.is_file():
         return read_recipe(beside)
-    from foveate.pipeline.training.checkpoints import RECIPE_KEY, read_checkpoint  # late: needs torch
+    from foveate.pipeline.runs.checkpoints import RECIPE_KEY, read_checkpoint  # late: needs torch
 
     inside = read_checkpoint(checkpoint).get(RECIPE_KEY)
     if not isinstance(inside, dict):

@@ -10,13 +10,14 @@ from typing import Any
 
 import lightning.pytorch as L
 
-from foveate.pipeline.curves import draw_curves
+from foveate.pipeline.files import write_text
 from foveate.pipeline.loggers.csv import read_log
-from foveate.pipeline.reports import print_report, report_as_markdown, write_report
+from foveate.pipeline.metrics.report import print_report, report_as_markdown, write_report
+from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
+from foveate.pipeline.runs.recipes import Recipe, read_recipe
 from foveate.pipeline.task import VisionTask
-from foveate.pipeline.training.recipes import Recipe, read_recipe
+from foveate.pipeline.training.curves import draw_curves
 from foveate.pipeline.training.request import Request
-from foveate.pipeline.training.runs import CHECKPOINTS, RECIPE
 
 # How samples are read and augmented for training changes no score.
 INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling"}
@@ -89,7 +90,7 @@ def summarise(run: Path, task: VisionTask, trainer: L.Trainer) -> None:
         lines += ["", report_as_markdown(report)]
     if draw_curves(log, run / "curves.png", monitor=task.monitor, figure=task.figure):
         lines += ["", f"![loss and {task.figure} by step](curves.png)"]
-    (run / "summary.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(run / "summary.md", "\n".join(lines) + "\n")
     _tell(run, history, task.figure)
 
 

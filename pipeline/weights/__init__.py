@@ -6,7 +6,7 @@ from foveate.pipeline.weights.loading import LEAST_COVERAGE as LEAST_COVERAGE
 from foveate.pipeline.weights.loading import load_encoder_weights as load_encoder_weights
 from foveate.pipeline.weights.loading import load_initial_weights as load_initial_weights
 from foveate.pipeline.weights.loading import load_weights as load_weights
+from foveate.pipeline.weights.normalisation import statistics_of as statistics_of
 from foveate.pipeline.weights.reading import read_state_dict as read_state_dict
 from foveate.pipeline.weights.report import PartReport as PartReport
 from foveate.pipeline.weights.report import WeightReport as WeightReport
-from foveate.pipeline.weights.statistics import statistics_of as statistics_of

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from foveate.pipeline.models.positions import Size, resize_positions
+from foveate.pipeline.models.vit.positions import Size, resize_positions
 
 
 class Adapted(NamedTuple):

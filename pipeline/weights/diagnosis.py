@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
-from foveate.pipeline.weights.layout import Layout
-from foveate.pipeline.weights.layouts import SPECIFIC
+from foveate.pipeline.weights.layouts.known import SPECIFIC
+from foveate.pipeline.weights.layouts.layout import Layout
 from foveate.pipeline.weights.recognition import Match
 from foveate.pipeline.weights.report import PartReport
 from foveate.pipeline.weights.variants import Shapes, closest, name_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -13,12 +12,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from foveate.pipeline.errors import CheckpointError, ConfigError
+from foveate.pipeline.files import replacing
 from foveate.pipeline.models import is_segmenter
-from foveate.pipeline.weights.layout import Layout
-from foveate.pipeline.weights.layouts import LAYOUTS
+from foveate.pipeline.text import few
+from foveate.pipeline.weights.checkpoint import Trained
+from foveate.pipeline.weights.layouts.known import LAYOUTS
+from foveate.pipeline.weights.layouts.layout import Layout
 from foveate.pipeline.weights.recognition import is_added, is_optional
-from foveate.pipeline.weights.report import shorten
-from foveate.pipeline.weights.trained import Trained
 
 
 def choose_layout(network: str, word: str) -> Layout:
@@ -50,7 +50,7 @@ def rename(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
     without = [name for name in state if not is_optional(name) and not _has_place(name, layout)]
     if without:
         raise CheckpointError(
-            f"layout {layout.name} has no place for {len(without)} tensors of the model: {shorten(without)}; it "
+            f"layout {layout.name} has no place for {len(without)} tensors of the model: {few(without)}; it "
             "knows the published network alone, with the attention it came with. Export with --layout foveate"
         )
     named = {layout.from_ours(name): tensor for name, tensor in state.items() if not name.endswith(".ham.bases")}
@@ -79,13 +79,8 @@ def export_weights(trained: Trained, target: Path, word: str = "foveate") -> Lay
         raise ConfigError(f"{target}: exported weights are a .safetensors file")
     layout = choose_layout(trained.network, word)
     state = {name: tensor.clone() for name, tensor in rename(trained.state, layout).items()}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.tmp-{os.getpid()}")
-    try:
+    with replacing(target) as draft:
         save_file(state, draft, describe(trained, layout))
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
     return layout
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from foveate.pipeline.models.positions import Size
+from foveate.pipeline.models.vit.positions import Size
 from foveate.pipeline.weights.adapting import adapt
 from foveate.pipeline.weights.recognition import PARTS, Match, canonical, is_added, is_optional, part_of
 from foveate.pipeline.weights.report import PartReport

@@ -11,13 +11,14 @@ import torch
 from torch import nn
 
 from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.text import few
 from foveate.pipeline.weights.diagnosis import explain_misfit
 from foveate.pipeline.weights.fitting import Fit, Target, fit_tensors, report_part
+from foveate.pipeline.weights.normalisation import Statistics, statistics_of
 from foveate.pipeline.weights.reading import WeightFile
 from foveate.pipeline.weights.recognition import PARTS, Match, is_optional, part_of, recognise
-from foveate.pipeline.weights.report import PartReport, WeightReport, shorten
+from foveate.pipeline.weights.report import PartReport, WeightReport
 from foveate.pipeline.weights.sources import fetch_from_timm, open_source, timm_name
-from foveate.pipeline.weights.statistics import Statistics, statistics_of
 from foveate.pipeline.weights.variants import name_of, shapes_of
 
 LEAST_COVERAGE = 0.9  # of a part's values; under this the file belongs to another model
@@ -123,7 +124,7 @@ def _warn(label: str, parts: Sequence[PartReport]) -> None:
     """What starts from nothing without need; another number of classes is nobody's mistake."""
     bare = [name for part in parts for name in part.missing if name not in part.dropped]
     if bare:
-        warnings.warn(f"{label}: {len(bare)} tensors start from nothing: {shorten(bare)}", stacklevel=4)
+        warnings.warn(f"{label}: {len(bare)} tensors start from nothing: {few(bare)}", stacklevel=4)
 
 
 def _statistics_of_model(model: nn.Module) -> Statistics | None:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.text import first_line
 
 State = dict[str, Tensor]
 WRAPPINGS = ("state_dict", "model", "state_dict_ema", "model_state_dict", "model_ema", "network", "net", "params")
@@ -53,7 +54,7 @@ def read_state_dict(path: Path) -> State:
     except UnpicklingError as error:
         raise CheckpointError(f"{path}: {_why_refused(error)}") from error
     except Exception as error:  # bytes that are no pickle fail in any way: IndexError, struct.error, UnicodeDecodeError
-        raise CheckpointError(f"{path}: not a readable weights file: {_first_line(error)}") from error
+        raise CheckpointError(f"{path}: not a readable weights file: {first_line(error)}") from error
     state = {str(name): value for name, value in _innermost(stored, path).items() if isinstance(value, Tensor)}
     if not state:
         raise CheckpointError(f"{path}: holds no tensor by name")
@@ -76,11 +77,6 @@ def _why_refused(error: UnpicklingError) -> str:
             "elsewhere and save its state_dict alone, as safetensors"
         )
     return "not a readable weights file: neither safetensors nor a PyTorch checkpoint (a web page, or cut short?)"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _innermost(stored: Any, path: Path) -> Mapping[str, Any]:

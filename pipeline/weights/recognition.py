@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from foveate.pipeline.weights.layout import Layout
-from foveate.pipeline.weights.layouts import FOVEATE, LAYOUTS
+from foveate.pipeline.weights.layouts.known import FOVEATE, LAYOUTS
+from foveate.pipeline.weights.layouts.layout import Layout
 
 WRAPPERS = ("module.", "model.", "network.", "backbone.", "encoder.")  # words that trainers and toolboxes put in front
 PARTS = ("encoder", "decoder", "head", "input")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from foveate.pipeline.weights.statistics import Statistics
-
-SHOWN = 3
+from foveate.pipeline.text import few
+from foveate.pipeline.weights.normalisation import Statistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +41,14 @@ class PartReport:
 
     def _remarks(self) -> Iterator[str]:
         if self.adapted:
-            yield f"; adapted {shorten(self.adapted)}"
+            yield f"; adapted {few(self.adapted)}"
         if self.added:
             yield f"; {self.added} of the missing in layers that this model adds"
         if self.dropped:
-            yield f"; of another number of classes: {shorten(self.dropped)}"
+            yield f"; of another number of classes: {few(self.dropped)}"
         plain = [name for name in self.missing if name not in self.dropped]
         if len(plain) > self.added:
-            yield f"; missing {shorten(plain)}"
+            yield f"; missing {few(plain)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +102,3 @@ class WeightReport:
             mean, std = (" ".join(f"{value:g}" for value in values) for values in self.statistics)
             lines.append(f"  images: mean {mean}, deviation {std}")
         return "\n".join(lines)
-
-
-def shorten(names: Iterable[str]) -> str:
-    """The first few names."""
-    names = list(names)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

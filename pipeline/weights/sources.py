@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import urllib.error
@@ -15,6 +14,8 @@ from typing import Any
 import torch
 
 from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.files import replacing
+from foveate.pipeline.text import first_line
 from foveate.pipeline.weights.reading import WeightFile, read_weight_file
 
 WAIT = 30  # seconds without a byte until a download is given up
@@ -61,25 +62,20 @@ def download(url: str) -> Path:
     name = re.sub(r"[^\w.-]", "_", url.partition("?")[0].rpartition("/")[2]) or "weights"
     target = Path(torch.hub.get_dir()) / "checkpoints" / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
     if not target.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
         _download_to(target, url)
     return target
 
 
 def _download_to(target: Path, url: str) -> None:
-    """Write beside the target, and put it in place once it is whole."""
-    draft = target.with_name(f".{target.name}.tmp-{os.getpid()}")
     try:
-        with urllib.request.urlopen(url, timeout=WAIT) as answer, draft.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-            expected = answer.headers.get("Content-Length")
-        if expected is not None and draft.stat().st_size != int(expected):
-            raise CheckpointError(f"{url}: the download ended after {draft.stat().st_size} of {expected} bytes")
-        draft.replace(target)
+        with replacing(target) as draft:
+            with urllib.request.urlopen(url, timeout=WAIT) as answer, draft.open("wb") as file:
+                shutil.copyfileobj(answer, file)
+                expected = answer.headers.get("Content-Length")
+            if expected is not None and draft.stat().st_size != int(expected):
+                raise CheckpointError(f"{url}: the download ended after {draft.stat().st_size} of {expected} bytes")
     except (urllib.error.URLError, OSError) as error:
-        raise CheckpointError(f"{url}: cannot be fetched ({_reason(error)}); {INSTEAD}") from error
-    finally:
-        draft.unlink(missing_ok=True)
+        raise CheckpointError(f"{url}: cannot be fetched ({first_line(error)}); {INSTEAD}") from error
 
 
 def fetch_from_hub(address: str) -> Path:
@@ -97,7 +93,7 @@ def fetch_from_hub(address: str) -> Path:
     try:
         return Path(hf_hub_download(repository, name, revision=revision))
     except Exception as error:  # its own classes, requests', httpx's and OSError
-        raise CheckpointError(f"{address}: cannot be fetched ({_reason(error)}); {INSTEAD}") from error
+        raise CheckpointError(f"{address}: cannot be fetched ({first_line(error)}); {INSTEAD}") from error
 
 
 def timm_name(network: str) -> str:
@@ -124,12 +120,7 @@ def fetch_from_timm(name: str) -> WeightFile:
     try:
         model: Any = timm.create_model(name, pretrained=True)
     except Exception as error:  # RuntimeError for an unknown name, and whatever the network raises
-        raise CheckpointError(f"timm:{name}: cannot be fetched ({_reason(error)}); {INSTEAD}") from error
+        raise CheckpointError(f"timm:{name}: cannot be fetched ({first_line(error)}); {INSTEAD}") from error
     settings = model.pretrained_cfg
     metadata = {key: json.dumps([255 * float(v) for v in settings[key]]) for key in ("mean", "std")}
     return WeightFile(f"timm:{name}", model.state_dict(), metadata)
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

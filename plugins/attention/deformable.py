@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d  # type: ignore[import-untyped]
 
-from foveate.plugins.attention.options import Init, answer_always, check_odd, check_positive, starts_as_identity
+from foveate.plugins.attention.checks import check_odd, check_positive
+from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
 from foveate.plugins.ops.layout import like_layout
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
 

@@ -7,7 +7,7 @@ import math
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.options import check_odd
+from foveate.plugins.attention.checks import check_odd
 
 
 class EfficientChannelAttention(nn.Module):

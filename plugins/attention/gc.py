@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.options import answer_always
-from foveate.plugins.attention.widths import reduced_width
+from foveate.plugins.attention.checks import reduced_width
+from foveate.plugins.attention.init import answer_always
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
 
 

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.options import Init, answer_always, check_positive, starts_as_identity
+from foveate.plugins.attention.checks import check_positive
+from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.nmf import factorise
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.options import Init, answer_always, starts_as_identity
+from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
 from foveate.plugins.ops.strips import add_strips

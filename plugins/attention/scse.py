@@ -5,8 +5,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.options import Init, answer_always, starts_as_identity
-from foveate.plugins.attention.widths import reduced_width
+from foveate.plugins.attention.checks import reduced_width
+from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
 
 
 class SpatialChannelExcitation(nn.Module):

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.options import Init, answer_always, check_positive, starts_as_identity
+from foveate.plugins.attention.checks import check_positive
+from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
 from foveate.plugins.init import init_weights
 
 MAX_HEADS, HEAD_WIDTH = 8, 8

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.options import check_positive
+from foveate.plugins.attention.checks import check_positive
 from foveate.plugins.ops.layout import like_layout
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
 from foveate.plugins.ops.sampling import GridAverage, affine_grid

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.options import OPEN, Init, answer_always, check_odd, starts_as_identity
+from foveate.plugins.attention.checks import check_odd
+from foveate.plugins.attention.init import OPEN, Init, answer_always, starts_as_identity
 from foveate.plugins.ops.norm import PooledBatchNorm2d
 
 

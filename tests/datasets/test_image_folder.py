@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foveate.datasets.checks import check_image_folder
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.image_checks import check_image_folder
+from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.image_folder import ImageFolderDataModule
-from foveate.datasets.names import Names
 
 FILES = {
     "train": ("zebra/b.png", "zebra/a.JPG", "ant/1.png", "ant/grün 2.png", "bee/x.png"),

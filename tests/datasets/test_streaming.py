@@ -21,8 +21,8 @@ import torch
 from PIL import Image
 
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.shard_format import CLASSES, INDEX, LABELS, Sample, describe_chunk, pack_chunk, pack_sample
-from foveate.datasets.shards import write_shards
+from foveate.datasets.shards.format import CLASSES, INDEX, LABELS, Sample, describe_chunk, pack_chunk, pack_sample
+from foveate.datasets.shards.writing import write_shards
 from foveate.datasets.streaming import StreamingDataModule, shuffle_shards
 
 

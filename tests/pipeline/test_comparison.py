@@ -11,21 +11,21 @@ import torch
 from torch import nn
 
 from foveate.datasets.labels import LabelSet
-from foveate.pipeline.comparison.cell import Cell, read_cell, write_cell
-from foveate.pipeline.comparison.command import split_flags
-from foveate.pipeline.comparison.costs import count_macs, count_parameters
+from foveate.pipeline.commands.compare import split_flags
+from foveate.pipeline.comparison.bootstrap import accuracy, bootstrap, interval, mean_iou
 from foveate.pipeline.comparison.entries import parse_entries
 from foveate.pipeline.comparison.measures import Measures
 from foveate.pipeline.comparison.page import write_report
-from foveate.pipeline.comparison.reach import effective_map, effective_reach, theoretical_reach
-from foveate.pipeline.comparison.samples import accuracy, bootstrap, interval, mean_iou
+from foveate.pipeline.comparison.result import Cell, read_cell, write_cell
 from foveate.pipeline.comparison.study import share_weights
 from foveate.pipeline.comparison.table import Row, cells_of, score_row
-from foveate.pipeline.comparison.timing import Times, time_in_turn
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.metrics import count_confusion, score
+from foveate.pipeline.measuring.costs import count_macs, count_parameters
+from foveate.pipeline.measuring.receptive_field import effective_map, effective_reach, theoretical_reach
+from foveate.pipeline.measuring.timing import Times, time_in_turn
+from foveate.pipeline.metrics.confusion import count_confusion, score
 from foveate.pipeline.segmentation import SegmentationTask
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 
 TWO = LabelSet(name="two", names=("a", "b"), colours=((0, 0, 0), (1, 1, 1)), ids=(0, 1))
 
@@ -57,7 +57,7 @@ def test_a_list_that_makes_no_sense_is_refused(text: str) -> None:
 
 
 def test_a_block_that_is_not_installed_is_the_users_mistake() -> None:
-    with pytest.raises(BlockConfigError, match="did you mean 'cbam'"):
+    with pytest.raises(PluginConfigError, match="did you mean 'cbam'"):
         parse_entries("none,cbma")
 
 

@@ -72,7 +72,9 @@ def test_the_configuration_holds_names_and_numbers_alone(folder: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("network", ["os:system", "torch.nn:Linear", "foveate.pipeline.models.vit:create_encoder"])
+@pytest.mark.parametrize(
+    "network", ["os:system", "torch.nn:Linear", "foveate.pipeline.models.vit.create:create_encoder"]
+)
 def test_a_path_to_code_is_no_network(copy: Path, network: str) -> None:
     configure(copy, network=network)
     with pytest.raises(ConfigError, match="no network named"):

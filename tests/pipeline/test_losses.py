@@ -9,7 +9,7 @@ from torch import Tensor
 
 from foveate.pipeline.losses import create_loss
 from foveate.pipeline.losses.cross_entropy import Average, cross_entropy
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.records import Loss
 
@@ -89,7 +89,7 @@ def test_the_recipe_reaches_the_loss() -> None:
 
 
 def test_weights_for_other_classes_are_refused() -> None:
-    with pytest.raises(BlockConfigError, match="holds 4 weights for 19 classes"):
+    with pytest.raises(PluginConfigError, match="holds 4 weights for 19 classes"):
         create_loss({"name": "cross_entropy", "class_weights": WEIGHTS.tolist()}, 19)
 
 
@@ -149,5 +149,5 @@ def test_shares_of_classes_give_what_their_numbers_give(name: str) -> None:
 
 
 def test_an_unknown_loss_is_answered_with_the_close_one() -> None:
-    with pytest.raises(BlockConfigError, match=r"no loss named 'dise'; did you mean 'dice'\?"):
+    with pytest.raises(PluginConfigError, match=r"no loss named 'dise'; did you mean 'dice'\?"):
         create_loss("dise", 4)

@@ -8,13 +8,13 @@ from torch import nn
 from foveate.pipeline.provenance import KEY, check_providers, record_providers
 from foveate.plugins import Block
 from foveate.plugins.errors import PluginError
-from foveate.plugins.manager import Offer, PluginManager, Provider
+from foveate.plugins.manager import Offer, Plugins, Provider
 
 
-def plugins(version: str = "1.2") -> PluginManager:
+def plugins(version: str = "1.2") -> Plugins:
     block = Block(name="mine", summary="s", kind="3-D", build=lambda channels: nn.Identity())
     provider = Provider(distribution="my-blocks", version=version, entry_point="mine = my_blocks")
-    return PluginManager(offers=[Offer(record=block, provider=provider)])
+    return Plugins(offers=[Offer(record=block, provider=provider)])
 
 
 RECORDED = {"mine": {"distribution": "my-blocks", "version": "1.2", "entry_point": "mine = my_blocks"}}
@@ -28,7 +28,7 @@ def test_each_named_block_is_recorded_with_its_plugin() -> None:
 
 def test_a_missing_plugin_names_what_to_install() -> None:
     with pytest.raises(PluginError, match=r"pip install my-blocks==1\.2") as raised:
-        check_providers({KEY: RECORDED}, PluginManager())
+        check_providers({KEY: RECORDED}, Plugins())
     assert raised.value.exit_code == 5
 
 
@@ -51,4 +51,4 @@ def test_encoder_decoder_loss_and_metric_are_recorded_too() -> None:
 
 def test_a_missing_loss_names_what_to_install() -> None:
     with pytest.raises(PluginError, match=r"needs the loss 'mine' of my-blocks 1\.2, .*pip install my-blocks==1\.2"):
-        check_providers({KEY: {"loss mine": RECORDED["mine"]}}, PluginManager())
+        check_providers({KEY: {"loss mine": RECORDED["mine"]}}, Plugins())

@@ -11,19 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from foveate.plugins.attention.cbam import ConvBlockAttention, SpatialGate
+from foveate.plugins.attention.checks import reduced_width
 from foveate.plugins.attention.deformable import DeformableConv
 from foveate.plugins.attention.eca import EfficientChannelAttention, kernel_for
 from foveate.plugins.attention.hamburger import Hamburger
+from foveate.plugins.attention.init import starts_as_identity
 from foveate.plugins.attention.lka import LargeKernelAttention
 from foveate.plugins.attention.msca import MultiScaleConvAttention
-from foveate.plugins.attention.options import starts_as_identity
 from foveate.plugins.attention.residual import ResidualAttention
 from foveate.plugins.attention.se import SqueezeExcitation
 from foveate.plugins.attention.self_attention import SelfAttention
 from foveate.plugins.attention.simam import SimpleAttention
 from foveate.plugins.attention.stn import SpatialTransformer
 from foveate.plugins.attention.strip_pooling import StripPooling
-from foveate.plugins.attention.widths import reduced_width
 from foveate.plugins.blocks import create_block
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.records import Block

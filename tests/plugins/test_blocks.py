@@ -12,15 +12,15 @@ from foveate.plugins.attention.cbam import ConvBlockAttention
 from foveate.plugins.attention.lka import LargeKernelAttention
 from foveate.plugins.attention.se import SqueezeExcitation
 from foveate.plugins.blocks import SlotSpec, create_block, create_slot, list_specs, parse_spec
-from foveate.plugins.errors import BlockConfigError, PluginError
-from foveate.plugins.manager import Offer, PluginManager, Provider
+from foveate.plugins.errors import PluginConfigError, PluginError
+from foveate.plugins.manager import Offer, Plugins, Provider
 
 
-def offered(**fields: object) -> PluginManager:
+def offered(**fields: object) -> Plugins:
     """One made-up block."""
     settings: dict[str, Any] = {"name": "made", "summary": "Made up", "kind": "3-D", "build": nn.BatchNorm2d, **fields}
     block = Block(**settings)
-    return PluginManager([Offer(record=block, provider=Provider(distribution="d", version="1", entry_point="e"))])
+    return Plugins([Offer(record=block, provider=Provider(distribution="d", version="1", entry_point="e"))])
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ def test_parsing_leaves_the_recipe_as_it_was() -> None:
 
 @pytest.mark.parametrize("spec", [{"reduction": 4}, {}, {"name": 3}, {"name": None}])
 def test_options_without_a_name_are_an_error(spec: dict[str, object]) -> None:
-    with pytest.raises(BlockConfigError, match="attention options without a name"):
+    with pytest.raises(PluginConfigError, match="attention options without a name"):
         create_block(spec, 32)
 
 
 def test_an_unknown_option_is_answered_with_those_accepted() -> None:
-    with pytest.raises(BlockConfigError, match=r"'se' has no option 'ratio' \(accepted: reduction, bias") as caught:
+    with pytest.raises(PluginConfigError, match=r"'se' has no option 'ratio' \(accepted: reduction, bias") as caught:
         create_block({"name": "se", "ratio": 4}, 32)
     assert caught.value.exit_code == 2
 
 
 def test_a_block_without_options_says_so() -> None:
-    with pytest.raises(BlockConfigError, match="accepted: none"):
+    with pytest.raises(PluginConfigError, match="accepted: none"):
         create_block({"name": "none", "ratio": 4}, 32)
 
 
@@ -75,7 +75,7 @@ def test_options_reach_the_block() -> None:
 
 def test_channels_that_do_not_divide_are_refused() -> None:
     plugins = offered(multiple_of=8)
-    with pytest.raises(BlockConfigError, match=r"multiple of 8 channels.* 12"):
+    with pytest.raises(PluginConfigError, match=r"multiple of 8 channels.* 12"):
         create_block("made", 12, plugins=plugins)
     assert isinstance(create_block("made", 16, plugins=plugins), nn.BatchNorm2d)
 

@@ -11,7 +11,7 @@ import pytest
 
 from foveate.cli import main
 from foveate.plugins import manager
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.scaffold import write_plugin
 
 HEAD = "from foveate.plugins import Block, hookimpl\n@hookimpl\ndef foveate_blocks():\n    yield "
@@ -170,7 +170,7 @@ def test_a_mistake_is_one_line_and_2(words: list[str], message: str, capsys: pyt
 
 @pytest.mark.parametrize("name", ["My", "1st", "a_b", "a--b", "a-", "-a", "../a", "", "a b", "å"])
 def test_a_new_plugin_needs_a_proper_name(name: str, tmp_path: Path) -> None:
-    with pytest.raises(BlockConfigError, match="small letters, digits and single '-'"):
+    with pytest.raises(PluginConfigError, match="small letters, digits and single '-'"):
         write_plugin(name, tmp_path)
 
 
@@ -178,7 +178,7 @@ def test_a_new_plugin_needs_a_proper_name(name: str, tmp_path: Path) -> None:
     ("name", "why"), [("torch", "a module already"), ("class", "a word of Python"), ("se", "installed already")]
 )
 def test_a_new_plugin_does_not_take_a_name_that_is_taken(name: str, why: str, tmp_path: Path) -> None:
-    with pytest.raises(BlockConfigError, match=why):
+    with pytest.raises(PluginConfigError, match=why):
         write_plugin(name, tmp_path)
     assert not (tmp_path / name).exists()
 

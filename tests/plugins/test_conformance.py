@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foveate.plugins import Block
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.manager import Offer, Provider, installed_plugins
 from foveate.plugins.testing import RULES, Rule, assert_conforms, check_block, measure_costs, subject_of
 
@@ -396,7 +396,7 @@ def test_an_offer_is_tried_at_widths_that_its_record_allows() -> None:
 
 def test_options_are_those_of_a_recipe() -> None:
     assert_conforms("cbam", kernel=3, rules=RULES[:2])
-    with pytest.raises(BlockConfigError, match="'cbam' has no option 'kernels'"):
+    with pytest.raises(PluginConfigError, match="'cbam' has no option 'kernels'"):
         assert_conforms("cbam", kernels=3, rules=RULES[:2])
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from foveate.plugins.errors import BlockConfigError, PluginError
-from foveate.plugins.manager import PluginManager, discover, installed_plugins
+from foveate.plugins.errors import PluginConfigError, PluginError
+from foveate.plugins.manager import Plugins, discover, installed_plugins
 from foveate.plugins.records import Block, Decoder, Encoder, Loss, Metric
 
 HEAD = "from foveate.plugins import Block, hookimpl\n"
@@ -79,7 +79,7 @@ def test_ctrl_c_while_a_plugin_loads_ends_the_search(install: Install) -> None:
 def test_an_unknown_name_tells_what_was_left_out(install: Install) -> None:
     with pytest.warns(RuntimeWarning, match="left out"):
         plugins = discover(install(bad="raise RuntimeError('boom')", good=offering("made")))
-    with pytest.raises(BlockConfigError, match=r"left out: plugin 'bad = made_up_bad' of bad-dist 1.2: .*boom"):
+    with pytest.raises(PluginConfigError, match=r"left out: plugin 'bad = made_up_bad' of bad-dist 1.2: .*boom"):
         plugins.find("wanted", Block)
 
 
@@ -99,7 +99,7 @@ def test_the_distribution_before_a_colon_picks(install: Install, distribution: s
 
 
 def test_a_mistyped_name_is_answered_with_the_close_one() -> None:
-    with pytest.raises(BlockConfigError, match=r"no block named 'cbma'; did you mean 'cbam'\?") as caught:
+    with pytest.raises(PluginConfigError, match=r"no block named 'cbma'; did you mean 'cbam'\?") as caught:
         installed_plugins().find("cbma", Block)
     assert caught.value.exit_code == 2
     assert "msca" in str(caught.value)
@@ -131,7 +131,7 @@ def test_every_kind_of_record_is_found_under_its_own_kind(install: Install, hook
     name, kind = KINDS[hook]
     plugins = discover(install(good=record_of(hook, name)))
     assert plugins.find("made", kind).record.summary == "Made up"
-    with pytest.raises(BlockConfigError, match="no block named 'made'"):
+    with pytest.raises(PluginConfigError, match="no block named 'made'"):
         plugins.find("made", Block)
 
 
@@ -154,12 +154,12 @@ def test_a_prefix_answers_every_name_that_begins_with_it(install: Install) -> No
     assert plugins.find("made:resnet18", Encoder).provider.distribution == "zoo-dist"
     assert plugins.find("zoo-dist:made:resnet18", Encoder).record.name == "made"
     for name in ("made", "madeup:resnet18"):
-        with pytest.raises(BlockConfigError, match=r"installed: made:\.\.\."):
+        with pytest.raises(PluginConfigError, match=r"installed: made:\.\.\."):
             plugins.find(name, Encoder)
 
 
 def test_nothing_installed_offers_nothing() -> None:
-    assert discover([]) == PluginManager()
+    assert discover([]) == Plugins()
 
 
 def test_listing_blocks_imports_neither_torch_nor_lightning(tmp_path: Path) -> None:

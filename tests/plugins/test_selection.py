@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from foveate.plugins import manager
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.manager import GROUP, discover, installed_plugins
 from foveate.plugins.records import Block
 from foveate.plugins.selection import OURS, select
@@ -70,7 +70,7 @@ def test_what_is_disabled_stays_so_though_the_environment_allows_it(points: list
 
 
 def test_disabling_what_is_not_installed_is_an_error_with_the_close_name(points: list[EntryPoint]) -> None:
-    with pytest.raises(BlockConfigError, match=r"--disable: no plugin 'tow'; did you mean 'two'\? \(installed: bl"):
+    with pytest.raises(PluginConfigError, match=r"--disable: no plugin 'tow'; did you mean 'two'\? \(installed: bl"):
         select(points, allowed=None, disable=["tow"])
 
 
@@ -84,7 +84,7 @@ def test_what_is_disabled_is_not_imported_and_named_where_its_block_is_missed(po
     assert plugins.disabled == ["one"]
     assert "made_up_one" not in sys.modules
     assert plugins.find("made_two", Block).provider.distribution == "two-dist"
-    with pytest.raises(BlockConfigError, match=r"no block named 'made_one'.*; disabled: one"):
+    with pytest.raises(PluginConfigError, match=r"no block named 'made_one'.*; disabled: one"):
         plugins.find("made_one", Block)
 
 

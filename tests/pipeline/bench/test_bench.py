@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from foveate.cli import main
-from foveate.pipeline.bench.latency import time_all
-from foveate.pipeline.bench.modules import time_modules
 from foveate.pipeline.bench.subject import find_subject
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.measuring.latency import time_all
+from foveate.pipeline.measuring.modules import time_modules
 
 TINY = ["bench", "mobilenet_v2_035", "--size", "64x96", "--num_classes", "5", "--rounds", "2", "--threads", "1"]
 
@@ -35,8 +35,8 @@ def test_a_network_is_measured_and_written(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        (["--size", "64"], "--size is HEIGHTxWIDTH"),
-        (["--size", "0x64"], "--size is HEIGHTxWIDTH"),
+        (["--size", "64"], "a size is HEIGHTxWIDTH"),
+        (["--size", "0x64"], "a size is HEIGHTxWIDTH"),
         (["--engine", "tensorrt"], "accepted: torch, folded, compile, openvino, auto, all"),
         (["--precision", "float16"], "accepted: float32, bfloat16"),
         (["--rounds", "0"], "at least 1"),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.pipeline.engines import NAMES, create_engine
-from foveate.pipeline.engines.folded import fold
+from foveate.pipeline.engines.fold.network import fold
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.light_ham import create_decoder
@@ -85,7 +85,7 @@ def test_folding_leaves_the_network_alone(jitter: Jitter) -> None:
 
 
 def test_a_wide_map_is_folded_in_bands(jitter: Jitter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foveate.pipeline.engines.mscan.BAND_BYTES", 1)
+    monkeypatch.setattr("foveate.pipeline.engines.fold.mscan.BAND_BYTES", 1)
     network, image = used(tiny_segmenter(), jitter), torch.randn(2, 3, 101, 67)
     with torch.no_grad():
         assert difference(fold(network, image)(image), network(image)) < 1e-5

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from foveate.pipeline.models import conv_attention, mobilenet_v2, vit
 from foveate.pipeline.models.classifier import Classifier, PooledHead, create_pooled_classifier
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 
 Jitter = Callable[[nn.Module], nn.Module]
 FAMILIES = {name: family for family in (conv_attention, mobilenet_v2, vit) for name in family.NAMES}
@@ -175,9 +175,9 @@ def test_every_slot_it_names_holds_a_block_that_learns(name: str, family: Module
 def test_a_slot_that_it_lacks_is_refused_before_anything_is_built(name: str) -> None:
     family = FAMILIES[name]
     with torch.device("meta"):
-        with pytest.raises(BlockConfigError, match=f"{name} has no attention slot 'decoder'; slots: input, "):
+        with pytest.raises(PluginConfigError, match=f"{name} has no attention slot 'decoder'; slots: input, "):
             family.create_classifier(name, num_classes=2, attention={"decoder": "se"})
-        with pytest.raises(BlockConfigError, match=r"no attention slot 'input' .*`input` is for classifiers"):
+        with pytest.raises(PluginConfigError, match=r"no attention slot 'input' .*`input` is for classifiers"):
             family.create_encoder(name, attention={"input": "se"})
 
 

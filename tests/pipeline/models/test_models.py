@@ -12,7 +12,7 @@ from torch import nn
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model, list_models
 from foveate.pipeline.models.layers import DropPath
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 
 Jitter = Callable[[nn.Module], nn.Module]
 SMALL = "segnext_t"
@@ -137,7 +137,7 @@ def test_an_unknown_model_is_answered_with_the_close_one() -> None:
 
 @pytest.mark.parametrize("name", list_models())
 def test_an_unknown_option_is_answered_with_those_accepted(name: str) -> None:
-    with pytest.raises(BlockConfigError, match="'drop_pth'; did you mean 'drop_path'"):
+    with pytest.raises(PluginConfigError, match="'drop_pth'; did you mean 'drop_path'"):
         create_model(name, num_classes=5, drop_pth=0.1)
 
 
@@ -194,5 +194,5 @@ def test_options_go_to_their_part() -> None:
     ],
 )
 def test_what_does_not_fit_is_said(name: str, options: dict[str, object], message: str) -> None:
-    with pytest.raises((ConfigError, BlockConfigError), match=re.escape(message)):
+    with pytest.raises((ConfigError, PluginConfigError), match=re.escape(message)):
         create_model(name, num_classes=5, **options)

@@ -13,7 +13,7 @@ from foveate.plugins.attention.cbam import ConvBlockAttention
 from foveate.plugins.attention.lka import LargeKernelAttention
 from foveate.plugins.attention.msca import MultiScaleConvAttention
 from foveate.plugins.attention.se import SqueezeExcitation
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 
 
 def encoder(attention: Attention | None) -> MSCAN:
@@ -90,13 +90,13 @@ def test_the_decoder_slot_sits_before_the_classifier() -> None:
 
 @pytest.mark.parametrize("slot", ["gates", "input", "block"])
 def test_a_slot_the_model_lacks_is_answered_with_those_it_has(slot: str) -> None:
-    with pytest.raises(BlockConfigError, match=f"no attention slot {slot!r}.*slots: gate, stage") as caught:
+    with pytest.raises(PluginConfigError, match=f"no attention slot {slot!r}.*slots: gate, stage") as caught:
         create_model("segnext_t", num_classes=5, attention={slot: "se"})
     assert caught.value.exit_code == 2
 
 
 def test_the_input_slot_is_refused_with_the_reason() -> None:
-    with pytest.raises(BlockConfigError, match="would leave the mask behind; `input` is for classifiers"):
+    with pytest.raises(PluginConfigError, match="would leave the mask behind; `input` is for classifiers"):
         create_model("segnext_t", num_classes=5, attention={"input": "se"})
 
 
@@ -111,7 +111,7 @@ def test_the_input_slot_is_refused_with_the_reason() -> None:
     ids=str,
 )
 def test_a_wrong_block_is_reported_when_the_model_is_built(attention: Attention, message: str) -> None:
-    with pytest.raises(BlockConfigError, match=message):
+    with pytest.raises(PluginConfigError, match=message):
         create_model("segnext_t", num_classes=5, attention=attention)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.timm import create_classifier, create_encoder, list_encoders
 from foveate.plugins.attention.se import SqueezeExcitation
-from foveate.plugins.errors import BlockConfigError
+from foveate.plugins.errors import PluginConfigError
 
 SMALL = ["test_convnext", "test_efficientnet", "test_resnet", "test_vit", "test_byobnet", "test_nfnet"]
 
@@ -120,7 +120,7 @@ def test_two_classifiers_are_refused() -> None:
     [(create_encoder, "stage"), (lambda name, **o: create_classifier(name, num_classes=2, **o), "input")],
 )
 def test_a_slot_that_is_not_there_is_answered_with_those_that_are(create, slots: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(BlockConfigError, match=f"has no attention slot 'gate'; slots: {slots}"):
+    with pytest.raises(PluginConfigError, match=f"has no attention slot 'gate'; slots: {slots}"):
         create("timm:test_convnext", attention={"gate": "se"})
 
 

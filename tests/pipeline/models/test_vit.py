@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.layers import DropPath
-from foveate.pipeline.models.positions import Size, resize_positions
-from foveate.pipeline.models.vit import NAMES, create_classifier, create_encoder, start_linear
-from foveate.pipeline.models.vit_blocks import SHORT, attend
-from foveate.pipeline.models.vit_encoder import start_positions
-from foveate.pipeline.models.vit_pyramid import FeaturePyramid
+from foveate.pipeline.models.vit.blocks import SHORT, attend
+from foveate.pipeline.models.vit.create import NAMES, create_classifier, create_encoder, start_linear
+from foveate.pipeline.models.vit.encoder import start_positions
+from foveate.pipeline.models.vit.positions import Size, resize_positions
+from foveate.pipeline.models.vit.pyramid import FeaturePyramid
 
 # With 1000 classes at 224 x 224, in patches of 16 and of 32.
 PARAMETERS = {
@@ -273,8 +273,8 @@ def test_attention_of_few_tokens_is_that_of_many(tokens: int) -> None:
 def test_attention_that_would_hold_too_much_goes_to_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     queries, keys, values = (torch.randn(2, 3, 5, 8, dtype=torch.bfloat16, requires_grad=True) for _ in range(3))
     wanted = F.scaled_dot_product_attention(queries, keys, values)
-    monkeypatch.setattr("foveate.pipeline.models.vit_blocks.MOST", 2 * 3 * 5 * 5 - 1)
+    monkeypatch.setattr("foveate.pipeline.models.vit.blocks.MOST", 2 * 3 * 5 * 5 - 1)
     assert torch.equal(attend(queries, keys, values), wanted)
     monkeypatch.setattr(F, "scaled_dot_product_attention", None)  # whoever calls it fails
-    monkeypatch.setattr("foveate.pipeline.models.vit_blocks.MOST", 2 * 3 * 5 * 5)
+    monkeypatch.setattr("foveate.pipeline.models.vit.blocks.MOST", 2 * 3 * 5 * 5)
     attend(queries, keys, values)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.training.recipes import WANDB
+from foveate.pipeline.runs.recipes import WANDB
 from foveate.pipeline.training.request import take_option, understand
 from foveate.plugins import Block, manager
 

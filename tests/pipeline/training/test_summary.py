@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from foveate.pipeline.training.recipes import Recipe
+from foveate.pipeline.runs.recipes import Recipe
 from foveate.pipeline.training.summary import tell_apart
 
 

@@ -13,9 +13,9 @@ import torchvision
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from foveate.pipeline.commands.weights import export_checkpoint, show_weights
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.models import create_model
-from foveate.pipeline.weight_commands import export_checkpoint, show_weights
 from foveate.pipeline.weights import load_weights
 from foveate.pipeline.weights.reading import read_state_dict
 

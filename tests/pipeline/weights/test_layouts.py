@@ -12,9 +12,9 @@ import torch
 import torchvision
 
 from foveate.pipeline.models import conv_attention, create_model, mobilenet_v2, vit
-from foveate.pipeline.weights import layouts
-from foveate.pipeline.weights.layout import Layout
-from foveate.pipeline.weights.layouts import LAYOUTS
+from foveate.pipeline.weights.layouts import known as layouts
+from foveate.pipeline.weights.layouts.known import LAYOUTS
+from foveate.pipeline.weights.layouts.layout import Layout
 from foveate.pipeline.weights.recognition import is_optional, recognise
 
 Names = list[str]

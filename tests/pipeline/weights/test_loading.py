@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from foveate.pipeline.models import conv_attention, create_model, mobilenet_v2
 from foveate.pipeline.models.classifier import PooledHead
-from foveate.pipeline.models.vit import TokenClassifier
-from foveate.pipeline.models.vit_encoder import VisionTransformer
+from foveate.pipeline.models.vit.create import TokenClassifier
+from foveate.pipeline.models.vit.encoder import VisionTransformer
 from foveate.pipeline.weights import WeightReport, load_initial_weights, load_weights
 from foveate.plugins.blocks import SlotSpec
 

@@ -18,8 +18,8 @@ from safetensors.torch import save
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.models import mobilenet_v2
 from foveate.pipeline.weights import load_weights
+from foveate.pipeline.weights.normalisation import IMAGENET
 from foveate.pipeline.weights.sources import download, open_source, timm_name
-from foveate.pipeline.weights.statistics import IMAGENET
 
 URL = "https://example.org/files/weights.safetensors?download=1"
 

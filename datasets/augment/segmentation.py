@@ -1,0 +1,106 @@
+"""The official training augmentation of SegNeXt, done where it is kept: the crop is chosen first.
+
+In the official order an image is resized by 0.5-2, padded, cropped so that no class covers over 75 % of the labelled
+pixels, flipped, and its colours distorted. The same numbers are drawn here, but only the crop is ever made.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import cv2
+import numpy as np
+
+from foveate.datasets.augment.albumentations import Augmentations
+from foveate.datasets.augment.photometric import draw_distortion
+from foveate.datasets.augment.resizing import (
+    STEPS,
+    Image,
+    ImagePart,
+    Mask,
+    MaskPart,
+    Size,
+    Window,
+    resize_mask_window,
+    resize_window,
+    resized_size,
+)
+from foveate.datasets.labels import IGNORE
+
+TRIES = 10
+WIDE = 0.25  # a range of scales that has steps of 1/64 enough
+
+
+class TrainTransform:
+    """Augment an image and its mask; the same seed gives the same result in any process.
+
+    Args:
+        crop: Height and width of the result.
+        scale: Range of the factor the image is resized by first; in steps of 1/64, unless the range is below 0.25.
+        max_ratio: Crop again while one class covers more than this share of the labelled pixels; 1 takes the first.
+        flip: Probability of a horizontal flip.
+        photometric: Whether colours are distorted.
+        further: What is done to the crop after that.
+    """
+
+    def __init__(
+        self,
+        crop: Size,
+        *,
+        scale: tuple[float, float] = (0.5, 2.0),
+        max_ratio: float = 0.75,
+        flip: float = 0.5,
+        photometric: bool = True,
+        further: Augmentations | None = None,
+    ) -> None:
+        self.crop = crop
+        self.further = further
+        self.scale = scale
+        self.max_ratio = max_ratio
+        self.flip = flip
+        self.photometric = photometric
+
+    def __call__(self, image: Image, mask: Mask, *, seed: int) -> tuple[ImagePart, MaskPart]:
+        """RGB bytes and train ids in, both at the crop's size out; padding is black and ignored.
+
+        Only what the crop shows is read, so that both may be views of a file.
+        """
+        random = Random(seed)
+        scale = self._draw_scale(random)
+        window, cut_mask = self._draw_window(mask, scale, random)
+        cut = resize_window(image, scale, window)
+        flipped = random.random() < self.flip
+        if self.photometric:
+            cut = draw_distortion(random)(cut)
+        crop = self._frame(cut, 0, flipped), self._frame(cut_mask, IGNORE, flipped)
+        return crop if self.further is None else self.further(*crop, seed=random.getrandbits(31))
+
+    def _draw_scale(self, random: Random) -> float:
+        low, high = self.scale
+        scale = random.uniform(low, high)
+        return round(scale * STEPS) / STEPS if high - low >= WIDE else scale
+
+    def _draw_window(self, mask: Mask, scale: float, random: Random) -> tuple[Window, MaskPart]:
+        """Where to crop, and the mask there."""
+        height, width = resized_size((mask.shape[0], mask.shape[1]), scale)
+        size = min(height, self.crop[0]), min(width, self.crop[1])
+        for _ in range(TRIES):
+            window = Window(random.randint(0, height - size[0]), random.randint(0, width - size[1]), *size)
+            cut = resize_mask_window(mask, scale, window)
+            if self.max_ratio >= 1 or is_varied(cut, self.max_ratio):
+                break
+        return window, cut
+
+    def _frame(self, part: np.ndarray, fill: int, flipped: bool) -> np.ndarray:
+        """Pad what is smaller than the crop, below and on the right, then flip; always an array of its own."""
+        below, right = self.crop[0] - part.shape[0], self.crop[1] - part.shape[1]
+        if below or right:
+            value = (fill,) * 3
+            part = np.asarray(cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_CONSTANT, value=value))
+        return np.asarray(cv2.flip(part, 1)) if flipped else np.array(part)
+
+
+def is_varied(mask: Mask, max_ratio: float) -> bool:
+    """Whether there are two classes, and none covers as much of the labelled pixels as that."""
+    counts = cv2.calcHist([np.ascontiguousarray(mask)], [0], None, [256], [0, 256]).ravel()[:IGNORE]
+    return bool(np.count_nonzero(counts) > 1 and counts.max() / counts.sum(dtype=np.float64) < max_ratio)

@@ -1,0 +1,1 @@
+"""Reading and decoding image and label files."""

@@ -1,0 +1,92 @@
+"""Encoded images in memory, decoded strictly: a damaged one is an error that names it, never half an image."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from foveate.datasets.errors import DataError
+from foveate.datasets.files.fast_decoding import decode_plain
+
+MAX_PIXELS = 64_000_000  # refused from the header, before anything is decoded
+DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+LABEL_MODES = ("1", "L", "P", *DEEP_MODES)  # one whole number per pixel
+
+
+def decode_image(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "H W 3"]:
+    """An image as RGB bytes, turned as its EXIF orientation says.
+
+    Grey becomes three equal channels, alpha is dropped, 16 bits keep their upper 8, of an animation the first frame
+    is taken.
+
+    Args:
+        data: The content of an image file.
+        where: What to call it in messages.
+        max_pixels: Larger images are refused.
+
+    Raises:
+        DataError: It is damaged, no image, or larger than `max_pixels`.
+    """
+    pixels = decode_plain(data, max_pixels)
+    if pixels is not None:
+        return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+    with opened(data, where, max_pixels) as image:
+        image.load()
+        _turn_upright(image)
+        if image.mode in DEEP_MODES:
+            grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+            return np.repeat(grey[..., None], 3, axis=2)
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def decode_label(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """A label map as it is stored (H, W), of any whole-numbered type; a palette image gives its indices.
+
+    Raises:
+        DataError: It is damaged, no image, in colour, or larger than `max_pixels`.
+    """
+    pixels = decode_plain(data, max_pixels)
+    if pixels is not None and pixels.shape[2] == 1:
+        return pixels[..., 0]
+    with opened(data, where, max_pixels) as image:
+        if image.mode not in LABEL_MODES:
+            raise DataError(
+                f"{where}: a label map in colour or with alpha (mode {image.mode}); expected one whole number per "
+                "pixel, grey or palette"
+            )
+        image.load()
+        return np.asarray(image)
+
+
+@contextmanager
+def opened(data: bytes, where: str, max_pixels: int) -> Iterator[Image.Image]:
+    """An image whose header was read; whatever Pillow raises, then or while it is decoded, becomes a DataError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata; the pixels are checked by decoding them
+            with Image.open(io.BytesIO(data)) as image:
+                _check_size(where, image.size, max_pixels)
+                yield image
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{where}: cannot be read as an image: {type(error).__name__}: {error}") from error
+
+
+def _check_size(where: str, size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise DataError(f"{where}: {height} x {width} is more than the {max_pixels / 1e6:.0f} million pixels allowed")
+
+
+def _turn_upright(image: Image.Image) -> None:
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception:  # metadata that cannot be parsed says nothing about orientation
+        return

@@ -1,0 +1,109 @@
+"""What every data module shares: where the data is, which process this is, who reads, and the order of evaluation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sized
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.loading.samplers import EvalSampler
+from foveate.datasets.loading.train_loader import Collate, TrainLoader, one_thread
+from foveate.datasets.loading.train_order import Draw, TrainOrder
+
+
+class LoadingDataModule(L.LightningDataModule):
+    """Base of the data modules.
+
+    Args:
+        root: The data set's folder.
+        batch_size: Training samples per step and device.
+        eval_batch_size: Samples per step and device where nothing is learnt.
+        num_workers: Processes that read; -1 takes one per core but one, at most 8.
+        seed: Decides shuffling and augmentation; the run's seed if not given.
+    """
+
+    def __init__(
+        self, root: str | None, *, batch_size: int, eval_batch_size: int, num_workers: int, seed: int | None
+    ) -> None:
+        super().__init__()
+        self.root = None if root is None else Path(root).expanduser()
+        self.batch_size = at_least_one("batch_size", batch_size)
+        self.eval_batch_size = at_least_one("eval_batch_size", eval_batch_size)
+        self.num_workers = num_workers if num_workers >= 0 else min(8, max(1, (os.cpu_count() or 1) - 1))
+        self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
+
+    def existing_root(self) -> Path:
+        """The data set's folder, after a look whether it is there."""
+        if self.root is None:
+            raise DataConfigError("where is the data? give --data.root DIR, or root: in the recipe")
+        if not self.root.is_dir():
+            raise DataError(f"{self.root}: no such folder (--data.root)")
+        return self.root
+
+    def place(self) -> tuple[int, int]:
+        """Number of processes, and which of them this is."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+
+    def train_loader(
+        self, dataset: Dataset[Any], collate: Collate, *, draw: Draw, count: int, company: bool = False
+    ) -> TrainLoader:
+        """Each sample of an epoch once, in a new order; a resumed run goes on with those that are left.
+
+        Args:
+            dataset: Takes a Pick.
+            collate: Samples -> batch.
+            draw: Seed and epoch -> the indices of an epoch, in order.
+            count: Number of indices in an epoch.
+            company: See TrainOrder.
+        """
+        world_size, rank = self.place()
+        order = TrainOrder(
+            draw,
+            count=count,
+            batch_size=self.batch_size,
+            world_size=world_size,
+            rank=rank,
+            seed=self.seed,
+            company=company,
+        )
+        return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=partial(self._learnt, count))
+
+    def _learnt(self, most: int) -> int:
+        """Steps of this epoch that the network has learnt from; `most` where nobody counts but the loader."""
+        if self.trainer is None:
+            return most
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current  # typed as a class that counts less
+        return int(progress.processed)
+
+    def eval_loader(self, dataset: Dataset[Any], collate: Collate) -> DataLoader[Any]:
+        """Each sample once, in order; processes short of one get a blank."""
+        assert isinstance(dataset, Sized)
+        world_size, rank = self.place()
+        return DataLoader(
+            dataset,
+            batch_size=self.eval_batch_size,
+            sampler=EvalSampler(dataset, world_size=world_size, rank=rank),
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            worker_init_fn=one_thread,
+        )
+
+
+def at_least_one(name: str, value: int) -> int:
+    """The value of an option that counts something.
+
+    Raises:
+        DataConfigError: It is below 1.
+    """
+    if value < 1:
+        raise DataConfigError(f"{name} is at least 1, not {value}")
+    return value

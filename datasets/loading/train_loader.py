@@ -1,0 +1,69 @@
+"""A loader that goes on in the middle of an epoch: Lightning stores its state in every checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from foveate.datasets.loading.train_order import TrainOrder
+
+Collate = Callable[[list[Any]], Any]
+
+
+class TrainLoader:
+    """Batches in a TrainOrder. Not a DataLoader, so that Lightning leaves the order alone.
+
+    Args:
+        dataset: Takes a Pick.
+        order: Which samples, in which batches.
+        collate: Samples -> batch.
+        num_workers: Processes that read.
+        learnt: Steps of this epoch that have been learnt from. One that an error stopped is read again on resuming.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        order: TrainOrder,
+        collate: Collate,
+        *,
+        num_workers: int = 0,
+        learnt: Callable[[], int] | None = None,
+    ) -> None:
+        self.sampler = order  # the name under which Lightning looks for set_epoch
+        self._learnt = learnt
+        self._loader: DataLoader[Any] = DataLoader(
+            dataset,
+            batch_sampler=order,  # any sized iterable of lists does
+            num_workers=num_workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=num_workers > 0,
+            worker_init_fn=one_thread,
+        )
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Any]:
+        self.sampler.begin()  # when the first batch is asked for: by then the epoch is known
+        for batch in self._loader:
+            self.sampler.steps += 1  # here, and not where workers read ahead
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return self.sampler.state_dict(None if self._learnt is None else self._learnt())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where a checkpoint was saved."""
+        self.sampler.load_state_dict(state)
+
+
+def one_thread(worker: int) -> None:
+    """Keep OpenCV in a reading process to one thread: there are as many processes as cores already."""
+    cv2.setNumThreads(0)

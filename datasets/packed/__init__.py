@@ -1,0 +1,1 @@
+"""Decoded images and masks kept in one file each, for fast random reading."""

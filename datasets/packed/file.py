@@ -1,0 +1,96 @@
+"""One image and its mask as plain bytes in a file, from which any part can be read without the rest.
+
+A header of one memory page tells size, origin and checksum; then come the image's rows (RGB) and the mask's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from foveate.datasets.augment.resizing import Image, Mask
+from foveate.datasets.errors import DataError
+from foveate.datasets.files.writing import replacing
+
+FORMAT = 1  # raise it when files of the one before cannot be read
+HEADER = 4096  # bytes; so that the pixels begin with a memory page
+CHANNELS = 4  # bytes of a pixel: red, green, blue, train id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What is known of a packed pair without reading its pixels.
+
+    Attributes:
+        height: Rows.
+        width: Columns.
+        origin: Says whether the files that it was made from have changed since.
+        checksum: CRC-32 of the pixels.
+        format: Of the file.
+    """
+
+    height: int
+    width: int
+    origin: str
+    checksum: int
+    format: int = FORMAT
+
+    @property
+    def file_size(self) -> int:
+        """Bytes of the whole file."""
+        return packed_size(self.height, self.width)
+
+
+def packed_size(height: int, width: int) -> int:
+    """Bytes of a packed pair of that size."""
+    return HEADER + height * width * CHANNELS
+
+
+def write_packed(path: Path, image: Image, mask: Mask, origin: str) -> None:
+    """Write a pair, all or nothing: another process sees the whole file or none."""
+    parts = [np.ascontiguousarray(image).data, np.ascontiguousarray(mask).data]
+    checksum = zlib.crc32(parts[1], zlib.crc32(parts[0]))
+    header = Header(height=mask.shape[0], width=mask.shape[1], origin=origin, checksum=checksum)
+    with replacing(path, flush=False) as draft, draft.open("wb") as file:
+        file.write(json.dumps(asdict(header)).encode().ljust(HEADER))
+        for part in parts:
+            file.write(part)
+
+
+def read_header(path: Path) -> Header | None:
+    """The header of a packed pair; None if the file is missing, cut short, or of another format."""
+    try:
+        with path.open("rb") as file:
+            header = Header(**json.loads(file.read(HEADER)))
+            size = os.fstat(file.fileno()).st_size
+    except (OSError, ValueError, TypeError):
+        return None
+    return header if (header.format, header.file_size) == (FORMAT, size) else None
+
+
+def open_packed(path: Path) -> tuple[Image, Mask]:
+    """Image and mask as read-only views of the file; only what is looked at is read.
+
+    Raises:
+        DataError: The file is missing or no packed pair.
+    """
+    header = read_header(path)
+    if header is None:
+        raise DataError(f"{path}: no packed image, or one that was removed; run foveate data pack again")
+    height, width = header.height, header.width
+    pixels = np.asarray(np.memmap(path, dtype=np.uint8, mode="r", offset=HEADER))
+    split = height * width * 3
+    return pixels[:split].reshape(height, width, 3), pixels[split:].reshape(height, width)
+
+
+def is_intact(path: Path) -> bool:
+    """Whether a packed pair's pixels are those that were written; reads them all."""
+    header = read_header(path)
+    if header is None:
+        return False
+    return zlib.crc32(np.memmap(path, dtype=np.uint8, mode="r", offset=HEADER).data) == header.checksum

@@ -1,0 +1,190 @@
+"""A folder of packed pairs: decoded once, with their label maps applied, then read by rows.
+
+A pair is packed when its file is there and was made from the files as they are now. So a build that was stopped goes
+on, one that is complete costs a look at each file, and pairs whose files have changed are packed anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from foveate.datasets.augment.resizing import Image, Mask
+from foveate.datasets.errors import DataError
+from foveate.datasets.files.pairs import Pair, read_pair
+from foveate.datasets.files.reading import read_size
+from foveate.datasets.files.writing import draft_name
+from foveate.datasets.labels import Table
+from foveate.datasets.packed.file import (
+    FORMAT,
+    is_intact,
+    open_packed,
+    packed_size,
+    read_header,
+    write_packed,
+)
+
+HOME = ".foveate"  # in the data set's folder
+THREADS = 8  # at most; each holds an image
+Progress = Callable[[int, int], None]  # pairs done, pairs in all
+
+
+def _silent(done: int, total: int) -> None: ...
+
+
+class PackedFolder:
+    """The packed pairs of a split.
+
+    Args:
+        root: The data set's folder; pairs are known by their paths in it, so that it may be moved as a whole.
+        split: Name of the split.
+        table: Stored id -> train id.
+        cache_dir: Where to keep the folder; in `.foveate` below the root if not given.
+    """
+
+    def __init__(self, root: Path, split: str, table: Table, cache_dir: Path | None = None) -> None:
+        self.root = root
+        self.table = table
+        place = b"" if cache_dir is None else os.fsencode(root.resolve())  # several roots may share it
+        version = hashlib.sha256(bytes([FORMAT]) + table.tobytes() + place).hexdigest()[:12]
+        self.folder = (cache_dir or root / HOME) / f"packed-{split}-{version}"
+
+    def path(self, pair: Pair) -> Path:
+        """The file of a pair, whether it is there or not."""
+        names = [os.path.relpath(file, self.root) for file in (pair.image, pair.label)]
+        return self.folder / f"{hashlib.sha256(os.fsencode(chr(0).join(names))).hexdigest()[:24]}.rgbm"
+
+    def read(self, pair: Pair) -> tuple[Image, Mask]:
+        """Image and train ids of a pair, as views of its file."""
+        return open_packed(self.path(pair))
+
+    def missing(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """The pairs that are not packed, or whose files have changed since."""
+        return [pair for pair in pairs if not self._is_current(pair)]
+
+    def drop_damaged(self, pairs: Sequence[Pair], progress: Progress = _silent) -> int:
+        """Remove the packed pairs whose pixels are not those that were written; reads them all."""
+        dropped = 0
+        for done, pair in enumerate(pairs, start=1):
+            if not is_intact(self.path(pair)):
+                self.path(pair).unlink(missing_ok=True)
+                dropped += 1
+            progress(done, len(pairs))
+        return dropped
+
+    def build(self, pairs: Sequence[Pair], progress: Progress = _silent, *, threads: int = 1) -> int:
+        """Pack what is missing. Of several processes one does, and the others wait for it.
+
+        Args:
+            pairs: All of the split.
+            progress: Called before and after each of the missing pairs, where any is packed here.
+            threads: Pairs that are decoded at once.
+
+        Returns:
+            How many were packed here.
+
+        Raises:
+            DataError: A pair cannot be read, the folder cannot be written, or the disk is too small.
+        """
+        if not self.missing(pairs):
+            return 0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _alone(self.folder / ".lock"):
+                if todo := self.missing(pairs):  # another process may have been at it
+                    self._sweep()
+                    self._check_space(todo)
+                    self._pack_all(todo, progress, threads)
+        except OSError as error:
+            raise DataError(f"{self.folder}: cannot be written: {error}; give --data.cache_dir DIR") from error
+        return len(todo)
+
+    def _is_current(self, pair: Pair) -> bool:
+        header = read_header(self.path(pair))
+        return header is not None and header.origin == origin(pair)
+
+    def _pack_all(self, pairs: Sequence[Pair], progress: Progress, threads: int) -> None:
+        with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:  # the threads' own would cross each other
+            try:
+                progress(0, len(pairs))
+                for done, _ in enumerate(pool.map(self._pack, pairs), start=1):
+                    progress(done, len(pairs))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _pack(self, pair: Pair) -> None:
+        made_from = origin(pair)  # before reading: what changes meanwhile is packed again
+        image, mask = read_pair(pair, self.table)
+        write_packed(self.path(pair), image, mask, made_from)
+
+    def _check_space(self, pairs: Sequence[Pair]) -> None:
+        needed = sum(packed_size(*read_size(pair.image)) for pair in pairs)
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise DataError(
+                f"{self.folder}: packing {len(pairs)} images takes {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are "
+                "free; give --data.cache_dir DIR on a larger disk, or --data.cache none"
+            )
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left half written."""
+        for path in self.folder.glob(f"{draft_name('*')}*"):
+            path.unlink(missing_ok=True)
+
+
+def show_building(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:
+    """Pack what is missing of a split, with a progress bar; gives how many were packed."""
+    with _bar(split) as advance:
+
+        def tell(done: int, total: int) -> None:
+            if not done:
+                print(f"packing {total} of {len(pairs)} {split} images into {packed.folder}", flush=True)
+            advance(done, total)
+
+        return packed.build(pairs, tell, threads=min(THREADS, os.cpu_count() or 1))
+
+
+def repack_damaged(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:
+    """Compare what is packed of a split with its checksums, with a progress bar; gives how many were packed anew."""
+    with _bar(f"{split}, checking") as advance:
+        packed.drop_damaged(pairs, advance)
+    return show_building(packed, pairs, split)
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[Progress]:
+    from rich.progress import Progress as Bars
+
+    with Bars(transient=True) as bars:
+        task = bars.add_task(text, total=None)
+
+        def advance(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        yield advance
+
+
+def origin(pair: Pair) -> str:
+    """Size and time of change of a pair's files."""
+    try:
+        stats = [os.stat(path) for path in (pair.image, pair.label)]
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename}: no such file") from None
+    return " ".join(f"{stat.st_size}@{stat.st_mtime_ns}" for stat in stats)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is here. The lock ends with the process, however that ends."""
+    with path.open("w") as file:
+        with suppress(OSError):  # a file system without locks: files are whole all the same, if made twice
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

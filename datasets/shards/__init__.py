@@ -1,0 +1,1 @@
+"""Classification images packed into shards."""

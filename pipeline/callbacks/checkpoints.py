@@ -1,0 +1,79 @@
+"""What is kept of a run: checkpoints and the recipe beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+
+from foveate.pipeline.errors import DivergedError
+from foveate.pipeline.files import write_text
+from foveate.pipeline.runs.checkpoints import RECIPE_KEY
+from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
+from foveate.pipeline.runs.recipes import Recipe, dump_recipe
+
+
+def create_checkpoints(run: Path, monitor: str) -> list[Callback]:
+    """Keep the best checkpoint by a metric, and the last one, also when an exception ends the run."""
+    folder = run / CHECKPOINTS
+    best = ModelCheckpoint(
+        dirpath=folder,
+        filename="best",
+        monitor=monitor,
+        mode="max",
+        save_top_k=1,
+        auto_insert_metric_name=False,
+        enable_version_counter=False,
+    )
+    return [best, LastCheckpoint(folder)]
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """Keep `last.ckpt`: after each validation, at the end, and when an exception or Ctrl-C ends the run."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            dirpath=folder,
+            filename="last",
+            monitor=None,
+            save_top_k=1,
+            save_on_exception=True,
+            enable_version_counter=False,
+        )
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Save, but not what diverged: the checkpoint before is the last good one."""
+        if not isinstance(exception, DivergedError):
+            super().on_exception(trainer, pl_module, exception)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save where the last steps came after the last validation."""
+        if self._last_global_step_saved != trainer.global_step:
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+
+
+class RecipeKeeper(Callback):
+    """Write the resolved recipe beside the checkpoints, and into each of them.
+
+    Args:
+        run: The run directory.
+        recipe: The recipe with everything spelled out.
+    """
+
+    def __init__(self, run: Path, recipe: Recipe) -> None:
+        self.run = run
+        self.recipe = recipe
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Write the file and tell the loggers, in the first process only."""
+        if not trainer.is_global_zero:
+            return
+        write_text(self.run / RECIPE, dump_recipe(self.recipe))
+        for logger in trainer.loggers:
+            logger.log_hyperparams({"recipe": self.recipe})
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the recipe to a checkpoint."""
+        checkpoint[RECIPE_KEY] = self.recipe

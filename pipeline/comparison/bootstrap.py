@@ -1,0 +1,88 @@
+"""What each validation image adds to a score, so that images can be drawn again and again (the bootstrap)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foveate.pipeline.metrics.confusion import count_confusion
+
+Counts = NDArray[np.float64]  # (images, 3 K): of each class its right, labelled and predicted pixels
+DRAWS = 2000
+
+
+class SampleCounts(Callback):
+    """Collects, over a validation, what each image adds: pixels by class, or one image of a class.
+
+    Args:
+        num_classes: Number of classes K.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+        self.rows: list[Tensor] = []
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Begin anew."""
+        self.rows = []
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        """Count the batch by the predicted classes that the validation step returns."""
+        labels = batch["mask"] if "mask" in batch else batch["label"]
+        for predicted, wanted in zip(outputs, labels, strict=True):
+            confusion = count_confusion(predicted.reshape(-1), wanted.reshape(-1), self.num_classes)
+            self.rows.append(torch.cat([confusion.diagonal(), confusion.sum(1), confusion.sum(0)]).cpu())
+
+    def counts(self) -> Counts:
+        """A row for each image so far."""
+        return torch.stack(self.rows).numpy().astype(np.float64)
+
+
+def mean_iou(counts: Counts) -> NDArray[np.float64]:
+    """Mean IoU over the classes that occur, of each sum of rows (..., 3 K)."""
+    right, labelled, predicted = np.split(counts, 3, axis=-1)
+    union = labelled + predicted - right
+    with np.errstate(invalid="ignore", divide="ignore"):
+        iou = np.where(union > 0, right / union, np.nan)
+    return np.asarray(np.nanmean(iou, axis=-1))
+
+
+def accuracy(counts: Counts) -> NDArray[np.float64]:
+    """Share of what is labelled that is right, of each sum of rows (..., 3 K)."""
+    right, labelled, _ = np.split(counts, 3, axis=-1)
+    return np.asarray(right.sum(-1) / labelled.sum(-1))
+
+
+SCORES = {"mIoU": mean_iou, "accuracy": accuracy}
+
+
+def bootstrap(seeds: Sequence[Counts], score: str, *, draws: int = DRAWS) -> NDArray[np.float64]:
+    """Scores of the same images drawn with replacement, averaged over the seeds of a block.
+
+    The draws depend on the number of images alone, so those of two blocks are paired.
+
+    Args:
+        seeds: Counts of each seed over the same images, in one order.
+        score: `mIoU` or `accuracy`.
+        draws: How often the images are drawn.
+    """
+    images = len(seeds[0])
+    chosen = np.random.default_rng(0).integers(0, images, (draws, images))
+    times = np.stack([np.bincount(row, minlength=images) for row in chosen]).astype(np.float64)
+    drawn: NDArray[np.float64] = np.mean([SCORES[score](times @ counts) for counts in seeds], axis=0)
+    return drawn
+
+
+def interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The middle 95 %."""
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,140 @@
+"""Carries out a study: what is not done yet is tried, measured and trained in turn, and written after each training."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Sequence
+
+import lightning
+import torch
+from rich.table import Table
+
+from foveate.pipeline.comparison.bootstrap import SCORES
+from foveate.pipeline.comparison.entries import Entry
+from foveate.pipeline.comparison.measures import Measures, measure, try_out
+from foveate.pipeline.comparison.page import write_report
+from foveate.pipeline.comparison.result import RESULT, Cell, read_cell, run_cell
+from foveate.pipeline.comparison.study import Study
+from foveate.pipeline.comparison.table import Row, cells_of, headings
+from foveate.pipeline.files import write_text
+from foveate.pipeline.text import first_line
+from foveate.plugins.tables import create_console
+
+MEASURES = "measures.json"
+
+
+def carry_out(study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int, limit: int) -> list[Row]:
+    """Do what is not done yet, and write the report after each training."""
+    study.settle()
+    started = time.monotonic()
+    faults: dict[str, str] = {}
+    score = _score_of(study, entries, faults)
+    working = [entry for entry in entries if entry.label not in faults]
+    measures = _measure(study, working, rounds, limit)
+    rows: list[Row] = []
+    todo = [(entry, seed) for seed in range(seeds) for entry in entries]
+    for number, (entry, seed) in enumerate(todo, start=1):
+        _run(study, entry, seed, faults, f"[{number}/{len(todo)}]", score)
+        rows = _rows(study, entries, seeds, faults, measures)
+        files = write_report(study.out, _title(study), _facts(study, seeds), rows, score)
+    _print(rows, score)
+    print(f"{(time.monotonic() - started) / 60:.1f} min; written: {', '.join(map(str, files))}", flush=True)
+    return rows
+
+
+def _score_of(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> str:
+    """The name of the score, after each block took a step; those that cannot are faults.
+
+    Raises:
+        ConfigError: No block works, so the recipe or the command line is at fault.
+    """
+    last = None
+    for entry in entries:
+        try:
+            try_out(study, entry)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # of a plugin: also sys.exit
+            faults[entry.label], last = first_line(error), error
+            print(f"{entry.label}: left out: {faults[entry.label]}", flush=True)
+    if len(faults) == len(entries) and last is not None:
+        raise last
+    working = next(entry for entry in entries if entry.label not in faults)
+    figure: str = study.build(working, 0).model.figure
+    return figure
+
+
+def _measure(study: Study, entries: Sequence[Entry], rounds: int, limit: int) -> dict[str, Measures]:
+    """What was measured before, or all blocks anew if one of them was not: times are comparable within a run only."""
+    file = study.out / MEASURES
+    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    labels = [entry.label for entry in entries]
+    if [label for label, figures in known.items() if label in labels and figures.get("limit") == limit] != labels:
+        print(f"measuring {len(entries)} blocks in turn", flush=True)
+        measured = measure(study, entries, rounds=rounds, limit=limit)
+        known = {label: figures.as_values() for label, figures in measured.items()}
+        write_text(file, json.dumps(known, indent=2) + "\n")
+    return {label: Measures.from_values(known[label]) for label in labels}
+
+
+def _run(study: Study, entry: Entry, seed: int, faults: dict[str, str], progress: str, score: str) -> None:
+    """One training, if it is to be done."""
+    what = f"{progress} {entry.label}, seed {seed}"
+    if entry.label in faults:
+        return
+    if read_cell(study.folder(entry, seed) / RESULT) is not None:
+        print(f"{what}: done before", flush=True)
+        return
+    print(f"{what}: {study.steps} steps", flush=True)
+    try:
+        cell = run_cell(study, entry, seed)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        faults[entry.label] = first_line(error)
+        print(f"{what}: failed: {faults[entry.label]}", flush=True)
+        return
+    print(f"{what}: {_score(cell, score)} in {cell.seconds:.0f} s", flush=True)
+
+
+def _score(cell: Cell, score: str) -> str:
+    return f"{score} {100 * float(SCORES[score](cell.counts.sum(0))):.1f} %"
+
+
+def _rows(
+    study: Study, entries: Sequence[Entry], seeds: int, faults: dict[str, str], measures: dict[str, Measures]
+) -> list[Row]:
+    rows = []
+    for entry in entries:
+        kept = {seed: read_cell(study.folder(entry, seed) / RESULT) for seed in range(seeds)}
+        cells = {seed: cell for seed, cell in kept.items() if cell is not None}
+        rows.append(Row(entry.label, faults.get(entry.label, ""), measures.get(entry.label), cells))
+    return rows
+
+
+def _title(study: Study) -> str:
+    return f"{study.name}: blocks in slot {study.slot}"
+
+
+def _facts(study: Study, seeds: int) -> list[str]:
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU threads"
+    return [
+        f"{study.steps} steps, seeds 0 to {seeds - 1}; flags: {' '.join(study.flags) or 'none'}.",
+        f"{device} of {os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
+        f"Python {platform.python_version()}, torch {torch.__version__}, lightning {lightning.__version__}.",
+    ]
+
+
+def _print(rows: Sequence[Row], score: str) -> None:
+    """The table without its costs in full: those are in the files."""
+    shown = [place for place, text in enumerate(headings(score)) if text not in ("forward ms", "step ms", "ratio")]
+    table = Table(box=None, pad_edge=False)
+    for place in shown:
+        table.add_column(headings(score)[place], justify="right" if place else "left", no_wrap=True)
+    for row in rows:
+        texts = cells_of(row, rows[0], score)
+        table.add_row(*(texts[place] for place in shown))
+    create_console().print(table, markup=False)

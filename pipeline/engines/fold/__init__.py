@@ -1,0 +1,1 @@
+"""Batch norms, scales and activations folded into the convolutions beside them."""

@@ -1,0 +1,113 @@
+"""A convolution and what follows it in one pass over memory, where oneDNN can; the plain two operators elsewhere.
+
+A GELU after a convolution takes longer than the convolution itself, most of it to write and read a fresh map. torch's
+own compiler calls the same operators; a traced graph holds the plain ones, so that another runtime fuses them its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.pipeline.engines.fold.affine import is_plain
+from foveate.plugins.ops.eager import is_eager_on_cpu
+
+Scalars = list[float | None]
+
+
+class Activation(NamedTuple):
+    """How oneDNN names an activation, and the plain operator."""
+
+    name: str
+    scalars: Scalars
+    algorithm: str
+    plain: Callable[[Tensor], Tensor]
+
+
+def name_activation(module: nn.Module) -> Activation | None:
+    """The activation that a module is, if it can follow a convolution in one pass."""
+    if isinstance(module, nn.GELU):
+        return Activation("gelu", [], module.approximate, lambda x: F.gelu(x, approximate=module.approximate))
+    if type(module) is nn.ReLU:
+        return Activation("relu", [], "", F.relu)
+    if type(module) is nn.ReLU6:
+        return Activation("hardtanh", [0.0, 6.0], "", F.relu6)
+    if type(module) is nn.SiLU:
+        return Activation("swish", [], "", F.silu)
+    return None
+
+
+class FusedConv2d(nn.Module):
+    """A convolution with its activation, or with a map that its result is added to or multiplied by.
+
+    Args:
+        conv: Zeros as padding, given as numbers.
+        activation: What follows, if anything.
+    """
+
+    def __init__(self, conv: nn.Conv2d, activation: Activation | None = None) -> None:
+        super().__init__()
+        self.weight = conv.weight
+        self.bias = conv.bias
+        self.sizes: list[Any] = [list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups]
+        self.activation = activation
+
+    def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B C h w"]:
+        if self.activation is None:
+            return self._convolve(x)
+        if not _has_one_pass(x):
+            return self.activation.plain(self._convolve(x))
+        name, scalars, algorithm, _ = self.activation
+        out: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x.to(self.weight.dtype), self.weight, self.bias, *self.sizes, name, scalars, algorithm
+        )
+        return out
+
+    def added(self, x: Float[Tensor, "B I H W"], other: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
+        """The convolution of `x`, plus another map."""
+        return self._binary(x, other, "add") if _has_one_pass(x) else self._convolve(x) + other
+
+    def times(self, x: Float[Tensor, "B I H W"], other: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
+        """The convolution of `x`, times another map."""
+        return self._binary(x, other, "mul") if _has_one_pass(x) else self._convolve(x) * other
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        padding, stride, dilation, groups = self.sizes
+        return F.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups)
+
+    def _binary(self, x: Tensor, other: Tensor, name: str) -> Tensor:
+        dtype = self.weight.dtype
+        out: Tensor = torch.ops.mkldnn._convolution_pointwise.binary(
+            x.to(dtype), other.to(dtype), self.weight, self.bias, *self.sizes, name, None, None, [], None
+        )
+        return out
+
+
+def can_fuse(conv: nn.Module) -> bool:
+    """Whether this is a plain convolution that pads with zeros by a given number."""
+    return is_plain(conv) and conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+
+
+def _has_one_pass(x: Tensor) -> bool:
+    return HAS_ONE_PASS and is_eager_on_cpu(x)
+
+
+def _try_one_pass() -> bool:
+    """Whether this torch has the operators, under the names and with the arguments that are used here."""
+    try:
+        conv = FusedConv2d(nn.Conv2d(1, 1, 1), name_activation(nn.GELU()))
+        x = torch.ones(1, 1, 2, 2)
+        with torch.no_grad():
+            torch.ops.mkldnn._convolution_pointwise(x, conv.weight, conv.bias, *conv.sizes, "gelu", [], "none")
+            conv._binary(x, x, "mul")
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return True
+
+
+HAS_ONE_PASS = _try_one_pass()

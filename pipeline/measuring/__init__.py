@@ -1,0 +1,1 @@
+"""What a network costs: time, memory, multiply-adds, receptive field."""

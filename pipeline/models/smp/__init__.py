@@ -1,0 +1,1 @@
+"""Encoders and decoders of segmentation_models_pytorch."""

@@ -1,0 +1,74 @@
+"""A trained model as it lies in a checkpoint of ours: its weights, and all that is needed to build it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.runs.checkpoints import read_checkpoint
+from foveate.pipeline.weights.normalisation import BUFFERS, IMAGENET, Statistics
+
+NETWORK = "network."  # what a task calls its model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """Weights and what they belong to.
+
+    Attributes:
+        network: Name of the model.
+        attention: What sits in its slots.
+        options: Its further options.
+        classes: Names of the classes.
+        statistics: Mean and deviation of the images, per channel in 0-255.
+        state: The tensors by our names.
+    """
+
+    network: str
+    attention: Mapping[str, Any] | None
+    options: Mapping[str, Any]
+    classes: tuple[str, ...]
+    statistics: Statistics
+    state: Mapping[str, Tensor]
+
+
+def read_trained(path: Path) -> Trained:
+    """Read a run's checkpoint.
+
+    Raises:
+        CheckpointError: It is none of a training of ours, or damaged, or refused.
+    """
+    content = read_checkpoint(path)
+    settings = content.get("hyper_parameters")
+    if not isinstance(settings, Mapping) or not isinstance(settings.get("network"), str):
+        raise CheckpointError(
+            f"{path}: does not say which network it is of; only checkpoints of foveate can be exported"
+        )
+    stored: Mapping[str, Tensor] = content["state_dict"]
+    names = {name: name.removeprefix(NETWORK).replace("_orig_mod.", "") for name in stored if name.startswith(NETWORK)}
+    return Trained(
+        network=settings["network"],
+        attention=settings.get("attention"),
+        options=settings.get("network_options") or {},
+        classes=_classes(settings),
+        statistics=_statistics(stored),
+        state={ours: stored[name].contiguous() for name, ours in names.items()},
+    )
+
+
+def _classes(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Their names, which a segmenter keeps under `labels` and a classifier under `classes`."""
+    described = settings.get("labels") or settings.get("classes") or {}
+    return tuple(map(str, described.get("names", ())))
+
+
+def _statistics(stored: Mapping[str, Tensor]) -> Statistics:
+    if not all(name in stored for name in BUFFERS):
+        return IMAGENET
+    mean, std = (tuple(stored[name].flatten().tolist()) for name in BUFFERS)
+    return mean, std

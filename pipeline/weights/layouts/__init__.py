@@ -1,0 +1,1 @@
+"""How published files name the same weights."""
