@@ -26,20 +26,20 @@ def name(request: pytest.FixtureRequest) -> str:
     return given
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def family(name: str) -> ModuleType:
     return FAMILIES[name]
 
 
 @pytest.fixture(scope="module")
-def trained(name: str, family: ModuleType, jitter: Jitter) -> nn.Module:
+def trained(name: str, jitter: Jitter) -> nn.Module:
     """Each classifier in turn, off its start, for five classes."""
-    return jitter(family.create_classifier(name, num_classes=5))
+    return jitter(FAMILIES[name].create_classifier(name, num_classes=5))
 
 
 @pytest.fixture(scope="module")
-def trained_encoder(name: str, family: ModuleType, jitter: Jitter) -> nn.Module:
-    return jitter(family.create_encoder(name))
+def trained_encoder(name: str, jitter: Jitter) -> nn.Module:
+    return jitter(FAMILIES[name].create_encoder(name))
 
 
 @pytest.fixture
