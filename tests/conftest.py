@@ -56,6 +56,12 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
+def vectors() -> Path:
+    """Numbers from the authors' own modules (tests/data/README.md)."""
+    return ROOT / "tests" / "data" / "vectors"
+
+
+@pytest.fixture(scope="session")
 def jitter() -> Callable[[nn.Module], nn.Module]:
     """Moves every parameter off its start, so that none hides behind a zero, a one or a small scale."""
 

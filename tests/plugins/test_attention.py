@@ -150,11 +150,9 @@ def load_vector(path: Path, block: nn.Module, rename: Callable[[str], str] = lam
     ],
     ids=["msca", "lka", "se", "eca"],
 )
-def test_the_published_module_gives_the_same_numbers(shared: Path, file: str, build: Callable[[], nn.Module]) -> None:
+def test_the_published_module_gives_the_same_numbers(vectors: Path, file: str, build: Callable[[], nn.Module]) -> None:
     block = build().eval()
-    x, expected = load_vector(
-        shared / "vectors" / file, block, lambda key: key.replace("fc.0.", "fc1.").replace("fc.2.", "fc2.")
-    )
+    x, expected = load_vector(vectors / file, block, lambda key: key.replace("fc.0.", "fc1.").replace("fc.2.", "fc2."))
     torch.testing.assert_close(block(x), expected, atol=1e-6, rtol=1e-5)
 
 

@@ -46,8 +46,8 @@ def rates(model: torch.nn.Module) -> list[float]:
     return [module.rate for module in model.modules() if isinstance(module, DropPath)]
 
 
-def test_the_attention_around_the_gate_gives_the_published_numbers(shared: Path) -> None:
-    stored = {k: torch.from_numpy(v) for k, v in np.load(shared / "vectors/segnext_spatial_attention_dim8.npz").items()}
+def test_the_attention_around_the_gate_gives_the_published_numbers(vectors: Path) -> None:
+    stored = {k: torch.from_numpy(v) for k, v in np.load(vectors / "segnext_spatial_attention_dim8.npz").items()}
     attention = GatedAttention(8, gate="msca").eval()
     attention.load_state_dict({key[3:]: tensor for key, tensor in stored.items() if key.startswith("sd/")})
     torch.testing.assert_close(attention(stored["input"]), stored["out0"], atol=1e-6, rtol=1e-5)

@@ -52,8 +52,8 @@ def test_names_are_those_of_the_published_weights() -> None:
     assert state["patch_embed2.proj.weight"].shape == (64, 32, 3, 3)
 
 
-def test_its_gate_gives_the_published_numbers(shared: Path) -> None:
-    stored = {k: torch.from_numpy(v) for k, v in np.load(shared / "vectors/van_lka_dim8.npz").items()}
+def test_its_gate_gives_the_published_numbers(vectors: Path) -> None:
+    stored = {k: torch.from_numpy(v) for k, v in np.load(vectors / "van_lka_dim8.npz").items()}
     gate = VAN(channels=(8,), depths=(1,), mlp_ratios=(2,)).get_submodule("block1.0.attn.spatial_gating_unit")
     assert isinstance(gate, LargeKernelAttention)
     gate.load_state_dict({key[3:]: tensor for key, tensor in stored.items() if key.startswith("sd/")})
