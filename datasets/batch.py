@@ -8,6 +8,8 @@ from typing import NotRequired, TypedDict
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+BLANK = -1  # the label of an image that only keeps the processes in step
+
 
 class SegmentationBatch(TypedDict):
     """Bytes, as they cross to the device; floats are made there.

@@ -13,11 +13,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from foveate.datasets.augment.classification import ClassifierEvalTransform, ClassifierTrainTransform
-from foveate.datasets.batch import ClassificationBatch, Pick
+from foveate.datasets.batch import BLANK, ClassificationBatch, Pick
 from foveate.datasets.errors import DataError
 from foveate.datasets.loading.train_order import Indices
 
-BLANK = -1  # the label of an image that only keeps the processes in step
 Transform = ClassifierTrainTransform | ClassifierEvalTransform
 
 

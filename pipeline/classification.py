@@ -7,16 +7,14 @@ from dataclasses import asdict
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
-from torchmetrics import MeanMetric
 
-from foveate.datasets.batch import ClassificationBatch
+from foveate.datasets.batch import BLANK, ClassificationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.losses import RecipeLoss
 from foveate.pipeline.metrics.calibration import CalibrationError
 from foveate.pipeline.metrics.classification import (
-    BLANK,
     FIRST,
     ClassificationScores,
     ClassTally,
@@ -29,7 +27,7 @@ from foveate.pipeline.mixing import Mixing, MixingConfig
 from foveate.pipeline.models import is_segmenter
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
-from foveate.pipeline.task import RecipeOptions, VisionTask, configured, plain
+from foveate.pipeline.task import RecipeOptions, VisionTask, choose, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
 MOST = 1000  # classes up to which a confusion matrix is counted; ImageNet-21K's would take 3.8 GB
@@ -55,12 +53,12 @@ class ClassificationTask(VisionTask):
         normalisation: Mean and deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}`;
             those of `weights`, or of ImageNet, if not given.
         network_options: Further options of the model, such as `{drop_path: 0.1}`.
+        activation_checkpointing: Keep only the input of each block and recompute its features in the backward pass:
+            less memory, a third more time.
+        compile: Train the network's parts through torch.compile; the first step takes minutes.
 
     Raises:
         ConfigError: The network labels pixels, the data has label maps, or the loss does not take what it would get.
-        activation_checkpointing: Keep only the input of each block for the way back and run it again: less memory, a
-            third more time.
-        compile: Train the network's parts through torch.compile; the first step takes minutes.
     """
 
     monitor = "val/acc"
@@ -114,20 +112,24 @@ class ClassificationTask(VisionTask):
         self.mixing = Mixing(mixing, len(labels))
         self._check_loss(loss, mixes=mixing.mixes)
         self.tally = ClassTally(len(labels))
-        self.confusion = ConfusionMatrix(len(labels), ignore=BLANK) if len(labels) <= MOST else None
+        self.confusion = ConfusionMatrix(len(labels), ignore=None) if len(labels) <= MOST else None
         self.calibration = CalibrationError(len(labels))
-        self.mean_loss = MeanMetric()
         self.scores: ClassificationScores | None = None  # of the last evaluation
 
     def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K"]:
         """Logits of RGB bytes."""
         pixels = self.normalise(image)
-        return self.runner(pixels)(pixels)
+        with self.named_network():
+            logits: Tensor = self.runner(pixels)(pixels)
+        return self.checked(logits, dimensions=2)
 
     def compute_loss(self, batch: ClassificationBatch) -> Float[Tensor, ""]:
         """Loss of a batch, its images mixed as the recipe says; needs no trainer."""
         image, target = self.mixing(self.normalise(batch["image"]), batch["label"])
-        loss: Tensor = self.loss(self.network(image), target)
+        with self.named_network():
+            logits = self.checked(self.network(image), dimensions=2)
+        with self.named_part("loss"):
+            loss: Tensor = self.loss(logits, target)
         return loss
 
     def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
@@ -136,11 +138,11 @@ class ClassificationTask(VisionTask):
 
     def validation_step(self, batch: ClassificationBatch, batch_idx: int) -> Int64[Tensor, " B"]:
         """Count a batch, and give the predicted classes."""
-        return self._evaluate(batch, "val")
+        return self._evaluate(batch)
 
     def test_step(self, batch: ClassificationBatch, batch_idx: int) -> Int64[Tensor, " B"]:
         """Count a batch, and give the predicted classes."""
-        return self._evaluate(batch, "test")
+        return self._evaluate(batch)
 
     def predict_step(self, batch: ClassificationBatch, batch_idx: int) -> Prediction:
         """The first five classes of each image, or all if there are fewer."""
@@ -148,45 +150,34 @@ class ClassificationTask(VisionTask):
         probabilities, classes = logits.float().softmax(1).topk(min(FIRST, len(self.labels)))
         return Prediction(classes, probabilities)
 
-    def _evaluate(self, batch: ClassificationBatch, stage: str) -> Int64[Tensor, " B"]:
-        logits, label = self(batch["image"]).float(), batch["label"]
-        predicted: Tensor = logits.argmax(1)
+    def _evaluate(self, batch: ClassificationBatch) -> Int64[Tensor, " B"]:
+        every: Tensor = self(batch["image"]).float()
+        logits, label = choose(batch["label"] != BLANK, every, batch["label"])
         self.tally.update(logits, label)
         self.calibration.update(logits, label)
         if self.confusion is not None:
-            self.confusion.update(predicted, label)
-        self.report(stage, logits, label)
-        self.mean_loss.update(self.loss(logits, label), (label != BLANK).sum())
-        return predicted
-
-    def on_validation_epoch_start(self) -> None:
-        """Begin to count."""
-        self._begin()
-
-    def on_test_epoch_start(self) -> None:
-        """Begin to count."""
-        self._begin()
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the scores of the epoch."""
-        self._log_scores("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the scores of the epoch."""
-        self._log_scores("test")
+            self.confusion.update(logits.argmax(1), label)
+        self.count(logits, label)
+        return every.argmax(1)
 
     def report_of_scores(self) -> Report | None:
         """The scores of the last evaluation as a table and as figures; None before the first."""
         return None if self.scores is None else report_classification(self.scores, self.labels.names)
 
-    def _begin(self) -> None:
-        for metric in (self.tally, self.calibration, self.mean_loss, self.confusion):
+    def reset_scores(self) -> None:
+        """Start counting."""
+        super().reset_scores()
+        for metric in (self.tally, self.calibration, self.confusion):
             if metric is not None:
                 metric.reset()
 
-    def _log_scores(self, stage: str) -> None:
-        if self.trainer.sanity_checking:  # a few images, to see whether it works at all
-            return
+    def log_scores(self, stage: str) -> None:
+        """Log the scores of an evaluation.
+
+        Raises:
+            UnusableDataError: No image was labelled.
+        """
+        super().log_scores(stage)
         images, right, right5 = self.tally.compute()
         if images.sum() == 0:
             raise UnusableDataError(f"no labelled image in the {stage} data")
@@ -196,8 +187,7 @@ class ClassificationTask(VisionTask):
         self.log(f"{stage}/acc", self.scores.acc, prog_bar=True)
         if self.scores.acc5 is not None:
             self.log(f"{stage}/acc5", self.scores.acc5)
-        loss = self.mean_loss.compute()
-        self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/loss": loss, f"{stage}/calibration_error": error})
+        self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/calibration_error": error})
 
     def _check_loss(self, spec: RecipeLoss, *, mixes: bool) -> None:
         """Try the loss on what it would get."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.labels import LabelSet
+from foveate.datasets.labels import IGNORE, LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.inference import InferenceConfig, infer, infer_classes
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
@@ -19,10 +18,10 @@ from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
 from foveate.pipeline.metrics.report import Report, report_segmentation
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.models.segmenter import Segmenter
-from foveate.pipeline.models.upsampling import classify
+from foveate.pipeline.models.upsampling import classify, upsample
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
-from foveate.pipeline.task import RecipeOptions, VisionTask, configured, plain
+from foveate.pipeline.task import RecipeOptions, VisionTask, choose, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
 
@@ -105,14 +104,23 @@ class SegmentationTask(VisionTask):
     def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Logits of RGB bytes, at the images' size."""
         pixels = self.normalise(image)
-        return infer(self.runner(pixels), pixels, self.inference_config)
+        with self.named_network():
+            logits = infer(self.runner(pixels), pixels, self.inference_config)
+        return self.checked(logits, dimensions=4)
 
     def compute_loss(self, batch: SegmentationBatch) -> Float[Tensor, ""]:
         """Loss of a batch of crops; needs no trainer."""
         image = self.normalise(batch["image"])
-        if isinstance(self.network, Segmenter) and self.network.stride > 1:
-            return loss_of_coarse(self.loss, self.network.decode(image), batch["mask"])
-        loss: Tensor = self.loss(self.network(image), batch["mask"])
+        with self.named_network():
+            if is_coarse := isinstance(self.network, Segmenter) and self.network.stride > 1:
+                logits = self.network.decode(image)
+            else:
+                logits = self.network(image)
+        self.checked(logits, dimensions=4)
+        with self.named_part("loss"):
+            loss: Tensor = (
+                loss_of_coarse(self.loss, logits, batch["mask"]) if is_coarse else self.loss(logits, batch["mask"])
+            )
         return loss
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
@@ -121,48 +129,39 @@ class SegmentationTask(VisionTask):
 
     def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> Int64[Tensor, "B H W"]:
         """Count a batch, at the size of its labels, and give the predicted train ids."""
-        return self._evaluate(batch, "val")
+        return self._evaluate(batch)
 
     def test_step(self, batch: SegmentationBatch, batch_idx: int) -> Int64[Tensor, "B H W"]:
         """Count a batch, at the size of its labels, and give the predicted train ids."""
-        return self._evaluate(batch, "test")
+        return self._evaluate(batch)
 
     def predict_step(self, batch: SegmentationBatch, batch_idx: int) -> UInt8[Tensor, "B H W"]:
         """Train ids of each pixel."""
         pixels = self.normalise(batch["image"])
-        return infer_classes(self.runner(pixels), pixels, self.inference_config).to(torch.uint8)
+        with self.named_network():
+            return infer_classes(self.runner(pixels), pixels, self.inference_config).to(torch.uint8)
 
-    def _evaluate(self, batch: SegmentationBatch, stage: str) -> Int64[Tensor, "B H W"]:
-        logits = self(batch["image"])
+    def _evaluate(self, batch: SegmentationBatch) -> Int64[Tensor, "B H W"]:
         mask = batch["mask"]
-        if logits.shape[2:] != mask.shape[1:]:
-            logits = F.interpolate(logits, size=mask.shape[1:], mode="bilinear", align_corners=False)
+        logits = upsample(self(batch["image"]), (mask.shape[1], mask.shape[2]))
         predicted = classify(logits)
         self.confusion.update(predicted, mask)
-        self.report(stage, logits, mask)
-        loss = self.loss(logits, mask)
-        self.log(f"{stage}/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(mask))
+        labelled = (mask != IGNORE).flatten(1).any(1)  # not blanks, which only keep the processes in step
+        self.count(*choose(labelled, logits, mask), image_by_image=True)
         return predicted
 
-    def on_validation_epoch_start(self) -> None:
-        """Begin to count."""
+    def reset_scores(self) -> None:
+        """Start counting."""
+        super().reset_scores()
         self.confusion.reset()
 
-    def on_test_epoch_start(self) -> None:
-        """Begin to count."""
-        self.confusion.reset()
+    def log_scores(self, stage: str) -> None:
+        """Log the scores of an evaluation.
 
-    def on_validation_epoch_end(self) -> None:
-        """Log the scores of the epoch."""
-        self._log_scores("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the scores of the epoch."""
-        self._log_scores("test")
-
-    def _log_scores(self, stage: str) -> None:
-        if self.trainer.sanity_checking:  # a few images, to see whether it works at all
-            return
+        Raises:
+            UnusableDataError: No pixel was labelled.
+        """
+        super().log_scores(stage)
         confusion = self.confusion.compute()
         if confusion.sum() == 0:
             raise UnusableDataError(f"no labelled pixel in the {stage} data: every one of them is ignored (255)")

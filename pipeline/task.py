@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 import lightning.pytorch as L
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import Metric
+from torchmetrics import MeanMetric, Metric
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
@@ -22,6 +24,7 @@ from foveate.pipeline.averaging import EmaWeights
 from foveate.pipeline.engines import check_engine, create_engine
 from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.errors import ConfigError, DivergedError
+from foveate.pipeline.failures import named_failures
 from foveate.pipeline.losses import RecipeLoss, create_loss
 from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.report import Report
@@ -37,8 +40,10 @@ from foveate.pipeline.optimisation import (
 )
 from foveate.pipeline.weights import load_initial_weights
 from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
+from foveate.plugins.errors import PluginError
 
 Config = TypeVar("Config")
+REPORTING = ("loss ", "metric ")  # how what is no part of the network is filed in a provenance
 RecipeOptions = dict[str, dict[str, Option] | Option]  # of a network; of ENCODER+DECODER a mapping for each part
 
 
@@ -124,6 +129,9 @@ class VisionTask(L.LightningModule):
         self.normalise = Normalise() if given is None else Normalise.from_config(given)
         self.loss = create_loss(loss, num_classes)
         self.reported = create_metrics(metrics or [], num_classes)
+        self.num_classes = num_classes
+        self.mean_loss = MeanMetric()
+        self._provenance: provenance.Provenance | None = None
         self._engine_name = "torch"
         self._engine: Engine | None = None
 
@@ -218,12 +226,90 @@ class VisionTask(L.LightningModule):
         self.log("train/lr", self.optimizer_config.lr * group["lr"] / max(group["initial_lr"], 1e-30))
         return loss
 
-    def report(self, stage: str, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch for the metrics that the recipe asks for."""
-        for name, metric in self.reported.items():
+    def checked(self, logits: Tensor, *, dimensions: int) -> Tensor:
+        """Logits, after a look at their shape.
+
+        Raises:
+            PluginError: They have another number of channels than there are classes, or of dimensions.
+        """
+        expected = f"(B, {self.num_classes}{', H, W' * (dimensions == 4)})"
+        if logits.ndim != dimensions or logits.shape[1] != self.num_classes:
+            raise PluginError(
+                f"network {self.hparams['network']} gives logits of shape {tuple(logits.shape)}, not {expected}: a "
+                f"channel is expected for each of the {self.num_classes} classes"
+            )
+        return logits
+
+    def named_network(self) -> AbstractContextManager[None]:
+        """A block in which failures of the network name the part that fails."""
+        parts = {label: given for label, given in self._providers().items() if not label.startswith(REPORTING)}
+        return named_failures(self.hparams["network"], parts)
+
+    def named_part(self, kind: str) -> AbstractContextManager[None]:
+        """The same for a loss or a metric."""
+        return named_failures(kind, {k: given for k, given in self._providers().items() if k.startswith(f"{kind} ")})
+
+    def _providers(self) -> provenance.Provenance:
+        if self._provenance is None:
+            names = {key: self.hparams[key] for key in ("attention", "network", "loss", "metrics")}
+            try:
+                self._provenance = provenance.record_providers(
+                    names["attention"], network=names["network"], losses=names["loss"], metrics=names["metrics"]
+                )
+            except PluginError:  # parts that came in as objects
+                self._provenance = {}
+        return self._provenance
+
+    def count(self, logits: Tensor, labels: Tensor, *, image_by_image: bool = False) -> None:
+        """Count a batch for the mean loss and the metrics that the recipe asks for.
+
+        Args:
+            logits: Of labelled images; there may be none, for some processes have an image less.
+            labels: Theirs.
+            image_by_image: Take the loss of each image by itself, so that its mean does not depend on which images
+                share a batch.
+        """
+        with self.named_part("loss"):
+            size = 1 if image_by_image else max(1, len(labels))
+            for begin in range(0, len(labels), size):
+                some, theirs = logits[begin : begin + size], labels[begin : begin + size]
+                self.mean_loss.update(self.loss(some, theirs), len(theirs))
+        with self.named_part("metric"):
+            for metric in self.reported.values() if len(labels) else ():
+                assert isinstance(metric, Metric)
+                metric.update(logits, labels)
+
+    def on_validation_epoch_start(self) -> None:
+        """Start counting."""
+        self.reset_scores()
+
+    def on_test_epoch_start(self) -> None:
+        """Start counting."""
+        self.reset_scores()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores, but not those of the few images before training that show whether it works at all."""
+        if not self.trainer.sanity_checking:
+            self.log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores."""
+        self.log_scores("test")
+
+    def reset_scores(self) -> None:
+        """Forget what was counted."""
+        for metric in (self.mean_loss, *self.reported.values()):
             assert isinstance(metric, Metric)
-            metric.update(logits, labels)
-            self.log(f"{stage}/{name}", metric, on_step=False, on_epoch=True, batch_size=len(labels))
+            metric.reset()
+
+    def log_scores(self, stage: str) -> None:
+        """Log the mean loss and the metrics that the recipe asks for, over the images of all processes."""
+        with warnings.catch_warnings(), self.named_part("metric"):
+            warnings.filterwarnings("ignore", message=".*was called before the ``update`` method")  # no image here
+            self.log(f"{stage}/loss", self.mean_loss.compute(), sync_dist=True)
+            for name, metric in self.reported.items():
+                assert isinstance(metric, Metric)
+                self.log(f"{stage}/{name}", metric.compute(), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser and a schedule that steps with it."""
@@ -233,6 +319,11 @@ class VisionTask(L.LightningModule):
         total = int(self.trainer.estimated_stepping_batches)
         schedule = create_schedule(optimizer, self.schedule_config, total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def choose(keep: Bool[Tensor, " B"], *tensors: Tensor) -> tuple[Tensor, ...]:
+    """The samples to keep of each tensor (B, ...), without a copy where that is all of them."""
+    return tensors if bool(keep.all()) else tuple(tensor[keep] for tensor in tensors)
 
 
 def configured(kind: type[Config], value: Config | Mapping[str, Any] | None) -> Config:

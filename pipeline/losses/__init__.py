@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from foveate.pipeline.models.upsampling import upsample
 from foveate.plugins.blocks import RecipeBlock, parse_spec
 from foveate.plugins.building import build_module
 from foveate.plugins.manager import Plugins, installed_plugins
 from foveate.plugins.records import Loss
 
 RecipeLoss = list[RecipeBlock] | RecipeBlock  # a name, a mapping with `name` and options, or a list of these
+
+
+@runtime_checkable
+class TakesCoarse(Protocol):
+    """A loss that also takes a segmenter's logits before they are resized, which spares the full-size logits."""
+
+    def coarse(self, logits: Float[Tensor, "B K h w"], labels: Integer[Tensor, "B H W"]) -> Float[Tensor, ""]:
+        """The loss of logits that bilinear interpolation brings to the labels' size."""
 
 
 class WeightedSum(nn.Module):
@@ -36,12 +44,11 @@ def loss_of_coarse(
 ) -> Float[Tensor, ""]:
     """A loss of a segmenter's logits before they are resized to the image.
 
-    A loss that has a method `coarse` is given them as they are; others get them resized.
+    A loss that has a method `coarse` (see TakesCoarse) is given them as they are; others get them resized.
     """
-    coarse = getattr(loss, "coarse", None)
-    if coarse is None:
-        logits, coarse = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False), loss
-    value: Tensor = coarse(logits, labels)
+    if isinstance(loss, TakesCoarse):
+        return loss.coarse(logits, labels)
+    value: Tensor = loss(upsample(logits, (labels.shape[1], labels.shape[2])), labels)
     return value
 
 

@@ -39,8 +39,8 @@ class CalibrationError(Metric):
             self.add_state(name, torch.zeros(bins, dtype=torch.double), dist_reduce_fx="sum")
 
     def update(self, logits: Float[Tensor, "B K ..."], labels: Integer[Tensor, "B ..."]) -> None:
-        """Add a batch; labels of 255 in a map, and of -1 elsewhere, are left out."""
-        valid = labels != (IGNORE if labels.ndim > 1 else -1)
+        """Add a batch; 255 in label maps is left out, the labels of whole images are all classes."""
+        valid = labels != IGNORE if labels.ndim > 1 else torch.ones_like(labels, dtype=torch.bool)
         confidence, predicted = logits.float().softmax(1).max(1)
         confidence, right = confidence[valid].double(), (predicted == labels)[valid].double()
         place = (confidence * self.bins).ceil().long().clamp(1, self.bins) - 1  # bins are open below

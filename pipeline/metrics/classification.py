@@ -10,7 +10,6 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torchmetrics import Metric
 
-BLANK = -1  # label of an image that is not scored
 FIRST = 5
 
 
@@ -73,9 +72,7 @@ class ClassTally(Metric):
             self.add_state(name, torch.zeros(num_classes, dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, logits: Float[Tensor, "B K"], labels: Int64[Tensor, " B"]) -> None:
-        """Add a batch; labels of -1 are left out."""
-        valid = labels != BLANK
-        logits, labels = logits[valid], labels[valid]
+        """Add a batch."""
         hits = logits.topk(min(FIRST, self.num_classes)).indices == labels[:, None]
         self.images += self._count(labels)
         self.right += self._count(labels[logits.argmax(1) == labels])

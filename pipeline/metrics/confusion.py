@@ -59,25 +59,33 @@ def score(confusion: Int64[Tensor, "K K"]) -> Scores:
 
 
 def count_confusion(
-    prediction: Integer[Tensor, "*size"], mask: Integer[Tensor, "*size"], num_classes: int, *, ignore: int = IGNORE
+    prediction: Integer[Tensor, "*size"],
+    mask: Integer[Tensor, "*size"],
+    num_classes: int,
+    *,
+    ignore: int | None = IGNORE,
 ) -> Int64[Tensor, "K K"]:
     """Count each pair of label (row) and prediction (column), on the device; labels of `ignore` are left out.
 
     Masks of bytes are counted fastest: every byte has a row, so that nothing has to be looked for or cut out before.
 
     Args:
-        prediction: Class numbers from 0 to K - 1, of any integer type; not checked.
+        prediction: Class numbers from 0 to K - 1, of any integer type.
         mask: Labels, of any integer type.
         num_classes: Number of classes K.
-        ignore: The label that is left out.
+        ignore: The label that is left out; None where every label is a class.
 
     Raises:
         UnusableDataError: A label is neither a class nor `ignore`.
+        ValueError: A prediction is no class number.
     """
     bytewise = mask.dtype == torch.uint8
     rows = max(BYTES, num_classes) if bytewise else num_classes + 2
     counts = torch.zeros(rows * num_classes, dtype=torch.long, device=mask.device)
     size = CHUNK if mask.device.type == "cpu" else max(1, mask.numel())
+    least, most = prediction.aminmax() if prediction.numel() else (0, 0)
+    if least < 0 or most >= num_classes:
+        raise ValueError(f"predictions are class numbers from 0 to {num_classes - 1}, not {int(least)} to {int(most)}")
     parts = zip(torch.split(prediction.flatten(), size), torch.split(mask.flatten(), size), strict=True)
     for predicted, labels in parts:
         places = labels if bytewise else _sorted_out(labels, num_classes, ignore)
@@ -85,10 +93,10 @@ def count_confusion(
     return _classes_only(counts.view(rows, num_classes), ignore if bytewise else num_classes + 1, ignore)
 
 
-def _sorted_out(labels: Integer[Tensor, " N"], num_classes: int, ignore: int) -> Int64[Tensor, " N"]:
+def _sorted_out(labels: Integer[Tensor, " N"], num_classes: int, ignore: int | None) -> Int64[Tensor, " N"]:
     """Class numbers, K for what is none, and K + 1 for what is ignored."""
     places = labels.long().clamp(max=num_classes).masked_fill_(labels < 0, num_classes)
-    return places.masked_fill_(labels == ignore, num_classes + 1)
+    return places if ignore is None else places.masked_fill_(labels == ignore, num_classes + 1)
 
 
 def _pair(
@@ -99,15 +107,15 @@ def _pair(
     return predicted.to(kind, copy=True).add_(labels.to(kind), alpha=num_classes)
 
 
-def _classes_only(counts: Int64[Tensor, "rows K"], ignored: int, ignore: int) -> Int64[Tensor, "K K"]:
+def _classes_only(counts: Int64[Tensor, "rows K"], ignored: int | None, ignore: int | None) -> Int64[Tensor, "K K"]:
     """The rows of classes, if no other label was counted but in the row `ignored`."""
     rows, num_classes = counts.shape
-    if 0 <= ignored < rows:
+    if ignored is not None and 0 <= ignored < rows:
         counts[ignored] = 0
     if counts[num_classes:].any():
+        left_out = "" if ignore is None else f" and is not {ignore}, which is left out"
         raise UnusableDataError(
-            f"a label lies outside 0 to {num_classes - 1} and is not {ignore}, which is left out; "
-            "look for it with: foveate data check"
+            f"a label lies outside 0 to {num_classes - 1}{left_out}; look for it with: foveate data check"
         )
     return counts[:num_classes]
 
@@ -117,14 +125,14 @@ class ConfusionMatrix(Metric):
 
     Args:
         num_classes: Number of classes K; `compute` gives (K, K), int64.
-        ignore: The label that is left out.
+        ignore: The label that is left out; None where every label is a class.
     """
 
     is_differentiable = False
     full_state_update = False
     counts: Tensor
 
-    def __init__(self, num_classes: int, *, ignore: int = IGNORE) -> None:
+    def __init__(self, num_classes: int, *, ignore: int | None = IGNORE) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.ignore = ignore

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from foveate.pipeline.models.upsampling import upsample
 
 
 class Segmenter(nn.Module):
@@ -38,4 +39,4 @@ class Segmenter(nn.Module):
         logits = self.decode(image)
         if self.stride == 1:
             return logits[..., :height, :width]
-        return F.interpolate(logits, size=(height, width), mode="bilinear", align_corners=False)
+        return upsample(logits, (height, width))

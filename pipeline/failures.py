@@ -1,0 +1,73 @@
+"""Names the part of a network that fails: a library's, a plugin's, or ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.text import first_line
+from foveate.plugins.errors import PluginError
+
+OURS = "foveate"
+LIBRARIES = {"timm:": "timm", "smp:": "segmentation-models-pytorch"}
+Providers = Mapping[str, Mapping[str, str]]  # what `record_providers` gives: "encoder NAME" -> distribution, version
+
+# What libraries say of images or batches that a network cannot take, and what helps.
+ADVICE = (
+    (
+        "more than 1 value per channel",
+        "batch norm sees one value per channel: give a batch of at least 2 (--data.batch_size 2) or a larger crop",
+    ),
+    ("divisible", "choose image sides that the network can divide (--data.crop, --model.inference.multiple_of)"),
+    ("size of tensor", "choose image sides that are multiples of 32 (--data.crop, --model.inference.multiple_of)"),
+    ("Kernel size can't be greater", "the images are too small for this network: give a larger --data.crop"),
+    ("too small", "the images are too small for this network: give a larger --data.crop"),
+    ("shape", "choose image sides that are multiples of 32 (--data.crop, --model.inference.multiple_of)"),
+)
+OTHERWISE = "try another --data.crop or --data.batch_size, or another network"
+
+
+@contextmanager
+def named_failures(network: str, providers: Providers) -> Iterator[None]:
+    """Turn what a foreign part raises inside the block into one line; what our own parts raise is a bug and passes.
+
+    Args:
+        network: Name of the network, or "loss" or "metric".
+        providers: Who offers the parts that run inside the block.
+
+    Raises:
+        ConfigError: A library's network does not take such images or batches.
+        PluginError: A part of a plugin fails.
+    """
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "exit_code") or _is_no_fault_of_a_part(error):
+            raise
+        if plugins := _of_plugins(providers):
+            raise PluginError(f"{' or '.join(plugins)} fails: {first_line(error)}") from error
+        if libraries := [library for prefix, library in LIBRARIES.items() if prefix in network]:
+            raise ConfigError(
+                f"{network}: {' and '.join(libraries)} cannot run it so: {first_line(error)}; {_advice(str(error))}"
+            ) from error
+        raise
+
+
+def _of_plugins(providers: Providers) -> list[str]:
+    return [
+        f"{part} of {given.get('distribution')} {given.get('version') or ''}".strip()
+        for part, given in providers.items()
+        if given.get("distribution") != OURS
+    ]
+
+
+def _is_no_fault_of_a_part(error: Exception) -> bool:
+    """Memory and devices run out under any network."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in str(error).lower()
+
+
+def _advice(message: str) -> str:
+    return next((advice for said, advice in ADVICE if said in message), OTHERWISE)
