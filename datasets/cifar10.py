@@ -6,13 +6,13 @@ import pickle
 import tarfile
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
-from foveate.datasets.augment.classification import Crop
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
+from foveate.datasets.classification_options import CLASSIFICATION_DEFAULTS, ClassificationOptions
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.safe_pickle import load_arrays
 from foveate.datasets.image_folder import FolderDataset, scored_split
@@ -35,26 +35,16 @@ class Cifar10DataModule(ClassificationDataModule):
 
     Args:
         root: The folder that holds one of these, or the archive itself.
-        image_size: Side of the square images that the network gets, in pixels.
-        batch_size: Training images per step and device.
-        crop: How training images are cut: padded, random_resized or none.
-        crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
-        options: The rest of what ClassificationDataModule takes.
+        options: The options of every classification data set; if not given, `image_size` is 32, `batch_size` 128,
+            `crop` padded and `crop_ratio` null.
     """
 
-    def __init__(
-        self,
-        root: str | None = None,
-        *,
-        image_size: int = 32,
-        batch_size: int = 128,
-        crop: Crop = "padded",
-        crop_ratio: float | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            root, image_size=image_size, batch_size=batch_size, crop=crop, crop_ratio=crop_ratio, **options
-        )
+    defaults = ClassificationOptions(
+        **{**CLASSIFICATION_DEFAULTS, "image_size": 32, "batch_size": 128, "crop": "padded", "crop_ratio": None}
+    )
+
+    def __init__(self, root: str | None = None, **options: Unpack[ClassificationOptions]) -> None:
+        super().__init__(root, **options)
 
     @property
     def label_set(self) -> ClassSet:

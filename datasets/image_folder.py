@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from jaxtyping import UInt8
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
+from foveate.datasets.classification_options import ClassificationOptions
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.files.pairs import ENDINGS
 from foveate.datasets.files.reading import read_image
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.text import few
+
+log = logging.getLogger(__name__)
 
 LAYOUT = "expected train/CLASS/*.jpg and val/CLASS/*.jpg (test/CLASS/*.jpg if there is one) in --data.root"
 
@@ -112,12 +116,11 @@ class ImageFolderDataModule(ClassificationDataModule):
 
     Args:
         root: The folder that holds train/ and val/.
-        image_size: Side of the square images that the network gets, in pixels.
-        options: The rest of what ClassificationDataModule takes.
+        options: The options of every classification data set.
     """
 
-    def __init__(self, root: str | None = None, *, image_size: int = 224, **options: Any) -> None:
-        super().__init__(root, image_size=image_size, **options)
+    def __init__(self, root: str | None = None, **options: Unpack[ClassificationOptions]) -> None:
+        super().__init__(root, **options)
         self._classes: ClassSet | None = None
 
     @property
@@ -134,9 +137,9 @@ class ImageFolderDataModule(ClassificationDataModule):
         split = scored_split(split, (root / "test").is_dir())
         dataset = FolderDataset(root / split, classes)
         if dataset.strays:
-            print(f"{split}: passed over {len(dataset.strays)} that are no images: {few(dataset.strays)}", flush=True)
+            log.info("%s: passed over %d that are no images: %s", split, len(dataset.strays), few(dataset.strays))
         if dataset.absent:
-            print(f"{split}: no images of {few(dataset.absent)}", flush=True)
+            log.info("%s: no images of %s", split, few(dataset.absent))
         return dataset
 
 
@@ -144,5 +147,5 @@ def scored_split(split: str, has_test: bool) -> str:
     """The split that stands for the one asked for: val for test, with a word about it, where there is no test."""
     if split != "test" or has_test:
         return split
-    print("There is no labelled test split: the figures below are of val.", flush=True)
+    log.info("There is no labelled test split: the figures below are of val.")
     return "val"

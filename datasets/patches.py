@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
+from foveate.datasets.classification_options import CLASSIFICATION_DEFAULTS, ClassificationOptions
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.files.reading import read_image, read_label
@@ -90,9 +91,10 @@ class CityscapesPatchesDataModule(ClassificationDataModule):
         root: The folder that holds leftImg8bit/ and gtFine/.
         patch: Side of a patch in the image, in pixels.
         per_image: Patches of each image.
-        image_size: Side that the network gets.
-        options: The rest of what ClassificationDataModule takes.
+        options: The options of every classification data set; `image_size` is 64 if not given.
     """
+
+    defaults = ClassificationOptions(**{**CLASSIFICATION_DEFAULTS, "image_size": 64})
 
     def __init__(
         self,
@@ -100,10 +102,9 @@ class CityscapesPatchesDataModule(ClassificationDataModule):
         *,
         patch: int = 64,
         per_image: int = 16,
-        image_size: int = 64,
-        **options: Any,
+        **options: Unpack[ClassificationOptions],
     ) -> None:
-        super().__init__(root, image_size=image_size, **options)
+        super().__init__(root, **options)
         self.patch = at_least_one("patch", patch)
         self.per_image = at_least_one("per_image", per_image)
 

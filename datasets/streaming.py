@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from jaxtyping import UInt8
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
+from foveate.datasets.classification_options import ClassificationOptions
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.decoding import decode_image
+from foveate.datasets.files.names import safe_name
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.loading.data_module import at_least_one
 from foveate.datasets.loading.train_order import Draw, Indices
-from foveate.datasets.shards.format import CLASSES, FORMAT, INDEX, LABELS, ChunkReader, Sample, read_json
+from foveate.datasets.shards.format import CLASSES, FORMAT, INDEX, LABELS, ChunkReader, Sample, read_chunks, read_json
 from foveate.datasets.shards.store import CACHE, FolderStore, RemoteStore, is_url
+
+log = logging.getLogger(__name__)
 
 Store = FolderStore | RemoteStore
 OPEN = 32  # shards that a process keeps open
@@ -38,8 +43,8 @@ class ShardDataset(ClassificationDataset):
         about = read_json(store.fetch(CLASSES))
         if about.get("format") != FORMAT:
             raise DataError(f"{name}: shards of format {about.get('format')}; this version reads {FORMAT}")
-        self.classes = tuple(about["classes"])
-        self.entries: list[dict[str, Any]] = read_json(store.fetch(INDEX))["chunks"]
+        self.classes = tuple(safe_name(one, f"{name}/{CLASSES}") for one in about["classes"])
+        self.entries = read_chunks(store.fetch(INDEX))
         self.ends = np.cumsum([entry["chunk_size"] for entry in self.entries], dtype=np.int64)
         self.labels = np.load(store.fetch(LABELS), allow_pickle=False).astype(np.int64)
         if len(self.labels) != (self.ends[-1] if len(self.ends) else 0):
@@ -112,24 +117,22 @@ class StreamingDataModule(ClassificationDataModule):
 
     Args:
         root: The folder of the shards, or its URL: s3://bucket/imagenet, gs://, hf:// and what else litdata reads.
-        image_size: Side of the square images that the network gets, in pixels.
         window: Shards whose images are mixed with one another.
         cache: Folder for shards from a URL; ~/.cache/foveate/shards if not given.
         cache_gb: What each split may take there, in gigabytes (10^9 bytes).
-        options: The rest of what ClassificationDataModule takes.
+        options: The options of every classification data set.
     """
 
     def __init__(
         self,
         root: str | None = None,
         *,
-        image_size: int = 224,
         window: int = 8,
         cache: str | None = None,
         cache_gb: float = 50.0,
-        **options: Any,
+        **options: Unpack[ClassificationOptions],
     ) -> None:
-        super().__init__(root, image_size=image_size, **options)
+        super().__init__(root, **options)
         self.url = root if root is not None and is_url(root) else None
         self.window = at_least_one("window", window)
         self.cache = Path(cache or CACHE).expanduser()
@@ -171,7 +174,7 @@ class StreamingDataModule(ClassificationDataModule):
         try:
             return self._split("test")
         except DataError:
-            print("There is no test split: the figures below are of val.", flush=True)
+            log.info("There is no test split: the figures below are of val.")
             return self._split("val")
 
     def _split(self, split: str) -> ShardDataset:

@@ -59,11 +59,11 @@ def read_label(path: Path, table: Table, *, max_pixels: int = MAX_PIXELS) -> NDA
 def map_ids(stored: NDArray[np.generic], table: Table, path: Path) -> NDArray[np.uint8]:
     """Apply an id table, and report every id it does not define."""
     if stored.dtype == np.uint8:
-        mapped: NDArray[np.uint8] = np.asarray(cv2.LUT(np.ascontiguousarray(stored), table), dtype=np.uint8)
+        mapped: NDArray[np.uint8] = np.asarray(cv2.LUT(np.ascontiguousarray(stored), table[:256]), dtype=np.uint8)
     else:
         wide = stored.astype(np.int64)
-        mapped = table[wide.clip(0, 255)]
-        mapped[(wide < 0) | (wide > 255)] = INVALID
+        mapped = table[wide.clip(0, len(table) - 1)]
+        mapped[(wide < 0) | (wide >= len(table))] = INVALID
     if (mapped == INVALID).any():
         values, counts = np.unique(stored[mapped == INVALID], return_counts=True)
         found = ", ".join(f"{value} ({count} px)" for value, count in zip(values[:5], counts[:5], strict=True))

@@ -23,6 +23,7 @@ class TrainLoader:
         collate: Samples -> batch.
         num_workers: Processes that read.
         learnt: Steps of this epoch that have been learnt from. One that an error stopped is read again on resuming.
+        prepare: Called before an epoch's first batch is read, and before reading processes start.
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class TrainLoader:
         *,
         num_workers: int = 0,
         learnt: Callable[[], int] | None = None,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
         self.sampler = order  # the name under which Lightning looks for set_epoch
         self._learnt = learnt
+        self._prepare = prepare
         self._loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_sampler=order,  # any sized iterable of lists does
@@ -51,6 +54,8 @@ class TrainLoader:
 
     def __iter__(self) -> Iterator[Any]:
         self.sampler.begin()  # when the first batch is asked for: by then the epoch is known
+        if self._prepare is not None:
+            self._prepare()
         for batch in self._loader:
             self.sampler.steps += 1  # here, and not where workers read ahead
             yield batch

@@ -6,8 +6,8 @@ on, one that is complete costs a look at each file, and pairs whose files have c
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import warnings
@@ -30,6 +30,8 @@ from foveate.datasets.packed.file import (
     read_header,
     write_packed,
 )
+
+log = logging.getLogger(__name__)
 
 HOME = ".foveate"  # in the data set's folder
 THREADS = 8  # at most; each holds an image
@@ -140,13 +142,13 @@ class PackedFolder:
             path.unlink(missing_ok=True)
 
 
-def show_building(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:
+def build_with_progress(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:
     """Pack what is missing of a split, with a progress bar; gives how many were packed."""
     with _bar(split) as advance:
 
         def tell(done: int, total: int) -> None:
             if not done:
-                print(f"packing {total} of {len(pairs)} {split} images into {packed.folder}", flush=True)
+                log.info("packing %d of %d %s images into %s", total, len(pairs), split, packed.folder)
             advance(done, total)
 
         return packed.build(pairs, tell, threads=min(THREADS, os.cpu_count() or 1))
@@ -156,7 +158,7 @@ def repack_damaged(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> i
     """Compare what is packed of a split with its checksums, with a progress bar; gives how many were packed anew."""
     with _bar(f"{split}, checking") as advance:
         packed.drop_damaged(pairs, advance)
-    return show_building(packed, pairs, split)
+    return build_with_progress(packed, pairs, split)
 
 
 @contextmanager
@@ -185,6 +187,8 @@ def origin(pair: Pair) -> str:
 def _alone(path: Path) -> Iterator[None]:
     """Wait until no other process is here. The lock ends with the process, however that ends."""
     with path.open("w") as file:
-        with suppress(OSError):  # a file system without locks: files are whole all the same, if made twice
+        with suppress(OSError, ImportError):  # no locks here: files are whole all the same, if made twice
+            import fcntl  # late: Windows has none
+
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

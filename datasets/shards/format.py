@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.names import safe_name, safe_path
 
 INDEX, CLASSES, LABELS = "index.json", "classes.json", "labels.npy"
 FORMAT = 1  # of our own index
@@ -93,6 +94,7 @@ class ChunkReader:
         found = path.stat().st_size
         if found != size:
             raise DataError(f"{path}: a damaged shard: {found} bytes where {size} are expected; fetch or make it anew")
+        self._path = path
         self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
         head = self._bytes[: 4 * (count + 2)].view(np.uint32)
         if head[0] != count or head[-1] != size:
@@ -101,7 +103,28 @@ class ChunkReader:
 
     def __getitem__(self, index: int) -> Sample:
         begin, end = int(self._offsets[index]), int(self._offsets[index + 1])
-        return unpack_sample(self._bytes[begin:end].tobytes())
+        sample = unpack_sample(self._bytes[begin:end].tobytes())
+        safe_path(sample.path, str(self._path))
+        return sample
+
+
+def read_chunks(path: Path) -> list[dict[str, Any]]:
+    """The chunks that an index or a note of progress lists.
+
+    Args:
+        path: The JSON file.
+
+    Raises:
+        DataError: It is missing or damaged, or names a file outside its folder.
+    """
+    entries = read_json(path).get("chunks")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise DataError(f"{path}: lists no chunks; fetch or make it anew")
+    for entry in entries:
+        safe_name(entry.get("filename"), str(path))
+        if not all(isinstance(entry.get(key), int) and entry[key] >= 0 for key in ("chunk_size", "chunk_bytes")):
+            raise DataError(f"{path}: does not say how large {entry['filename']} is; fetch or make it anew")
+    return entries
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.files.names import safe_name
 from foveate.datasets.shards.format import CLASSES
 
 LOCAL = "local:"  # litdata's prefix of a folder that is treated as if it were far away
@@ -31,7 +32,7 @@ class FolderStore:
         Raises:
             DataError: There is none.
         """
-        path = self.folder / name
+        path = self.folder / safe_name(name, str(self.folder))
         if not path.is_file():
             raise DataError(f"{path}: no such file; a folder of shards is made by foveate data shard SOURCE OUT")
         return path
@@ -57,7 +58,7 @@ class RemoteStore:
         Raises:
             DataError: It cannot be had.
         """
-        path = self.folder / name
+        path = self.folder / safe_name(name, self.url)
         if path.is_file() and name != CLASSES:  # which tells whether the others are still those of the URL
             os.utime(path)  # used last
             return path

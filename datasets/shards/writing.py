@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.decoding import decode_image
+from foveate.datasets.files.names import safe_path
 from foveate.datasets.files.writing import write_whole
 from foveate.datasets.image_folder import LAYOUT, FolderDataset, list_classes
 from foveate.datasets.shards.format import (
@@ -25,8 +27,11 @@ from foveate.datasets.shards.format import (
     describe_chunk,
     pack_chunk,
     pack_sample,
+    read_chunks,
     read_json,
 )
+
+log = logging.getLogger(__name__)
 
 PROGRESS = "progress.json"
 SPLITS = ("train", "val", "test")
@@ -95,11 +100,11 @@ def _resume(out: Path, digest: str, split: str) -> list[dict[str, Any]]:
             raise DataError(f"{out} is not empty, and holds no shards: give an empty folder")
         write_whole(out / PROGRESS, _json({"source": digest, "chunks": []}))
         return []
-    before = read_json(out / PROGRESS)
-    if before["source"] == digest:
-        print(f"{split}: going on after {len(before['chunks'])} finished shards", flush=True)
-        return list(before["chunks"])
-    print(f"{split}: the images or the shards' size changed since this was interrupted: starting anew", flush=True)
+    if read_json(out / PROGRESS).get("source") == digest:
+        entries = read_chunks(out / PROGRESS)
+        log.info("%s: going on after %d finished shards", split, len(entries))
+        return entries
+    log.info("%s: the images or the shards' size changed since this was interrupted: starting anew", split)
     write_whole(out / PROGRESS, _json({"source": digest, "chunks": []}))
     for chunk in out.glob("chunk-0-*.bin"):
         chunk.unlink()
@@ -138,7 +143,7 @@ def _pack(dataset: FolderDataset, index: int) -> bytes:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     decode_image(data, str(path))  # better now than in the middle of training
-    relative = str(path.relative_to(dataset.folder))
+    relative = safe_path(path.relative_to(dataset.folder).as_posix(), str(dataset.folder))
     return pack_sample(Sample(data, int(dataset.labels[index]), relative))
 
 
