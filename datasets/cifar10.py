@@ -30,8 +30,8 @@ class Cifar10DataModule(ClassificationDataModule):
     """CIFAR-10 (Krizhevsky 2009): 10 classes, 50 000 train and 10 000 test images of 32 x 32.
 
     Reads `cifar-10-python.tar.gz` without unpacking it, the folder `cifar-10-batches-py/`, or folders of images
-    (`train/CLASS/`, `val/CLASS/`), whichever is there. The archive has no val: its test part is taken for both, as is
-    usual, so that figures of runs that were chosen by it are a little too good.
+    (`train/CLASS/`, `val/CLASS/`), whichever exists. The archive has no val: its test part is used for both, as is
+    usual, so scores of runs that were chosen by it are a little too high.
 
     Args:
         root: The folder that holds one of these, or the archive itself.
@@ -80,7 +80,7 @@ def read_batches(source: Path, batches: list[str], name: str) -> ArrayDataset:
     Args:
         source: The archive, or the folder that was in it.
         batches: Names of batch files.
-        name: What the data set calls itself in paths.
+        name: Name of the data set in paths.
 
     Raises:
         DataError: One is missing, damaged, or holds anything but arrays.

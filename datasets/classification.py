@@ -1,4 +1,4 @@
-"""What every classification data module shares: augmenting images, sampling them, and handing each process its part."""
+"""What every classification data module shares: augmentation, sampling, and the loaders of each process."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from foveate.datasets.text import to_side
 class ClassificationDataModule(LoadingDataModule):
     """Base of the classification data sets; a subclass names its classes and finds its images.
 
-    Each image of an epoch trains once, whatever the number of processes, and a run that is resumed in the middle of an
-    epoch goes on with those that are left.
+    Each image of an epoch is used once, with any number of processes. A run that is resumed in the middle of an epoch
+    continues with the images that are left.
 
     Args:
         root: The data set's folder.
@@ -93,7 +93,12 @@ class ClassificationDataModule(LoadingDataModule):
         return self.eval_loader(self._datasets["test"], collate)
 
     def samples(self, split: str, count: int) -> Subset[dict[str, object]]:
-        """The same few images of a split each time, spread over it, as evaluation sees them."""
+        """A few images of a split, evenly spread over it and the same each time, as evaluation sees them.
+
+        Args:
+            split: train, val or test.
+            count: How many at most.
+        """
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
         return Subset(whole, range(0, len(whole), step)[:count])

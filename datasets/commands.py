@@ -19,7 +19,7 @@ SHOWN = 20  # faults
 
 
 def make(root: str, train: int = 64, val: int = 16, size: Size = "256x512", seed: int = 0) -> None:
-    """Make synthetic street scenes in Cityscapes' layout. Goes on where it was interrupted.
+    """Make synthetic street scenes in Cityscapes' layout. An interrupted run is continued.
 
     Example: foveate data make data/scenes --train 64 --val 16 --size 256x512
 
@@ -91,7 +91,7 @@ def pack(
     labels: LabelFiles = "labelIds",
     ignore: int | list[int] | None = None,
 ) -> None:
-    """Decode the train and val images of a data set once, for --data.cache packed. Goes on where it was interrupted.
+    """Decode the train and val images of a data set once, for --data.cache packed. An interrupted run is continued.
 
     What is packed already is checked, and packed again if it is damaged.
 
@@ -142,13 +142,13 @@ def _segmentation_data(
 
 
 def shard(source: str, out: str, size_mb: int = 64) -> None:
-    """Pack folders of images into shards that can be streamed. Goes on where it was interrupted.
+    """Pack folders of images into shards that can be streamed. An interrupted run is continued.
 
     Example: foveate data shard ~/imagenet ~/imagenet-shards
 
     Args:
         source: Folder with train/CLASS/*.jpg and val/CLASS/*.jpg, or one split of it.
-        out: Folder to write to, empty or begun before.
+        out: Folder to write to: empty, or of an interrupted run.
         size_mb: Size of a shard in megabytes (10^6 bytes).
     """
     from foveate.datasets.shards.writing import write_shards

@@ -19,7 +19,7 @@ SPLIT_SEED = 0  # the parts are the same in every run
 class DigitsDataModule(ClassificationDataModule):
     """1797 digits of 8 x 8 pixels (Alpaydin and Kaynak 1998): 1293 train, 144 val, 360 test; the same in every run.
 
-    Each part has every class in proportion. Choose by val; the test part is for the last word only.
+    Each part has every class in proportion. Choose models by val; use the test part for the final score only.
 
     Digits are not flipped, and not turned, since a turn of 8 x 8 pixels blurs them. They are in memory, so
     `num_workers` 0 is fastest.

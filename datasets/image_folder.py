@@ -27,7 +27,7 @@ LAYOUT = "expected train/CLASS/*.jpg and val/CLASS/*.jpg (test/CLASS/*.jpg if th
 
 
 class FolderDataset(ClassificationDataset):
-    """The images of a split: one folder per class, of which some may be absent.
+    """The images of a split: one folder per class; classes may be absent.
 
     Args:
         folder: Holds the class folders.
@@ -70,7 +70,7 @@ class FolderDataset(ClassificationDataset):
 
 
 def list_classes(folder: Path) -> list[str]:
-    """Names of the class folders in a split's folder, sorted; hidden ones are passed over.
+    """Names of the class folders in a split's folder, sorted, without hidden ones.
 
     Raises:
         DataError: The folder is missing, or holds no folders.
@@ -85,7 +85,7 @@ def list_classes(folder: Path) -> list[str]:
 
 
 def _list_class(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the images, and of what else lies there; nothing is opened, for there may be millions."""
+    """Names of the images and of all other files. No file is opened, since there may be millions."""
     images: list[str] = []
     strays: list[str] = []
     with os.scandir(folder) as entries:
@@ -98,7 +98,7 @@ def _list_class(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _found(folder: Path) -> str:
-    """What there is instead, and where the data seems to be if it is one folder further down."""
+    """What a folder holds instead, and where the data seems to be if it is one folder further down."""
     if not folder.is_dir():
         return ""
     nested = next(iter(sorted(folder.glob("*/train"))), None)
@@ -111,7 +111,7 @@ def _found(folder: Path) -> str:
 class ImageFolderDataModule(ClassificationDataModule):
     """Any images in ImageNet's layout: `train/CLASS/*.jpg` and `val/CLASS/*.jpg`.
 
-    Classes are numbered in the order of their names in train. Without a test folder, `foveate test` scores val, and
+    Classes are numbered in the order of their names in train. Without a test folder, `foveate test` scores val and
     says so.
 
     Args:
@@ -144,7 +144,12 @@ class ImageFolderDataModule(ClassificationDataModule):
 
 
 def scored_split(split: str, has_test: bool) -> str:
-    """The split that stands for the one asked for: val for test, with a word about it, where there is no test."""
+    """The split that is scored: val where test is asked for and does not exist, which is logged.
+
+    Args:
+        split: The split asked for.
+        has_test: Whether there is a test split.
+    """
     if split != "test" or has_test:
         return split
     log.info("There is no labelled test split: the figures below are of val.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Table = NDArray[np.uint8]
 IGNORE = 255  # the value of a pixel that neither trains nor scores
 LARGEST_ID = 65535  # of a label file with 16 bits
-INVALID = 254  # stands for an id that the data set does not define, until it is reported
+INVALID = 254  # in a table: an id that the data set does not define
 
 
 @dataclass(frozen=True, kw_only=True)

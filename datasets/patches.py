@@ -1,4 +1,4 @@
-"""Patches of street scenes, named by what lies in their middle: label maps as a data set for classifiers."""
+"""Patches of street scenes, each with the class of its central pixel: a classification data set from label maps."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.labels import IGNORE, Table
 from foveate.datasets.loading.data_module import at_least_one
 
-Place = tuple[int, int, int]  # of a patch: which image, and its middle's row and column
+Place = tuple[int, int, int]  # of a patch: index of its image, row and column of its central pixel
 
 
 class PatchDataset(ClassificationDataset):
-    """Patches of images, each with the class of its middle.
+    """Patches of images, each with the class of its central pixel.
 
     Args:
         pairs: Images and label maps.
         table: Stored id -> train id.
-        per_image: Patches of each image; each is of a class drawn from those that the image shows.
-        side: Of a patch, in pixels; beyond the image's edge it is mirrored.
+        per_image: Patches of each image. For each one, a class is drawn from those in the image.
+        side: Side of a patch in pixels; beyond the image's edge it is mirrored.
     """
 
     def __init__(self, pairs: Sequence[Pair], table: Table, *, per_image: int, side: int) -> None:
@@ -52,13 +52,13 @@ class PatchDataset(ClassificationDataset):
         return cut(read_image(self.pairs[number].image), row, column, self.side)
 
     def where(self, index: int) -> str:
-        """The image's file, with the patch's middle."""
+        """The image's file, with row and column of the central pixel."""
         number, row, column = self.places[index]
         return f"{self.pairs[number].image}@{row},{column}"
 
 
 def draw_places(mask: UInt8[np.ndarray, "H W"], count: int, *, seed: int) -> list[tuple[int, int]]:
-    """Rows and columns of labelled pixels: first a class of those shown, each as often, then one of its pixels."""
+    """Rows and columns of labelled pixels: a class of the mask is drawn, each with equal probability, then a pixel of it."""
     random = np.random.default_rng(seed)
     shown = [value for value in np.unique(mask) if value != IGNORE]
     places = []
@@ -70,7 +70,7 @@ def draw_places(mask: UInt8[np.ndarray, "H W"], count: int, *, seed: int) -> lis
 
 
 def cut(image: UInt8[np.ndarray, "H W 3"], row: int, column: int, side: int) -> UInt8[np.ndarray, "S S 3"]:
-    """The square of an image round a pixel, mirrored beyond the edge."""
+    """The square of an image around a pixel, mirrored beyond the edge."""
     rows, columns = (
         _mirrored(np.arange(middle - side // 2, middle - side // 2 + side), length)
         for middle, length in ((row, image.shape[0]), (column, image.shape[1]))
@@ -85,7 +85,7 @@ def _mirrored(places: np.ndarray, length: int) -> np.ndarray:
 
 
 class CityscapesPatchesDataModule(ClassificationDataModule):
-    """Patches of Cityscapes, or of anything in its layout, to pre-train an encoder for segmenting it.
+    """Patches of Cityscapes, or of any data in its layout, to pre-train an encoder before segmentation.
 
     Args:
         root: The folder that holds leftImg8bit/ and gtFine/.

@@ -1,4 +1,4 @@
-"""What every segmentation data module shares: reading pairs, augmenting them, and handing each process its part."""
+"""What every segmentation data module shares: reading pairs, augmentation, and the loaders of each process."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class SegmentationDataset(Dataset[dict[str, object]]):
         }
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image (H, W, 3) and train ids (H, W) of a pair at their own size; of a packed one, views of its file."""
+        """Image (H, W, 3) and train ids (H, W) of a pair at their own size; views of its file if it is packed."""
         pair = self.pairs[index]
         return read_pair(pair, self.table) if self.packed is None else self.packed.read(pair)
 
@@ -133,6 +133,10 @@ class SegmentationDataModule(LoadingDataModule):
     def pack(self, split: str, pairs: Sequence[Pair]) -> PackedFolder:
         """The packed form of a split, after packing what is missing of it, with a progress bar.
 
+        Args:
+            split: Its name.
+            pairs: All pairs of it.
+
         Raises:
             DataError: A pair cannot be read, or there is no room.
         """
@@ -172,7 +176,12 @@ class SegmentationDataModule(LoadingDataModule):
         return self.eval_loader(self._datasets["test"], collate)
 
     def samples(self, split: str, count: int) -> SegmentationDataset:
-        """The same few images of a split each time, spread over it, as a data set of its own."""
+        """A few images of a split, evenly spread over it and the same each time, as a data set.
+
+        Args:
+            split: train, val or test.
+            count: How many at most.
+        """
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
         return SegmentationDataset(whole.pairs[::step][:count], whole.table)
@@ -201,6 +210,6 @@ def collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:
 
 
 def _stack(tensors: list[Tensor]) -> Tensor:
-    """One tensor of several; in a reading process it is made where the training process will see it."""
+    """One tensor of several; a reading process makes it in memory that the training process shares."""
     stacked: Tensor = default_collate(tensors)
     return stacked

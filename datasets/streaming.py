@@ -1,4 +1,4 @@
-"""Images in shards, in a folder or behind a URL, for sets that do not fit on one disk."""
+"""Images in shards, in a folder or behind a URL, for data sets that do not fit on one disk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TRIES = 5
 
 
 class ShardDataset(ClassificationDataset):
-    """The images of a split's shards; any can be asked for, neighbours are cheap.
+    """The images of a split's shards, in any order; reading neighbours one after the other is fast.
 
     Args:
         store: Where the shards are.
@@ -48,7 +48,7 @@ class ShardDataset(ClassificationDataset):
         self.ends = np.cumsum([entry["chunk_size"] for entry in self.entries], dtype=np.int64)
         self.labels = np.load(store.fetch(LABELS), allow_pickle=False).astype(np.int64)
         if len(self.labels) != (self.ends[-1] if len(self.ends) else 0):
-            raise DataError(f"{name}: {LABELS} and {INDEX} differ in number; fetch or make them anew")
+            raise DataError(f"{name}: {LABELS} and {INDEX} differ in number; fetch or make them again")
         self._open: OrderedDict[int, ChunkReader] = OrderedDict()
 
     def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
@@ -79,7 +79,7 @@ class ShardDataset(ClassificationDataset):
             try:
                 return ChunkReader(path, size=entry["chunk_bytes"], count=entry["chunk_size"])
             except FileNotFoundError:
-                continue  # another process made room in the cache just now
+                continue  # another process removed it to make room in the cache
         raise DataError(f"{path}: removed {TRIES} times before it could be read; allow more with --data.cache_gb")
 
     def __getstate__(self) -> dict[str, Any]:
@@ -87,9 +87,9 @@ class ShardDataset(ClassificationDataset):
 
 
 def shuffle_shards(ends: Indices, window: int) -> Draw:
-    """Every index once: shards in any order, and samples mixed within a few neighbours in that order.
+    """Every index once: shards in random order, and samples mixed within a few neighbours in that order.
 
-    A process that takes one stretch of it reads each of its shards once, and holds few at a time.
+    A process that takes one stretch of the order reads each of its shards once, and has few open at a time.
 
     Args:
         ends: Number of samples up to the end of each shard.
@@ -112,14 +112,14 @@ def shuffle_shards(ends: Indices, window: int) -> Draw:
 class StreamingDataModule(ClassificationDataModule):
     """Images in shards that `foveate data shard` made: `train/`, `val/` and maybe `test/`, each with its index.
 
-    Each process reads its own part of the shards. Behind a URL, shards are fetched when they are needed, and the cache
-    keeps those used last.
+    Each process reads its own part of the shards. Shards behind a URL are fetched when they are needed; the cache keeps
+    those that were used last.
 
     Args:
-        root: The folder of the shards, or its URL: s3://bucket/imagenet, gs://, hf:// and what else litdata reads.
+        root: The folder of the shards, or its URL: s3://bucket/imagenet, gs://, hf:// or any other that litdata reads.
         window: Shards whose images are mixed with one another.
         cache: Folder for shards from a URL; ~/.cache/foveate/shards if not given.
-        cache_gb: What each split may take there, in gigabytes (10^9 bytes).
+        cache_gb: Largest size of each split's cache, in gigabytes (10^9 bytes).
         options: The options of every classification data set.
     """
 

@@ -121,11 +121,11 @@ def _create(library: Any, spec: Any) -> Any:
 def _mask_options(options: Mapping[str, Any], accepted: Mapping[str, Any]) -> dict[str, Any]:
     """What keeps a mask right: pixels that a transform uncovers are ignored, labels are never blended.
 
-    0 is a class, and yet albumentations' default, which `albumentations.save` spells out. None leaves the mask alone.
+    0 is a class here, but albumentations' default, which `albumentations.save` writes. None leaves the mask unchanged.
     """
     fills = {name: IGNORE for name in MASK_FILLS if name in accepted and options.get(name, IGNORE) is not None}
     if "mask_drop_value" not in options:
-        fills.pop("mask_drop_value", None)  # of PixelDropout; its default leaves the mask alone
+        fills.pop("mask_drop_value", None)  # of PixelDropout, whose default leaves the mask unchanged
     nearest = {"mask_interpolation": 0} if "mask_interpolation" in accepted else {}
     return fills | nearest
 

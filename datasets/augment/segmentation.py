@@ -43,7 +43,7 @@ class TrainTransform:
         scale: Range of the factor the image is resized by first; in steps of 1/64, unless the range is below 0.25.
         max_ratio: Crop again while one class covers more than this share of the labelled pixels; 1 takes the first.
         flip: Probability of a horizontal flip.
-        photometric: Whether colours are distorted.
+        photometric: Whether colours are distorted; padding is not.
         pad_value: RGB bytes of the padding; the mean that images are normalised by makes it about 0 afterwards.
         further: What is done to the crop after that.
     """

@@ -30,7 +30,7 @@ def safe_name(name: object, where: str) -> str:
     if not isinstance(name, str) or name.strip() in ("", ".", "..") or FORBIDDEN.search(name):
         raise DataError(
             f"{where} names {name!r:.100}, which is no plain file name: names that lead to another folder are refused; "
-            "was it damaged, or made by somebody else?"
+            "the file is damaged, or was not made by foveate"
         )
     return name
 

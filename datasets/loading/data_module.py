@@ -1,4 +1,4 @@
-"""What every data module shares: where the data is, which process this is, who reads, and the order of evaluation."""
+"""What every data module shares: the data's folder, the process, the reading processes, the loaders."""
 
 from __future__ import annotations
 
@@ -65,7 +65,12 @@ class LoadingDataModule(L.LightningDataModule):
         return {**cls.defaults, **options}
 
     def existing_root(self) -> Path:
-        """The data set's folder, after a look whether it is there."""
+        """The data set's folder.
+
+        Raises:
+            DataConfigError: None is given.
+            DataError: It does not exist.
+        """
         if self.root is None:
             raise DataConfigError("where is the data? give --data.root DIR, or root: in the recipe")
         if not self.root.is_dir():
@@ -86,7 +91,7 @@ class LoadingDataModule(L.LightningDataModule):
         company: bool = False,
         prepare: Callable[[], None] | None = None,
     ) -> TrainLoader:
-        """Each sample of an epoch once, in a new order; a resumed run goes on with those that are left.
+        """A loader of each sample of an epoch once, in a new order; a resumed run continues with those that are left.
 
         Args:
             dataset: Takes a Pick.
@@ -110,14 +115,19 @@ class LoadingDataModule(L.LightningDataModule):
         return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=learnt, prepare=prepare)
 
     def _learnt(self, most: int) -> int:
-        """Steps of this epoch that the network has learnt from; `most` where nobody counts but the loader."""
+        """Finished steps of this epoch; `most` without a trainer, so that the loader's own count holds."""
         if self.trainer is None:
             return most
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current  # typed as a class that counts less
         return int(progress.processed)
 
     def eval_loader(self, dataset: Dataset[Any], collate: Collate) -> DataLoader[Any]:
-        """Each sample once, in order; processes short of one get a blank."""
+        """A loader of each sample once, in order; see EvalSampler for how processes share them.
+
+        Args:
+            dataset: Takes a Pick.
+            collate: Samples -> batch.
+        """
         assert isinstance(dataset, Sized)
         world_size, rank = self.place()
         return DataLoader(
@@ -134,6 +144,10 @@ class LoadingDataModule(L.LightningDataModule):
 
 def at_least_one(name: str, value: int) -> int:
     """The value of an option that counts something.
+
+    Args:
+        name: The option, for the message.
+        value: What was given.
 
     Raises:
         DataConfigError: It is below 1.

@@ -10,7 +10,7 @@ KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 class LoadingOptions(TypedDict, total=False):
-    """How samples are read, whatever they are.
+    """The options of every data set: how samples are read.
 
     Attributes:
         batch_size: Training samples per step and device.
@@ -30,7 +30,7 @@ def spell_out(constructor: Callable[..., None], defaults: Mapping[str, object]) 
 
     The parser of recipes and flags reads signatures. So options have help, their defaults end up in the recipe that a
     run keeps, and an unknown one is refused with a hint. A constructor whose `**options` are not `Unpack[...]` of a
-    TypedDict is left alone: the parser then follows them to the base class.
+    TypedDict is not changed: the parser then looks for the options in the base class.
 
     Args:
         constructor: An `__init__`.

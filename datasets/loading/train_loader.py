@@ -1,4 +1,4 @@
-"""A loader that goes on in the middle of an epoch: Lightning stores its state in every checkpoint."""
+"""A loader that can resume in the middle of an epoch: Lightning stores its state in every checkpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class TrainLoader:
         order: Which samples, in which batches.
         collate: Samples -> batch.
         num_workers: Processes that read.
-        learnt: Steps of this epoch that have been learnt from. One that an error stopped is read again on resuming.
+        learnt: Gives the number of steps of this epoch that were finished. The batch of a step that an error stopped is
+            read again when the run is resumed.
         prepare: Called before an epoch's first batch is read, and before reading processes start.
     """
 
@@ -61,14 +62,18 @@ class TrainLoader:
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """What a checkpoint stores."""
         return self.sampler.state_dict(None if self._learnt is None else self._learnt())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where a checkpoint was saved."""
+        """Continue where a checkpoint was saved."""
         self.sampler.load_state_dict(state)
 
 
 def one_thread(worker: int) -> None:
-    """Keep OpenCV in a reading process to one thread: there are as many processes as cores already."""
+    """Limit OpenCV to one thread in a reading process: there are as many processes as cores already.
+
+    Args:
+        worker: Number of the process; not used.
+    """
     cv2.setNumThreads(0)

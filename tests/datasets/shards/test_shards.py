@@ -82,7 +82,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         write_shards(folders / "train", tmp_path / "half", shard_bytes=400, progress=stop_at(7))
     begun = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "half").glob("chunk-*")}
     write_shards(folders / "train", tmp_path / "half", shard_bytes=400)
-    assert f"going on after {len(begun)} finished shards" in said.text
+    assert f"continuing after {len(begun)} finished shards" in said.text
     assert files(tmp_path / "half") == files(tmp_path / "whole")
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "half").glob("chunk-*")}.items() >= begun.items()
 
@@ -94,7 +94,7 @@ def test_an_interrupted_run_of_changed_images_starts_anew(
         write_shards(folders / "train", tmp_path / "out", shard_bytes=400, progress=stop_at(7))
     next((folders / "train/cat").iterdir()).unlink()
     write_shards(folders / "train", tmp_path / "out", shard_bytes=400)
-    assert "starting anew" in said.text
+    assert "starting again" in said.text
     assert packed(tmp_path / "out") == originals(folders / "train")
 
 
