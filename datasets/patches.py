@@ -58,7 +58,13 @@ class PatchDataset(ClassificationDataset):
 
 
 def draw_places(mask: UInt8[np.ndarray, "H W"], count: int, *, seed: int) -> list[tuple[int, int]]:
-    """Rows and columns of labelled pixels: a class of the mask is drawn, each with equal probability, then a pixel of it."""
+    """Rows and columns of labelled pixels, each drawn in two steps: a class of the mask, then a pixel of that class.
+
+    Args:
+        mask: Train ids, 255 where ignored.
+        count: Number of pixels; none if every pixel is ignored.
+        seed: Decides the draw.
+    """
     random = np.random.default_rng(seed)
     shown = [value for value in np.unique(mask) if value != IGNORE]
     places = []
@@ -70,7 +76,14 @@ def draw_places(mask: UInt8[np.ndarray, "H W"], count: int, *, seed: int) -> lis
 
 
 def cut(image: UInt8[np.ndarray, "H W 3"], row: int, column: int, side: int) -> UInt8[np.ndarray, "S S 3"]:
-    """The square of an image around a pixel, mirrored beyond the edge."""
+    """The square of an image around a pixel, mirrored beyond the edge.
+
+    Args:
+        image: RGB bytes.
+        row: Of the central pixel.
+        column: Of the central pixel.
+        side: Of the square, in pixels.
+    """
     rows, columns = (
         _mirrored(np.arange(middle - side // 2, middle - side // 2 + side), length)
         for middle, length in ((row, image.shape[0]), (column, image.shape[1]))

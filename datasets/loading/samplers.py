@@ -13,7 +13,7 @@ from foveate.datasets.batch import Pick
 class EvalSampler(DistributedSampler[Any]):
     """Each sample once, in order.
 
-    Where samples do not divide evenly, some processes get a blank at the end, so that all take the same number of steps.
+    Where samples do not divide evenly, some processes get a blank at the end, so that all take as many steps.
 
     Args:
         dataset: What is evaluated.

@@ -1,7 +1,7 @@
 """A folder of packed pairs: decoded once, with train ids for label maps, then read by rows.
 
-A pair counts as packed if its file exists and was made from the image and label map as they are now. So a build that was
-stopped is continued, a complete one only compares sizes and times, and pairs whose files have changed are packed again.
+A pair counts as packed if its file exists and was made from the image and label map as they are now. So a build that
+was stopped is continued, a complete one only compares sizes and times, and changed pairs are packed again.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Canvas:
                 cv2.polylines(self.label, [path], False, (label,), thickness, shift=SUBPIXEL)
 
     def mark(self, shapes: np.ndarray, label: int) -> None:
-        """Label polygons (..., corners, 3) and keep their colours: a fence shows what is behind it, its label is solid."""
+        """Label polygons (..., corners, 3) and keep their colours: a fence is see-through, its label is solid."""
         for polygon in self._to_fixed(shapes):
             cv2.fillPoly(self.label, [polygon], (label,), shift=SUBPIXEL)
 
