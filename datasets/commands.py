@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.layouts import LabelFiles, Layout, settle_layout
+from foveate.datasets.layouts import LabelFiles, Layout, LayoutOption, settle_layout
 from foveate.datasets.text import Size, to_size
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -49,7 +49,7 @@ def make(root: str, train: int = 64, val: int = 16, size: Size = "256x512", seed
 
 def check(
     root: str,
-    dataset: Layout | None = None,
+    dataset: LayoutOption = "auto",
     labels: LabelFiles = "labelIds",
     ignore: int | list[int] | None = None,
 ) -> None:
@@ -59,7 +59,7 @@ def check(
 
     Args:
         root: The data set's folder.
-        dataset: Which layout it has; found by its folders if not given. image_folder is train/CLASS/*.jpg and
+        dataset: Which layout it has; auto finds it by the folders. image_folder is train/CLASS/*.jpg and
             val/CLASS/*.jpg.
         labels: Which label files of Cityscapes to read, as --data.labels says in a training.
         ignore: Ids in the label files that are ignored, as --data.ignore says in a training.
@@ -68,7 +68,7 @@ def check(
 
     folder = Path(root).expanduser()
     layout = settle_layout(folder, dataset)
-    if dataset is None:
+    if dataset == "auto":
         print(f"{root} has the layout of {layout}", flush=True)
     with _bars() as progress:
         if layout == "image_folder":
@@ -86,7 +86,7 @@ def check(
 
 def pack(
     root: str,
-    dataset: Layout | None = None,
+    dataset: LayoutOption = "auto",
     cache_dir: str | None = None,
     labels: LabelFiles = "labelIds",
     ignore: int | list[int] | None = None,
@@ -99,7 +99,7 @@ def pack(
 
     Args:
         root: The data set's folder.
-        dataset: Which layout it has; found by its folders if not given. Only images with label maps are packed.
+        dataset: Which layout it has; auto finds it by the folders. Only images with label maps are packed.
         cache_dir: Folder to write to; .foveate in the root if not given. Give the same as --data.cache_dir.
         labels: Which label files of Cityscapes to read. Give the same as --data.labels.
         ignore: Ids in the label files that are ignored. Give the same as --data.ignore.

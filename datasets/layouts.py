@@ -9,6 +9,7 @@ from foveate.datasets.errors import DataConfigError, DataError
 
 Layout = Literal["cityscapes", "camvid", "image_folder"]
 LabelFiles = Literal["labelIds", "labelTrainIds"]  # of Cityscapes: as in the archive, made by the official script
+LayoutOption = Literal["auto", "cityscapes", "camvid", "image_folder"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 MARKS = {
     "cityscapes": ("leftImg8bit", "gtFine"),
@@ -29,12 +30,12 @@ def detect_layout(root: Path) -> Layout | None:
     return None
 
 
-def settle_layout(root: Path, given: Layout | None) -> Layout:
+def settle_layout(root: Path, given: LayoutOption) -> Layout:
     """The layout of a data set: the one given, or the one that its folders show.
 
     Args:
         root: The data set's folder.
-        given: What the user says; None leaves it to the folders.
+        given: What the user says; auto takes the one that the folders show.
 
     Raises:
         DataError: There is no such folder, or nothing in it shows a layout.
@@ -43,13 +44,14 @@ def settle_layout(root: Path, given: Layout | None) -> Layout:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
     found = detect_layout(root)
-    if given is not None and found is not None and given != found:
+    if given != "auto":
+        if found in (None, given):
+            return given
         raise DataConfigError(f"{root} has the folders of {found}, not of {given}: give --dataset {found}")
-    if given is None and found is None:
-        for layout in LAYOUTS:
-            for mark in MARKS[layout][:1]:
-                if nested := next(iter(sorted(root.glob(f"*/{mark}"))), None):
-                    raise DataError(f"{root} holds no data set, but {nested.parent} does: give that folder")
-        looked = "; ".join(f"{layout}: {'/, '.join(MARKS[layout])}/" for layout in LAYOUTS)
-        raise DataError(f"{root} holds no data set of a known layout (looked for {looked}); name it with --dataset")
-    return given or found or LAYOUTS[0]
+    if found is not None:
+        return found
+    nested = [folder for layout in LAYOUTS for folder in sorted(root.glob(f"*/{MARKS[layout][0]}"))]
+    if nested:
+        raise DataError(f"{root} holds no data set, but {nested[0].parent} does: give that folder")
+    looked = "; ".join(f"{layout}: {'/, '.join(MARKS[layout])}/" for layout in LAYOUTS)
+    raise DataError(f"{root} holds no data set of a known layout (looked for {looked}); name it with --dataset")

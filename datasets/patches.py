@@ -17,6 +17,7 @@ from foveate.datasets.files.pairs import Pair
 from foveate.datasets.files.reading import read_image, read_label
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.labels import IGNORE, Table
+from foveate.datasets.layouts import LabelFiles
 from foveate.datasets.loading.data_module import at_least_one
 
 Place = tuple[int, int, int]  # of a patch: index of its image, row and column of its central pixel
@@ -104,6 +105,7 @@ class CityscapesPatchesDataModule(ClassificationDataModule):
         root: The folder that holds leftImg8bit/ and gtFine/.
         patch: Side of a patch in the image, in pixels.
         per_image: Patches of each image.
+        labels: Which label files to read: `labelIds` as in the archive, or `labelTrainIds` made by the official script.
         options: The options of every classification data set; `image_size` is 64 if not given.
     """
 
@@ -115,10 +117,12 @@ class CityscapesPatchesDataModule(ClassificationDataModule):
         *,
         patch: int = 64,
         per_image: int = 16,
+        labels: LabelFiles = "labelIds",
         **options: Unpack[ClassificationOptions],
     ) -> None:
         super().__init__(root, **options)
         self.patch = at_least_one("patch", patch)
+        self.labels = labels
         self.per_image = at_least_one("per_image", per_image)
 
     @property
@@ -128,6 +132,6 @@ class CityscapesPatchesDataModule(ClassificationDataModule):
 
     def find_images(self, split: str) -> PatchDataset:
         """The patches of a split; of val where test is asked for."""
-        scenes = CityscapesDataModule(str(self.existing_root()))
+        scenes = CityscapesDataModule(str(self.existing_root()), labels=self.labels)
         pairs = scenes.find_pairs(split)
         return PatchDataset(pairs, scenes.id_table(), per_image=self.per_image, side=self.patch)

@@ -26,7 +26,7 @@ def known(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Layout, Path]
 
 def test_a_layout_is_found_and_another_is_refused_with_the_right_name(known: tuple[Layout, Path]) -> None:
     layout, root = known
-    assert detect_layout(root) == settle_layout(root, None) == settle_layout(root, layout) == layout
+    assert detect_layout(root) == settle_layout(root, "auto") == settle_layout(root, layout) == layout
     for other in set(LAYOUTS) - {layout}:
         with pytest.raises(DataConfigError, match=f"folders of {layout}, not of {other}: give --dataset {layout}"):
             settle_layout(root, other)
@@ -35,16 +35,16 @@ def test_a_layout_is_found_and_another_is_refused_with_the_right_name(known: tup
 def test_a_folder_of_no_layout_says_what_was_looked_for(camvid_root: Path, tmp_path: Path) -> None:
     (empty := tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"cityscapes: leftImg8bit/, gtFine/; camvid: .*name it with --dataset"):
-        settle_layout(empty, None)
+        settle_layout(empty, "auto")
     with pytest.raises(DataError, match=r"holds no data set, but .*camvid does"):
-        settle_layout(camvid_root.parent, None)
+        settle_layout(camvid_root.parent, "auto")
     with pytest.raises(DataError, match="no such folder"):
         settle_layout(empty / "none", "camvid")
 
 
 @pytest.mark.parametrize("command", [check, pack])
 def test_every_command_names_the_same_layouts_and_options(command: object) -> None:
-    assert get_args(get_type_hints(command)["dataset"])[0] == Layout
+    assert get_args(get_type_hints(command)["dataset"]) == ("auto", *LAYOUTS)
     assert {"labels", "ignore"} <= set(inspect.signature(command).parameters)  # type: ignore[arg-type]
 
 
