@@ -110,9 +110,10 @@ def _dispatch(words: list[str]) -> int:
 
         hint = did_you_mean(words[0], COMMANDS)
         return _end(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
-    from foveate.pipeline.startup import keep_freed_memory
+    from foveate.pipeline.startup import keep_freed_memory, show_log
 
     keep_freed_memory()
+    show_log("foveate.datasets")
     if command.target is None:
         _train(words[0], words[1:])
         return 0

@@ -12,10 +12,11 @@ BLANK = -1  # the label of an image that only keeps the processes in step
 
 
 class SegmentationBatch(TypedDict):
-    """Bytes, as they cross to the device; floats are made there.
+    """Images and masks as bytes; they are converted to floats on the device.
 
-    `image` is RGB. In `mask` 255 means ignore. `path` names the image files. Where there is a text in `faults`, that
-    image could not be read, and a grey one stands in for it.
+    `image` is RGB. In `mask` 255 means ignore; a mask of nothing else marks a blank, which only keeps the processes in
+    step. `path` names the image files. A text in `faults` says why that image could not be read; a grey one replaces
+    it.
     """
 
     image: UInt8[Tensor, "B 3 H W"]
@@ -25,10 +26,10 @@ class SegmentationBatch(TypedDict):
 
 
 class ClassificationBatch(TypedDict):
-    """Bytes and class numbers.
+    """Images as bytes, and class numbers.
 
-    `image` is RGB. `label` counts from 0; -1 stands for an image that only keeps the processes in step and is not
-    scored. `path` says where each image came from.
+    `image` is RGB. `label` counts from 0; -1 marks a blank, which only keeps the processes in step and is not scored.
+    `path` says where each image came from.
     """
 
     image: UInt8[Tensor, "B 3 H W"]
@@ -38,12 +39,12 @@ class ClassificationBatch(TypedDict):
 
 @dataclass(frozen=True)
 class Pick:
-    """What a sampler asks a data set for.
+    """A sample that a sampler asks a data set for.
 
     Attributes:
-        index: Which sample.
-        seed: Decides the sample's augmentation, so that it does not depend on workers.
-        blank: Give the sample with every pixel ignored: it only keeps the processes in step.
+        index: Number of the sample.
+        seed: Decides the sample's augmentation, which so does not depend on the reading processes.
+        blank: Give the sample without labels: it only keeps the processes in step.
     """
 
     index: int

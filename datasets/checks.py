@@ -3,44 +3,55 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
-from foveate.datasets.camvid import CamVidDataModule
-from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.errors import DataError
 from foveate.datasets.image_folder import FolderDataset, ImageFolderDataModule
 from foveate.datasets.labels import IGNORE
 from foveate.datasets.segmentation import SegmentationDataModule, SegmentationDataset
 from foveate.datasets.text import few
 
-KINDS: dict[str, type[SegmentationDataModule]] = {"cityscapes": CityscapesDataModule, "camvid": CamVidDataModule}
-SHOWN = 20
+Progress = Callable[[str, int, int], None]  # split, samples read, samples in all
 
 
-def check_data_set(root: Path, kind: str) -> list[str]:
-    """Decode every pair of the train and val split; print what is wrong and how often each class occurs.
+@dataclass
+class Findings:
+    """What a check found.
 
-    Returns:
-        A line for each fault.
+    Attributes:
+        shares: A line for each split: how often each class occurs.
+        faults: A line for each fault.
     """
-    data = KINDS[kind](str(root))
-    faults: list[str] = []
+
+    shares: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def check_pairs(data: SegmentationDataModule, progress: Progress) -> Findings:
+    """Decode every image and label map of the train and val split.
+
+    Args:
+        data: The data set.
+        progress: Told the split, the pairs that were read and their total.
+    """
+    found = Findings()
     for split in ("train", "val"):
         try:
             pairs = data.find_pairs(split)
         except DataError as error:
-            faults.append(str(error))
+            found.faults.append(str(error))
             continue
         counts = np.zeros(256, dtype=np.int64)
         dataset = SegmentationDataset(pairs, data.id_table())
-        for index in track(range(len(dataset)), description=split):
-            faults += _check_pair(dataset, index, counts)
-        _print_shares(split, counts, data.label_set.names)
-    _print_faults(faults)
-    return faults
+        for index in range(len(dataset)):
+            found.faults += _check_pair(dataset, index, counts)
+            progress(split, index + 1, len(dataset))
+        found.shares.append(_class_shares(split, counts, data.label_set.names))
+    return found
 
 
 def _check_pair(dataset: SegmentationDataset, index: int, counts: np.ndarray) -> list[str]:
@@ -53,32 +64,33 @@ def _check_pair(dataset: SegmentationDataset, index: int, counts: np.ndarray) ->
     return [] if found[:IGNORE].any() else [f"{dataset.pairs[index].label}: every pixel is ignored"]
 
 
-def _print_shares(split: str, counts: np.ndarray, names: tuple[str, ...]) -> None:
+def _class_shares(split: str, counts: np.ndarray, names: tuple[str, ...]) -> str:
     labelled = max(1, int(counts[:IGNORE].sum()))
     shares = [f"{name} {100 * counts[number] / labelled:.2f} %" for number, name in enumerate(names)]
-    print(f"{split}: {', '.join(shares)}; ignored {100 * counts[IGNORE] / max(1, counts.sum()):.1f} % of all pixels")
+    return f"{split}: {', '.join(shares)}; ignored {100 * counts[IGNORE] / max(1, counts.sum()):.1f} % of all pixels"
 
 
-def check_image_folder(root: Path) -> list[str]:
-    """Decode every image below train/, val/ and test/; print what is wrong and how many images each class has.
+def check_images(root: Path, progress: Progress) -> Findings:
+    """Decode every image in the class folders of train/, val/ and test/, and look for files that two splits share.
 
-    Returns:
-        A line for each fault.
+    Args:
+        root: The data set's folder.
+        progress: Told the split, the images that were read and their total.
     """
     data = ImageFolderDataModule(str(root))
-    faults: list[str] = []
+    found = Findings()
     seen: dict[bytes, str] = {}
     for split in ("train", "val", *(["test"] if (root / "test").is_dir() else [])):
         try:
             dataset = data.find_images(split)
         except DataError as error:
-            faults.append(str(error))
+            found.faults.append(str(error))
             continue
-        for index in track(range(len(dataset)), description=split):
-            faults += _check_image(dataset, index, split, seen)
-        _print_counts(split, dataset)
-    _print_faults(faults)
-    return faults
+        for index in range(len(dataset)):
+            found.faults += _check_image(dataset, index, split, seen)
+            progress(split, index + 1, len(dataset))
+        found.shares.append(_class_counts(split, dataset))
+    return found
 
 
 def _check_image(dataset: FolderDataset, index: int, split: str, seen: dict[bytes, str]) -> list[str]:
@@ -92,14 +104,7 @@ def _check_image(dataset: FolderDataset, index: int, split: str, seen: dict[byte
     return [f"{dataset.path(index)}: the same file is in {first}"] if first != split else []
 
 
-def _print_counts(split: str, dataset: FolderDataset) -> None:
+def _class_counts(split: str, dataset: FolderDataset) -> str:
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
     shown = few([f"{name} {count}" for name, count in zip(dataset.classes, counts, strict=True)])
-    print(f"{split}: {len(dataset)} images of {np.count_nonzero(counts)} classes; {shown}")
-
-
-def _print_faults(faults: list[str]) -> None:
-    for fault in faults[:SHOWN]:
-        print(fault)
-    if len(faults) > SHOWN:
-        print(f"... and {len(faults) - SHOWN} more")
+    return f"{split}: {len(dataset)} images of {np.count_nonzero(counts)} classes; {shown}"

@@ -6,13 +6,13 @@ import pickle
 import tarfile
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
-from foveate.datasets.augment.classification import Crop
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
+from foveate.datasets.classification_options import CLASSIFICATION_DEFAULTS, ClassificationOptions
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.safe_pickle import load_arrays
 from foveate.datasets.image_folder import FolderDataset, scored_split
@@ -30,31 +30,21 @@ class Cifar10DataModule(ClassificationDataModule):
     """CIFAR-10 (Krizhevsky 2009): 10 classes, 50 000 train and 10 000 test images of 32 x 32.
 
     Reads `cifar-10-python.tar.gz` without unpacking it, the folder `cifar-10-batches-py/`, or folders of images
-    (`train/CLASS/`, `val/CLASS/`), whichever is there. The archive has no val: its test part is taken for both, as is
-    usual, so that figures of runs that were chosen by it are a little too good.
+    (`train/CLASS/`, `val/CLASS/`), whichever exists. The archive has no val: its test part is used for both, as is
+    usual, so scores of runs that were chosen by it are a little too high.
 
     Args:
         root: The folder that holds one of these, or the archive itself.
-        image_size: Side of the square images that the network gets, in pixels.
-        batch_size: Training images per step and device.
-        crop: How training images are cut: padded, random_resized or none.
-        crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
-        options: The rest of what ClassificationDataModule takes.
+        options: The options of every classification data set; if not given, `image_size` is 32, `batch_size` 128,
+            `crop` padded and `crop_ratio` null.
     """
 
-    def __init__(
-        self,
-        root: str | None = None,
-        *,
-        image_size: int = 32,
-        batch_size: int = 128,
-        crop: Crop = "padded",
-        crop_ratio: float | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            root, image_size=image_size, batch_size=batch_size, crop=crop, crop_ratio=crop_ratio, **options
-        )
+    defaults = ClassificationOptions(
+        **{**CLASSIFICATION_DEFAULTS, "image_size": 32, "batch_size": 128, "crop": "padded", "crop_ratio": None}
+    )
+
+    def __init__(self, root: str | None = None, **options: Unpack[ClassificationOptions]) -> None:
+        super().__init__(root, **options)
 
     @property
     def label_set(self) -> ClassSet:
@@ -90,7 +80,7 @@ def read_batches(source: Path, batches: list[str], name: str) -> ArrayDataset:
     Args:
         source: The archive, or the folder that was in it.
         batches: Names of batch files.
-        name: What the data set calls itself in paths.
+        name: Name of the data set in paths.
 
     Raises:
         DataError: One is missing, damaged, or holds anything but arrays.

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import Unpack
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair, pair_up
 from foveate.datasets.labels import CITYSCAPES, Table
+from foveate.datasets.layouts import LabelFiles
 from foveate.datasets.segmentation import SegmentationDataModule
+from foveate.datasets.segmentation_options import SEGMENTATION_DEFAULTS, SegmentationOptions
+
+log = logging.getLogger(__name__)
 
 IMAGES, LABELS = "leftImg8bit", "gtFine"
 ADVICE = (
     f"Unpack leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip into one folder, which then holds {IMAGES}/ "
     f"and {LABELS}/, and give it as --data.root"
 )
-LabelFiles = Literal["labelIds", "labelTrainIds"]
 
 
 class CityscapesDataModule(SegmentationDataModule):
@@ -27,25 +31,24 @@ class CityscapesDataModule(SegmentationDataModule):
     Args:
         root: The folder that holds leftImg8bit/ and gtFine/.
         labels: Which label files to read: `labelIds` as in the archive, or `labelTrainIds` made by the official script.
-        crop: Height and width of a training sample.
-        options: The rest of what SegmentationDataModule takes.
+        options: The options of every segmentation data set; `crop` is 1024 x 1024 if not given.
     """
 
     label_set = CITYSCAPES
+    defaults = SegmentationOptions(**{**SEGMENTATION_DEFAULTS, "crop": (1024, 1024)})
 
     def __init__(
         self,
         root: str | None = None,
         *,
         labels: LabelFiles = "labelIds",
-        crop: tuple[int, int] = (1024, 1024),
-        **options: Any,
+        **options: Unpack[SegmentationOptions],
     ) -> None:
-        super().__init__(root, crop=crop, **options)
+        super().__init__(root, **options)
         self.labels = labels
 
-    def id_table(self) -> Table:
-        """Stored id -> train id, as the kind of label files asks."""
+    def stored_ids(self) -> Table:
+        """Stored id -> train id, by the kind of label files."""
         return self.label_set.to_train_ids() if self.labels == "labelIds" else self.label_set.check_train_ids()
 
     def find_pairs(self, split: str) -> list[Pair]:
@@ -62,7 +65,7 @@ class CityscapesDataModule(SegmentationDataModule):
     def _scored(self, split: str) -> str:
         if split != "test":
             return split
-        print("The labels of Cityscapes' test split are not public: the figures below are of val.", flush=True)
+        log.info("The labels of Cityscapes' test split are not public: the figures below are of val.")
         return "val"
 
 

@@ -1,91 +1,52 @@
-"""What every classification data module shares: augmenting images, sampling them, and handing each process its part."""
+"""What every classification data module shares: augmentation, sampling, and the loaders of each process."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Unpack
 
 from torch.utils.data import DataLoader, Subset
 
-from foveate.datasets.augment.classification import ClassifierEvalTransform, ClassifierTrainTransform, Crop
 from foveate.datasets.classes import ClassSet
+from foveate.datasets.classification_options import (
+    CLASSIFICATION_DEFAULTS,
+    ClassificationOptions,
+    create_eval_transform,
+    create_train_transform,
+)
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labelled_images import ClassificationDataset, collate
-from foveate.datasets.loading.data_module import LoadingDataModule, at_least_one
+from foveate.datasets.loading.data_module import LoadingDataModule
 from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import Draw, balance, shuffle
-
-Sampling = Literal["natural", "balanced"]
+from foveate.datasets.text import to_side
 
 
 class ClassificationDataModule(LoadingDataModule):
     """Base of the classification data sets; a subclass names its classes and finds its images.
 
-    Each image of an epoch trains once, whatever the number of processes, and a run that is resumed in the middle of an
-    epoch goes on with those that are left.
+    Each image of an epoch is used once, with any number of processes. A run that is resumed in the middle of an epoch
+    continues with the images that are left.
 
     Args:
         root: The data set's folder.
-        image_size: Side of the square images that the network gets, in pixels.
-        batch_size: Training images per step and device.
-        eval_batch_size: Images per step and device where nothing is learnt; as many as for training if not given.
-        crop: How training images are cut: random_resized, padded (small images) or none.
-        scale: Range of the share of the area that a random resized crop keeps.
-        ratio: Range of a random resized crop's width over height.
-        padding: Black pixels round a padded crop.
-        flip: Probability of a horizontal flip.
-        rotation: Largest random turn, in degrees.
-        shift: Largest random shift, as a share of the side.
-        randaugment: Number of RandAugment operations on each training image.
-        magnitude: Strength of RandAugment, 0 to 10.
-        crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
-        sampling: `balanced` draws every class equally often and repeats images of rare ones.
-        num_workers: Processes that read; -1 takes one per core but one, at most 8.
-        seed: Decides shuffling and augmentation; the run's seed if not given.
+        options: The options of every classification data set, as described in ClassificationOptions.
     """
 
-    def __init__(
-        self,
-        root: str | None = None,
-        *,
-        image_size: int = 224,
-        batch_size: int = 64,
-        eval_batch_size: int | None = None,
-        crop: Crop = "random_resized",
-        scale: tuple[float, float] = (0.08, 1.0),
-        ratio: tuple[float, float] = (3 / 4, 4 / 3),
-        padding: int = 4,
-        flip: float = 0.5,
-        rotation: float = 0.0,
-        shift: float = 0.0,
-        randaugment: int = 0,
-        magnitude: int = 9,
-        crop_ratio: float | None = 0.875,
-        sampling: Sampling = "natural",
-        num_workers: int = -1,
-        seed: int | None = None,
-    ) -> None:
+    defaults: ClassVar[ClassificationOptions] = CLASSIFICATION_DEFAULTS
+
+    def __init__(self, root: str | None = None, **options: Unpack[ClassificationOptions]) -> None:
+        given: ClassificationOptions = self.with_defaults(options)
         super().__init__(
             root,
-            batch_size=batch_size,
-            eval_batch_size=batch_size if eval_batch_size is None else eval_batch_size,
-            num_workers=num_workers,
-            seed=seed,
+            batch_size=given["batch_size"],
+            eval_batch_size=given["eval_batch_size"],
+            num_workers=given["num_workers"],
+            seed=given["seed"],
         )
-        self.image_size = at_least_one("image_size", image_size)
-        self.train_transform = ClassifierTrainTransform(
-            image_size,
-            crop=crop,
-            scale=(scale[0], scale[1]),
-            ratio=(ratio[0], ratio[1]),
-            padding=padding,
-            flip=flip,
-            rotation=rotation,
-            shift=shift,
-            randaugment=randaugment,
-            magnitude=magnitude,
-        )
-        self.eval_transform = ClassifierEvalTransform(image_size, crop_ratio=crop_ratio)
-        self.sampling = sampling
+        self.image_size = to_side(given["image_size"], "image_size")
+        self.train_transform = create_train_transform(given)
+        self.eval_transform = create_eval_transform(given)
+        self.sampling = given["sampling"]
         self._datasets: dict[str, ClassificationDataset] = {}
 
     @property
@@ -132,7 +93,12 @@ class ClassificationDataModule(LoadingDataModule):
         return self.eval_loader(self._datasets["test"], collate)
 
     def samples(self, split: str, count: int) -> Subset[dict[str, object]]:
-        """The same few images of a split each time, spread over it, as evaluation sees them."""
+        """A few images of a split, evenly spread over it and the same each time, as evaluation sees them.
+
+        Args:
+            split: train, val or test.
+            count: How many at most.
+        """
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
         return Subset(whole, range(0, len(whole), step)[:count])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.datasets.augment.classification import Crop
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
+from foveate.datasets.classification_options import CLASSIFICATION_DEFAULTS, ClassificationOptions
 from foveate.datasets.labelled_images import ArrayDataset
 
 TEST_SHARE, VAL_SHARE = 0.2, 0.1
@@ -19,44 +19,30 @@ SPLIT_SEED = 0  # the parts are the same in every run
 class DigitsDataModule(ClassificationDataModule):
     """1797 digits of 8 x 8 pixels (Alpaydin and Kaynak 1998): 1293 train, 144 val, 360 test; the same in every run.
 
-    Each part has every class in proportion. Choose by val; the test part is for the last word only.
+    Each part has every class in proportion. Choose models by val; use the test part for the final score only.
+
+    Digits are not flipped, and not turned, since a turn of 8 x 8 pixels blurs them. They are in memory, so
+    `num_workers` 0 is fastest.
 
     Args:
-        image_size: Side of the square images that the network gets, in pixels; 8 is the digits' own.
-        batch_size: Training images per step and device.
-        crop: How training images are cut: none, padded or random_resized.
-        flip: Probability of a horizontal flip, which digits do not stand.
-        rotation: Largest random turn, in degrees; at 8 pixels a turn blurs away what the digits are told by.
-        shift: Largest random shift, as a share of the side.
-        crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
-        num_workers: Processes that read; the digits are in memory, so that 0 is fastest.
-        options: The rest of what ClassificationDataModule takes.
+        options: The options of every classification data set; if not given, `image_size` is 8, the digits' own,
+            `crop` none, `flip` 0, `shift` 0.125, `crop_ratio` null and `num_workers` 0.
     """
 
-    def __init__(
-        self,
-        *,
-        image_size: int = 8,
-        batch_size: int = 64,
-        crop: Crop = "none",
-        flip: float = 0.0,
-        rotation: float = 0.0,
-        shift: float = 0.125,
-        crop_ratio: float | None = None,
-        num_workers: int = 0,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            image_size=image_size,
-            batch_size=batch_size,
-            crop=crop,
-            flip=flip,
-            rotation=rotation,
-            shift=shift,
-            crop_ratio=crop_ratio,
-            num_workers=num_workers,
-            **options,
-        )
+    defaults = ClassificationOptions(
+        **{
+            **CLASSIFICATION_DEFAULTS,
+            "image_size": 8,
+            "crop": "none",
+            "flip": 0.0,
+            "shift": 0.125,
+            "crop_ratio": None,
+            "num_workers": 0,
+        }
+    )
+
+    def __init__(self, **options: Unpack[ClassificationOptions]) -> None:
+        super().__init__(**options)
 
     @property
     def label_set(self) -> ClassSet:

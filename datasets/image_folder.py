@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from jaxtyping import UInt8
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
+from foveate.datasets.classification_options import ClassificationOptions
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.files.pairs import ENDINGS
@@ -19,11 +21,13 @@ from foveate.datasets.files.reading import read_image
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.text import few
 
+log = logging.getLogger(__name__)
+
 LAYOUT = "expected train/CLASS/*.jpg and val/CLASS/*.jpg (test/CLASS/*.jpg if there is one) in --data.root"
 
 
 class FolderDataset(ClassificationDataset):
-    """The images of a split: one folder per class, of which some may be absent.
+    """The images of a split: one folder per class; classes may be absent.
 
     Args:
         folder: Holds the class folders.
@@ -66,7 +70,7 @@ class FolderDataset(ClassificationDataset):
 
 
 def list_classes(folder: Path) -> list[str]:
-    """Names of the class folders in a split's folder, sorted; hidden ones are passed over.
+    """Names of the class folders in a split's folder, sorted, without hidden ones.
 
     Raises:
         DataError: The folder is missing, or holds no folders.
@@ -81,7 +85,7 @@ def list_classes(folder: Path) -> list[str]:
 
 
 def _list_class(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the images, and of what else lies there; nothing is opened, for there may be millions."""
+    """Names of the images and of all other files. No file is opened, since there may be millions."""
     images: list[str] = []
     strays: list[str] = []
     with os.scandir(folder) as entries:
@@ -94,7 +98,7 @@ def _list_class(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _found(folder: Path) -> str:
-    """What there is instead, and where the data seems to be if it is one folder further down."""
+    """What a folder holds instead, and where the data seems to be if it is one folder further down."""
     if not folder.is_dir():
         return ""
     nested = next(iter(sorted(folder.glob("*/train"))), None)
@@ -107,17 +111,16 @@ def _found(folder: Path) -> str:
 class ImageFolderDataModule(ClassificationDataModule):
     """Any images in ImageNet's layout: `train/CLASS/*.jpg` and `val/CLASS/*.jpg`.
 
-    Classes are numbered in the order of their names in train. Without a test folder, `foveate test` scores val, and
+    Classes are numbered in the order of their names in train. Without a test folder, `foveate test` scores val and
     says so.
 
     Args:
         root: The folder that holds train/ and val/.
-        image_size: Side of the square images that the network gets, in pixels.
-        options: The rest of what ClassificationDataModule takes.
+        options: The options of every classification data set.
     """
 
-    def __init__(self, root: str | None = None, *, image_size: int = 224, **options: Any) -> None:
-        super().__init__(root, image_size=image_size, **options)
+    def __init__(self, root: str | None = None, **options: Unpack[ClassificationOptions]) -> None:
+        super().__init__(root, **options)
         self._classes: ClassSet | None = None
 
     @property
@@ -134,15 +137,20 @@ class ImageFolderDataModule(ClassificationDataModule):
         split = scored_split(split, (root / "test").is_dir())
         dataset = FolderDataset(root / split, classes)
         if dataset.strays:
-            print(f"{split}: passed over {len(dataset.strays)} that are no images: {few(dataset.strays)}", flush=True)
+            log.info("%s: passed over %d that are no images: %s", split, len(dataset.strays), few(dataset.strays))
         if dataset.absent:
-            print(f"{split}: no images of {few(dataset.absent)}", flush=True)
+            log.info("%s: no images of %s", split, few(dataset.absent))
         return dataset
 
 
 def scored_split(split: str, has_test: bool) -> str:
-    """The split that stands for the one asked for: val for test, with a word about it, where there is no test."""
+    """The split that is scored: val where test is asked for and does not exist, which is logged.
+
+    Args:
+        split: The split asked for.
+        has_test: Whether there is a test split.
+    """
     if split != "test" or has_test:
         return split
-    print("There is no labelled test split: the figures below are of val.", flush=True)
+    log.info("There is no labelled test split: the figures below are of val.")
     return "val"

@@ -18,6 +18,7 @@ from foveate.datasets.files.reading import read_image
 from foveate.datasets.loading.data_module import at_least_one
 from foveate.datasets.loading.samplers import EvalSampler
 from foveate.datasets.segmentation import collate
+from foveate.datasets.text import Side, to_side
 
 STAND_IN = np.full((32, 32, 3), 128, dtype=np.uint8)
 
@@ -64,12 +65,13 @@ class ImagesDataModule(L.LightningDataModule):
         self,
         images: str | None = None,
         *,
-        image_size: int | None = None,
+        image_size: Side | None = None,
         crop_ratio: float | None = None,
         batch_size: int = 32,
         num_workers: int = 1,
     ) -> None:
         super().__init__()
+        image_size = None if image_size is None else to_side(image_size, "image_size")
         self.batch_size = at_least_one("batch_size", batch_size)
         self.transform = None if image_size is None else ClassifierEvalTransform(image_size, crop_ratio=crop_ratio)
         self.images = None if images is None else Path(images).expanduser()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 Table = NDArray[np.uint8]
 IGNORE = 255  # the value of a pixel that neither trains nor scores
-INVALID = 254  # stands for an id that the data set does not define, until it is reported
+LARGEST_ID = 65535  # of a label file with 16 bits
+INVALID = 254  # in a table: an id that the data set does not define
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,24 @@ class LabelSet:
         table = np.zeros((256, 3), dtype=np.uint8)
         table[: len(self)] = self.colours
         return table
+
+
+def ignore_ids(table: Table, ids: Sequence[int]) -> Table:
+    """A table of stored ids with further ids ignored; longer than 256 entries where an id asks for it.
+
+    Args:
+        table: Stored id -> train id.
+        ids: Stored ids, 0 to 65535, whose pixels become 255.
+
+    Example:
+        >>> table = ignore_ids(CAMVID.to_train_ids(), [0, 300])
+        >>> len(table), table[[0, 1, 300]].tolist()
+        (301, [255, 1, 255])
+    """
+    longer = np.full(max([len(table), *(number + 1 for number in ids)]), INVALID, dtype=np.uint8)
+    longer[: len(table)] = table
+    longer[list(ids)] = IGNORE
+    return longer
 
 
 # Names, ids and colours as published with the data set (Cordts et al. 2016, arXiv:1604.01685).

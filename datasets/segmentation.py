@@ -1,26 +1,32 @@
-"""What every segmentation data module shares: reading pairs, augmenting them, and handing each process its part."""
+"""What every segmentation data module shares: reading pairs, augmentation, and the loaders of each process."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from foveate.datasets.augment.albumentations import Augmentations, Spec
 from foveate.datasets.augment.segmentation import TrainTransform
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.files.pairs import Pair, read_pair
-from foveate.datasets.labels import IGNORE, LabelSet, Table
+from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
 from foveate.datasets.loading.data_module import LoadingDataModule
 from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import shuffle
-from foveate.datasets.packed.folder import PackedFolder, show_building
+from foveate.datasets.packed.folder import PackedFolder, build_with_progress
+from foveate.datasets.segmentation_options import (
+    SEGMENTATION_DEFAULTS,
+    SegmentationOptions,
+    create_transform,
+    mean_pixel,
+    to_ids,
+)
 
 
 class SegmentationDataset(Dataset[dict[str, object]]):
@@ -62,7 +68,7 @@ class SegmentationDataset(Dataset[dict[str, object]]):
         }
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image (H, W, 3) and train ids (H, W) of a pair at their own size; of a packed one, views of its file."""
+        """Image (H, W, 3) and train ids (H, W) of a pair at their own size; views of its file if it is packed."""
         pair = self.pairs[index]
         return read_pair(pair, self.table) if self.packed is None else self.packed.read(pair)
 
@@ -77,53 +83,26 @@ class SegmentationDataModule(LoadingDataModule):
 
     Args:
         root: The data set's folder.
-        crop: Height and width of a training sample.
-        batch_size: Training samples per step and device.
-        eval_batch_size: Validation images per step and device; above 1 only where all have one size.
-        scale: Range of the factor by which a training image is resized before the crop.
-        max_ratio: Crop again while one class covers more than this share of the labelled pixels.
-        flip: Probability of a horizontal flip.
-        photometric: Whether training colours are distorted.
-        augmentations: Further ones of albumentations, by name or as `{name: GaussianBlur, p: 0.2}`, on the crops.
-        num_workers: Processes that read; -1 takes one per core but one, at most 8.
-        seed: Decides shuffling and augmentation; the run's seed if not given.
-        cache: `packed` decodes each image once and for all, and then reads only the rows that a crop shows: 4 bytes a
-            pixel on disk (Cityscapes: 29 GB). It is built when it is needed, or before by foveate data pack.
-        cache_dir: Folder for what is packed; `.foveate` in the root if not given.
+        options: The options of every segmentation data set, as described in SegmentationOptions.
     """
 
     label_set: LabelSet
+    defaults: ClassVar[SegmentationOptions] = SEGMENTATION_DEFAULTS
 
-    def __init__(
-        self,
-        root: str | None = None,
-        *,
-        crop: tuple[int, int] = (512, 512),
-        batch_size: int = 8,
-        eval_batch_size: int = 1,
-        scale: tuple[float, float] = (0.5, 2.0),
-        max_ratio: float = 0.75,
-        flip: float = 0.5,
-        photometric: bool = True,
-        augmentations: list[Spec] | None = None,
-        num_workers: int = -1,
-        seed: int | None = None,
-        cache: Literal["none", "packed"] = "none",
-        cache_dir: str | None = None,
-    ) -> None:
+    def __init__(self, root: str | None = None, **options: Unpack[SegmentationOptions]) -> None:
+        given: SegmentationOptions = self.with_defaults(options)
         super().__init__(
-            root, batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed
+            root,
+            batch_size=given["batch_size"],
+            eval_batch_size=given["eval_batch_size"],
+            num_workers=given["num_workers"],
+            seed=given["seed"],
         )
-        self.transform = TrainTransform(
-            (crop[0], crop[1]),
-            scale=scale,
-            max_ratio=max_ratio,
-            flip=flip,
-            photometric=photometric,
-            further=Augmentations(augmentations) if augmentations else None,
-        )
-        self.cache = cache
-        self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser()
+        self.pad_value = given["pad_value"]
+        self.transform = create_transform(given)
+        self.ignored = to_ids(given["ignore"])
+        self.cache = given["cache"]
+        self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
 
     def find_pairs(self, split: str) -> list[Pair]:
@@ -131,7 +110,11 @@ class SegmentationDataModule(LoadingDataModule):
         raise NotImplementedError
 
     def id_table(self) -> Table:
-        """Stored id -> train id."""
+        """Stored id -> train id, 255 for those that are ignored."""
+        return ignore_ids(self.stored_ids(), self.ignored)
+
+    def stored_ids(self) -> Table:
+        """Stored id -> train id, as the data set defines it."""
         return self.label_set.to_train_ids()
 
     def setup(self, stage: str) -> None:
@@ -150,11 +133,15 @@ class SegmentationDataModule(LoadingDataModule):
     def pack(self, split: str, pairs: Sequence[Pair]) -> PackedFolder:
         """The packed form of a split, after packing what is missing of it, with a progress bar.
 
+        Args:
+            split: Its name.
+            pairs: All pairs of it.
+
         Raises:
             DataError: A pair cannot be read, or there is no room.
         """
         packed = PackedFolder(self.existing_root(), split, self.id_table(), self.cache_dir)
-        show_building(packed, pairs, split)
+        build_with_progress(packed, pairs, split)
         return packed
 
     def train_dataloader(self) -> TrainLoader:
@@ -166,7 +153,19 @@ class SegmentationDataModule(LoadingDataModule):
                 f"{len(dataset)} training images on {world_size} process(es) do not fill one batch of "
                 f"{self.batch_size}; lower --data.batch_size"
             )
-        return self.train_loader(dataset, collate, draw=shuffle(len(dataset)), count=len(dataset), company=True)
+        return self.train_loader(
+            dataset,
+            collate,
+            draw=shuffle(len(dataset)),
+            count=len(dataset),
+            company=True,
+            prepare=self._choose_padding,
+        )
+
+    def _choose_padding(self) -> None:
+        """Pad crops with the mean that the network's images are normalised by, whichever weights brought it."""
+        task = self.trainer.lightning_module if self.trainer else None
+        self.transform.pad_value = self.pad_value or mean_pixel(task)
 
     def val_dataloader(self) -> DataLoader[dict[str, object]]:
         """Whole images of the val split, in order."""
@@ -177,7 +176,12 @@ class SegmentationDataModule(LoadingDataModule):
         return self.eval_loader(self._datasets["test"], collate)
 
     def samples(self, split: str, count: int) -> SegmentationDataset:
-        """The same few images of a split each time, spread over it, as a data set of its own."""
+        """A few images of a split, evenly spread over it and the same each time, as a data set.
+
+        Args:
+            split: train, val or test.
+            count: How many at most.
+        """
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
         return SegmentationDataset(whole.pairs[::step][:count], whole.table)
@@ -206,6 +210,6 @@ def collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:
 
 
 def _stack(tensors: list[Tensor]) -> Tensor:
-    """One tensor of several; in a reading process it is made where the training process will see it."""
+    """One tensor of several; a reading process makes it in memory that the training process shares."""
     stacked: Tensor = default_collate(tensors)
     return stacked

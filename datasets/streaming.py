@@ -1,23 +1,28 @@
-"""Images in shards, in a folder or behind a URL, for sets that do not fit on one disk."""
+"""Images in shards, in a folder or behind a URL, for data sets that do not fit on one disk."""
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from jaxtyping import UInt8
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
+from foveate.datasets.classification_options import ClassificationOptions
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.decoding import decode_image
+from foveate.datasets.files.names import safe_name
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.loading.data_module import at_least_one
 from foveate.datasets.loading.train_order import Draw, Indices
-from foveate.datasets.shards.format import CLASSES, FORMAT, INDEX, LABELS, ChunkReader, Sample, read_json
+from foveate.datasets.shards.format import CLASSES, FORMAT, INDEX, LABELS, ChunkReader, Sample, read_chunks, read_json
 from foveate.datasets.shards.store import CACHE, FolderStore, RemoteStore, is_url
+
+log = logging.getLogger(__name__)
 
 Store = FolderStore | RemoteStore
 OPEN = 32  # shards that a process keeps open
@@ -25,7 +30,7 @@ TRIES = 5
 
 
 class ShardDataset(ClassificationDataset):
-    """The images of a split's shards; any can be asked for, neighbours are cheap.
+    """The images of a split's shards, in any order; reading neighbours one after the other is fast.
 
     Args:
         store: Where the shards are.
@@ -38,12 +43,12 @@ class ShardDataset(ClassificationDataset):
         about = read_json(store.fetch(CLASSES))
         if about.get("format") != FORMAT:
             raise DataError(f"{name}: shards of format {about.get('format')}; this version reads {FORMAT}")
-        self.classes = tuple(about["classes"])
-        self.entries: list[dict[str, Any]] = read_json(store.fetch(INDEX))["chunks"]
+        self.classes = tuple(safe_name(one, f"{name}/{CLASSES}") for one in about["classes"])
+        self.entries = read_chunks(store.fetch(INDEX))
         self.ends = np.cumsum([entry["chunk_size"] for entry in self.entries], dtype=np.int64)
         self.labels = np.load(store.fetch(LABELS), allow_pickle=False).astype(np.int64)
         if len(self.labels) != (self.ends[-1] if len(self.ends) else 0):
-            raise DataError(f"{name}: {LABELS} and {INDEX} differ in number; fetch or make them anew")
+            raise DataError(f"{name}: {LABELS} and {INDEX} differ in number; fetch or make them again")
         self._open: OrderedDict[int, ChunkReader] = OrderedDict()
 
     def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
@@ -74,7 +79,7 @@ class ShardDataset(ClassificationDataset):
             try:
                 return ChunkReader(path, size=entry["chunk_bytes"], count=entry["chunk_size"])
             except FileNotFoundError:
-                continue  # another process made room in the cache just now
+                continue  # another process removed it to make room in the cache
         raise DataError(f"{path}: removed {TRIES} times before it could be read; allow more with --data.cache_gb")
 
     def __getstate__(self) -> dict[str, Any]:
@@ -82,9 +87,9 @@ class ShardDataset(ClassificationDataset):
 
 
 def shuffle_shards(ends: Indices, window: int) -> Draw:
-    """Every index once: shards in any order, and samples mixed within a few neighbours in that order.
+    """Every index once: shards in random order, and samples mixed within a few neighbours in that order.
 
-    A process that takes one stretch of it reads each of its shards once, and holds few at a time.
+    A process that takes one stretch of the order reads each of its shards once, and has few open at a time.
 
     Args:
         ends: Number of samples up to the end of each shard.
@@ -107,29 +112,27 @@ def shuffle_shards(ends: Indices, window: int) -> Draw:
 class StreamingDataModule(ClassificationDataModule):
     """Images in shards that `foveate data shard` made: `train/`, `val/` and maybe `test/`, each with its index.
 
-    Each process reads its own part of the shards. Behind a URL, shards are fetched when they are needed, and the cache
-    keeps those used last.
+    Each process reads its own part of the shards. Shards behind a URL are fetched when they are needed; the cache keeps
+    those that were used last.
 
     Args:
-        root: The folder of the shards, or its URL: s3://bucket/imagenet, gs://, hf:// and what else litdata reads.
-        image_size: Side of the square images that the network gets, in pixels.
+        root: The folder of the shards, or its URL: s3://bucket/imagenet, gs://, hf:// or any other that litdata reads.
         window: Shards whose images are mixed with one another.
         cache: Folder for shards from a URL; ~/.cache/foveate/shards if not given.
-        cache_gb: What each split may take there, in gigabytes (10^9 bytes).
-        options: The rest of what ClassificationDataModule takes.
+        cache_gb: Largest size of each split's cache, in gigabytes (10^9 bytes).
+        options: The options of every classification data set.
     """
 
     def __init__(
         self,
         root: str | None = None,
         *,
-        image_size: int = 224,
         window: int = 8,
         cache: str | None = None,
         cache_gb: float = 50.0,
-        **options: Any,
+        **options: Unpack[ClassificationOptions],
     ) -> None:
-        super().__init__(root, image_size=image_size, **options)
+        super().__init__(root, **options)
         self.url = root if root is not None and is_url(root) else None
         self.window = at_least_one("window", window)
         self.cache = Path(cache or CACHE).expanduser()
@@ -171,7 +174,7 @@ class StreamingDataModule(ClassificationDataModule):
         try:
             return self._split("test")
         except DataError:
-            print("There is no test split: the figures below are of val.", flush=True)
+            log.info("There is no test split: the figures below are of val.")
             return self._split("val")
 
     def _split(self, split: str) -> ShardDataset:

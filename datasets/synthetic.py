@@ -1,7 +1,7 @@
-"""Street scenes made by a program, in Cityscapes' own layout, to try training on without a download.
+"""Synthetic street scenes in Cityscapes' layout, for training without a download.
 
-They hold all 19 classes. Colours are shared between the classes, so that a class shows in its shape, texture
-and surroundings; a model that looks at one pixel at a time does not get far on them.
+They hold all 19 classes. Classes share their colours and differ in shape, texture and surroundings, so a model that
+looks at single pixels scores badly on them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from foveate.datasets.scenes.canvas import Canvas
 from foveate.datasets.scenes.layout import paint_scene
 from foveate.datasets.scenes.light import develop, draw_weather
 
-GENERATOR = 1  # raise it when the same seed gives other pictures
+GENERATOR = 1  # version; raise it when the same seed gives other pictures
 SETTINGS_FILE = "scenes.json"
 _CITIES = {"train": "synthburg", "val": "synthford"}
 _FIRST_INDEX = {"train": 0, "val": 10_000_000}  # no scene is in both
@@ -27,7 +27,7 @@ _FRAMES_PER_SEQUENCE = 100
 
 
 def render_scene(seed: int, index: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Make one street scene; the same arguments always make the same.
+    """Make one street scene; the same arguments always give the same scene.
 
     Another size with the same seed and index shows the same street.
 
@@ -39,7 +39,7 @@ def render_scene(seed: int, index: int, height: int, width: int) -> tuple[np.nda
 
     Returns:
         The image, uint8 (H, W, 3) RGB, and the label map, uint8 (H, W), of Cityscapes' regular ids
-        (the `labelIds`, void among them), not train ids.
+        (as in `labelIds` files, with void), not train ids.
 
     Raises:
         ValueError: If a side is below 32.
@@ -65,10 +65,10 @@ def write_scenes(
 ) -> None:
     """Write scenes under `root` in the layout of Cityscapes (`leftImg8bit` and `gtFine`, `labelIds` only).
 
-    An interrupted run is resumed: pairs that are there already are kept, also those beyond `train` and `val`.
+    An interrupted run is resumed: existing pairs are kept, also those beyond `train` and `val`.
 
     Args:
-        root: Folder to write to; made if need be.
+        root: Folder to write to; made if it does not exist.
         train: Number of training scenes.
         val: Number of validation scenes; none is a training scene.
         height: Rows of each image.

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from foveate.datasets.errors import DataConfigError
 
 SHOWN = 5
+Size = tuple[int, int] | str  # an option: height and width in pixels, as [256, 512] or 256x512
+Side = int | str  # an option: the side of a square in pixels, as 224 or 224x224
 
 
 def few(names: Iterable[str], shown: int = SHOWN, separator: str = ", ") -> str:
@@ -20,6 +22,54 @@ def few(names: Iterable[str], shown: int = SHOWN, separator: str = ", ") -> str:
     names = list(names)
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return separator.join(names[:shown]) + more
+
+
+def to_size(value: Size, name: str) -> tuple[int, int]:
+    """Height and width of an option that holds a size.
+
+    Args:
+        value: What a recipe or the command line gives.
+        name: The option, for the message.
+
+    Raises:
+        DataConfigError: It is not a size.
+
+    Example:
+        >>> to_size("256x320", "crop"), to_size((256, 320), "crop")
+        ((256, 320), (256, 320))
+    """
+    if isinstance(value, str):
+        try:
+            return parse_size(value)
+        except DataConfigError as error:
+            raise DataConfigError(f"{name}: {error}") from None
+    if len(value) != 2 or min(value) < 1:
+        raise DataConfigError(f"{name} is a height and a width in pixels, such as [256, 512] or 256x512, not {value}")
+    return value[0], value[1]
+
+
+def to_side(value: Side, name: str) -> int:
+    """Side of the square that an option asks for.
+
+    Args:
+        value: What a recipe or the command line gives.
+        name: The option, for the message.
+
+    Raises:
+        DataConfigError: It is not a whole number from 1, or height and width differ.
+
+    Example:
+        >>> to_side(224, "image_size"), to_side("224x224", "image_size")
+        (224, 224)
+    """
+    if isinstance(value, str):
+        height, width = to_size(value, name) if not value.strip().isdigit() else (int(value), int(value))
+        if height != width:
+            raise DataConfigError(f"{name} is the side of a square, such as {height} or {height}x{height}, not {value}")
+        value = height
+    if value < 1:
+        raise DataConfigError(f"{name} is at least 1, not {value}")
+    return value
 
 
 def parse_size(text: str) -> tuple[int, int]:

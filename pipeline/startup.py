@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import logging
 import os
 import sys
 from types import ModuleType
@@ -32,6 +33,26 @@ def keep_freed_memory() -> bool:
     except (AttributeError, TypeError, OSError):  # another C library, Windows
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST) and mallopt(M_TRIM_THRESHOLD, -1))
+
+
+class _Said(logging.Handler):
+    """Shows messages as they are: notes on standard output, warnings on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr
+        print(record.getMessage(), file=stream, flush=True)
+
+
+def show_log(name: str) -> None:
+    """Show what library code logs, for the command line; a second call does nothing.
+
+    Args:
+        name: The logger and all below it, such as foveate.datasets.
+    """
+    logger = logging.getLogger(name)
+    if not any(isinstance(handler, _Said) for handler in logger.handlers):
+        logger.addHandler(_Said())
+        logger.setLevel(logging.INFO)
 
 
 def import_torchmetrics() -> None:

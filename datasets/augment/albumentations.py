@@ -1,20 +1,28 @@
-"""Augmentations of albumentations by name, on crops that are made; albumentations meets us in this file only."""
+"""Augmentations of albumentations in a recipe, or as albumentations stores them; it is used in this file only."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import json
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from foveate.datasets.augment.resizing import ImagePart, MaskPart
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labels import IGNORE
 
 Spec = str | dict[str, Any]
+Pipeline = str | Spec | list[Spec]  # a file or a name, a mapping, or a list
+MASK_FILLS = ("fill_mask", "mask_drop_value")  # options that say what is written into the mask
+FILES = (".json", ".yaml", ".yml")
+CLASS = "__class_fullname__"  # albumentations' key of a class in its own format
+WHERE = "data.augmentations"
 
 
 class Augmentations:
@@ -22,10 +30,14 @@ class Augmentations:
 
     Args:
         specs: Names of albumentations' transforms, or mappings with `name` and its options, such as
-            `{name: GaussianBlur, p: 0.2}`. What moves pixels moves those of the mask too; what it lays bare is ignored.
+            `{name: GaussianBlur, p: 0.2}`. Transforms that hold others take them as `transforms`, such as
+            `{name: OneOf, transforms: [GaussianBlur, MedianBlur], p: 0.5}`. Also taken are what
+            `albumentations.to_dict` gives, and the path of a JSON or YAML file with any of these, as
+            `albumentations.save` writes it. What moves pixels moves those of the mask too; pixels of the mask that
+            it uncovers or drops are ignored (255).
 
     Raises:
-        DataConfigError: A name or an option is unknown.
+        DataConfigError: A name or an option is unknown, or the file cannot be read.
 
     Example:
         >>> augment = Augmentations([{"name": "HorizontalFlip", "p": 1.0}])
@@ -34,11 +46,12 @@ class Augmentations:
         [3, 2, 1]
     """
 
-    def __init__(self, specs: Sequence[Spec]) -> None:
+    def __init__(self, specs: str | Mapping[str, Any] | Sequence[Spec]) -> None:
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network for a newer version
         import albumentations
 
-        self._compose: Any = albumentations.Compose([_create(albumentations, spec) for spec in specs])
+        transforms = [_create(albumentations, spec) for spec in _listed(specs)]
+        self._compose: Any = albumentations.Compose(transforms)
 
     def __call__(self, image: ImagePart, mask: MaskPart, *, seed: int) -> tuple[ImagePart, MaskPart]:
         """RGB bytes (H, W, 3) and train ids (H, W) in and out, of the same size.
@@ -50,34 +63,95 @@ class Augmentations:
         out = self._compose(image=image, mask=mask)
         if out["image"].shape != image.shape or out["image"].dtype != np.uint8 or out["mask"].shape != mask.shape:
             raise DataConfigError(
-                f"data.augmentations gave {out['image'].dtype} of {out['image'].shape} for bytes of {image.shape}: "
-                "leave out what resizes, crops or normalises, which is done elsewhere"
+                f"{WHERE} gave {out['image'].dtype} of {out['image'].shape} for bytes of {image.shape}: "
+                "leave out transforms that resize, crop or normalise, which is done elsewhere"
             )
         return out["image"], out["mask"]
 
 
-def _create(library: Any, spec: Spec) -> Any:
-    name, options = (spec, {}) if isinstance(spec, str) else _taken_apart(spec)
+def _listed(specs: Any) -> list[Any]:
+    """Specifications one by one; those of a file, where a path is given."""
+    if isinstance(specs, str) and Path(specs).suffix.lower() in FILES:
+        return _listed(_read(Path(specs).expanduser()))
+    if isinstance(specs, Mapping) and isinstance(specs.get("transform"), Mapping):
+        return [specs["transform"]]  # albumentations.to_dict; its version stands beside
+    if isinstance(specs, str | Mapping):
+        return [specs]
+    files = [isinstance(spec, str) and Path(spec).suffix.lower() in FILES for spec in specs]
+    return [one for spec, file in zip(specs, files, strict=True) for one in (_listed(spec) if file else [spec])]
+
+
+def _read(path: Path) -> Any:
+    """What a file of albumentations or of our own spelling holds; nothing in it is run."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise DataConfigError(f"{WHERE}: {path} cannot be read as JSON or YAML: {reason}") from error
+    if not isinstance(content, str | list | dict):
+        raise DataConfigError(f"{WHERE}: {path} holds no transform")
+    return content
+
+
+def _create(library: Any, spec: Any) -> Any:
+    """The transform of a specification, with those that it holds."""
+    name, options = _taken_apart(spec)
     kind = getattr(library, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, library.BasicTransform)):
-        near = difflib.get_close_matches(name, dir(library), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise DataConfigError(f"data.augmentations: albumentations has no transform {name!r}{hint}")
-    names = inspect.signature(kind).parameters
-    unknown = [option for option in options if option not in names]
-    if unknown:
-        raise DataConfigError(f"data.augmentations: {name} has no option {unknown[0]!r}")
-    if "fill_mask" in names:
-        options.setdefault("fill_mask", IGNORE)
+    kinds = (library.BasicTransform, library.BaseCompose)
+    if not (isinstance(kind, type) and issubclass(kind, kinds)) or kind in kinds:
+        raise DataConfigError(f"{WHERE}: albumentations has no transform {name!r}{_near(name, _names(library))}")
+    accepted = inspect.signature(kind).parameters
+    if issubclass(kind, library.BaseCompose):
+        options = {key: value for key, value in options.items() if value is not None}
+        inner = options.get("transforms", [])
+        if not isinstance(inner, list) or not inner:
+            raise DataConfigError(f"{WHERE}: {name} needs transforms, a list such as [GaussianBlur, MedianBlur]")
+        options["transforms"] = [_create(library, item) for item in inner]
+    for option in options:
+        if option not in accepted:
+            raise DataConfigError(f"{WHERE}: {name} has no option {option!r}{_near(option, list(accepted))}")
+    options.update(_mask_options(options, accepted))
     try:
         return kind(**options)
     except (TypeError, ValueError) as error:
-        raise DataConfigError(f"data.augmentations: {name} cannot be built: {error}") from error
+        raise DataConfigError(f"{WHERE}: {name} cannot be built: {' '.join(str(error).split())}") from error
 
 
-def _taken_apart(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _mask_options(options: Mapping[str, Any], accepted: Mapping[str, Any]) -> dict[str, Any]:
+    """What keeps a mask right: pixels that a transform uncovers are ignored, labels are never blended.
+
+    0 is a class here, but albumentations' default, which `albumentations.save` writes. None leaves the mask unchanged.
+    """
+    fills = {name: IGNORE for name in MASK_FILLS if name in accepted and options.get(name, IGNORE) is not None}
+    if "mask_drop_value" not in options:
+        fills.pop("mask_drop_value", None)  # of PixelDropout, whose default leaves the mask unchanged
+    nearest = {"mask_interpolation": 0} if "mask_interpolation" in accepted else {}
+    return fills | nearest
+
+
+def _taken_apart(spec: Any) -> tuple[str, dict[str, Any]]:
+    """Name and options of a transform, of our spelling or albumentations' own."""
+    if isinstance(spec, str):
+        return spec, {}
+    if not isinstance(spec, Mapping):
+        raise DataConfigError(f"{WHERE}: a transform is a name or a mapping with a name, not {spec!r}")
     options = dict(spec)
-    name = options.pop("name", None)
+    name = options.pop("name", None) or options.pop(CLASS, None)
+    options.pop(CLASS, None)
     if not isinstance(name, str):
-        raise DataConfigError(f"data.augmentations: a mapping needs a name, such as {{name: GaussianBlur}}, not {spec}")
-    return name, options
+        raise DataConfigError(f"{WHERE}: a mapping needs a name, such as {{name: GaussianBlur}}, not {spec}")
+    return name.rpartition(".")[2], options
+
+
+def _names(library: Any) -> list[str]:
+    kinds = (library.BasicTransform, library.BaseCompose)
+    found = {name: getattr(library, name) for name in dir(library)}
+    return [name for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, kinds)]
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    """A hint at the known name that is most like a wrong one, whatever its capitals."""
+    lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), lower, n=1)
+    return f"; did you mean {lower[near[0]]}?" if near else ""

@@ -1,4 +1,4 @@
-"""Photometric distortion, with as few passes over the pixels as it takes."""
+"""Photometric distortion, in as few passes over the pixels as possible."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Distortion:
     hue: float | None = None
 
     def __call__(self, image: Image) -> Image:
-        """Distort RGB bytes; the given ones stay."""
+        """A distorted copy of RGB bytes (H, W, 3)."""
         before = _linear(1.0, self.brightness or 0.0)
         after = _linear(self.contrast or 1.0, 0.0)
         if self.saturation is None and self.hue is None:
@@ -51,10 +51,10 @@ class Distortion:
 def draw_distortion(random: Random) -> Distortion:
     """Brightness by up to 32, contrast and saturation by 0.5-1.5, hue by up to 18, each half of the time.
 
-    Contrast comes before or after saturation and hue, as chance has it.
+    Contrast comes before or after saturation and hue, with equal probability.
 
     Source:
-        Liu et al. 2016, SSD (arXiv:1512.02325), whose figures the official recipe of SegNeXt takes.
+        Liu et al. 2016, SSD (arXiv:1512.02325), whose ranges the official recipe of SegNeXt uses.
     """
 
     def maybe(low: float, high: float) -> float | None:
@@ -80,6 +80,6 @@ def _look_up(image: Image, table: Table) -> Image:
 
 
 def _change(image: np.ndarray, channel: int, table: np.ndarray) -> None:
-    """Look up one channel in place: a table of all three is four times as slow in OpenCV."""
+    """Replace one channel by its values in a table, in place: a table for all three is four times as slow in OpenCV."""
     plane = cv2.LUT(cv2.extractChannel(image, channel), table.astype(np.uint8))
     cv2.insertChannel(plane, image, channel)

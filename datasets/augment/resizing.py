@@ -1,8 +1,9 @@
 """A window of a resized image, without resizing the rest of it.
 
-Resizing is periodic: at a scale of k/64 every k-th pixel of the result lies on a 64th pixel of the image in the same
-way. A part that begins at such a pixel, resized by itself, is that part of the whole resize; so scales come in steps
-of 1/64, and at most 127 rows and columns are made in vain. Other scales resize the whole.
+Resizing is periodic: at a scale of k/64, every k-th pixel of the result has the same position relative to a 64th pixel
+of the image. A part that begins at such a pixel can be resized by itself and equals that part of the whole resize. So
+scales come in steps of 1/64, and at most 127 rows and columns too many are computed. At other scales the whole image is
+resized.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def resized_size(size: Size, scale: float) -> Size:
 def resize_window(image: Image, scale: float, window: Window) -> ImagePart:
     """A window of an image that is resized with bilinear interpolation; reads little more than that part of it.
 
-    Each value is that of the whole resize, or one off (as few as 4 in 1000 of noise are), for OpenCV counts from the
-    first pixel that it is given, in 32 bits.
+    Each value equals that of the whole resize, or differs by one (4 in 1000 values of a noise image), since OpenCV
+    computes positions from the first pixel of its input, in 32 bits.
 
     Args:
         image: RGB bytes; may be a view of a file.
@@ -61,7 +62,13 @@ def resize_window(image: Image, scale: float, window: Window) -> ImagePart:
 
 
 def resize_mask_window(mask: Mask, scale: float, window: Window) -> MaskPart:
-    """A window of a mask that is resized by taking the nearest pixel; equal to that window of the whole."""
+    """A window of a mask that is resized by taking the nearest pixel; equal to that window of the whole resize.
+
+    Args:
+        mask: Train ids; may be a view of a file.
+        scale: Of both sides.
+        window: Lies in the resized mask.
+    """
     if _same_size(mask, scale):
         return mask[window.top : window.top + window.height, window.left : window.left + window.width]
     rows = _nearest(window.top, window.height, scale, mask.shape[0])
@@ -72,7 +79,7 @@ def resize_mask_window(mask: Mask, scale: float, window: Window) -> MaskPart:
 
 
 def _same_size(array: UInt8[np.ndarray, "H W ..."], scale: float) -> bool:
-    """Whether a scale is so near to 1 that it changes nothing: OpenCV then hands back a copy."""
+    """Whether a scale is so near to 1 that the size stays: OpenCV then gives a copy."""
     size = array.shape[0], array.shape[1]
     return resized_size(size, scale) == size
 
@@ -82,19 +89,21 @@ def _resize(image: Image, scale: float) -> ImagePart:
 
 
 def _part(start: int, length: int, scale: float, limit: int) -> tuple[slice, int]:
-    """Which pixels of a side of `limit` a stretch of the result rests on, and where it begins in their resize."""
+    """The pixels of a side that a stretch of the result is computed from, and where it starts in their resize."""
     steps = scale * STEPS
     if steps != round(steps):
         return slice(0, limit), start
     period = round(steps) // math.gcd(round(steps), STEPS)
-    if limit * steps % STEPS == STEPS / 2:  # of a half, OpenCV takes the even neighbour: so the begin is even too
+    if limit * steps % STEPS == STEPS / 2:  # OpenCV rounds a half to the even neighbour, so the first pixel is even too
         period += period % 2 * period
-    begin = max(0, start - math.ceil(scale) - 1) // period * period  # the first ones look to their left
+    begin = (
+        max(0, start - math.ceil(scale) - 1) // period * period
+    )  # the first pixels are interpolated with their left neighbours
     end = math.ceil((start + length + 0.5) / scale) + 2
     return slice(round(begin / scale), min(limit, end)), start - begin
 
 
 def _nearest(start: int, length: int, scale: float, limit: int) -> NDArray[np.intp]:
-    """The pixel of a side of `limit` that each one of a stretch of the result is taken from, as OpenCV picks it."""
+    """The pixel of a side of length `limit` that each pixel of a stretch of the result is taken from, as in OpenCV."""
     places = np.floor(np.arange(start, start + length) * (1 / scale)).clip(0, limit - 1)
     return np.asarray(places, dtype=np.intp)

@@ -1,7 +1,9 @@
-"""The official training augmentation of SegNeXt, done where it is kept: the crop is chosen first.
+"""The official training augmentation of SegNeXt; the crop is chosen first, so that nothing else is resized.
 
-In the official order an image is resized by 0.5-2, padded, cropped so that no class covers over 75 % of the labelled
-pixels, flipped, and its colours distorted. The same numbers are drawn here, but only the crop is ever made.
+The official order resizes an image by 0.5-2, crops it so that no class covers over 75 % of the labelled pixels, flips
+it, distorts its colours, normalises it, and pads it with 0 below and on the right. The same random numbers are drawn
+here, but only the crop is made. Images are normalised later, on the device, so padding is the mean in whole bytes: at
+most half a grey level from the mean, that is 0.009 standard deviations.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from foveate.datasets.augment.resizing import (
 from foveate.datasets.labels import IGNORE
 
 TRIES = 10
-WIDE = 0.25  # a range of scales that has steps of 1/64 enough
+WIDE = 0.25  # a range of scales at least as wide is drawn in steps of 1/64
+Pixel = tuple[int, int, int]
+MEAN_PIXEL: Pixel = (124, 116, 104)  # ImageNet's mean, 123.675, 116.28, 103.53, in whole bytes
 
 
 class TrainTransform:
@@ -39,7 +43,8 @@ class TrainTransform:
         scale: Range of the factor the image is resized by first; in steps of 1/64, unless the range is below 0.25.
         max_ratio: Crop again while one class covers more than this share of the labelled pixels; 1 takes the first.
         flip: Probability of a horizontal flip.
-        photometric: Whether colours are distorted.
+        photometric: Whether colours are distorted; padding is not.
+        pad_value: RGB bytes of the padding; the mean that images are normalised by makes it about 0 afterwards.
         further: What is done to the crop after that.
     """
 
@@ -51,9 +56,11 @@ class TrainTransform:
         max_ratio: float = 0.75,
         flip: float = 0.5,
         photometric: bool = True,
+        pad_value: Pixel = MEAN_PIXEL,
         further: Augmentations | None = None,
     ) -> None:
         self.crop = crop
+        self.pad_value = pad_value
         self.further = further
         self.scale = scale
         self.max_ratio = max_ratio
@@ -61,7 +68,7 @@ class TrainTransform:
         self.photometric = photometric
 
     def __call__(self, image: Image, mask: Mask, *, seed: int) -> tuple[ImagePart, MaskPart]:
-        """RGB bytes and train ids in, both at the crop's size out; padding is black and ignored.
+        """RGB bytes and train ids in, both at the crop's size out; padding is `pad_value`, and ignored.
 
         Only what the crop shows is read, so that both may be views of a file.
         """
@@ -72,7 +79,7 @@ class TrainTransform:
         flipped = random.random() < self.flip
         if self.photometric:
             cut = draw_distortion(random)(cut)
-        crop = self._frame(cut, 0, flipped), self._frame(cut_mask, IGNORE, flipped)
+        crop = self._frame(cut, self.pad_value, flipped), self._frame(cut_mask, (IGNORE,), flipped)
         return crop if self.further is None else self.further(*crop, seed=random.getrandbits(31))
 
     def _draw_scale(self, random: Random) -> float:
@@ -91,13 +98,13 @@ class TrainTransform:
                 break
         return window, cut
 
-    def _frame(self, part: np.ndarray, fill: int, flipped: bool) -> np.ndarray:
-        """Pad what is smaller than the crop, below and on the right, then flip; always an array of its own."""
+    def _frame(self, part: np.ndarray, fill: tuple[int, ...], flipped: bool) -> np.ndarray:
+        """Flip, then pad below and on the right what is smaller than the crop; always an array of its own."""
         below, right = self.crop[0] - part.shape[0], self.crop[1] - part.shape[1]
-        if below or right:
-            value = (fill,) * 3
-            part = np.asarray(cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_CONSTANT, value=value))
-        return np.asarray(cv2.flip(part, 1)) if flipped else np.array(part)
+        whole = np.asarray(cv2.flip(part, 1)) if flipped else np.array(part)
+        if not (below or right):
+            return whole
+        return np.asarray(cv2.copyMakeBorder(whole, 0, below, 0, right, cv2.BORDER_CONSTANT, value=fill))
 
 
 def is_varied(mask: Mask, max_ratio: float) -> bool:

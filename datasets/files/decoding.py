@@ -14,20 +14,20 @@ from PIL import Image, ImageOps
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.fast_decoding import decode_plain
 
-MAX_PIXELS = 64_000_000  # refused from the header, before anything is decoded
+MAX_PIXELS = 64_000_000  # larger images are refused by their header, before they are decoded
 DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 LABEL_MODES = ("1", "L", "P", *DEEP_MODES)  # one whole number per pixel
 
 
 def decode_image(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "H W 3"]:
-    """An image as RGB bytes, turned as its EXIF orientation says.
+    """An image as RGB bytes, rotated by its EXIF orientation.
 
-    Grey becomes three equal channels, alpha is dropped, 16 bits keep their upper 8, of an animation the first frame
+    Grey becomes three equal channels, alpha is dropped, 16 bits keep their upper 8, and the first frame of an animation
     is taken.
 
     Args:
         data: The content of an image file.
-        where: What to call it in messages.
+        where: Its name in messages.
         max_pixels: Larger images are refused.
 
     Raises:
@@ -46,7 +46,12 @@ def decode_image(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> UI
 
 
 def decode_label(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """A label map as it is stored (H, W), of any whole-numbered type; a palette image gives its indices.
+    """A label map as it is stored (H, W), of any integer type; a palette image gives its indices.
+
+    Args:
+        data: The content of an image file.
+        where: Its name in messages.
+        max_pixels: Larger images are refused.
 
     Raises:
         DataError: It is damaged, no image, in colour, or larger than `max_pixels`.
@@ -66,10 +71,16 @@ def decode_label(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> np
 
 @contextmanager
 def opened(data: bytes, where: str, max_pixels: int) -> Iterator[Image.Image]:
-    """An image whose header was read; whatever Pillow raises, then or while it is decoded, becomes a DataError."""
+    """An image whose header was read; any error of Pillow, now or while it is decoded, becomes a DataError.
+
+    Args:
+        data: The content of an image file.
+        where: Its name in messages.
+        max_pixels: Larger images are refused.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata; the pixels are checked by decoding them
+            warnings.simplefilter("ignore")  # about odd metadata; decoding checks the pixels
             with Image.open(io.BytesIO(data)) as image:
                 _check_size(where, image.size, max_pixels)
                 yield image
@@ -88,5 +99,5 @@ def _check_size(where: str, size: tuple[int, int], max_pixels: int) -> None:
 def _turn_upright(image: Image.Image) -> None:
     try:
         ImageOps.exif_transpose(image, in_place=True)
-    except Exception:  # metadata that cannot be parsed says nothing about orientation
+    except Exception:  # without readable metadata the orientation is unknown
         return

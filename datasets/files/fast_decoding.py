@@ -1,6 +1,6 @@
-"""The common kinds of PNG and JPEG, decoded without detours.
+"""Fast decoding of the common kinds of PNG and JPEG.
 
-Whatever is out of the ordinary, or only seems to be, is left to the strict reader, which also finds the words for it.
+Any other file, and any that may be damaged, is left to the strict reader, which also words the error.
 """
 
 from __future__ import annotations
@@ -13,21 +13,31 @@ import numpy as np
 from jaxtyping import UInt8
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-HARMLESS = {b"IDAT", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"pHYs", b"tIME", b"bKGD", b"iCCP"}  # none turns an image
+HARMLESS = {
+    b"IDAT",
+    b"gAMA",
+    b"cHRM",
+    b"sRGB",
+    b"sBIT",
+    b"pHYs",
+    b"tIME",
+    b"bKGD",
+    b"iCCP",
+}  # none of them rotates an image
 CHANNELS = {0: 1, 2: 3}  # of PNG's colour types grey and RGB
 FRAMES = (0xC0, 0xC1)  # JPEG's that have one scan: baseline and extended
 SCAN, END = 0xDA, 0xD9
-STUFFING = (0x00, 0xFF, *range(0xD0, 0xD8))  # what may follow an 0xFF within a scan
-TURNING = {0xE1, 0xEE}  # Exif and XMP may turn an image, Adobe's says which colours it has
+STUFFING = (0x00, 0xFF, *range(0xD0, 0xD8))  # bytes that may follow an 0xFF within a scan
+TURNING = {0xE1, 0xEE}  # Exif and XMP may rotate an image, Adobe's marker names its colour space
 
 Shape = tuple[int, int, int]
 Pixels = UInt8[np.ndarray, "H W C"]
 
 
 def decode_plain(data: bytes, max_pixels: int) -> Pixels | None:
-    """Pixels of an 8-bit grey (C = 1) or RGB (C = 3) image that nothing turns; None if it is not one, or is damaged.
+    """Pixels of an 8-bit grey (C = 1) or RGB (C = 3) image without rotation; None if it is not one, or is damaged.
 
-    OpenCV takes a JPEG that is cut short for a whole one, so its marks are looked at here.
+    OpenCV decodes a truncated JPEG without an error, so its markers are checked here.
 
     Args:
         data: The content of an image file.
@@ -45,7 +55,7 @@ def decode_plain(data: bytes, max_pixels: int) -> Pixels | None:
 
 
 def _png_shape(data: bytes) -> Shape | None:
-    """Height, width and channels of a plain PNG that is there to its end."""
+    """Height, width and channels of a plain, complete PNG."""
     chunks = list(_png_chunks(data))
     if len(chunks) < 3 or chunks[0][0] != b"IHDR" or chunks[-1][0] != b"IEND":
         return None
@@ -55,7 +65,7 @@ def _png_shape(data: bytes) -> Shape | None:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Name and place of each chunk that is there in full, up to the last."""
+    """Name of each complete chunk, and the position of its data."""
     place = len(PNG)
     while place + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, place)
@@ -68,7 +78,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def _jpeg_shape(data: bytes) -> Shape | None:
-    """Height, width and channels of a plain JPEG whose one scan is there to its end mark."""
+    """Height, width and channels of a plain JPEG whose single scan is complete."""
     place, shape = 2, None
     while data.startswith(JPEG) and place + 10 < len(data) and data[place] == 0xFF:
         marker, length = data[place + 1], struct.unpack_from(">H", data, place + 2)[0]
@@ -84,7 +94,7 @@ def _jpeg_shape(data: bytes) -> Shape | None:
 
 
 def _is_whole_scan(data: bytes) -> bool:
-    """Whether the first mark within compressed pixels is that of the image's end."""
+    """Whether the first marker within compressed pixels is the end of the image."""
     coded = np.frombuffer(data, dtype=np.uint8)
     marks = coded[1:][coded[:-1] == 0xFF]
     marks = marks[~np.isin(marks, STUFFING)]

@@ -1,4 +1,4 @@
-"""Millions of short texts in little memory, which reading processes share as long as nobody writes."""
+"""Millions of short texts in little memory, which reading processes share, since it is never written to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import numpy as np
 
 
 class Names:
-    """A list of texts as one run of bytes: about the length of each, where a Python string takes 50 bytes more.
+    """A list of texts in one array of bytes; a list of Python strings takes some 50 bytes more for each.
+
+    Args:
+        texts: File names; they may hold any bytes.
 
     Example:
         >>> Names(["a.png", "b.png"])[1]

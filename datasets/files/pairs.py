@@ -1,4 +1,4 @@
-"""Finds images and their label maps, says what is missing, and reads them together."""
+"""Finds images and their label maps, reports what is missing, and reads both together."""
 
 from __future__ import annotations
 
@@ -58,7 +58,11 @@ def _index(paths: Sequence[Path], key: Callable[[Path], str], split: str) -> dic
 
 
 def read_pair(pair: Pair, table: Table) -> tuple[Image, Mask]:
-    """An image and its train ids, as they are on disk.
+    """An image and its train ids, at their own size.
+
+    Args:
+        pair: The files.
+        table: Stored id -> train id.
 
     Raises:
         DataError: A file is damaged, or their sizes differ.
@@ -74,7 +78,12 @@ def _size(array: np.ndarray) -> str:
 
 
 def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """Image files by their ending, sorted; hidden files are passed over, loops of links end."""
+    """Image files by their ending, sorted, without hidden ones. Links are followed, loops of links are not.
+
+    Args:
+        folder: Where to look.
+        recursive: Whether to look into its folders too.
+    """
     candidates = folder.rglob("*") if recursive else folder.glob("*")
     return sorted(p for p in candidates if p.suffix.lower() in ENDINGS and not p.name.startswith(".") and p.is_file())
 

@@ -12,11 +12,15 @@ from foveate.datasets.errors import DataError
 from foveate.datasets.files.decoding import MAX_PIXELS, decode_image, decode_label, opened
 from foveate.datasets.labels import INVALID, Table
 
-HEAD = 1 << 16  # bytes of a file in which its size most likely stands
+HEAD = 1 << 16  # bytes from the start of a file, which nearly always hold its size
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """An image as RGB bytes (H, W, 3), by the rules of `decode_image`.
+
+    Args:
+        path: An image file.
+        max_pixels: Larger images are refused.
 
     Raises:
         DataError: The file is missing, damaged, no image, or larger than `max_pixels`.
@@ -57,13 +61,22 @@ def read_label(path: Path, table: Table, *, max_pixels: int = MAX_PIXELS) -> NDA
 
 
 def map_ids(stored: NDArray[np.generic], table: Table, path: Path) -> NDArray[np.uint8]:
-    """Apply an id table, and report every id it does not define."""
+    """Train ids (H, W) of stored ids.
+
+    Args:
+        stored: Ids (H, W), of any integer type.
+        table: Stored id -> train id, 254 for an id that is not defined; ids beyond its end are not defined.
+        path: The file, for the message.
+
+    Raises:
+        DataError: An id is not defined.
+    """
     if stored.dtype == np.uint8:
-        mapped: NDArray[np.uint8] = np.asarray(cv2.LUT(np.ascontiguousarray(stored), table), dtype=np.uint8)
+        mapped: NDArray[np.uint8] = np.asarray(cv2.LUT(np.ascontiguousarray(stored), table[:256]), dtype=np.uint8)
     else:
         wide = stored.astype(np.int64)
-        mapped = table[wide.clip(0, 255)]
-        mapped[(wide < 0) | (wide > 255)] = INVALID
+        mapped = table[wide.clip(0, len(table) - 1)]
+        mapped[(wide < 0) | (wide >= len(table))] = INVALID
     if (mapped == INVALID).any():
         values, counts = np.unique(stored[mapped == INVALID], return_counts=True)
         found = ", ".join(f"{value} ({count} px)" for value, count in zip(values[:5], counts[:5], strict=True))

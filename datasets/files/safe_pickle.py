@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]  # numpy's own rebuilding function, wherever it lives
+_RECONSTRUCT = np.empty(0).__reduce__()[0]  # numpy's function that rebuilds arrays; its module depends on the version
 
-# Modules by the names of every numpy since the archives were made.
+# Modules by their names in every version of numpy.
 ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
@@ -20,10 +20,14 @@ ALLOWED: dict[tuple[str, str], Any] = {
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """An unpickler that knows arrays only."""
+    """An unpickler that accepts arrays only."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a pickle may name.
+        """The function or class of a name in a pickle.
+
+        Args:
+            module: Where the pickle says it is.
+            name: What it is called there.
 
         Raises:
             pickle.UnpicklingError: It names anything else.
@@ -42,7 +46,10 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 
 def load_arrays(data: bytes) -> Any:
-    """What a pickle of arrays, numbers, texts and containers holds; texts of Python 2 become bytes.
+    """The content of a pickle of arrays, numbers, texts and containers; texts of Python 2 become bytes.
+
+    Args:
+        data: The pickle.
 
     Raises:
         pickle.UnpicklingError: It asks for anything else, or is damaged.

@@ -10,14 +10,14 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
-    """Give a draft beside `path` to write to; it takes the place of `path` once the block ends.
+    """Give a draft beside `path` to write to; it replaces `path` when the block ends.
 
     Missing folders are made. After an error, a kill or a full disk the file at `path` is what it was before. The draft
     lies in the same folder, since a move between file systems copies and can be interrupted.
 
     Args:
         path: The file to write.
-        flush: Wait until it is on the disk. False for what can be made again, in numbers: a loss of power may then
+        flush: Wait until it is on the disk. False is for many files that can be made again: a loss of power may then
             leave an empty file.
 
     Raises:

@@ -1,18 +1,19 @@
-"""What every data module shares: where the data is, which process this is, who reads, and the order of evaluation."""
+"""What every data module shares: the data's folder, the process, the reading processes, the loaders."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sized
+from collections.abc import Callable, Mapping, Sized
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning.pytorch as L
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.loading.options import spell_out
 from foveate.datasets.loading.samplers import EvalSampler
 from foveate.datasets.loading.train_loader import Collate, TrainLoader, one_thread
 from foveate.datasets.loading.train_order import Draw, TrainOrder
@@ -24,23 +25,52 @@ class LoadingDataModule(L.LightningDataModule):
     Args:
         root: The data set's folder.
         batch_size: Training samples per step and device.
-        eval_batch_size: Samples per step and device where nothing is learnt.
+        eval_batch_size: Samples per step and device in evaluation; as many as in training if not given.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
+
+    Attributes:
+        defaults: Default of each option that `__init__` takes as `**options`. A subclass that changes one has an
+            `__init__` of its own, so that the change shows in its signature.
     """
 
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        if "__init__" in vars(cls):
+            spell_out(cls.__init__, cls.defaults)
+
     def __init__(
-        self, root: str | None, *, batch_size: int, eval_batch_size: int, num_workers: int, seed: int | None
+        self, root: str | None, *, batch_size: int, eval_batch_size: int | None, num_workers: int, seed: int | None
     ) -> None:
         super().__init__()
         self.root = None if root is None else Path(root).expanduser()
         self.batch_size = at_least_one("batch_size", batch_size)
-        self.eval_batch_size = at_least_one("eval_batch_size", eval_batch_size)
+        evaluated = self.batch_size if eval_batch_size is None else eval_batch_size
+        self.eval_batch_size = at_least_one("eval_batch_size", evaluated)
         self.num_workers = num_workers if num_workers >= 0 else min(8, max(1, (os.cpu_count() or 1) - 1))
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
 
+    @classmethod
+    def with_defaults(cls, options: Mapping[str, object]) -> Any:
+        """The options given, and the class's default of each other one.
+
+        Raises:
+            TypeError: There is no such option.
+        """
+        for name in options:
+            if name not in cls.defaults:
+                raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {name!r}")
+        return {**cls.defaults, **options}
+
     def existing_root(self) -> Path:
-        """The data set's folder, after a look whether it is there."""
+        """The data set's folder.
+
+        Raises:
+            DataConfigError: None is given.
+            DataError: It does not exist.
+        """
         if self.root is None:
             raise DataConfigError("where is the data? give --data.root DIR, or root: in the recipe")
         if not self.root.is_dir():
@@ -52,9 +82,16 @@ class LoadingDataModule(L.LightningDataModule):
         return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
     def train_loader(
-        self, dataset: Dataset[Any], collate: Collate, *, draw: Draw, count: int, company: bool = False
+        self,
+        dataset: Dataset[Any],
+        collate: Collate,
+        *,
+        draw: Draw,
+        count: int,
+        company: bool = False,
+        prepare: Callable[[], None] | None = None,
     ) -> TrainLoader:
-        """Each sample of an epoch once, in a new order; a resumed run goes on with those that are left.
+        """A loader of each sample of an epoch once, in a new order; a resumed run continues with those that are left.
 
         Args:
             dataset: Takes a Pick.
@@ -62,6 +99,7 @@ class LoadingDataModule(L.LightningDataModule):
             draw: Seed and epoch -> the indices of an epoch, in order.
             count: Number of indices in an epoch.
             company: See TrainOrder.
+            prepare: See TrainLoader.
         """
         world_size, rank = self.place()
         order = TrainOrder(
@@ -73,17 +111,23 @@ class LoadingDataModule(L.LightningDataModule):
             seed=self.seed,
             company=company,
         )
-        return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=partial(self._learnt, count))
+        learnt = partial(self._learnt, count)
+        return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=learnt, prepare=prepare)
 
     def _learnt(self, most: int) -> int:
-        """Steps of this epoch that the network has learnt from; `most` where nobody counts but the loader."""
+        """Finished steps of this epoch; `most` without a trainer, so that the loader's own count holds."""
         if self.trainer is None:
             return most
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current  # typed as a class that counts less
         return int(progress.processed)
 
     def eval_loader(self, dataset: Dataset[Any], collate: Collate) -> DataLoader[Any]:
-        """Each sample once, in order; processes short of one get a blank."""
+        """A loader of each sample once, in order; see EvalSampler for how processes share them.
+
+        Args:
+            dataset: Takes a Pick.
+            collate: Samples -> batch.
+        """
         assert isinstance(dataset, Sized)
         world_size, rank = self.place()
         return DataLoader(
@@ -100,6 +144,10 @@ class LoadingDataModule(L.LightningDataModule):
 
 def at_least_one(name: str, value: int) -> int:
     """The value of an option that counts something.
+
+    Args:
+        name: The option, for the message.
+        value: What was given.
 
     Raises:
         DataConfigError: It is below 1.

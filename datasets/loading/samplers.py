@@ -1,4 +1,4 @@
-"""Which process evaluates which sample; it knows its share, so Lightning leaves it alone."""
+"""Which process evaluates which sample. It is a DistributedSampler, so Lightning does not replace it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from foveate.datasets.batch import Pick
 
 
 class EvalSampler(DistributedSampler[Any]):
-    """Each sample once, in order. Processes short of one get a blank, so that all take the same number of steps."""
+    """Each sample once, in order.
+
+    Where samples do not divide evenly, some processes get a blank at the end, so that all take as many steps.
+
+    Args:
+        dataset: What is evaluated.
+        world_size: Number of processes.
+        rank: Which of them this is.
+    """
 
     def __init__(self, dataset: Sized, *, world_size: int, rank: int) -> None:
         super().__init__(cast("Dataset[Any]", dataset), world_size, rank, shuffle=False)

@@ -1,4 +1,4 @@
-"""A loader that goes on in the middle of an epoch: Lightning stores its state in every checkpoint."""
+"""A loader that can resume in the middle of an epoch: Lightning stores its state in every checkpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class TrainLoader:
         order: Which samples, in which batches.
         collate: Samples -> batch.
         num_workers: Processes that read.
-        learnt: Steps of this epoch that have been learnt from. One that an error stopped is read again on resuming.
+        learnt: Gives the number of steps of this epoch that were finished. The batch of a step that an error stopped is
+            read again when the run is resumed.
+        prepare: Called before an epoch's first batch is read, and before reading processes start.
     """
 
     def __init__(
@@ -33,9 +35,11 @@ class TrainLoader:
         *,
         num_workers: int = 0,
         learnt: Callable[[], int] | None = None,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
         self.sampler = order  # the name under which Lightning looks for set_epoch
         self._learnt = learnt
+        self._prepare = prepare
         self._loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_sampler=order,  # any sized iterable of lists does
@@ -51,19 +55,25 @@ class TrainLoader:
 
     def __iter__(self) -> Iterator[Any]:
         self.sampler.begin()  # when the first batch is asked for: by then the epoch is known
+        if self._prepare is not None:
+            self._prepare()
         for batch in self._loader:
             self.sampler.steps += 1  # here, and not where workers read ahead
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """What a checkpoint stores."""
         return self.sampler.state_dict(None if self._learnt is None else self._learnt())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where a checkpoint was saved."""
+        """Continue where a checkpoint was saved."""
         self.sampler.load_state_dict(state)
 
 
 def one_thread(worker: int) -> None:
-    """Keep OpenCV in a reading process to one thread: there are as many processes as cores already."""
+    """Limit OpenCV to one thread in a reading process: there are as many processes as cores already.
+
+    Args:
+        worker: Number of the process; not used.
+    """
     cv2.setNumThreads(0)

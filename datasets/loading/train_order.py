@@ -1,7 +1,7 @@
 """The order of a training epoch, exact over any number of processes, and resumable after any step.
 
-Every sample of an epoch is in one batch of one process. No batch is much smaller than asked: the last two steps share
-evenly what is left, so that batch statistics never rest on one image, and all processes take the same number of steps.
+Every sample of an epoch is in one batch of one process, and all processes take the same number of steps. The last two
+steps share the remaining samples evenly, so that batch statistics are never of one image.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Segment = tuple[int, int, int]  # number of processes, batch size, steps taken w
 
 
 def count_steps(count: int, world_size: int, batch_size: int) -> int:
-    """Steps that `count` samples take."""
+    """Number of steps of an epoch of `count` samples."""
     return math.ceil(math.ceil(count / world_size) / batch_size)
 
 
@@ -49,7 +49,7 @@ def left_over(positions: Indices, segments: Sequence[Segment]) -> Indices:
 
 
 class TrainOrder:
-    """Batches of picks for one process, and how far they were taken.
+    """Batches of picks for one process, and how many of them were taken.
 
     Args:
         draw: Seed and epoch -> the indices of an epoch, in order. Each process takes one stretch of it.
@@ -57,9 +57,9 @@ class TrainOrder:
         batch_size: Samples per step and process.
         world_size: Number of processes.
         rank: Which of them this is.
-        seed: Decides order and augmentation, with the epoch.
-        company: A batch of one, where more are asked for, gets a blank second sample, for some networks normalise over
-            nothing but the batch.
+        seed: Decides order and augmentation, together with the epoch.
+        company: Whether a batch of one gets a blank second sample where larger batches are asked for: batch norm of a
+            feature of 1 x 1 pixel cannot be computed over one sample.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class TrainOrder:
         return count_steps(self.count, self.world_size, self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next; Lightning does."""
+        """Set the epoch that comes next; Lightning calls this."""
         self.epoch = epoch
 
     def begin(self) -> None:
-        """Start the epoch, or go on where a loaded state stopped in it."""
+        """Start the epoch, or continue it where a loaded state stopped."""
         state, self._loaded = self._loaded, None
         self.steps, self._past = 0, []
         if state is None or state["epoch"] != self.epoch:
@@ -103,8 +103,8 @@ class TrainOrder:
             self.steps = self._past.pop()[2]
         elif self._past:
             rank_zero_warn(
-                f"the checkpoint's epoch was begun with {_text(self._past[-1])}, and goes on with "
-                f"{_text((self.world_size, self.batch_size, 0))}, after the samples that were used"
+                f"the checkpoint's epoch was begun with {_text(self._past[-1])}, and continues with "
+                f"{_text((self.world_size, self.batch_size, 0))}, with the samples that are left"
             )
 
     def __iter__(self) -> Iterator[list[Pick]]:
@@ -119,17 +119,17 @@ class TrainOrder:
             start += size
 
     def _picks(self, positions: Indices, order: Indices) -> list[Pick]:
-        if not len(positions):  # fewer samples than processes are left: one that keeps the others company
+        if not len(positions):  # fewer samples than processes are left: a blank, so that this process takes a step too
             return [Pick(int(order[0]), blank=True)]
         picks = [Pick(int(order[p]), seed=mix(self.seed, self.epoch, int(p))) for p in positions]
         alone = self.company and len(picks) == 1 < self.batch_size
         return [*picks, Pick(int(order[0]), blank=True)] if alone else picks
 
     def state_dict(self, learnt: int | None = None) -> dict[str, Any]:
-        """Where the epoch stands.
+        """How far the epoch is.
 
         Args:
-            learnt: Steps that were finished, where the last one handed out may not be.
+            learnt: Number of finished steps, where the last batch handed out may not have been learnt from.
         """
         if self._loaded is not None:
             return self._loaded
@@ -138,11 +138,11 @@ class TrainOrder:
         return {"epoch": self.epoch, "seed": self.seed, "count": self.count, "segments": segments}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state when the epoch that it belongs to begins."""
+        """Continue from a state once the epoch that it belongs to begins."""
         if state["count"] != self.count:
             rank_zero_warn(
                 f"the checkpoint was in an epoch of {state['count']} samples, and there are {self.count} now: "
-                "the epoch starts anew"
+                "the epoch starts again"
             )
             return
         self._loaded = dict(state)
@@ -159,7 +159,7 @@ def mix(*numbers: int) -> int:
 
 
 def shuffle(count: int) -> Draw:
-    """Every index once, in any order."""
+    """Every index once, in random order."""
 
     def draw(seed: int, epoch: int) -> Indices:
         return np.random.default_rng([seed, epoch]).permutation(count)
@@ -168,7 +168,7 @@ def shuffle(count: int) -> Draw:
 
 
 def balance(labels: Indices) -> Draw:
-    """As many indices as there are labels, each class as often as any other: samples of rare classes are repeated."""
+    """As many indices as there are labels, all classes with equal probability: samples of rare classes are repeated."""
     counts = np.bincount(labels)
     shares = 1 / counts[labels]
     shares = shares / shares.sum()

@@ -1,6 +1,6 @@
-"""One image and its mask as plain bytes in a file, from which any part can be read without the rest.
+"""One image and its mask as plain bytes in a file; any part can be read without the rest.
 
-A header of one memory page tells size, origin and checksum; then come the image's rows (RGB) and the mask's.
+A header of one memory page holds size, origin and checksum; then come the image's rows (RGB) and the mask's.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from foveate.datasets.augment.resizing import Image, Mask
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.writing import replacing
 
-FORMAT = 1  # raise it when files of the one before cannot be read
-HEADER = 4096  # bytes; so that the pixels begin with a memory page
+FORMAT = 1  # version; raise it when older files cannot be read
+HEADER = 4096  # bytes: the pixels begin at a memory page
 CHANNELS = 4  # bytes of a pixel: red, green, blue, train id
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What is known of a packed pair without reading its pixels.
+    """What is known about a packed pair without reading its pixels.
 
     Attributes:
         height: Rows.
         width: Columns.
-        origin: Says whether the files that it was made from have changed since.
+        origin: Size and time of change of the files that it was made from.
         checksum: CRC-32 of the pixels.
-        format: Of the file.
+        format: Version of the file format.
     """
 
     height: int
@@ -47,12 +47,24 @@ class Header:
 
 
 def packed_size(height: int, width: int) -> int:
-    """Bytes of a packed pair of that size."""
+    """Bytes of a packed pair.
+
+    Args:
+        height: Rows.
+        width: Columns.
+    """
     return HEADER + height * width * CHANNELS
 
 
 def write_packed(path: Path, image: Image, mask: Mask, origin: str) -> None:
-    """Write a pair, all or nothing: another process sees the whole file or none."""
+    """Write a pair as a whole or not at all.
+
+    Args:
+        path: The file.
+        image: RGB bytes.
+        mask: Train ids.
+        origin: See Header.
+    """
     parts = [np.ascontiguousarray(image).data, np.ascontiguousarray(mask).data]
     checksum = zlib.crc32(parts[1], zlib.crc32(parts[0]))
     header = Header(height=mask.shape[0], width=mask.shape[1], origin=origin, checksum=checksum)
@@ -74,7 +86,7 @@ def read_header(path: Path) -> Header | None:
 
 
 def open_packed(path: Path) -> tuple[Image, Mask]:
-    """Image and mask as read-only views of the file; only what is looked at is read.
+    """Image and mask as read-only views of the file; only the parts that are used are read.
 
     Raises:
         DataError: The file is missing or no packed pair.

@@ -1,13 +1,13 @@
-"""A folder of packed pairs: decoded once, with their label maps applied, then read by rows.
+"""A folder of packed pairs: decoded once, with train ids for label maps, then read by rows.
 
-A pair is packed when its file is there and was made from the files as they are now. So a build that was stopped goes
-on, one that is complete costs a look at each file, and pairs whose files have changed are packed anew.
+A pair counts as packed if its file exists and was made from the image and label map as they are now. So a build that
+was stopped is continued, a complete one only compares sizes and times, and changed pairs are packed again.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import warnings
@@ -31,6 +31,8 @@ from foveate.datasets.packed.file import (
     write_packed,
 )
 
+log = logging.getLogger(__name__)
+
 HOME = ".foveate"  # in the data set's folder
 THREADS = 8  # at most; each holds an image
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
@@ -46,7 +48,7 @@ class PackedFolder:
         root: The data set's folder; pairs are known by their paths in it, so that it may be moved as a whole.
         split: Name of the split.
         table: Stored id -> train id.
-        cache_dir: Where to keep the folder; in `.foveate` below the root if not given.
+        cache_dir: Folder to write to; `.foveate` in the root if not given.
     """
 
     def __init__(self, root: Path, split: str, table: Table, cache_dir: Path | None = None) -> None:
@@ -57,7 +59,7 @@ class PackedFolder:
         self.folder = (cache_dir or root / HOME) / f"packed-{split}-{version}"
 
     def path(self, pair: Pair) -> Path:
-        """The file of a pair, whether it is there or not."""
+        """The file of a pair, whether it exists or not."""
         names = [os.path.relpath(file, self.root) for file in (pair.image, pair.label)]
         return self.folder / f"{hashlib.sha256(os.fsencode(chr(0).join(names))).hexdigest()[:24]}.rgbm"
 
@@ -70,7 +72,12 @@ class PackedFolder:
         return [pair for pair in pairs if not self._is_current(pair)]
 
     def drop_damaged(self, pairs: Sequence[Pair], progress: Progress = _silent) -> int:
-        """Remove the packed pairs whose pixels are not those that were written; reads them all."""
+        """Remove the packed pairs whose checksum is wrong, and count them; reads all pixels.
+
+        Args:
+            pairs: All of the split.
+            progress: Called after each.
+        """
         dropped = 0
         for done, pair in enumerate(pairs, start=1):
             if not is_intact(self.path(pair)):
@@ -80,7 +87,7 @@ class PackedFolder:
         return dropped
 
     def build(self, pairs: Sequence[Pair], progress: Progress = _silent, *, threads: int = 1) -> int:
-        """Pack what is missing. Of several processes one does, and the others wait for it.
+        """Pack what is missing. One of several processes does it, and the others wait.
 
         Args:
             pairs: All of the split.
@@ -98,7 +105,7 @@ class PackedFolder:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with _alone(self.folder / ".lock"):
-                if todo := self.missing(pairs):  # another process may have been at it
+                if todo := self.missing(pairs):  # another process may have packed them meanwhile
                     self._sweep()
                     self._check_space(todo)
                     self._pack_all(todo, progress, threads)
@@ -111,7 +118,10 @@ class PackedFolder:
         return header is not None and header.origin == origin(pair)
 
     def _pack_all(self, pairs: Sequence[Pair], progress: Progress, threads: int) -> None:
-        with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:  # the threads' own would cross each other
+        with (
+            warnings.catch_warnings(),
+            ThreadPoolExecutor(threads) as pool,
+        ):  # each thread's own would change the others'
             try:
                 progress(0, len(pairs))
                 for done, _ in enumerate(pool.map(self._pack, pairs), start=1):
@@ -121,7 +131,7 @@ class PackedFolder:
                 raise
 
     def _pack(self, pair: Pair) -> None:
-        made_from = origin(pair)  # before reading: what changes meanwhile is packed again
+        made_from = origin(pair)  # before reading, so that a file that changes meanwhile is packed again
         image, mask = read_pair(pair, self.table)
         write_packed(self.path(pair), image, mask, made_from)
 
@@ -135,28 +145,46 @@ class PackedFolder:
             )
 
     def _sweep(self) -> None:
-        """Remove what a killed process left half written."""
+        """Remove the unfinished files of killed processes."""
         for path in self.folder.glob(f"{draft_name('*')}*"):
             path.unlink(missing_ok=True)
 
 
-def show_building(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:
-    """Pack what is missing of a split, with a progress bar; gives how many were packed."""
+def build_with_progress(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:
+    """Pack what is missing of a split, with a progress bar.
+
+    Args:
+        packed: The folder.
+        pairs: All of the split.
+        split: Its name.
+
+    Returns:
+        How many were packed.
+    """
     with _bar(split) as advance:
 
         def tell(done: int, total: int) -> None:
             if not done:
-                print(f"packing {total} of {len(pairs)} {split} images into {packed.folder}", flush=True)
+                log.info("packing %d of %d %s images into %s", total, len(pairs), split, packed.folder)
             advance(done, total)
 
         return packed.build(pairs, tell, threads=min(THREADS, os.cpu_count() or 1))
 
 
 def repack_damaged(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:
-    """Compare what is packed of a split with its checksums, with a progress bar; gives how many were packed anew."""
+    """Check the packed pairs of a split by their checksums, with a progress bar, and pack damaged ones again.
+
+    Args:
+        packed: The folder.
+        pairs: All of the split.
+        split: Its name.
+
+    Returns:
+        How many were packed again.
+    """
     with _bar(f"{split}, checking") as advance:
         packed.drop_damaged(pairs, advance)
-    return show_building(packed, pairs, split)
+    return build_with_progress(packed, pairs, split)
 
 
 @contextmanager
@@ -173,7 +201,7 @@ def _bar(text: str) -> Iterator[Progress]:
 
 
 def origin(pair: Pair) -> str:
-    """Size and time of change of a pair's files."""
+    """Size and time of change of a pair's files, as text."""
     try:
         stats = [os.stat(path) for path in (pair.image, pair.label)]
     except FileNotFoundError as error:
@@ -183,8 +211,10 @@ def origin(pair: Pair) -> str:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process is here. The lock ends with the process, however that ends."""
+    """Wait until no other process holds the lock. The lock ends with the process, even a killed one."""
     with path.open("w") as file:
-        with suppress(OSError):  # a file system without locks: files are whole all the same, if made twice
+        with suppress(OSError, ImportError):  # without locks, files are made twice but still whole
+            import fcntl  # late: Windows has none
+
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

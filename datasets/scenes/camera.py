@@ -1,4 +1,4 @@
-"""Where a point of a made street lands in the picture.
+"""From a point of a synthetic street to its pixel in the picture.
 
 Street coordinates are (across, up, along) in metres: the camera stands at across = along = 0, positive
 across is to its right, up is above the ground. A bent road bends everything that stands beside it.

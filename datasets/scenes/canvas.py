@@ -12,7 +12,7 @@ from foveate.datasets.scenes.camera import Camera
 
 ID = dict(zip(CITYSCAPES.names, CITYSCAPES.ids, strict=True))  # class name -> regular id
 UNLABELED, EGO_VEHICLE, STATIC = 0, 1, 4  # regular ids of void that the scenes use
-SUBPIXEL = 4  # cv2 takes whole numbers: sixteenths of a pixel
+SUBPIXEL = 4  # fractional bits of cv2's coordinates: sixteenths of a pixel
 
 Colour = tuple[float, float, float]  # RGB reflectance, 0-1
 
@@ -30,7 +30,7 @@ class Material(IntEnum):
 
 
 class Canvas:
-    """Takes shapes in street coordinates; what is painted later hides what was painted before.
+    """Takes shapes in street coordinates; later shapes hide earlier ones.
 
     Attributes:
         camera: Turns street coordinates into pixels.
@@ -52,7 +52,7 @@ class Canvas:
     def fill(
         self, shapes: np.ndarray, colour: Colour, *, label: int | None = None, material: Material = Material.SMOOTH
     ) -> None:
-        """Paint polygons (..., corners, 3). Without a label only the look changes, as with a window of a house."""
+        """Paint polygons (..., corners, 3). Without a label only the colour changes, as for a window of a house."""
         surface = self._add_surface(colour, material, shapes)
         for polygon in self._to_fixed(shapes):
             cv2.fillPoly(self.surface, [polygon], (surface,), shift=SUBPIXEL)
@@ -71,12 +71,12 @@ class Canvas:
                 cv2.polylines(self.label, [path], False, (label,), thickness, shift=SUBPIXEL)
 
     def mark(self, shapes: np.ndarray, label: int) -> None:
-        """Label polygons (..., corners, 3) and leave their look: one sees through a fence, its label is solid."""
+        """Label polygons (..., corners, 3) and keep their colours: a fence is see-through, its label is solid."""
         for polygon in self._to_fixed(shapes):
             cv2.fillPoly(self.label, [polygon], (label,), shift=SUBPIXEL)
 
     def shadow(self, shapes: np.ndarray, light: float) -> None:
-        """Leave only `light` (0-1) to the ground inside polygons (..., corners, 3)."""
+        """Reduce the light on the ground inside polygons (..., corners, 3) to `light` (0-1)."""
         for polygon in self._to_fixed(shapes):
             cv2.fillPoly(self.shade, [polygon], (light,), shift=SUBPIXEL)
 

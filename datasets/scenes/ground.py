@@ -16,7 +16,7 @@ _STATIONS = np.concatenate((np.linspace(NEAR, 20, 12), np.geomspace(22, FAR, 20)
 
 @dataclass(frozen=True, kw_only=True)
 class Street:
-    """How wide the parts of a street are, in metres. A side is LEFT (-1) or RIGHT (1) of the camera.
+    """Widths of the parts of a street, in metres. A side is LEFT (-1) or RIGHT (1) of the camera.
 
     Attributes:
         left: From the camera to the left kerb.
@@ -75,7 +75,7 @@ def paint_ground(canvas: Canvas, rng: np.random.Generator, street: Street) -> No
 
 
 def _paint_side(canvas: Canvas, rng: np.random.Generator, street: Street, side: int, grass: Colour) -> None:
-    """Sidewalk with its kerb; paved on up to the houses where there is no verge."""
+    """Sidewalk with its kerb; without a verge the paving reaches the houses."""
     kerb, walk = street.kerb(side), street.walk(side)
     outer = walk if street.verge[side == RIGHT] else walk + side * 4.0
     slabs = grey(rng, 0.32, 0.68)

@@ -1,4 +1,4 @@
-"""What stands where in a made street, painted from far to near."""
+"""Where things stand in a synthetic street; they are painted from far to near."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from foveate.datasets.scenes.vehicles import draw_bus, draw_car, draw_tram, draw
 Draw = Callable[[Canvas, np.random.Generator, Pose], None]
 
 _SKYLINE = 130.0  # metres
-_STAGE = 45.0  # metres: what moves stands nearer, else it would be a few pixels
+_STAGE = 45.0  # metres: vehicles and people stand nearer, or they would be a few pixels large
 # Every scene features one of these, in turn, so that a few dozen scenes show every class.
 _FEATURES: tuple[Draw | None, ...] = (
     draw_truck, draw_cyclist, None, draw_bus, draw_motorcyclist, None, draw_tram, None,
@@ -72,7 +72,7 @@ class Stage:
         self._shadows.append((pose.across, pose.along, size))
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, light: float) -> None:
-        """Paint all of them; `light` is what their shadows leave."""
+        """Paint all of them; `light` is the part of the light that reaches their shadows."""
         for across, along, size in self._shadows:
             cast_foot_shadow(canvas, across, along, size, light)
         for draw, pose in sorted(self._things, key=lambda thing: -thing[1].along):
@@ -113,7 +113,7 @@ def _paint_sky(canvas: Canvas, weather: Weather) -> None:
 def _paint_roadside(canvas: Canvas, rng: np.random.Generator, street: Street, side: int, weather: Weather) -> None:
     """Stretches of 8-20 m, longer far away, with a house, a wall, a fence, a hedge or trees each, far to near."""
     across = street.edge(side)
-    green = rng.beta(1.3, 1.8)  # how much of this side is not built up
+    green = rng.beta(1.3, 1.8)  # share of this side without houses
     light = (1.0 + 0.25 * weather.sun, 1.0 - 0.3 * weather.sun)
     light = light if side != weather.sun_side else light[::-1]
     stop = _SKYLINE - 5
@@ -170,7 +170,7 @@ def _put_two_wheeler(stage: Stage, rng: np.random.Generator, street: Street, dra
 
 
 def _put_traffic(stage: Stage, rng: np.random.Generator, street: Street) -> None:
-    """Cars on both lanes and along both kerbs; now and then something larger or smaller."""
+    """Cars on both lanes and along both kerbs; sometimes a cyclist, a motorcyclist or a crossing car."""
     if rng.random() < 0.55:
         _put_car(stage, rng, rng.uniform(-0.4, 0.4), rng.uniform(7.0, 30.0), 0.0)
     for along in np.arange(rng.uniform(6, 20), _STAGE, rng.uniform(8.0, 20.0)):

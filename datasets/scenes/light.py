@@ -24,8 +24,8 @@ class Weather:
         temperature: Red over blue, about 1.
         saturation: How much of the colours is left, 0-1; the rest is grey.
         haze: Distance in metres at which two thirds of a colour are lost.
-        noise: Deviation of the sensor's noise, 0-1.
-        blur: Deviation of the lens' blur in pixels of a picture with 256 rows.
+        noise: Standard deviation of the sensor's noise, 0-1.
+        blur: Standard deviation of the lens' blur in pixels of a picture with 256 rows.
     """
 
     sky: Colour
@@ -98,7 +98,7 @@ def _photograph(planes: np.ndarray, rng: np.random.Generator, weather: Weather) 
 
 
 def _grain(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Independent noise of deviation 1, float32 (H, W, 3): a row of numbers read from another place for each row."""
+    """Noise of standard deviation 1, float32 (H, W, 3): each row is a random stretch of one long row of numbers."""
     offsets = 1 << 15
     numbers = rng.standard_normal(3 * width + offsets, dtype=np.float32)
     rows = np.lib.stride_tricks.sliding_window_view(numbers, 3 * width)[rng.integers(0, offsets, height)]
@@ -106,7 +106,7 @@ def _grain(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> np.ndarray:
-    """Smooth noise of deviation about 1 and grains of `cell` pixels: float32 of the shape."""
+    """Smooth noise of standard deviation about 1 and grains of `cell` pixels: float32 of the shape."""
     rows, columns = (max(int(size / cell), 1) + 2 for size in shape)
     grains = rng.standard_normal((rows, columns), dtype=np.float32)
     return np.asarray(cv2.resize(grains, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR))

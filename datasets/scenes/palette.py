@@ -1,6 +1,6 @@
-"""Colours that the classes share, so that a colour alone tells no class.
+"""Colours that the classes share, so that a colour alone does not tell the class.
 
-Grey is road, wall, house, sky, pole and car; green is grass, leaf, car and door; a red is a brick, a coat or a bus.
+Roads, walls, houses, skies, poles and cars are grey; grass, leaves, cars and doors green; bricks, coats and buses red.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Persons, riders and what they ride: stick figures with thick limbs, so that every side view works."""
+"""Persons, riders, bicycles and motorcycles: stick figures with thick limbs, which work from every side."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _wheel(forward: float, radius: float) -> np.ndarray:
 
 
 def draw_bicycle(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
-    """Two thin wheels and a frame, 1.75 m long; one sees through the wheels, their label is solid."""
+    """Two thin wheels and a frame, 1.75 m long; the wheels show what is behind them, their label is solid."""
     label, colour = ID["bicycle"], paint(rng)
     wheels = pose.place(np.stack((_wheel(-0.53, 0.35), _wheel(0.53, 0.35))))
     canvas.mark(wheels, label)

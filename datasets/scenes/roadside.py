@@ -112,7 +112,7 @@ def paint_wall(canvas: Canvas, rng: np.random.Generator, across: float, along: t
 
 
 def paint_fence(canvas: Canvas, rng: np.random.Generator, across: float, along: tuple[float, float]) -> None:
-    """Bars between two rails; one sees through, the label is solid."""
+    """Bars between two rails; the gaps show what is behind, the label is solid."""
     height, colour = rng.uniform(1.3, 2.0), paint(rng)
     canvas.mark(_upright(across, along, (0, height)), ID["fence"])
     bars = _cells(_runs(along, 0.32, (0.3, 0.55)), np.array(((0.05, height),)))

@@ -1,4 +1,4 @@
-"""Cars, trucks, buses and trams: side views given a width, with windows, wheels and lights on them."""
+"""Cars, trucks, buses and trams: side views extruded to a width, with windows, wheels and lights."""
 
 from __future__ import annotations
 

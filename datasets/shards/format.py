@@ -1,4 +1,4 @@
-"""How samples lie in a shard: litdata's binary chunks, which its own reader takes too.
+"""The format of a shard: litdata's binary chunks, which its own reader reads too.
 
 A chunk is a count n, n + 1 offsets from the start of the file (all uint32), and n samples. A sample is the sizes of its
 three parts (uint32), then the image's encoded bytes, the class number (int64) and the path (UTF-8).
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.names import safe_name, safe_path
 
 INDEX, CLASSES, LABELS = "index.json", "classes.json", "labels.npy"
 FORMAT = 1  # of our own index
@@ -40,7 +41,7 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Sample:
-    """An image as it was on disk."""
+    """An image file, with its class number and its path in the split's folder."""
 
     image: bytes
     label: int
@@ -92,16 +93,38 @@ class ChunkReader:
     def __init__(self, path: Path, *, size: int, count: int) -> None:
         found = path.stat().st_size
         if found != size:
-            raise DataError(f"{path}: a damaged shard: {found} bytes where {size} are expected; fetch or make it anew")
+            raise DataError(f"{path}: a damaged shard: {found} bytes where {size} are expected; fetch or make it again")
+        self._path = path
         self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
         head = self._bytes[: 4 * (count + 2)].view(np.uint32)
         if head[0] != count or head[-1] != size:
-            raise DataError(f"{path}: a damaged shard: its head does not fit its index; fetch or make it anew")
+            raise DataError(f"{path}: a damaged shard: its head does not fit its index; fetch or make it again")
         self._offsets = head[1:]
 
     def __getitem__(self, index: int) -> Sample:
         begin, end = int(self._offsets[index]), int(self._offsets[index + 1])
-        return unpack_sample(self._bytes[begin:end].tobytes())
+        sample = unpack_sample(self._bytes[begin:end].tobytes())
+        safe_path(sample.path, str(self._path))
+        return sample
+
+
+def read_chunks(path: Path) -> list[dict[str, Any]]:
+    """The chunks that an index or a note of progress lists.
+
+    Args:
+        path: The JSON file.
+
+    Raises:
+        DataError: It is missing or damaged, or names a file outside its folder.
+    """
+    entries = read_json(path).get("chunks")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise DataError(f"{path}: lists no chunks; fetch or make it again")
+    for entry in entries:
+        safe_name(entry.get("filename"), str(path))
+        if not all(isinstance(entry.get(key), int) and entry[key] >= 0 for key in ("chunk_size", "chunk_bytes")):
+            raise DataError(f"{path}: does not say how large {entry['filename']} is; fetch or make it again")
+    return entries
 
 
 def read_json(path: Path) -> dict[str, Any]:

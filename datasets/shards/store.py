@@ -1,4 +1,4 @@
-"""Where shards are: in a folder, or behind a URL with a cache of bounded size before it."""
+"""Where shards are: in a folder, or behind a URL with a cache of bounded size."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.files.names import safe_name
 from foveate.datasets.shards.format import CLASSES
 
-LOCAL = "local:"  # litdata's prefix of a folder that is treated as if it were far away
+LOCAL = "local:"  # litdata's prefix of a folder that is treated like a URL
 CACHE = "~/.cache/foveate/shards"
 
 
@@ -26,24 +27,27 @@ class FolderStore:
         self.folder = folder
 
     def fetch(self, name: str) -> Path:
-        """The file of that name.
+        """The file of a name.
+
+        Args:
+            name: A plain file name.
 
         Raises:
-            DataError: There is none.
+            DataError: There is none, or the name leads elsewhere.
         """
-        path = self.folder / name
+        path = self.folder / safe_name(name, str(self.folder))
         if not path.is_file():
             raise DataError(f"{path}: no such file; a folder of shards is made by foveate data shard SOURCE OUT")
         return path
 
 
 class RemoteStore:
-    """Shards behind a URL; those used last are kept in a cache, which all processes of a machine share.
+    """Shards behind a URL; a cache that all processes of a machine share keeps those that were used last.
 
     Args:
         url: Their folder, in any scheme that litdata reads: s3://, gs://, hf:// ...
         cache: Folder of the cache; other sets may share it.
-        cache_bytes: What the shards of this folder may take there; the one that is being read stays.
+        cache_bytes: Largest size of this folder's shards there; the newest shard always stays.
     """
 
     def __init__(self, url: str, cache: Path, cache_bytes: int) -> None:
@@ -52,14 +56,17 @@ class RemoteStore:
         self.cache_bytes = cache_bytes
 
     def fetch(self, name: str) -> Path:
-        """The file of that name, after downloading it if it is not in the cache.
+        """The file of a name, downloaded if it is not in the cache.
+
+        Args:
+            name: A plain file name.
 
         Raises:
-            DataError: It cannot be had.
+            DataError: It cannot be fetched, or the name leads elsewhere.
         """
-        path = self.folder / name
-        if path.is_file() and name != CLASSES:  # which tells whether the others are still those of the URL
-            os.utime(path)  # used last
+        path = self.folder / safe_name(name, self.url)
+        if path.is_file() and name != CLASSES:  # always fetched: it shows whether the shards behind the URL changed
+            os.utime(path)  # marks it as used last
             return path
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".part-") as part:
@@ -72,13 +79,13 @@ class RemoteStore:
         return path
 
     def _clear(self) -> None:
-        """Forget what belongs to shards that were since made anew."""
+        """Remove all cached files, since the shards behind the URL were made again."""
         for path in self.folder.iterdir():
             if path.is_file():
                 path.unlink(missing_ok=True)
 
     def _make_room(self, newest: Path) -> None:
-        """Remove what was not used for longest; a process that has such a file open reads on."""
+        """Remove the shards that were not used for longest; a process that has one open can read it still."""
         stats = []
         for chunk in self.folder.glob("chunk-*"):
             try:
@@ -96,6 +103,10 @@ class RemoteStore:
 
 def download(url: str, path: Path) -> None:
     """Fetch a file with litdata's downloader for its scheme.
+
+    Args:
+        url: The file.
+        path: Where to write it.
 
     Raises:
         DataConfigError: litdata is not installed, or the scheme's own package.

@@ -1,10 +1,11 @@
-"""Packs folders of images into shards, once, so that a set that fits no disk can be streamed."""
+"""Packs folders of images into shards, so that a data set that does not fit on one disk can be streamed."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.decoding import decode_image
+from foveate.datasets.files.names import safe_path
 from foveate.datasets.files.writing import write_whole
 from foveate.datasets.image_folder import LAYOUT, FolderDataset, list_classes
 from foveate.datasets.shards.format import (
@@ -25,25 +27,28 @@ from foveate.datasets.shards.format import (
     describe_chunk,
     pack_chunk,
     pack_sample,
+    read_chunks,
     read_json,
 )
 
+log = logging.getLogger(__name__)
+
 PROGRESS = "progress.json"
 SPLITS = ("train", "val", "test")
-ORDER_SEED = 0  # shards hold a mixture of classes, the same one each time they are made
+ORDER_SEED = 0  # of the order in shards, which mixes the classes and is the same each time
 Progress = Callable[[str, int, int], None]
 
 
 def write_shards(
     source: Path, out: Path, *, shard_bytes: int = 64_000_000, progress: Progress = lambda split, done, total: None
 ) -> dict[str, int]:
-    """Pack a split, or every split of a data set. Goes on where it was interrupted; what is finished stays.
+    """Pack a split, or every split of a data set. An interrupted run is continued; finished shards are kept.
 
     Args:
         source: A folder with train/ and val/, or one split: a folder of class folders.
         out: Where the shards go: out/train, out/val, or out itself for one split.
         shard_bytes: Size of a shard; the last is smaller.
-        progress: Told the split, the images that are done and their total.
+        progress: Called with the split, the number of images that are done and their total.
 
     Returns:
         Number of images in each split.
@@ -95,11 +100,11 @@ def _resume(out: Path, digest: str, split: str) -> list[dict[str, Any]]:
             raise DataError(f"{out} is not empty, and holds no shards: give an empty folder")
         write_whole(out / PROGRESS, _json({"source": digest, "chunks": []}))
         return []
-    before = read_json(out / PROGRESS)
-    if before["source"] == digest:
-        print(f"{split}: going on after {len(before['chunks'])} finished shards", flush=True)
-        return list(before["chunks"])
-    print(f"{split}: the images or the shards' size changed since this was interrupted: starting anew", flush=True)
+    if read_json(out / PROGRESS).get("source") == digest:
+        entries = read_chunks(out / PROGRESS)
+        log.info("%s: continuing after %d finished shards", split, len(entries))
+        return entries
+    log.info("%s: the images or the shards' size changed since this was interrupted: starting again", split)
     write_whole(out / PROGRESS, _json({"source": digest, "chunks": []}))
     for chunk in out.glob("chunk-0-*.bin"):
         chunk.unlink()
@@ -137,8 +142,8 @@ def _pack(dataset: FolderDataset, index: int) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
-    decode_image(data, str(path))  # better now than in the middle of training
-    relative = str(path.relative_to(dataset.folder))
+    decode_image(data, str(path))  # a damaged image is reported now, not in the middle of training
+    relative = safe_path(path.relative_to(dataset.folder).as_posix(), str(dataset.folder))
     return pack_sample(Sample(data, int(dataset.labels[index]), relative))
 
 
@@ -155,12 +160,14 @@ def _finish(out: Path, entries: list[dict[str, Any]], labels: np.ndarray, about:
     np.save(buffer, labels.astype(np.int32))
     write_whole(out / LABELS, buffer.getvalue())
     write_whole(out / CLASSES, _json({"format": FORMAT, **about}))
-    write_whole(out / INDEX, _json({"chunks": entries, "config": CONFIG}))  # last: its being there says finished
+    write_whole(
+        out / INDEX, _json({"chunks": entries, "config": CONFIG})
+    )  # last: where it exists, the shards are complete
     (out / PROGRESS).unlink(missing_ok=True)
 
 
 def _digest(dataset: FolderDataset, shard_bytes: int) -> str:
-    """Tells the same images and size from others, by names."""
+    """A hash of the images' names, their classes and the shards' size."""
     digest = hashlib.sha256(json.dumps([dataset.classes, shard_bytes]).encode())
     for index in range(len(dataset)):
         digest.update(f"{dataset.labels[index]}/{dataset.names[index]}\0".encode("utf-8", "surrogateescape"))

@@ -103,13 +103,13 @@ def test_no_root_asks_for_one() -> None:
     assert caught.value.exit_code == 2
 
 
-def test_testing_scores_val_and_says_so(cityscapes_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_testing_scores_val_and_says_so(cityscapes_root: Path, said: pytest.LogCaptureFixture) -> None:
     data = module(cityscapes_root)
     data.setup("test")
     tested = [path for batch in data.test_dataloader() for path in batch["path"]]
     assert len(tested) == 3
     assert all("/val/" in path for path in tested)
-    assert "the figures below are of val" in capsys.readouterr().out
+    assert "the figures below are of val" in said.text
 
 
 def test_a_real_frame_is_read(shared: Path) -> None:

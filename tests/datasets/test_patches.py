@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
+import cv2
 import numpy as np
 import pytest
 
 from foveate.datasets.errors import DataError
+from foveate.datasets.labels import CITYSCAPES
+from foveate.datasets.layouts import LabelFiles
 from foveate.datasets.patches import CityscapesPatchesDataModule, PatchDataset, cut, draw_places
 
 
@@ -54,3 +58,11 @@ def test_label_maps_without_a_label_are_refused(cityscapes_root: Path) -> None:
     pairs = module.find_images("val").pairs
     with pytest.raises(DataError, match="no labelled pixel in 3 label maps"):
         PatchDataset(pairs, np.full(256, 255, dtype=np.uint8), per_image=2, side=8)
+
+
+def test_patches_read_the_label_files_asked_for(cityscapes_root: Path) -> None:
+    for path in cityscapes_root.rglob("*_labelIds.png"):
+        ids = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(path).replace("labelIds", "labelTrainIds"), cv2.LUT(ids, CITYSCAPES.to_train_ids()))
+    one, two = (CityscapesPatchesDataModule(str(cityscapes_root), labels=kind) for kind in get_args(LabelFiles))
+    assert one.find_images("val").labels.tolist() == two.find_images("val").labels.tolist()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import lightning.pytorch as L
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from foveate.datasets.batch import Pick
+from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.segmentation import SegmentationDataModule, collate
+from foveate.pipeline.normalisation import Normalise
 
 
 @pytest.fixture
@@ -110,3 +113,103 @@ def test_a_batch_without_labels_has_no_mask() -> None:
 def test_samples_are_the_same_few_each_time(options: dict[str, object], count: int, names: list[str]) -> None:
     samples = fitted(options).samples("val", count)
     assert [pair.image.name[15] for pair in samples.pairs] == names
+
+
+class Means(L.LightningModule):
+    """A task that trains nothing; its normalisation may change when training begins, as with weights to start from."""
+
+    def __init__(self, mean: tuple[float, ...] | None, later: tuple[float, ...] | None = None) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+        self.later = later
+        self.seen: set[tuple[int, ...]] = set()
+        if mean:
+            self.normalise = Normalise(mean)
+
+    def on_fit_start(self) -> None:
+        if self.later:
+            self.normalise.renew(self.later, self.later)
+
+    def training_step(self, batch: SegmentationBatch, batch_idx: int) -> torch.Tensor:
+        padding = batch["image"][0, :, -1, -1]  # the crop is larger than any resized image
+        self.seen.add(tuple(padding.tolist()))
+        return self.scale * 0
+
+    def validation_step(self) -> None: ...
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        self.trainer.estimated_stepping_batches  # noqa: B018  as our tasks do: it makes the loader before on_fit_start
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("task", "change", "expected"),
+    [
+        (Means(None), {}, (124, 116, 104)),
+        (Means((127.5, 127.4, 300.0)), {}, (128, 127, 255)),
+        (Means((1.0, 2.0, 3.0), later=(78.03, 94.095, 40.0)), {}, (78, 94, 40)),
+        (Means((1.0, 2.0, 3.0)), {"pad_value": (0, 0, 0)}, (0, 0, 0)),
+    ],
+    ids=["a task without", "its own", "that of weights", "as asked"],
+)
+@pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning", "ignore:.*LeafSpec:FutureWarning")
+def test_crops_are_padded_with_the_mean_of_the_normalisation_in_use(
+    options: dict[str, object], workers: int, task: Means, change: dict[str, object], expected: tuple[int, ...]
+) -> None:
+    data = CityscapesDataModule(**{**options, "crop": "300x300", "num_workers": workers, **change})  # type: ignore[arg-type]
+    quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = L.Trainer(max_steps=2, limit_val_batches=0, accelerator="cpu", enable_model_summary=False, **quiet)
+    trainer.fit(task, data)
+    assert task.seen == {expected}
+
+
+def test_a_padding_that_is_no_colour_is_refused() -> None:
+    with pytest.raises(
+        DataConfigError, match=r"pad_value is a red, a green and a blue byte, 0 to 255, not \[0, 0, 256\]"
+    ):
+        SegmentationDataModule(pad_value=(0, 0, 256))
+
+
+@pytest.mark.parametrize(("crop", "size"), [("32x48", (32, 48)), ((32, 48), (32, 48)), ("[32, 48]", (32, 48))])
+def test_a_size_is_written_either_way(crop: Any, size: tuple[int, int]) -> None:
+    assert SegmentationDataModule(crop=crop).transform.crop == size
+
+
+@pytest.mark.parametrize("crop", ["32", "32x", "0x5", (0, 5)])
+def test_what_is_no_size_is_told(crop: Any) -> None:
+    with pytest.raises(DataConfigError, match=r"crop.* such as .*256x512, not"):
+        SegmentationDataModule(crop=crop)
+
+
+def test_an_unknown_option_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"CityscapesDataModule\(\) got an unexpected keyword argument 'crp'"):
+        CityscapesDataModule(crp=(3, 3))  # type: ignore[call-arg]
+
+
+def test_further_ids_are_ignored_where_asked(options: dict[str, object]) -> None:
+    plain, less = (fitted(options, ignore=ids).val_dataloader().dataset[0]["mask"] for ids in (None, 7))  # type: ignore[index]
+    road = plain == 0
+    assert road.any()
+    assert torch.equal(less, torch.where(road, 255, plain).to(torch.uint8))
+
+
+@pytest.mark.parametrize(("ids", "values"), [([60000, 255], (60000, 255)), (300, (300,))])
+def test_ignored_ids_may_be_of_16_bits(options: dict[str, object], ids: Any, values: tuple[int, ...]) -> None:
+    data = fitted(options)
+    pair = data.find_pairs("val")[0]
+    stored = np.full((64, 128), 7, dtype=np.uint16)
+    for row, value in enumerate(values):
+        stored[row] = value
+    Image.fromarray(stored).save(pair.label)
+    with pytest.raises(DataError, match="label id out of range"):
+        _ = data.val_dataloader().dataset[0]
+    mask = fitted(options, ignore=ids).val_dataloader().dataset[0]["mask"]
+    assert mask[: len(values)].unique().tolist() == [255]  # type: ignore[index]
+    assert mask[len(values) :].unique().tolist() == [0]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("ids", [-1, [3, 65536]])
+def test_an_id_that_no_label_file_holds_is_refused(ids: Any) -> None:
+    with pytest.raises(DataConfigError, match="ignore holds ids of label files, 0 to 65535, not"):
+        CityscapesDataModule(ignore=ids)

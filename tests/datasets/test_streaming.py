@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,17 @@ import torch
 from PIL import Image
 
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.shards.format import CLASSES, INDEX, LABELS, Sample, describe_chunk, pack_chunk, pack_sample
+from foveate.datasets.shards import store
+from foveate.datasets.shards.format import (
+    CLASSES,
+    INDEX,
+    LABELS,
+    ChunkReader,
+    Sample,
+    describe_chunk,
+    pack_chunk,
+    pack_sample,
+)
 from foveate.datasets.shards.writing import write_shards
 from foveate.datasets.streaming import StreamingDataModule, shuffle_shards
 
@@ -242,3 +253,62 @@ def test_two_processes_killed_and_resumed_learn_from_each_of_20001_images_once(t
     assert 0 < reached < 200
     assert Counter(number for _, numbers in history for number in numbers) == Counter(range(COUNT))
     assert max(s for s, _ in history) == 200  # 10 001 images in batches of 50 are 201 steps, 0 to 200
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("name", ["../outside.bin", "/etc/passwd", "..\\x.bin", "C:\\x.bin", "sub/x.bin", "", None])
+@pytest.mark.parametrize("url", [False, True], ids=["folder", "url"])
+def test_an_index_that_names_a_file_elsewhere_reads_and_writes_none(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: bool, name: str | None
+) -> None:
+    rewrite(root / "train" / INDEX, lambda content: content["chunks"][0].update(filename=name))
+    before = {path for path in tmp_path.rglob("*") if "cache" not in path.parts}
+    monkeypatch.setattr(store, "download", lambda url, path: shutil.copy(url.removeprefix("local:"), path))
+    with pytest.raises(DataError, match=r"index.json names .* which is no plain file name"):
+        module(f"local:{root}" if url else root, **({"cache": str(tmp_path / "cache")} if url else {}))
+    assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts} == before
+
+
+def test_a_store_asked_for_a_file_elsewhere_fetches_nothing(root: Path, tmp_path: Path) -> None:
+    for one in (store.FolderStore(root / "train"), store.RemoteStore(f"local:{root}", tmp_path / "cache", 10)):
+        with pytest.raises(DataError, match="no plain file name"):
+            one.fetch("../classes.json")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_class_names_that_are_paths_are_refused(root: Path) -> None:
+    rewrite(root / "train" / CLASSES, lambda content: content.update(classes=["cat", "../../dog"]))
+    with pytest.raises(DataError, match=r"train/classes.json names '../../dog'"):
+        module(root)
+
+
+def test_an_index_without_sizes_is_damaged(root: Path) -> None:
+    rewrite(root / "train" / INDEX, lambda content: content["chunks"][0].update(chunk_size="many"))
+    with pytest.raises(DataError, match=r"does not say how large chunk-0-0.bin is"):
+        module(root)
+
+
+def test_a_sample_whose_path_leads_elsewhere_is_refused(root: Path) -> None:
+    packed = [pack_sample(Sample(b"", 0, "../../x.png"))]
+    (root / "chunk-x.bin").write_bytes(pack_chunk(packed))
+    about = describe_chunk("chunk-x.bin", packed)
+    reader = ChunkReader(root / "chunk-x.bin", size=about["chunk_bytes"], count=1)
+    with pytest.raises(DataError, match=r"chunk-x.bin names '..'"):
+        _ = reader[0]
+
+
+def test_going_on_replaces_a_link_and_not_the_file_it_leads_to(folders: Path, tmp_path: Path) -> None:
+    (out := tmp_path / "out").mkdir()
+    (other := tmp_path / "other.bin").write_text("mine")
+    write_shards(folders / "train", tmp_path / "whole", shard_bytes=500)
+    source = json.loads((tmp_path / "whole" / CLASSES).read_text())["source"]
+    (out / "progress.json").write_text(json.dumps({"source": source, "chunks": []}))
+    (out / "chunk-0-0.bin").symlink_to(other)
+    write_shards(folders / "train", out, shard_bytes=500)
+    assert other.read_text() == "mine"
+    assert not (out / "chunk-0-0.bin").is_symlink()

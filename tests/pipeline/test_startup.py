@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import subprocess
@@ -9,7 +10,7 @@ import sys
 
 import pytest
 
-from foveate.pipeline.startup import OWN_WORDS
+from foveate.pipeline.startup import OWN_WORDS, show_log
 
 COUNT = """
 import resource
@@ -55,3 +56,12 @@ def test_another_c_library_is_no_error() -> None:
     nothing = "__import__('ctypes').__dict__.update(CDLL=lambda name: object()) or keep_freed_memory()"
     given, _ = count_faults(nothing)
     assert given == "False"
+
+
+def test_the_command_line_shows_what_data_sets_log(capsys: pytest.CaptureFixture[str]) -> None:
+    show_log("made_up.logger")
+    show_log("made_up.logger")
+    logging.getLogger("made_up.logger.part").info("read %d", 3)
+    logging.getLogger("made_up.logger").warning("slow")
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("read 3\n", "slow\n")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import cv2
 import numpy as np
 import pytest
 
-from foveate.datasets.augment.photometric import Distortion
+from foveate.datasets.augment.photometric import Distortion, draw_distortion
 from foveate.datasets.augment.segmentation import TrainTransform
 
 IMAGE = np.random.default_rng(0).integers(1, 256, (40, 60, 3), dtype=np.uint8)
 MASK = (np.arange(60) // 15).astype(np.uint8)[None].repeat(40, 0)
 STILL = {"scale": (1.0, 1.0), "max_ratio": 1.0, "flip": 0.0, "photometric": False}
 Size = tuple[int, int]
+MEAN, STD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 
 
 @pytest.mark.parametrize("crop", [(32, 32), (40, 60), (64, 100), (16, 90)], ids=str)
@@ -29,11 +33,33 @@ def test_the_mask_gains_no_label_but_ignore() -> None:
         assert set(np.unique(mask)) <= {0, 5, 10, 15, 255}
 
 
-def test_padding_is_black_and_ignored() -> None:
-    image, mask = TrainTransform((64, 80), **STILL)(IMAGE, MASK, seed=0)  # type: ignore[arg-type]
-    assert np.array_equal(mask[:40, :60], MASK)
-    assert np.array_equal(mask == 255, (image == 0).all(2))
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_padding_is_the_mean_below_and_on_the_right_and_ignored(flip: float) -> None:
+    image, mask = TrainTransform((64, 80), **{**STILL, "flip": flip})(IMAGE, MASK, seed=0)  # type: ignore[arg-type]
+    assert np.array_equal(mask[:40, :60], MASK[:, ::-1] if flip else MASK)
     assert (mask == 255).sum() == 64 * 80 - 40 * 60
+    assert np.unique(image[mask == 255], axis=0).tolist() == [[124, 116, 104]]
+
+
+@pytest.mark.parametrize("crop", [(48, 48), (150, 60), (61, 300)], ids=str)
+def test_the_network_sees_what_it_sees_in_the_published_order(crop: Size) -> None:
+    """mmseg: resize, crop, flip, distort, normalise, and pad with 0 at last; ours pads bytes and normalises at last."""
+    ours = TrainTransform(crop)
+    for seed in range(12):
+        random = Random(seed)
+        scale = ours._draw_scale(random)
+        window, labels = ours._draw_window(MASK, scale, random)
+        rows, columns = np.s_[window.top : window.top + window.height], np.s_[window.left : window.left + window.width]
+        part = cv2.resize(IMAGE, None, fx=scale, fy=scale)[rows, columns]
+        flip = -1 if random.random() < 0.5 else 1
+        part = draw_distortion(random)(np.ascontiguousarray(part[:, ::flip])).astype(np.float64)
+        below, right = crop[0] - len(part), crop[1] - part.shape[1]
+        expected = np.pad((part - MEAN) / STD, ((0, below), (0, right), (0, 0)))
+        image, mask = ours(IMAGE, MASK, seed=seed)
+        assert np.array_equal(mask, np.pad(labels[:, ::flip], ((0, below), (0, right)), constant_values=255))
+        apart = np.abs((image - MEAN) / STD - expected)
+        assert apart[mask == 255].max(initial=0) < 0.009  # half a grey level
+        assert np.median(apart[mask != 255]) == 0  # a few are one grey level off before they are distorted
 
 
 @pytest.mark.parametrize("flip", [0.0, 0.5, 1.0])
@@ -118,10 +144,10 @@ def test_each_distortion_does_what_it_says(change: dict[str, object], colour: li
     np.testing.assert_allclose(changed[0, 0], colour, atol=1)
 
 
-def test_padding_stays_black_whatever_the_colours() -> None:
+def test_padding_stays_as_it_is_whatever_the_colours() -> None:
     for seed in range(20):
-        image, mask = TrainTransform((64, 80), scale=(1.0, 1.0))(IMAGE, MASK, seed=seed)
-        assert not image[mask == 255].any()
+        image, mask = TrainTransform((64, 80), scale=(1.0, 1.0), pad_value=(7, 8, 9))(IMAGE, MASK, seed=seed)
+        assert (image[mask == 255] == (7, 8, 9)).all()
 
 
 def test_what_is_given_stays_as_it_was() -> None:

@@ -18,7 +18,7 @@ from scipy.stats import ks_2samp
 
 from foveate.datasets.augment.photometric import draw_distortion
 from foveate.datasets.augment.resizing import Window, resize_mask_window, resize_window, resized_size
-from foveate.datasets.augment.segmentation import TrainTransform
+from foveate.datasets.augment.segmentation import MEAN_PIXEL, TrainTransform
 
 IGNORE = 255
 Image = NDArray[np.uint8]
@@ -135,9 +135,9 @@ def test_the_same_draws_give_the_same_sample_in_the_official_order(
         scale = ours._draw_scale(random)
         window, _ = ours._draw_window(mask, scale, random)
         steps = [
-            A.PadIfNeeded(*crop, position="top_left", border_mode=cv2.BORDER_CONSTANT, fill=0, fill_mask=IGNORE),
-            A.Crop(window.left, window.top, window.left + crop[1], window.top + crop[0]),
+            A.Crop(window.left, window.top, window.left + window.width, window.top + window.height),
             A.HorizontalFlip(p=float(random.random() < 0.5)),
+            A.PadIfNeeded(*crop, position="top_left", fill=MEAN_PIXEL, fill_mask=IGNORE),
         ]
         whole = A.Compose(steps)(
             image=cv2.resize(image, None, fx=scale, fy=scale),

@@ -20,6 +20,7 @@ from foveate.datasets.camvid import CamVidDataModule
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair, read_pair
+from foveate.datasets.files.writing import draft_name
 from foveate.datasets.packed import folder as packing
 from foveate.datasets.packed.file import is_intact, open_packed, write_packed
 from foveate.datasets.packed.folder import PackedFolder
@@ -79,11 +80,12 @@ def test_a_set_of_several_sizes_is_packed(camvid_root: Path) -> None:
     assert len(list(data.train_dataloader())) == 2
 
 
-def test_what_is_packed_is_not_packed_again(cityscapes_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_packed_is_not_packed_again(cityscapes_root: Path, said: pytest.LogCaptureFixture) -> None:
     module(cityscapes_root).setup("validate")
-    assert "packing 3 of 3 val images into" in capsys.readouterr().out
+    assert "packing 3 of 3 val images into" in said.text
+    said.clear()
     module(cityscapes_root).setup("validate")
-    assert "packing" not in capsys.readouterr().out
+    assert "packing" not in said.text
 
 
 def test_a_pair_whose_file_has_changed_is_packed_again(cityscapes_root: Path) -> None:
@@ -152,7 +154,7 @@ def test_the_command_packs_checks_and_repairs(cityscapes_root: Path, capsys: pyt
     path.write_bytes(damaged)
     assert main(["data", "pack", str(cityscapes_root)]) == 0
     assert "val: 3 images in " in (said := capsys.readouterr().out)
-    assert "1 of them packed anew for they were damaged" in said
+    assert "1 of them packed again since they were damaged" in said
     assert is_intact(path)
     assert np.array_equal(folder.read(pairs[0])[0], read_pair(pairs[0], folder.table)[0])
 
@@ -204,7 +206,7 @@ def test_a_killed_build_goes_on_with_what_is_left(cityscapes_root: Path) -> None
     process.send_signal(signal.SIGKILL)
     process.communicate()
     folder, pairs = folder_of(cityscapes_root, "train")
-    (folder.folder / f".left.partial.{os.getpid()}").touch()
+    (folder.folder / f"{draft_name('left.rgbm')}{os.getpid()}").touch()
     assert 0 < len(left := folder.missing(pairs)) <= 4
     assert folder.build(pairs) == len(left)
     assert sorted(path.suffix for path in folder.folder.iterdir()) == [""] + [".rgbm"] * 6

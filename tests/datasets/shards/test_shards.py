@@ -75,26 +75,26 @@ def test_litdatas_own_reader_takes_the_shards(folders: Path, tmp_path: Path) -> 
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
-    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folders: Path, tmp_path: Path, said: pytest.LogCaptureFixture
 ) -> None:
     write_shards(folders / "train", tmp_path / "whole", shard_bytes=400)
     with pytest.raises(KeyboardInterrupt):
         write_shards(folders / "train", tmp_path / "half", shard_bytes=400, progress=stop_at(7))
     begun = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "half").glob("chunk-*")}
     write_shards(folders / "train", tmp_path / "half", shard_bytes=400)
-    assert f"going on after {len(begun)} finished shards" in capsys.readouterr().out
+    assert f"continuing after {len(begun)} finished shards" in said.text
     assert files(tmp_path / "half") == files(tmp_path / "whole")
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "half").glob("chunk-*")}.items() >= begun.items()
 
 
 def test_an_interrupted_run_of_changed_images_starts_anew(
-    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folders: Path, tmp_path: Path, said: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_shards(folders / "train", tmp_path / "out", shard_bytes=400, progress=stop_at(7))
     next((folders / "train/cat").iterdir()).unlink()
     write_shards(folders / "train", tmp_path / "out", shard_bytes=400)
-    assert "starting anew" in capsys.readouterr().out
+    assert "starting again" in said.text
     assert packed(tmp_path / "out") == originals(folders / "train")
 
 

@@ -1,0 +1,112 @@
+"""The options of every segmentation data set, and what is built from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from foveate.datasets.augment.albumentations import Augmentations, Pipeline
+from foveate.datasets.augment.segmentation import MEAN_PIXEL, Pixel, TrainTransform
+from foveate.datasets.errors import DataConfigError
+from foveate.datasets.labels import LARGEST_ID
+from foveate.datasets.loading.options import LoadingOptions
+from foveate.datasets.text import Size, to_size
+
+
+class SegmentationOptions(LoadingOptions, total=False):
+    """What every segmentation data set takes.
+
+    Attributes:
+        crop: Height and width of a training sample, as `[512, 512]` or `512x512`.
+        scale: Range of the factor by which a training image is resized before the crop.
+        max_ratio: Crop again while one class covers more than this share of the labelled pixels.
+        flip: Probability of a horizontal flip.
+        photometric: Whether training colours are distorted.
+        pad_value: RGB bytes that pad a training image smaller than the crop; if not given, the mean that images are
+            normalised by, which is 0 afterwards. Padding is ignored by losses and scores.
+        augmentations: Further ones of albumentations on the crops: by name, as `{name: GaussianBlur, p: 0.2}`, nested
+            in `OneOf`, `SomeOf`, `Sequential` or `Compose`, or a file that `albumentations.save` wrote.
+        ignore: Ids in the label files whose pixels neither train nor score, beside those that the data set leaves out
+            itself; one number or a list.
+        cache: `packed` decodes each image once, and then reads only the rows that a crop shows. It takes 4 bytes a
+            pixel on disk (Cityscapes: 29 GB), and is built when it is needed, or before by foveate data pack.
+        cache_dir: Folder for what is packed; `.foveate` in the root if not given.
+        batch_size: Training samples per step and device.
+        eval_batch_size: Images per step and device in evaluation; above 1 only where all have one size.
+        num_workers: Processes that read; -1 takes one per core but one, at most 8.
+        seed: Decides shuffling and augmentation; the run's seed if not given.
+    """
+
+    crop: Size
+    scale: tuple[float, float]
+    max_ratio: float
+    flip: float
+    photometric: bool
+    pad_value: Pixel | None
+    augmentations: Pipeline | None
+    ignore: int | list[int] | None
+    cache: Literal["none", "packed"]
+    cache_dir: str | None
+
+
+SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
+    batch_size=8,
+    eval_batch_size=1,
+    num_workers=-1,
+    seed=None,
+    crop=(512, 512),
+    scale=(0.5, 2.0),
+    max_ratio=0.75,
+    flip=0.5,
+    photometric=True,
+    pad_value=None,
+    augmentations=None,
+    ignore=None,
+    cache="none",
+    cache_dir=None,
+)
+
+
+def create_transform(options: SegmentationOptions) -> TrainTransform:
+    """The training augmentation that complete options describe.
+
+    Raises:
+        DataConfigError: One of them is out of range.
+    """
+    augmentations, pad_value = options["augmentations"], options["pad_value"]
+    if pad_value is not None and not all(0 <= value <= 255 for value in pad_value):
+        raise DataConfigError(f"pad_value is a red, a green and a blue byte, 0 to 255, not {list(pad_value)}")
+    return TrainTransform(
+        to_size(options["crop"], "crop"),
+        scale=options["scale"],
+        max_ratio=options["max_ratio"],
+        flip=options["flip"],
+        photometric=options["photometric"],
+        pad_value=pad_value or MEAN_PIXEL,
+        further=Augmentations(augmentations) if augmentations else None,
+    )
+
+
+def mean_pixel(task: Any) -> Pixel:
+    """The mean that a task normalises images by, in whole bytes; ImageNet's where it has none.
+
+    Args:
+        task: The task that trains, or None. Its `normalise.mean`, if there is one, holds 3 values in 0-255, RGB.
+    """
+    mean = getattr(getattr(task, "normalise", None), "mean", None)
+    if mean is None or mean.numel() != 3:
+        return MEAN_PIXEL
+    red, green, blue = (min(255, max(0, round(float(value)))) for value in mean.flatten())
+    return red, green, blue
+
+
+def to_ids(ignore: int | Sequence[int] | None) -> list[int]:
+    """The ids to ignore, as a list.
+
+    Raises:
+        DataConfigError: One is no id of an image file.
+    """
+    ids = [ignore] if isinstance(ignore, int) else list(ignore or [])
+    if wrong := [number for number in ids if not 0 <= number <= LARGEST_ID]:
+        raise DataConfigError(f"ignore holds ids of label files, 0 to {LARGEST_ID}, not {wrong[0]}")
+    return ids
