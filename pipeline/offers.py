@@ -115,7 +115,7 @@ def foveate_losses() -> Iterator[Loss]:
     yield Loss(
         name="binary_cross_entropy",
         summary="A yes or no for each class; what mixed images are trained with",
-        build=f"{_LOSSES}.cross_entropy:BinaryCrossEntropy",
+        build=f"{_LOSSES}.binary_cross_entropy:BinaryCrossEntropy",
         paper="arXiv:2110.00476",
     )
     yield Loss(
@@ -138,7 +138,7 @@ def foveate_losses() -> Iterator[Loss]:
     yield Loss(
         name="lovasz",
         summary="A surrogate of the mean intersection over union",
-        build=f"{_LOSSES}.regions:lovasz",
+        build=f"{_LOSSES}.lovasz:Lovasz",
         paper="arXiv:1705.08790",
     )
 
