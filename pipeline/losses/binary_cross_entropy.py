@@ -55,4 +55,5 @@ class BinaryCrossEntropy(nn.Module):
     def _mean_of_classes(self, each: Float[Tensor, "B K ..."]) -> Float[Tensor, "B ..."]:
         if self.weights is None:
             return each.mean(1)
-        return torch.tensordot(self.weights / self.weights.sum(), each, dims=([0], [1]))
+        shares = self.weights / self.weights.sum()
+        return (each.movedim(1, -1) * shares).sum(-1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 
 import torch
 from jaxtyping import Float, Integer
@@ -36,14 +35,15 @@ def weights_of_classes(class_weights: Sequence[float] | None, num_classes: int) 
     """
     if class_weights is None:
         return None
-    if isinstance(class_weights, str) or not isinstance(class_weights, Sequence):
+    given: object = class_weights  # a recipe may hold anything
+    if not isinstance(given, list | tuple):
         raise ValueError(f"class_weights is a list of numbers, one for each class, not {class_weights!r}")
     if not class_weights:  # an empty list says the same as none
         return None
     if len(class_weights) != num_classes:
         raise ValueError(f"class_weights holds {len(class_weights)} weights for {num_classes} classes")
-    for weight in class_weights:
-        if isinstance(weight, bool) or not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
+    for weight in given:
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
             raise ValueError(f"class_weights are finite numbers of at least 0, not {weight!r}")
     if not any(class_weights):
         raise ValueError("class_weights are all 0; at least one class needs a weight above 0")

@@ -56,7 +56,7 @@ class Lovasz(nn.Module):
         """The mean over the classes that are labelled; None where no class of any weight is."""
         valid = labels != IGNORE
         probabilities, labels = probabilities[valid], labels[valid]
-        present = labels.unique().tolist()
+        present: list[int] = labels.unique().tolist()  # type: ignore[no-untyped-call]  # torch's own
         weights = [1.0] * len(present) if self.weights is None else self.weights[present].tolist()
         counted = [(number, weight) for number, weight in zip(present, weights, strict=True) if weight]
         if not counted:
