@@ -13,6 +13,7 @@ from foveate.datasets.batch import ClassificationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
+from foveate.pipeline.freezing import Freeze
 from foveate.pipeline.losses import RecipeLoss
 from foveate.pipeline.metrics.calibration import CalibrationError
 from foveate.pipeline.metrics.classification import (
@@ -28,7 +29,8 @@ from foveate.pipeline.metrics.report import Report, report_classification
 from foveate.pipeline.mixing import Mixing, MixingConfig
 from foveate.pipeline.models import is_segmenter
 from foveate.pipeline.normalisation import NormalisationConfig
-from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
+from foveate.pipeline.optimisation import OptimizerConfig
+from foveate.pipeline.schedules import ScheduleConfig
 from foveate.pipeline.task import RecipeOptions, VisionTask, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
@@ -61,6 +63,8 @@ class ClassificationTask(VisionTask):
         activation_checkpointing: Keep only the input of each block for the way back and run it again: less memory, a
             third more time.
         compile: Train the network's parts through torch.compile; the first step takes minutes.
+        freeze: Parts of the network that do not learn: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
+            `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation.
     """
 
     monitor = "val/acc"
@@ -84,6 +88,7 @@ class ClassificationTask(VisionTask):
         network_options: RecipeOptions | None = None,
         activation_checkpointing: bool = False,
         compile: bool = False,
+        freeze: Freeze | None = None,
     ) -> None:
         if is_segmenter(network):
             raise ConfigError(
@@ -108,6 +113,7 @@ class ClassificationTask(VisionTask):
             network_options=network_options,
             activation_checkpointing=activation_checkpointing,
             compile=compile,
+            freeze=freeze,
             hparams={"labels": plain(asdict(labels)), "mixing": asdict(mixing)},
         )
         self.labels = labels
@@ -194,6 +200,7 @@ class ClassificationTask(VisionTask):
         error = self.calibration.compute().item()
         self.scores = score_classes(images, right, right5, calibration_error=error, confusion=confusion)
         self.log(f"{stage}/acc", self.scores.acc, prog_bar=True)
+        self.observe(self.scores.acc)
         if self.scores.acc5 is not None:
             self.log(f"{stage}/acc5", self.scores.acc5)
         loss = self.mean_loss.compute()

@@ -1,4 +1,4 @@
-"""Optimiser groups and learning-rate schedules."""
+"""Optimisers, and the groups of parameters that share a learning rate and a weight decay."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from typing import Any, Literal
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
-from foveate.pipeline.errors import CheckpointError, ConfigError
+from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.ranges import check_range
 
 ENCODER = "encoder."
 POSITIONS = ("cls_token", "pos_embed")
-WARMUP_SHARE = 0.1  # of the run, unless said
 SHOWN = 6  # groups, in a message
-WARMUP_START = 1e-6  # factor on the learning rate at the first step
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class OptimizerConfig:
             of one dimension (biases, scales, any norm), and a ViT's class token and positions.
 
     Raises:
-        ConfigError: `layer_decay` is not above 0 and at most 1.
+        ConfigError: A number is out of its range.
     """
 
     name: Literal["adamw", "sgd"] = "adamw"
@@ -51,25 +49,11 @@ class OptimizerConfig:
     no_decay: Literal["norm", "norm_and_bias"] = "norm"
 
     def __post_init__(self) -> None:
-        if not 0 < self.layer_decay <= 1:
-            raise ConfigError(f"optimizer: layer_decay lies above 0 and at most at 1, not {self.layer_decay}")
-
-
-@dataclass(frozen=True)
-class ScheduleConfig:
-    """How the learning rate changes, step by step.
-
-    Args:
-        name: `poly` falls from 1 to 0 by a power of what is left, `cosine` along half a wave; `constant` stays.
-        power: Of `poly`.
-        warmup_steps: Steps of linear rise at the start; by default 1500, but at most a tenth of the run.
-        final: Where `cosine` ends, as a share of the learning rate.
-    """
-
-    name: Literal["poly", "cosine", "constant"] = "poly"
-    power: float = 1.0
-    warmup_steps: int | None = None
-    final: float = 0.0
+        check_range("optimizer.lr", self.lr, least=0)
+        check_range("optimizer.weight_decay", self.weight_decay, least=0)
+        check_range("optimizer.decoder_lr_multiplier", self.decoder_lr_multiplier, least=0)
+        check_range("optimizer.momentum", self.momentum, least=0, below=1)
+        check_range("optimizer.layer_decay", self.layer_decay, above=0, most=1)
 
 
 def depth_of(name: str) -> tuple[float, float]:
@@ -121,8 +105,9 @@ def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str
     Source:
         The official SegNeXt recipe (arXiv:2209.08575, section 4.1).
     """
-    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    inside = [name.removeprefix(ENCODER) for name in trained if name.startswith(ENCODER)]
+    parameters = dict(model.named_parameters())
+    trained = {name: parameter for name, parameter in parameters.items() if parameter.requires_grad}
+    inside = [name.removeprefix(ENCODER) for name in parameters if name.startswith(ENCODER)]  # frozen ones count too
     factors = layer_factors(inside, config.layer_decay)
     groups: dict[tuple[str, float], dict[str, Any]] = {}
     for name, parameter in trained.items():
@@ -167,8 +152,9 @@ def check_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     if saved != asked:
         raise CheckpointError(
             f"the checkpoint was trained with {_in_words(*saved)}; the recipe asks for {_in_words(*asked)}. To go on, "
-            "leave model.optimizer's name, layer_decay and no_decay as they were (without --config the recipe beside "
-            "the checkpoint counts); to begin anew from its weights: --model.weights CHECKPOINT, without --ckpt_path"
+            "leave model.freeze and model.optimizer's name, layer_decay and no_decay as they were (without --config "
+            "the recipe beside the checkpoint counts); to begin anew from its weights: --model.weights CHECKPOINT, "
+            "without --ckpt_path"
         )
 
 
@@ -181,45 +167,3 @@ def _shape_of(groups: Iterable[Mapping[str, Any]]) -> tuple[str, list[int]]:
 def _in_words(name: str, sizes: list[int]) -> str:
     several = f"{len(sizes)} groups of parameters" if len(sizes) > 1 else "one group of parameters"
     return f"{name} in {several} ({', '.join(map(str, sizes[:SHOWN]))}{', ...' if len(sizes) > SHOWN else ''} tensors)"
-
-
-def warmup_length(total: int, asked: int | None) -> int:
-    """Steps of warm-up in a run of `total` steps.
-
-    Example:
-        >>> warmup_length(160_000, None), warmup_length(500, None), warmup_length(500, 1500)
-        (1500, 50, 499)
-    """
-    wanted = min(1500, int(total * WARMUP_SHARE)) if asked is None else asked
-    return max(0, min(wanted, total - 1))
-
-
-def rate_factor(step: int, *, total: int, warmup: int, config: ScheduleConfig) -> float:
-    """Factor on every group's learning rate at a step, counted from 0.
-
-    It rises linearly from 1e-6 to 1 over the warm-up, then falls as the schedule says.
-    """
-    if step < warmup:
-        return WARMUP_START + (1 - WARMUP_START) * step / warmup
-    if config.name == "constant":
-        return 1.0
-    left = max(0.0, 1 - (step - warmup) / max(1, total - warmup))
-    if config.name == "cosine":
-        return config.final + (1 - config.final) * (1 - math.cos(math.pi * left)) / 2
-    return float(left**config.power)
-
-
-def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total: int) -> LambdaLR:
-    """The schedule of a recipe, for a run of `total` optimiser steps."""
-    warmup = warmup_length(total, config.warmup_steps)
-    return LambdaLR(optimizer, lambda step: rate_factor(step, total=total, warmup=warmup, config=config))
-
-
-def renew_settings(optimizer: Optimizer, schedule: LambdaLR, model: nn.Module, config: OptimizerConfig) -> None:
-    """Take rates and decay from the configuration, where a loaded checkpoint brought those it was saved with."""
-    groups = parameter_groups(model, config)
-    schedule.base_lrs = [group["lr"] for group in groups]
-    factor = schedule.lr_lambdas[0](schedule.last_epoch)
-    for group, wanted in zip(optimizer.param_groups, groups, strict=True):
-        group["initial_lr"], group["lr"] = wanted["lr"], wanted["lr"] * factor
-        group["weight_decay"] = wanted["weight_decay"]
