@@ -16,7 +16,7 @@ from foveate.pipeline.ranges import check_range
 from foveate.plugins.hints import did_you_mean
 
 # What a recipe may say: a part's name, a mapping with `parts` and `until_step`, or a list of these.
-FreezeRule = dict[str, list[str] | str | int | None] | str
+FreezeRule = dict[str, list[str] | int | str | None] | str
 Freeze = list[FreezeRule] | FreezeRule
 OPTIONS = ("parts", "until_step")
 

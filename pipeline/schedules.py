@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -15,6 +17,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.optimisation import OptimizerConfig, parameter_groups
 from foveate.pipeline.ranges import check_range, refuse
 
+log = logging.getLogger("foveate")
 WARMUP_SHARE = 0.1  # of the run, unless said
 WARMUP_START = 1e-6  # factor on the learning rate at the first step
 ONE_CYCLE_SHARE = 0.3  # of the run, in which `one_cycle` rises unless said; PyTorch's own
@@ -68,11 +71,11 @@ class ScheduleConfig:
         if self.step_size is not None:
             check_range("schedule.step_size", self.step_size, least=1)
         if self.name == "step" and self.step_size is None:
-            refuse("schedule.step_size", "missing", "schedule step falls every step_size steps; give a whole number")
+            raise ConfigError("schedule step needs step_size: the steps from one fall to the next")
         if list(self.milestones) != sorted(set(self.milestones)) or any(step < 1 for step in self.milestones):
             refuse("schedule.milestones", list(self.milestones), "steps of at least 1, each once, in rising order")
         if self.name == "multi_step" and not self.milestones:
-            refuse("schedule.milestones", "missing", "schedule multi_step falls at each of them; give a list of steps")
+            raise ConfigError("schedule multi_step needs milestones: a list of the steps at which it falls")
 
 
 def warmup_length(total: float, asked: int | None, share: float = WARMUP_SHARE) -> int:
@@ -205,9 +208,16 @@ def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total: float) 
         warmup = int(total * ONE_CYCLE_SHARE)
     else:
         warmup = warmup_length(total, config.warmup_steps)
+        _tell_cut(config.warmup_steps, warmup, total)
     if config.name == "plateau":
         return PlateauLR(optimizer, config, warmup)
     return LambdaLR(optimizer, lambda step: rate_factor(step, total=total, warmup=warmup, config=config))
+
+
+def _tell_cut(asked: int | None, warmup: int, total: float) -> None:
+    """Say that the warm-up is shorter than the recipe says, as where a recipe is tried for a few steps."""
+    if asked is not None and warmup < asked:
+        rank_zero_only(log.warning)("warm-up: %d steps instead of %d, since the run has %d", warmup, asked, total)
 
 
 def apply_rates(schedule: LambdaLR) -> None:

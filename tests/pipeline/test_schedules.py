@@ -218,6 +218,12 @@ def test_a_run_without_end_cannot_have_a_schedule_that_follows_it(name: str) -> 
         create_schedule(sgd(), ScheduleConfig(name=name), total=math.inf)  # type: ignore[arg-type]
 
 
+def test_a_warm_up_longer_than_the_run_is_cut_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    schedule = create_schedule(sgd(), ScheduleConfig(warmup_steps=1500), total=4)
+    assert rates(schedule, 4)[-1] == pytest.approx(1)
+    assert "warm-up: 3 steps instead of 1500, since the run has 4" in caplog.text
+
+
 @pytest.mark.parametrize("options", [{"name": "constant"}, {"name": "step", "step_size": 9}, {"name": "plateau"}])
 def test_the_others_can_run_without_end(options: dict[str, Any]) -> None:
     assert isinstance(create_schedule(sgd(), ScheduleConfig(**options), total=math.inf), LambdaLR)
@@ -240,9 +246,9 @@ def test_the_shortest_runs_have_a_finite_rate(name: str, total: int) -> None:
         ({"gamma": 0.0}, "gamma: 0.0"),
         ({"patience": -1}, "patience: -1"),
         ({"threshold": math.nan}, "threshold: nan"),
-        ({"name": "step"}, "step_size: missing"),
+        ({"name": "step"}, "step needs step_size"),
         ({"name": "step", "step_size": 0}, "step_size: 0"),
-        ({"name": "multi_step"}, "milestones: missing"),
+        ({"name": "multi_step"}, "multi_step needs milestones"),
         ({"name": "multi_step", "milestones": (5, 3)}, "milestones: .5, 3. is not accepted.*rising"),
         ({"name": "multi_step", "milestones": (0, 3)}, "milestones: .0, 3."),
     ],

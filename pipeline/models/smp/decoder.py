@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.naming import nearest
 from foveate.pipeline.models.smp.grid import Features, Grid
-from foveate.pipeline.models.smp.names import ARCHITECTURES, PREFIX
+from foveate.pipeline.models.smp.names import ARCHITECTURES, PREFIX, list_decoders
 from foveate.pipeline.models.smp.networks import build_network
 from foveate.plugins.blocks import SlotSpec, create_slot
-from foveate.plugins.hints import did_you_mean
 
 TAKES_ANY = "FPN, UPerNet and Segformer take the features of any encoder"
 
@@ -114,7 +114,8 @@ def create_decoder(
     """
     architecture = name.removeprefix(PREFIX)
     if architecture not in ARCHITECTURES:
-        hint = did_you_mean(architecture, ARCHITECTURES)
+        close = nearest(name, list_decoders())
+        hint = f"; did you mean {close!r}?" if close else ""
         accepted = ", ".join(ARCHITECTURES)
         raise ConfigError(
             f"segmentation-models-pytorch has no decoder named {architecture!r}{hint} (accepted: {accepted})"

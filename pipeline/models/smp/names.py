@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.naming import nearest
 from foveate.plugins.hints import did_you_mean
 
 PREFIX = "smp:"
@@ -43,7 +44,8 @@ def check_encoder(name: str) -> None:
     if name.startswith("tu-"):
         known, accepted = [f"tu-{model}" for model in timm.list_models()], "tu- and one of timm.list_models()"
     if name not in known and not (name.startswith("tu-") and timm.is_model(name[3:])):  # timm knows tags beside
-        hint = did_you_mean(name, known)
+        close = nearest(name, known)
+        hint = f"; did you mean {close!r}?" if close else ""
         raise ConfigError(f"segmentation-models-pytorch has no encoder named {name!r}{hint} (accepted: {accepted})")
 
 
