@@ -126,22 +126,40 @@ class Freezing:
         return max(self._until.get(f"{name}.{own}", 0) for own in ("weight", "bias", "running_mean"))
 
     def release(self, network: nn.Module) -> None:
-        """Let what learns later count as learning, while an optimiser is set up; the rest stays frozen."""
+        """Let what learns later count as learning, while an optimiser is set up; the rest stays frozen.
+
+        Args:
+            network: The network given when this was built.
+        """
         self._set_gradients(network, math.inf)
 
     def apply(self, network: nn.Module, step: int) -> None:
-        """Freeze what has to be frozen after this number of steps, and let the rest learn."""
+        """Freeze what has to be frozen after this number of steps, and let the rest learn.
+
+        Args:
+            network: The network given when this was built.
+            step: Optimiser steps done so far.
+        """
         self._step = step
         self._set_gradients(network, step)
         self.hold(network)
 
     def follow(self, network: nn.Module, step: int) -> None:
-        """The same as `apply`, where a part begins to learn at this step; else nothing."""
+        """The same as `apply`, where a part begins to learn at this step; else nothing.
+
+        Args:
+            network: The network given when this was built.
+            step: Optimiser steps done so far.
+        """
         if self._changes and step > self._step:
             self.apply(network, step)
 
     def hold(self, network: nn.Module) -> None:
-        """Let frozen norms normalise by their statistics; to be called whenever the network was set to train."""
+        """Let frozen norms normalise by their statistics; to be called whenever the network was set to train.
+
+        Args:
+            network: The network given when this was built.
+        """
         for name, until in self._norms.items():
             norm = network.get_submodule(name)
             norm.train(network.training and self._step >= until)
@@ -158,6 +176,9 @@ class Freezing:
 
     def describe(self, network: nn.Module) -> str:
         """What is frozen, in words, to follow the number of parameters; nothing if nothing is.
+
+        Args:
+            network: The network given when this was built.
 
         Example:
             >>> network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))

@@ -89,6 +89,10 @@ PLACE = re.compile(
 def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
     """Factor on the learning rate of each parameter of an encoder: `decay` for the last block, its square before.
 
+    Args:
+        names: Of all parameters of the encoder, within it.
+        decay: Factor from each block to the one before, above 0 and at most 1.
+
     Source:
         Clark et al. 2020, ELECTRA (arXiv:2003.10555); Bao et al. 2021, BEiT (arXiv:2106.08254), who count as here.
     """
@@ -101,6 +105,10 @@ def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str
     """Groups of equal rate and decay: encoder and the rest, each with and without decay; more with a layer decay.
 
     Everything outside `model.encoder` learns faster, by the configuration's multiple.
+
+    Args:
+        model: A network with an `encoder`; parameters that need no gradient are in no group.
+        config: What the recipe says of the optimiser.
 
     Source:
         The official SegNeXt recipe (arXiv:2209.08575, section 4.1).
@@ -131,7 +139,13 @@ def _is_spared(name: str, parameter: nn.Parameter, config: OptimizerConfig) -> b
 
 
 def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> Optimizer:
-    """The optimiser of a recipe over the groups of `parameter_groups`; it takes the state of its like only."""
+    """The optimiser of a recipe over the groups of `parameter_groups`; it takes the state of its like only.
+
+    Args:
+        model: A network with an `encoder`.
+        config: What the recipe says of the optimiser.
+        fused: Use PyTorch's fused AdamW, which updates all parameters in one kernel.
+    """
     groups = parameter_groups(model, config)
     optimizer: Optimizer
     if config.name == "sgd":
@@ -144,6 +158,10 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool =
 
 def check_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     """Compare the state that a checkpoint brings with what the recipe asks for.
+
+    Args:
+        optimizer: What the recipe asks for.
+        state: What the checkpoint brings: the state dict of an optimiser.
 
     Raises:
         CheckpointError: It is of another optimiser, or the parameters were grouped in another way.

@@ -168,7 +168,11 @@ class PlateauLR(LambdaLR):
         )
 
     def observe(self, score: float) -> None:
-        """Take the score of a validation, higher being better, and set the rates for the next step."""
+        """Take the score of a validation, higher being better, and set the rates for the next step.
+
+        Args:
+            score: Of the validation; NaN counts as no rise.
+        """
         score = -math.inf if math.isnan(score) else score
         if self.best is None or score > self.best + self.config.threshold * abs(self.best):
             self.best, self.waited = score, 0
@@ -183,7 +187,11 @@ class PlateauLR(LambdaLR):
         return {"lr_lambdas": [], **{name: getattr(self, name) for name in self.STATE}}  # a LambdaLR asks for the first
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint, also from one that was trained with another schedule."""
+        """Go on from a checkpoint, also from one that was trained with another schedule.
+
+        Args:
+            state_dict: What `state_dict` gave, or a LambdaLR's.
+        """
         for name in self.STATE:
             setattr(self, name, state_dict.get(name, getattr(self, name)))
 
@@ -221,7 +229,11 @@ def _tell_cut(asked: int | None, warmup: int, total: float) -> None:
 
 
 def apply_rates(schedule: LambdaLR) -> None:
-    """Set each group's rate to what the schedule says at its present step."""
+    """Set each group's rate to what the schedule says at its present step.
+
+    Args:
+        schedule: One that `create_schedule` made.
+    """
     factor = schedule.lr_lambdas[0](schedule.last_epoch)
     for group, base in zip(schedule.optimizer.param_groups, schedule.base_lrs, strict=True):
         group["lr"] = base * factor

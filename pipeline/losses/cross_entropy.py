@@ -110,7 +110,12 @@ class CrossEntropy(nn.Module):
         )
 
     def coarse(self, logits: Float[Tensor, "B K h w"], labels: Integer[Tensor, "B H W"]) -> Float[Tensor, ""]:
-        """The same of logits that are coarser than the labels, resized to them bilinearly."""
+        """The same of logits that are coarser than the labels, resized to them bilinearly.
+
+        Args:
+            logits: At the decoder's stride.
+            labels: Class numbers, or 255.
+        """
         total = upsampled_cross_entropy(
             logits, labels, weights=self.weights, label_smoothing=self.label_smoothing, ignore_index=IGNORE
         )

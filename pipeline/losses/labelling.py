@@ -15,7 +15,11 @@ BLANK = -1  # the label of an image that only keeps the processes in step
 
 
 def ignored_label(labels: Integer[Tensor, "B ..."]) -> int:
-    """The label that a loss leaves out: 255 in label maps, -1 among the classes of images, where 255 may be a class."""
+    """The label that a loss leaves out: 255 in label maps, -1 among the classes of images, where 255 may be a class.
+
+    Args:
+        labels: Of label maps (B, H, W) or of images (B).
+    """
     return IGNORE if labels.ndim > 1 else BLANK
 
 

@@ -55,7 +55,12 @@ def suggest_network(name: str, models: Sequence[str], plugins: Plugins) -> str:
 
 
 def suggest_decoder(name: str, plugins: Plugins) -> str | None:
-    """The nearest decoder of the plugins or of segmentation-models-pytorch."""
+    """The nearest decoder of the plugins or of segmentation-models-pytorch.
+
+    Args:
+        name: What somebody wrote.
+        plugins: Where decoders are looked up.
+    """
     from foveate.pipeline.models.smp.names import list_decoders  # late: imports torch
 
     offered = [offer.record.name for offer in plugins.of_kind(Decoder) if not offer.record.prefix]

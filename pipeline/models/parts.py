@@ -19,6 +19,9 @@ INDEX = re.compile(r"(?P<name>.*?)\[(?P<index>-?\d+|-?\d*:-?\d*)\]")
 def split_list(text: str) -> list[str]:
     """Names between commas, with or without brackets around the whole.
 
+    Args:
+        text: What stands in a recipe or on the command line.
+
     Example:
         >>> split_list("[encoder.stages[:2], decoder]"), split_list("encoder.block1")
         (['encoder.stages[:2]', 'decoder'], ['encoder.block1'])

@@ -33,6 +33,9 @@ def list_decoders() -> list[str]:
 def check_encoder(name: str) -> None:
     """Refuse an encoder that the library does not know.
 
+    Args:
+        name: Without the prefix `smp:`.
+
     Raises:
         ConfigError: There is none of this name (without the prefix).
     """
@@ -52,6 +55,11 @@ def check_encoder(name: str) -> None:
 def check_options(name: str, given: Mapping[str, Any], accepted: Sequence[str]) -> None:
     """Refuse an option that is not accepted.
 
+    Args:
+        name: Whose options they are.
+        given: What a recipe says.
+        accepted: Names that are accepted.
+
     Raises:
         ConfigError: One is not.
     """
@@ -63,6 +71,9 @@ def check_options(name: str, given: Mapping[str, Any], accepted: Sequence[str]) 
 
 def rename_smp_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state dict of a library's model as one of a segmenter of `smp:ENCODER+smp:DECODER`.
+
+    Args:
+        state: Keys as in the library's segmenter.
 
     Example:
         >>> import torch
