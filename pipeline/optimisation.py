@@ -14,6 +14,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.ranges import check_range
+from foveate.pipeline.text import few
 
 ENCODER = "encoder."
 POSITIONS = ("cls_token", "pos_embed")
@@ -27,13 +28,13 @@ class OptimizerConfig:
     Args:
         name: `adamw` or `sgd`.
         lr: Learning rate of the encoder.
-        weight_decay: For all parameters but those that `no_decay` spares.
+        weight_decay: Of all parameters except those of `no_decay`.
         decoder_lr_multiplier: Learning rate of everything outside the encoder, a decoder or a classifier's head, as a
             multiple of `lr`.
         momentum: For sgd; the first beta of adamw.
         layer_decay: Factor on the learning rate from each of the encoder's blocks to the one before, such as 0.75 to
-            fine-tune a ViT; 1 lets all learn alike.
-        no_decay: What weight decay spares: parameters with `norm` in their name, or `norm_and_bias`: these, everything
+            fine-tune a ViT; 1 gives all the same rate.
+        no_decay: What gets no weight decay: parameters with `norm` in their name, or `norm_and_bias`: these, everything
             of one dimension (biases, scales, any norm), and a ViT's class token and positions.
 
     Raises:
@@ -57,13 +58,13 @@ class OptimizerConfig:
 
 
 def depth_of(name: str) -> tuple[float, float]:
-    """Where in an encoder a parameter sits, as stage and block, so that depths of one encoder can be compared.
+    """The depth of a parameter in an encoder, as stage and block; depths of one encoder can be compared.
 
-    What opens a stage counts with its first block, what closes it comes after its last, whatever their number. Names
-    without a number come first, but for the last norm.
+    The layers that open a stage (such as a patch embedding) count with its first block, the norm or attention block
+    that closes it comes after its last. Names without a number come first, except the last norm.
 
     Args:
-        name: Of the parameter, within the encoder: a ViT, MSCAN, VAN or MobileNetV2, or most of timm's and smp's.
+        name: The parameter's, within the encoder. Known are ViT, MSCAN, VAN, MobileNetV2, and most of timm's and smp's.
 
     Example:
         >>> depth_of("block3.2.attn.proj_1.weight"), depth_of("blocks.7.norm1.bias"), depth_of("features.4.conv.3.bias")
@@ -87,14 +88,17 @@ PLACE = re.compile(
 
 
 def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
-    """Factor on the learning rate of each parameter of an encoder: `decay` for the last block, its square before.
+    """Factor on the learning rate of each parameter of an encoder.
+
+    It is `decay` in the last block, its square in the one before, and so on.
 
     Args:
         names: Of all parameters of the encoder, within it.
         decay: Factor from each block to the one before, above 0 and at most 1.
 
     Source:
-        Clark et al. 2020, ELECTRA (arXiv:2003.10555); Bao et al. 2021, BEiT (arXiv:2106.08254), who count as here.
+        Clark et al. 2020, ELECTRA (arXiv:2003.10555); Bao et al. 2021, BEiT (arXiv:2106.08254), which
+        counts in the same way.
     """
     depths = {name: depth_of(name) for name in names}
     blocks = sorted({depth for depth in depths.values() if 0 <= depth[0] < math.inf and depth[1] < math.inf})
@@ -104,7 +108,8 @@ def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
 def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
     """Groups of equal rate and decay: encoder and the rest, each with and without decay; more with a layer decay.
 
-    Everything outside `model.encoder` learns faster, by the configuration's multiple.
+    Everything outside `model.encoder` learns faster, by the configuration's multiple. The names of the parameters
+    stand in each group too, so that a checkpoint of other ones can be told.
 
     Args:
         model: A network with an `encoder`; parameters that need no gradient are in no group.
@@ -127,7 +132,9 @@ def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str
             "lr": config.lr * rate,
             "weight_decay": 0.0 if spared else config.weight_decay,
         }
-        groups.setdefault((label, rate), {"params": [], **settings})["params"].append(parameter)
+        group = groups.setdefault((label, rate), {"params": [], "names": [], **settings})
+        group["params"].append(parameter)
+        group["names"].append(name)
     return list(groups.values())
 
 
@@ -139,7 +146,9 @@ def _is_spared(name: str, parameter: nn.Parameter, config: OptimizerConfig) -> b
 
 
 def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> Optimizer:
-    """The optimiser of a recipe over the groups of `parameter_groups`; it takes the state of its like only.
+    """The optimiser of a recipe over the groups of `parameter_groups`.
+
+    Its `load_state_dict` refuses the state of an optimiser of another kind or of other parameters.
 
     Args:
         model: A network with an `encoder`.
@@ -167,13 +176,25 @@ def check_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         CheckpointError: It is of another optimiser, or the parameters were grouped in another way.
     """
     saved, asked = _shape_of(state["param_groups"]), _shape_of(optimizer.param_groups)
+    before, now = _names_of(state["param_groups"]), _names_of(optimizer.param_groups)
     if saved != asked:
-        raise CheckpointError(
-            f"the checkpoint was trained with {_in_words(*saved)}; the recipe asks for {_in_words(*asked)}. To go on, "
-            "leave model.freeze and model.optimizer's name, layer_decay and no_decay as they were (without --config "
-            "the recipe beside the checkpoint counts); to begin anew from its weights: --model.weights CHECKPOINT, "
-            "without --ckpt_path"
+        found = f"the checkpoint was trained with {_in_words(*saved)}; the recipe asks for {_in_words(*asked)}"
+    elif before and before != now:
+        found = (
+            f"the checkpoint trained {few(sorted(before - now))}, the recipe trains {few(sorted(now - before))} instead"
         )
+    else:
+        return
+    raise CheckpointError(
+        f"{found}. To go on, leave model.freeze and model.optimizer's name, layer_decay and no_decay as they were "
+        "(without --config the recipe beside the checkpoint counts); to start a new training from its weights: "
+        "--model.weights CHECKPOINT, without --ckpt_path"
+    )
+
+
+def _names_of(groups: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The parameters in all groups; none if the checkpoint is older than their names in it."""
+    return {name for group in groups for name in group.get("names", [])}
 
 
 def _shape_of(groups: Iterable[Mapping[str, Any]]) -> tuple[str, list[int]]:

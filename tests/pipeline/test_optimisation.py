@@ -154,6 +154,22 @@ def test_numbers_out_of_range_are_refused(option: str, value: float, accepted: s
         OptimizerConfig(**{option: value})  # type: ignore[arg-type]
 
 
+def test_a_state_of_other_parameters_is_refused_though_they_are_as_many() -> None:
+    first, second = Model(), Model()
+    first.encoder["conv"].weight.requires_grad_(False)
+    second.encoder["conv"].bias.requires_grad_(False)
+    state = create_optimizer(first, OptimizerConfig()).state_dict()
+    with pytest.raises(CheckpointError, match=r"trained encoder.conv.bias, the recipe trains encoder.conv.weight"):
+        create_optimizer(second, OptimizerConfig()).load_state_dict(state)
+
+
+def test_a_state_without_names_is_taken() -> None:
+    state = create_optimizer(Model(), OptimizerConfig()).state_dict()
+    for group in state["param_groups"]:
+        del group["names"]
+    create_optimizer(Model(), OptimizerConfig()).load_state_dict(state)
+
+
 def test_layer_decay_counts_frozen_blocks_too() -> None:
     model = create_model("vit_ti", num_classes=3)
     every = {id(p): g["lr"] for g in parameter_groups(model, OptimizerConfig(layer_decay=0.5)) for p in g["params"]}
