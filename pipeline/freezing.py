@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.parts import find_part, split_list
 from foveate.pipeline.ranges import check_range
+from foveate.pipeline.text import quote_indices
 from foveate.plugins.hints import did_you_mean
 
 # What a recipe may say: a part's name, a mapping with `parts` and `until_step`, or a list of these.
@@ -50,6 +52,8 @@ def read_rules(freeze: Freeze | None) -> list[Rule]:
     if freeze is None:
         return []
     given: object = freeze  # a recipe may hold anything
+    if isinstance(given, str) and given.strip().startswith(("[", "{")):
+        return read_rules(_read_text(given))
     if isinstance(given, str):
         return [Rule(tuple(split_list(given)))]
     if isinstance(given, Mapping):
@@ -57,6 +61,15 @@ def read_rules(freeze: Freeze | None) -> list[Rule]:
     if isinstance(given, Sequence):
         return [rule for one in given for rule in read_rules(one)]
     raise ConfigError(f"freeze: {given!r} is not accepted; accepted: a part's name, a list, or {{parts: ..., ...}}")
+
+
+def _read_text(text: str) -> Freeze:
+    """A list or mapping that came as text, since an index such as [:2] kept YAML from reading it."""
+    try:
+        read: Freeze = yaml.safe_load(quote_indices(text))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"freeze: {text!r} is no list or mapping; write [encoder.stages[:2], decoder]") from error
+    return read
 
 
 def _read_mapping(given: Mapping[str, Any]) -> Rule:

@@ -17,19 +17,16 @@ INDEX = re.compile(r"(?P<name>.*?)\[(?P<index>-?\d+|-?\d*:-?\d*)\]")
 
 
 def split_list(text: str) -> list[str]:
-    """Names between commas, with or without brackets around the whole.
+    """Names between commas.
 
     Args:
         text: What stands in a recipe or on the command line.
 
     Example:
-        >>> split_list("[encoder.stages[:2], decoder]"), split_list("encoder.block1")
-        (['encoder.stages[:2]', 'decoder'], ['encoder.block1'])
+        >>> split_list("encoder.stages[:2], decoder")
+        ['encoder.stages[:2]', 'decoder']
     """
-    text = text.strip()
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1]
-    return [name for part in text.split(",") if (name := part.strip().strip("'\""))]
+    return [name for part in text.split(",") if (name := part.strip())]
 
 
 def find_part(network: nn.Module, name: str) -> list[str]:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from foveate.datasets.classes import ClassSet
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, ConfigError
-from foveate.pipeline.freezing import Freezing, read_rules
+from foveate.pipeline.freezing import Freezing, Rule, read_rules
 from foveate.pipeline.optimisation import OptimizerConfig, create_optimizer, parameter_groups
 from foveate.pipeline.schedules import ScheduleConfig
 
@@ -233,6 +233,21 @@ def test_a_checkpoint_keeps_what_was_frozen(tmp_path: Path) -> None:
     assert not network.get_parameter("encoder.block1.0.layer_scale_1").requires_grad
 
 
-def test_rules_are_read_from_text_lists_and_mappings() -> None:
-    assert [rule.parts for rule in read_rules("[encoder.stages[:2], decoder]")] == [("encoder.stages[:2]", "decoder")]
-    assert read_rules(None) == []
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("encoder.stages[:2],decoder", [Rule(("encoder.stages[:2]", "decoder"))]),
+        ("[encoder.stages[:2], decoder]", [Rule(("encoder.stages[:2]",)), Rule(("decoder",))]),
+        ("['encoder.stages[:2]', \"decoder\"]", [Rule(("encoder.stages[:2]",)), Rule(("decoder",))]),
+        ("{parts: encoder.blocks[-1], until_step: 5}", [Rule(("encoder.blocks[-1]",), 5)]),
+        ("[encoder.stages[0], {parts: [decoder, encoder.norm[1:]], until_step: 5}]",
+         [Rule(("encoder.stages[0]",)), Rule(("decoder", "encoder.norm[1:]"), 5)]),
+    ],
+)  # fmt: skip
+def test_rules_may_be_written_as_text(text: str, rules: list[Rule]) -> None:
+    assert read_rules(text) == rules
+
+
+def test_text_that_is_neither_list_nor_mapping_is_refused() -> None:
+    with pytest.raises(ConfigError, match="is no list or mapping"):
+        read_rules("[encoder.stages[:2], decoder")

@@ -8,7 +8,7 @@ from torch import nn
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model
-from foveate.pipeline.models.parts import find_part, split_list
+from foveate.pipeline.models.parts import find_part
 from foveate.pipeline.models.stages import parameters_by_stage
 
 
@@ -108,10 +108,3 @@ def test_an_unknown_part_is_answered_with_the_nearest_and_with_what_there_is(
     with pytest.raises(ConfigError, match=message) as error:
         find_part(segnext, part)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "text", ["[encoder.stages[:2], decoder]", "encoder.stages[:2],decoder", "['encoder.stages[:2]', \"decoder\"]"]
-)
-def test_a_list_may_be_written_as_text(text: str) -> None:
-    assert split_list(text) == ["encoder.stages[:2]", "decoder"]
