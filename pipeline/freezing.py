@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import yaml
@@ -184,8 +185,11 @@ class Freezing:
                 parameter.requires_grad_(step >= until and until < math.inf)
 
     def _in_words(self) -> str:
-        ends = ("" if rule.until == math.inf else f" until step {rule.until:g}" for rule in self._rules)
-        return "; ".join(", ".join(rule.parts) + end for rule, end in zip(self._rules, ends, strict=True))
+        said = []
+        for until, rules in groupby(self._rules, key=lambda rule: rule.until):
+            end = "" if until == math.inf else f" until step {until:g}"
+            said.append(", ".join(part for rule in rules for part in rule.parts) + end)
+        return "; ".join(said)
 
     def describe(self, network: nn.Module) -> str:
         """What is frozen, in words, to follow the number of parameters; nothing if nothing is.

@@ -210,7 +210,7 @@ def test_the_introduction_counts_what_is_frozen() -> None:
 @pytest.mark.parametrize(
     ("freeze", "message"),
     [
-        (["encoder", "decoder"], "nothing would learn with encoder; decoder frozen"),
+        (["encoder", "decoder"], "nothing would learn with encoder, decoder frozen"),
         ({"parts": ["encoder", "decoder"], "until_step": 5}, "nothing would learn"),
         ({"part": "encoder"}, r"freeze has no option 'part'; did you mean 'parts'\? \(accepted: parts, until_step\)"),
         ({"until_step": 5}, "which parts"),
