@@ -12,6 +12,7 @@ from foveate.datasets.batch import BLANK, ClassificationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
+from foveate.pipeline.freezing import Freeze
 from foveate.pipeline.losses import RecipeLoss
 from foveate.pipeline.metrics.calibration import CalibrationError
 from foveate.pipeline.metrics.classification import (
@@ -26,7 +27,8 @@ from foveate.pipeline.metrics.report import Report, report_classification
 from foveate.pipeline.mixing import Mixing, MixingConfig
 from foveate.pipeline.models import is_segmenter
 from foveate.pipeline.normalisation import NormalisationConfig
-from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
+from foveate.pipeline.optimisation import OptimizerConfig
+from foveate.pipeline.schedules import ScheduleConfig
 from foveate.pipeline.task import RecipeOptions, VisionTask, choose, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
@@ -56,6 +58,8 @@ class ClassificationTask(VisionTask):
         activation_checkpointing: Keep only the input of each block and recompute its features in the backward pass:
             less memory, a third more time.
         compile: Train the network's parts through torch.compile; the first step takes minutes.
+        freeze: Parts of the network that do not learn: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
+            `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation.
 
     Raises:
         ConfigError: The network labels pixels, the data has label maps, or the loss does not take what it would get.
@@ -82,6 +86,7 @@ class ClassificationTask(VisionTask):
         network_options: RecipeOptions | None = None,
         activation_checkpointing: bool = False,
         compile: bool = False,
+        freeze: Freeze | None = None,
     ) -> None:
         if is_segmenter(network):
             raise ConfigError(
@@ -106,6 +111,7 @@ class ClassificationTask(VisionTask):
             network_options=network_options,
             activation_checkpointing=activation_checkpointing,
             compile=compile,
+            freeze=freeze,
             hparams={"labels": plain(asdict(labels)), "mixing": asdict(mixing)},
         )
         self.labels = labels
@@ -185,6 +191,7 @@ class ClassificationTask(VisionTask):
         error = self.calibration.compute().item()
         self.scores = score_classes(images, right, right5, calibration_error=error, confusion=confusion)
         self.log(f"{stage}/acc", self.scores.acc, prog_bar=True)
+        self.observe(self.scores.acc)
         if self.scores.acc5 is not None:
             self.log(f"{stage}/acc5", self.scores.acc5)
         self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/calibration_error": error})

@@ -114,31 +114,31 @@ def foveate_losses() -> Iterator[Loss]:
     )
     yield Loss(
         name="binary_cross_entropy",
-        summary="A yes or no for each class; what mixed images are trained with",
-        build=f"{_LOSSES}.cross_entropy:BinaryCrossEntropy",
+        summary="Binary cross-entropy of each class; for images mixed with others",
+        build=f"{_LOSSES}.binary_cross_entropy:BinaryCrossEntropy",
         paper="arXiv:2110.00476",
     )
     yield Loss(
         name="focal",
-        summary="Cross-entropy that dwells on what is still wrong",
+        summary="Cross-entropy with less weight on what is predicted well already",
         build=f"{_LOSSES}.focal:Focal",
         paper="arXiv:1708.02002",
     )
     yield Loss(
         name="dice",
-        summary="Overlap of prediction and label, averaged over the classes present",
+        summary="One minus the overlap of prediction and label (Dice), averaged over the classes",
         build=f"{_LOSSES}.regions:dice",
         paper="arXiv:1606.04797",
     )
     yield Loss(
         name="jaccard",
-        summary="Intersection over union, made smooth",
+        summary="One minus a smooth intersection over union, averaged over the classes",
         build=f"{_LOSSES}.regions:jaccard",
     )
     yield Loss(
         name="lovasz",
-        summary="A surrogate of the mean intersection over union",
-        build=f"{_LOSSES}.regions:lovasz",
+        summary="Lovasz-Softmax: a convex surrogate of one minus the mean IoU",
+        build=f"{_LOSSES}.lovasz:Lovasz",
         paper="arXiv:1705.08790",
     )
 

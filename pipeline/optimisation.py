@@ -1,4 +1,4 @@
-"""Optimiser groups and learning-rate schedules."""
+"""Optimisers, and the groups of parameters that share a learning rate and a weight decay."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from typing import Any, Literal
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
-from foveate.pipeline.errors import CheckpointError, ConfigError
+from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.ranges import check_range
+from foveate.pipeline.text import few
 
 ENCODER = "encoder."
 POSITIONS = ("cls_token", "pos_embed")
-WARMUP_SHARE = 0.1  # of the run, unless said
 SHOWN = 6  # groups, in a message
-WARMUP_START = 1e-6  # factor on the learning rate at the first step
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,17 @@ class OptimizerConfig:
     Args:
         name: `adamw` or `sgd`.
         lr: Learning rate of the encoder.
-        weight_decay: For all parameters but those that `no_decay` spares.
+        weight_decay: Of all parameters except those of `no_decay`.
         decoder_lr_multiplier: Learning rate of everything outside the encoder, a decoder or a classifier's head, as a
             multiple of `lr`.
         momentum: For sgd; the first beta of adamw.
         layer_decay: Factor on the learning rate from each of the encoder's blocks to the one before, such as 0.75 to
-            fine-tune a ViT; 1 lets all learn alike.
-        no_decay: What weight decay spares: parameters with `norm` in their name, or `norm_and_bias`: these, everything
+            fine-tune a ViT; 1 gives all the same rate.
+        no_decay: What gets no weight decay: parameters with `norm` in their name, or `norm_and_bias`: these, everything
             of one dimension (biases, scales, any norm), and a ViT's class token and positions.
 
     Raises:
-        ConfigError: `layer_decay` is not above 0 and at most 1.
+        ConfigError: A number is out of its range.
     """
 
     name: Literal["adamw", "sgd"] = "adamw"
@@ -51,35 +50,21 @@ class OptimizerConfig:
     no_decay: Literal["norm", "norm_and_bias"] = "norm"
 
     def __post_init__(self) -> None:
-        if not 0 < self.layer_decay <= 1:
-            raise ConfigError(f"optimizer: layer_decay lies above 0 and at most at 1, not {self.layer_decay}")
-
-
-@dataclass(frozen=True)
-class ScheduleConfig:
-    """How the learning rate changes, step by step.
-
-    Args:
-        name: `poly` falls from 1 to 0 by a power of what is left, `cosine` along half a wave; `constant` stays.
-        power: Of `poly`.
-        warmup_steps: Steps of linear rise at the start; by default 1500, but at most a tenth of the run.
-        final: Where `cosine` ends, as a share of the learning rate.
-    """
-
-    name: Literal["poly", "cosine", "constant"] = "poly"
-    power: float = 1.0
-    warmup_steps: int | None = None
-    final: float = 0.0
+        check_range("optimizer.lr", self.lr, least=0)
+        check_range("optimizer.weight_decay", self.weight_decay, least=0)
+        check_range("optimizer.decoder_lr_multiplier", self.decoder_lr_multiplier, least=0)
+        check_range("optimizer.momentum", self.momentum, least=0, below=1)
+        check_range("optimizer.layer_decay", self.layer_decay, above=0, most=1)
 
 
 def depth_of(name: str) -> tuple[float, float]:
-    """Where in an encoder a parameter sits, as stage and block, so that depths of one encoder can be compared.
+    """The depth of a parameter in an encoder, as stage and block; depths of one encoder can be compared.
 
-    What opens a stage counts with its first block, what closes it comes after its last, whatever their number. Names
-    without a number come first, but for the last norm.
+    The layers that open a stage (such as a patch embedding) count with its first block, the norm or attention block
+    that closes it comes after its last. Names without a number come first, except the last norm.
 
     Args:
-        name: Of the parameter, within the encoder: a ViT, MSCAN, VAN or MobileNetV2, or most of timm's and smp's.
+        name: The parameter's, within the encoder. Known are ViT, MSCAN, VAN, MobileNetV2, and most of timm's and smp's.
 
     Example:
         >>> depth_of("block3.2.attn.proj_1.weight"), depth_of("blocks.7.norm1.bias"), depth_of("features.4.conv.3.bias")
@@ -103,10 +88,17 @@ PLACE = re.compile(
 
 
 def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
-    """Factor on the learning rate of each parameter of an encoder: `decay` for the last block, its square before.
+    """Factor on the learning rate of each parameter of an encoder.
+
+    It is `decay` in the last block, its square in the one before, and so on.
+
+    Args:
+        names: Of all parameters of the encoder, within it.
+        decay: Factor from each block to the one before, above 0 and at most 1.
 
     Source:
-        Clark et al. 2020, ELECTRA (arXiv:2003.10555); Bao et al. 2021, BEiT (arXiv:2106.08254), who count as here.
+        Clark et al. 2020, ELECTRA (arXiv:2003.10555); Bao et al. 2021, BEiT (arXiv:2106.08254), which
+        counts in the same way.
     """
     depths = {name: depth_of(name) for name in names}
     blocks = sorted({depth for depth in depths.values() if 0 <= depth[0] < math.inf and depth[1] < math.inf})
@@ -116,13 +108,19 @@ def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
 def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
     """Groups of equal rate and decay: encoder and the rest, each with and without decay; more with a layer decay.
 
-    Everything outside `model.encoder` learns faster, by the configuration's multiple.
+    Everything outside `model.encoder` learns faster, by the configuration's multiple. The names of the parameters
+    stand in each group too, so that a checkpoint of other ones can be told.
+
+    Args:
+        model: A network with an `encoder`; parameters that need no gradient are in no group.
+        config: What the recipe says of the optimiser.
 
     Source:
         The official SegNeXt recipe (arXiv:2209.08575, section 4.1).
     """
-    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    inside = [name.removeprefix(ENCODER) for name in trained if name.startswith(ENCODER)]
+    parameters = dict(model.named_parameters())
+    trained = {name: parameter for name, parameter in parameters.items() if parameter.requires_grad}
+    inside = [name.removeprefix(ENCODER) for name in parameters if name.startswith(ENCODER)]  # frozen ones count too
     factors = layer_factors(inside, config.layer_decay)
     groups: dict[tuple[str, float], dict[str, Any]] = {}
     for name, parameter in trained.items():
@@ -134,7 +132,9 @@ def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str
             "lr": config.lr * rate,
             "weight_decay": 0.0 if spared else config.weight_decay,
         }
-        groups.setdefault((label, rate), {"params": [], **settings})["params"].append(parameter)
+        group = groups.setdefault((label, rate), {"params": [], "names": [], **settings})
+        group["params"].append(parameter)
+        group["names"].append(name)
     return list(groups.values())
 
 
@@ -146,7 +146,15 @@ def _is_spared(name: str, parameter: nn.Parameter, config: OptimizerConfig) -> b
 
 
 def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> Optimizer:
-    """The optimiser of a recipe over the groups of `parameter_groups`; it takes the state of its like only."""
+    """The optimiser of a recipe over the groups of `parameter_groups`.
+
+    Its `load_state_dict` refuses the state of an optimiser of another kind or of other parameters.
+
+    Args:
+        model: A network with an `encoder`.
+        config: What the recipe says of the optimiser.
+        fused: Use PyTorch's fused AdamW, which updates all parameters in one kernel.
+    """
     groups = parameter_groups(model, config)
     optimizer: Optimizer
     if config.name == "sgd":
@@ -160,16 +168,33 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool =
 def check_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     """Compare the state that a checkpoint brings with what the recipe asks for.
 
+    Args:
+        optimizer: What the recipe asks for.
+        state: What the checkpoint brings: the state dict of an optimiser.
+
     Raises:
         CheckpointError: It is of another optimiser, or the parameters were grouped in another way.
     """
     saved, asked = _shape_of(state["param_groups"]), _shape_of(optimizer.param_groups)
+    before, now = _names_of(state["param_groups"]), _names_of(optimizer.param_groups)
     if saved != asked:
-        raise CheckpointError(
-            f"the checkpoint was trained with {_in_words(*saved)}; the recipe asks for {_in_words(*asked)}. To go on, "
-            "leave model.optimizer's name, layer_decay and no_decay as they were (without --config the recipe beside "
-            "the checkpoint counts); to begin anew from its weights: --model.weights CHECKPOINT, without --ckpt_path"
+        found = f"the checkpoint was trained with {_in_words(*saved)}; the recipe asks for {_in_words(*asked)}"
+    elif before and before != now:
+        found = (
+            f"the checkpoint trained {few(sorted(before - now))}, the recipe trains {few(sorted(now - before))} instead"
         )
+    else:
+        return
+    raise CheckpointError(
+        f"{found}. To go on, leave model.freeze and model.optimizer's name, layer_decay and no_decay as they were "
+        "(without --config the recipe beside the checkpoint counts); to start a new training from its weights: "
+        "--model.weights CHECKPOINT, without --ckpt_path"
+    )
+
+
+def _names_of(groups: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The parameters in all groups; none if the checkpoint is older than their names in it."""
+    return {name for group in groups for name in group.get("names", [])}
 
 
 def _shape_of(groups: Iterable[Mapping[str, Any]]) -> tuple[str, list[int]]:
@@ -181,45 +206,3 @@ def _shape_of(groups: Iterable[Mapping[str, Any]]) -> tuple[str, list[int]]:
 def _in_words(name: str, sizes: list[int]) -> str:
     several = f"{len(sizes)} groups of parameters" if len(sizes) > 1 else "one group of parameters"
     return f"{name} in {several} ({', '.join(map(str, sizes[:SHOWN]))}{', ...' if len(sizes) > SHOWN else ''} tensors)"
-
-
-def warmup_length(total: int, asked: int | None) -> int:
-    """Steps of warm-up in a run of `total` steps.
-
-    Example:
-        >>> warmup_length(160_000, None), warmup_length(500, None), warmup_length(500, 1500)
-        (1500, 50, 499)
-    """
-    wanted = min(1500, int(total * WARMUP_SHARE)) if asked is None else asked
-    return max(0, min(wanted, total - 1))
-
-
-def rate_factor(step: int, *, total: int, warmup: int, config: ScheduleConfig) -> float:
-    """Factor on every group's learning rate at a step, counted from 0.
-
-    It rises linearly from 1e-6 to 1 over the warm-up, then falls as the schedule says.
-    """
-    if step < warmup:
-        return WARMUP_START + (1 - WARMUP_START) * step / warmup
-    if config.name == "constant":
-        return 1.0
-    left = max(0.0, 1 - (step - warmup) / max(1, total - warmup))
-    if config.name == "cosine":
-        return config.final + (1 - config.final) * (1 - math.cos(math.pi * left)) / 2
-    return float(left**config.power)
-
-
-def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total: int) -> LambdaLR:
-    """The schedule of a recipe, for a run of `total` optimiser steps."""
-    warmup = warmup_length(total, config.warmup_steps)
-    return LambdaLR(optimizer, lambda step: rate_factor(step, total=total, warmup=warmup, config=config))
-
-
-def renew_settings(optimizer: Optimizer, schedule: LambdaLR, model: nn.Module, config: OptimizerConfig) -> None:
-    """Take rates and decay from the configuration, where a loaded checkpoint brought those it was saved with."""
-    groups = parameter_groups(model, config)
-    schedule.base_lrs = [group["lr"] for group in groups]
-    factor = schedule.lr_lambdas[0](schedule.last_epoch)
-    for group, wanted in zip(optimizer.param_groups, groups, strict=True):
-        group["initial_lr"], group["lr"] = wanted["lr"], wanted["lr"] * factor
-        group["weight_decay"] = wanted["weight_decay"]

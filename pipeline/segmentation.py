@@ -12,6 +12,7 @@ from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import IGNORE, LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
+from foveate.pipeline.freezing import Freeze
 from foveate.pipeline.inference import InferenceConfig, infer, infer_classes
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
 from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
@@ -20,7 +21,8 @@ from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.models.segmenter import Segmenter
 from foveate.pipeline.models.upsampling import classify, upsample
 from foveate.pipeline.normalisation import NormalisationConfig
-from foveate.pipeline.optimisation import OptimizerConfig, ScheduleConfig
+from foveate.pipeline.optimisation import OptimizerConfig
+from foveate.pipeline.schedules import ScheduleConfig
 from foveate.pipeline.task import RecipeOptions, VisionTask, choose, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
@@ -48,6 +50,8 @@ class SegmentationTask(VisionTask):
         activation_checkpointing: Keep only the input of each block for the way back and run it again: less memory, a
             third more time.
         compile: Train the network's parts through torch.compile; the first step takes minutes.
+        freeze: Parts of the network that do not learn: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
+            `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation.
     """
 
     monitor = "val/miou"
@@ -69,6 +73,7 @@ class SegmentationTask(VisionTask):
         network_options: RecipeOptions | None = None,
         activation_checkpointing: bool = False,
         compile: bool = False,
+        freeze: Freeze | None = None,
     ) -> None:
         if not is_segmenter(network):
             create_model(network, num_classes=1)  # an unknown name is told with a hint, here
@@ -94,6 +99,7 @@ class SegmentationTask(VisionTask):
             network_options=network_options,
             activation_checkpointing=activation_checkpointing,
             compile=compile,
+            freeze=freeze,
             hparams={"labels": plain(asdict(labels)), "inference": plain(asdict(inference))},
         )
         self.labels = labels
@@ -167,6 +173,7 @@ class SegmentationTask(VisionTask):
             raise UnusableDataError(f"no labelled pixel in the {stage} data: every one of them is ignored (255)")
         self.scores = score(confusion)
         self.log(f"{stage}/miou", self.scores.miou, prog_bar=True)
+        self.observe(self.scores.miou)
         self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/aacc": self.scores.aacc})
         names = [f"{stage}/iou/{name}" for name in self.labels.names]
         self.log_dict(dict(zip(names, self.scores.iou.tolist(), strict=True)))

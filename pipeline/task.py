@@ -25,25 +25,22 @@ from foveate.pipeline.engines import check_engine, create_engine
 from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.errors import ConfigError, DivergedError
 from foveate.pipeline.failures import named_failures
+from foveate.pipeline.freezing import Freeze, Freezing
 from foveate.pipeline.losses import RecipeLoss, create_loss
 from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.report import Report
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.checkpointing import checkpoint_activations
 from foveate.pipeline.normalisation import NormalisationConfig, Normalise
-from foveate.pipeline.optimisation import (
-    OptimizerConfig,
-    ScheduleConfig,
-    create_optimizer,
-    create_schedule,
-    renew_settings,
-)
+from foveate.pipeline.optimisation import OptimizerConfig, create_optimizer
+from foveate.pipeline.schedules import PlateauLR, ScheduleConfig, create_schedule, renew_settings
 from foveate.pipeline.weights import load_initial_weights
 from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
 from foveate.plugins.errors import PluginError
 
 Config = TypeVar("Config")
 REPORTING = ("loss ", "metric ")  # how what is no part of the network is filed in a provenance
+Task = TypeVar("Task", bound="VisionTask")
 RecipeOptions = dict[str, dict[str, Option] | Option]  # of a network; of ENCODER+DECODER a mapping for each part
 
 
@@ -66,6 +63,7 @@ class VisionTask(L.LightningModule):
         network_options: Further options of the model, such as `{drop_path: 0.2}`.
         activation_checkpointing: Whether blocks keep their input only while training and are run again on the way back.
         compile: Whether training runs the network's parts through torch.compile.
+        freeze: Parts of the network that do not learn, for ever or until a step.
         hparams: What else the task was given, as plain values.
 
     Attributes:
@@ -94,6 +92,7 @@ class VisionTask(L.LightningModule):
         network_options: RecipeOptions | None,
         activation_checkpointing: bool,
         compile: bool,
+        freeze: Freeze | None,
         hparams: Mapping[str, Any],
     ) -> None:
         super().__init__()
@@ -108,12 +107,13 @@ class VisionTask(L.LightningModule):
                 "loss": loss,
                 "metrics": list(metrics or []),
                 "optimizer": asdict(self.optimizer_config),
-                "schedule": asdict(self.schedule_config),
+                "schedule": plain(asdict(self.schedule_config)),
                 "ema": ema,
                 "normalisation": None if given is None else plain(asdict(given)),
                 "network_options": network_options,
                 "activation_checkpointing": activation_checkpointing,
                 "compile": compile,
+                "freeze": freeze,
                 **hparams,
             }
         )
@@ -122,6 +122,7 @@ class VisionTask(L.LightningModule):
         self.network.to(memory_format=torch.channels_last)
         if activation_checkpointing:
             checkpoint_activations(self.network)
+        self.freezing = Freezing(self.network, freeze)
         self._compiles = compile
         self._initial_weights = weights
         self._averaging = None if ema is None else EmaWeights(ema)
@@ -209,6 +210,24 @@ class VisionTask(L.LightningModule):
         schedule = self.trainer.lr_scheduler_configs[0].scheduler
         assert isinstance(schedule, LambdaLR)
         renew_settings(self.trainer.optimizers[0], schedule, self.network, self.optimizer_config)
+        self.freezing.apply(self.network, self.global_step)
+
+    def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
+        """Parts that are frozen until this step learn from now on."""
+        self.freezing.follow(self.network, self.global_step)
+
+    def train(self: Task, mode: bool = True) -> Task:
+        """Train or evaluate; frozen batch norms stay in evaluation."""
+        super().train(mode)
+        if "freezing" in self.__dict__:
+            self.freezing.hold(self.network)
+        return self
+
+    def observe(self, score: float) -> None:
+        """Let a schedule that watches the validation have its score."""
+        for config in self.trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, PlateauLR):
+                config.scheduler.observe(score)
 
     def log_training(self, loss: Tensor, batch_idx: int, paths: Sequence[str]) -> Tensor:
         """Log the loss and the rate of a step.
@@ -315,9 +334,9 @@ class VisionTask(L.LightningModule):
         """Optimiser and a schedule that steps with it."""
         # Lightning does not clip for a fused optimiser in mixed precision, since with float16 that one unscales itself
         clips_in_mixed = bool(self.trainer.gradient_clip_val) and "mixed" in str(self.trainer.precision)
+        self.freezing.release(self.network)
         optimizer = create_optimizer(self.network, self.optimizer_config, fused=not clips_in_mixed)
-        total = int(self.trainer.estimated_stepping_batches)
-        schedule = create_schedule(optimizer, self.schedule_config, total)
+        schedule = create_schedule(optimizer, self.schedule_config, self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

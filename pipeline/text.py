@@ -66,6 +66,19 @@ def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, pa
     return [f"| {' | '.join(row)} |" for row in (head, rule, *body)]
 
 
+def quote_indices(yaml: str) -> str:
+    """Quote names with an index, such as encoder.stages[:2], which YAML does not take inside brackets or braces.
+
+    Args:
+        yaml: Such as [encoder.stages[:2], decoder].
+
+    Example:
+        >>> print(quote_indices("[encoder.stages[:2], decoder]"))
+        ["encoder.stages[:2]", decoder]
+    """
+    return re.sub(r"(?<![\"'\w.])[A-Za-z_][\w.]*\[[-\d:]+\](?![\"'])", r'"\g<0>"', yaml)
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Height and width in pixels.
 

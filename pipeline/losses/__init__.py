@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from foveate.pipeline.models.upsampling import upsample
 from foveate.plugins.blocks import RecipeBlock, parse_spec
 from foveate.plugins.building import build_module
+from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.manager import Plugins, installed_plugins
 from foveate.plugins.records import Loss
 
@@ -76,6 +77,8 @@ def create_loss(spec: RecipeLoss, num_classes: int, *, plugins: Plugins | None =
 
 
 def _parse(spec: RecipeBlock) -> tuple[str, dict[str, Any], float]:
+    if not isinstance(spec, str) and "name" not in spec:
+        raise PluginConfigError(f"loss options without a name: {spec}; write {{name: cross_entropy, option: ...}}")
     name, options = parse_spec(spec)
     return name, options, float(options.pop("weight", 1.0))
 

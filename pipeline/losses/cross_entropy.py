@@ -7,10 +7,11 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Int64, Integer
 from torch import Tensor, nn
 
 from foveate.datasets.labels import IGNORE
+from foveate.pipeline.losses.labelling import check_share, ignored_label, weights_of_classes
 from foveate.plugins.ops.upsampled_loss import upsampled_cross_entropy
 
 Average = Literal["valid", "all_pixels"]
@@ -27,6 +28,14 @@ def cross_entropy(
 ) -> Float[Tensor, ""]:
     """Cross-entropy in float32; labels of `ignore_index` are ignored, and a batch of nothing else gives 0, not NaN.
 
+    Args:
+        logits: Before the softmax, in any precision.
+        labels: Class numbers of any integer type, or `ignore_index`.
+        average: Divide by the labelled pixels (`valid`), or by all of them (`all_pixels`).
+        label_smoothing: Share of the target spread over all classes, 0 to 1.
+        weights: Of each class; the average over `valid` pixels is weighted likewise.
+        ignore_index: The label that is left out.
+
     Source:
         The official recipe counts ignored pixels in the denominator (`average="all_pixels"`).
     """
@@ -40,6 +49,17 @@ def cross_entropy(
 def _denominator(target: Tensor, average: Average, weights: Tensor | None, ignore_index: int) -> Tensor | int:
     if average == "all_pixels":
         return target.numel()
+    return count_labelled(target, weights, ignore_index)
+
+
+def count_labelled(target: Int64[Tensor, "B ..."], weights: Float[Tensor, " K"] | None, ignore_index: int) -> Tensor:
+    """How many pixels or images are labelled, or the sum of their classes' weights; above 0, so as to divide by it.
+
+    Args:
+        target: Class numbers, or `ignore_index`.
+        weights: Of each class, if they have any.
+        ignore_index: The label that does not count.
+    """
     valid = target != ignore_index
     if weights is None:
         return valid.sum().clamp(min=1)
@@ -53,7 +73,10 @@ class CrossEntropy(nn.Module):
         num_classes: Number of classes K.
         average: Divide by the labelled pixels (`valid`), or by all of them, as the official SegNeXt does.
         label_smoothing: Share of the target spread over all classes, 0 to 1.
-        class_weights: A weight for each class.
+        class_weights: A weight of at least 0 for each class; the average over `valid` pixels is weighted likewise.
+
+    Raises:
+        ValueError: An option is out of its range, or `class_weights` are not one for each class.
     """
 
     weights: Tensor | None
@@ -64,18 +87,14 @@ class CrossEntropy(nn.Module):
         *,
         average: Average = "valid",
         label_smoothing: float = 0.0,
-        class_weights: Sequence[float] = (),
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        if class_weights and len(class_weights) != num_classes:
-            raise ValueError(f"class_weights holds {len(class_weights)} weights for {num_classes} classes")
         if average not in ("valid", "all_pixels"):
             raise ValueError(f"average is valid or all_pixels, not {average!r}")
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(f"label_smoothing lies between 0 and 1, not {label_smoothing}")
         self.average: Average = average
-        self.label_smoothing = label_smoothing
-        self.register_buffer("weights", torch.tensor(class_weights) if class_weights else None, persistent=False)
+        self.label_smoothing = check_share("label_smoothing", label_smoothing)
+        self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
 
     def forward(self, logits: Float[Tensor, "B K ..."], labels: Tensor) -> Float[Tensor, ""]:
         """Labels are numbers (B, ...), or shares of each class (B, K) that sum to 1."""
@@ -87,41 +106,17 @@ class CrossEntropy(nn.Module):
             average=self.average,
             label_smoothing=self.label_smoothing,
             weights=self.weights,
-            ignore_index=IGNORE if labels.ndim > 1 else -1,  # 255 may be a class of images
+            ignore_index=ignored_label(labels),
         )
 
     def coarse(self, logits: Float[Tensor, "B K h w"], labels: Integer[Tensor, "B H W"]) -> Float[Tensor, ""]:
-        """The same of logits that are coarser than the labels, resized to them bilinearly."""
+        """The same of logits that are coarser than the labels, resized to them bilinearly.
+
+        Args:
+            logits: At the decoder's stride.
+            labels: Class numbers, or 255.
+        """
         total = upsampled_cross_entropy(
             logits, labels, weights=self.weights, label_smoothing=self.label_smoothing, ignore_index=IGNORE
         )
         return total / _denominator(labels.long(), self.average, self.weights, IGNORE)
-
-
-class BinaryCrossEntropy(nn.Module):
-    """A yes or no for each class by itself, averaged over images and classes.
-
-    Args:
-        num_classes: Number of classes K.
-        label_smoothing: Share of the target spread over all classes, 0 to 1.
-
-    Source:
-        Wightman et al. 2021, ResNet strikes back (arXiv:2110.00476): for images mixed with others.
-    """
-
-    def __init__(self, num_classes: int, *, label_smoothing: float = 0.0) -> None:
-        super().__init__()
-        self.num_classes = num_classes
-        self.label_smoothing = label_smoothing
-
-    def forward(self, logits: Float[Tensor, "B K ..."], labels: Tensor) -> Float[Tensor, ""]:
-        """Labels are numbers (B, ...), or shares of each class (B, K)."""
-        if labels.is_floating_point():
-            target, valid = labels, torch.ones_like(labels[:, 0], dtype=torch.bool)
-        else:
-            valid = labels != (IGNORE if labels.ndim > 1 else -1)
-            one_hot = F.one_hot(torch.where(valid, labels, 0).long(), self.num_classes)
-            target = one_hot.movedim(-1, 1).float()
-        target = target * (1 - self.label_smoothing) + self.label_smoothing / self.num_classes
-        each = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none").mean(1)
-        return (each * valid).sum() / valid.sum().clamp(min=1)

@@ -1,35 +1,47 @@
-"""Cross-entropy that dwells on what is still wrong."""
+"""Focal loss: cross-entropy that gives less weight to what is predicted well already."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from foveate.datasets.labels import IGNORE
+from foveate.pipeline.losses.cross_entropy import count_labelled
+from foveate.pipeline.losses.labelling import check_not_negative, ignored_label, weights_of_classes
+
+TINY = torch.finfo(torch.float32).tiny  # keeps the slope of x ** gamma finite at 0, where gamma is below 1
 
 
 class Focal(nn.Module):
-    """Cross-entropy times (1 - probability of the right class) ** gamma, averaged over what is labelled.
+    """Cross-entropy times (1 - probability of the labelled class) ** gamma, averaged over what is labelled.
 
     Args:
         num_classes: Number of classes K.
-        gamma: How much less counts what is right already; 0 is plain cross-entropy.
+        gamma: How strongly well predicted pixels are weighed down; 0 is plain cross-entropy.
+        class_weights: A weight of at least 0 for each class (the paper's alpha); the average is weighted likewise.
+
+    Raises:
+        ValueError: `gamma` is negative, or `class_weights` are not one number of at least 0 for each class.
 
     Source:
         Lin et al. 2017, Focal loss (arXiv:1708.02002), over a softmax.
     """
 
-    def __init__(self, num_classes: int, *, gamma: float = 2.0) -> None:
+    weights: Tensor | None
+
+    def __init__(self, num_classes: int, *, gamma: float = 2.0, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
-        if gamma < 0:
-            raise ValueError(f"gamma is at least 0, not {gamma}")
-        self.gamma = gamma
+        self.gamma = check_not_negative("gamma", gamma)
+        self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
 
     def forward(self, logits: Float[Tensor, "B K ..."], labels: Integer[Tensor, "B ..."]) -> Float[Tensor, ""]:
-        valid = labels != (IGNORE if labels.ndim > 1 else -1)
-        target = torch.where(valid, labels, 0).long()
-        each = F.cross_entropy(logits.float(), target, reduction="none")
-        weighed = (1 - torch.exp(-each)) ** self.gamma * each
-        return (weighed * valid).sum() / valid.sum().clamp(min=1)
+        """The loss, in float32; 0 where nothing is labelled."""
+        target, ignored = labels.long(), ignored_label(labels)
+        each = F.cross_entropy(logits.float(), target, reduction="none", ignore_index=ignored)
+        focused = (1 - torch.exp(-each)).clamp(min=TINY) ** self.gamma * each
+        if self.weights is not None:
+            focused = focused * self.weights[torch.where(target == ignored, 0, target)]
+        return focused.sum() / count_labelled(target, self.weights, ignored)

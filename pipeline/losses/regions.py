@@ -1,17 +1,19 @@
-"""Losses of segmentation_models_pytorch, made safe for half precision and for crops without a label.
+"""Losses of whole regions, of segmentation_models_pytorch, made safe for half precision and unlabelled crops.
 
 Its own stay in half precision or fail there, and are NaN or no scalar where every pixel is ignored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import segmentation_models_pytorch as smp
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from foveate.datasets.labels import IGNORE
+from foveate.pipeline.losses.labelling import check_not_negative, weights_of_classes
 
 
 class _Guarded(nn.Module):
@@ -21,7 +23,7 @@ class _Guarded(nn.Module):
         super().__init__()
         self.loss = loss
 
-    def forward(self, logits: Float[Tensor, "B K H W"], labels: Tensor) -> Float[Tensor, ""]:
+    def forward(self, logits: Float[Tensor, "B K H W"], labels: Integer[Tensor, "B H W"]) -> Float[Tensor, ""]:
         logits, labels = logits.float(), labels.long()
         if not (labels != IGNORE).any():
             return logits.sum() * 0
@@ -29,16 +31,46 @@ class _Guarded(nn.Module):
         return value
 
 
-def dice(num_classes: int, *, smooth: float = 0.0, log_loss: bool = False) -> nn.Module:
-    """One minus twice the overlap over the sum of both areas; the mean over classes, absent ones counting 0."""
-    return _Guarded(smp.losses.DiceLoss("multiclass", smooth=smooth, log_loss=log_loss, ignore_index=IGNORE))
+def dice(
+    num_classes: int, *, smooth: float = 0.0, log_loss: bool = False, class_weights: Sequence[float] | None = None
+) -> nn.Module:
+    """One minus twice the overlap over the sum of both areas; the mean over classes, absent ones counting 0.
+
+    Args:
+        num_classes: Number of classes K.
+        smooth: Added to both sides of the fraction.
+        log_loss: Minus the logarithm of the overlap, instead of one minus it.
+        class_weights: A weight of at least 0 for each class; the mean over the classes is weighted likewise.
+
+    Raises:
+        ValueError: `smooth` is negative, or `class_weights` are not one number of at least 0 for each class.
+    """
+    options = _options(num_classes, smooth, log_loss, class_weights)
+    return _Guarded(smp.losses.DiceLoss("multiclass", **options))
 
 
-def jaccard(num_classes: int, *, smooth: float = 0.0, log_loss: bool = False) -> nn.Module:
-    """One minus the smooth intersection over union; the mean over classes, absent ones counting 0."""
-    return _Guarded(smp.losses.JaccardLoss("multiclass", smooth=smooth, log_loss=log_loss, ignore_index=IGNORE))
+def jaccard(
+    num_classes: int, *, smooth: float = 0.0, log_loss: bool = False, class_weights: Sequence[float] | None = None
+) -> nn.Module:
+    """One minus the smooth intersection over union; the mean over classes, absent ones counting 0.
+
+    Args:
+        num_classes: Number of classes K.
+        smooth: Added to both sides of the fraction.
+        log_loss: Minus the logarithm of the intersection over union, instead of one minus it.
+        class_weights: A weight of at least 0 for each class; the mean over the classes is weighted likewise.
+
+    Raises:
+        ValueError: `smooth` is negative, or `class_weights` are not one number of at least 0 for each class.
+    """
+    options = _options(num_classes, smooth, log_loss, class_weights)
+    return _Guarded(smp.losses.JaccardLoss("multiclass", **options))
 
 
-def lovasz(num_classes: int, *, per_image: bool = False) -> nn.Module:
-    """A convex surrogate of one minus the mean intersection over union."""
-    return _Guarded(smp.losses.LovaszLoss("multiclass", per_image=per_image, ignore_index=IGNORE))
+def _options(num_classes: int, smooth: float, log_loss: bool, class_weights: Sequence[float] | None) -> dict[str, Any]:
+    return {
+        "smooth": check_not_negative("smooth", smooth),
+        "log_loss": log_loss,
+        "ignore_index": IGNORE,
+        "class_weights": weights_of_classes(class_weights, num_classes),
+    }

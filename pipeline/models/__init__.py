@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.naming import PLUS as PLUS
+from foveate.pipeline.models.naming import suggest_decoder, suggest_network
 from foveate.plugins.building import build_module, check_options
-from foveate.plugins.hints import did_you_mean
-from foveate.plugins.manager import Plugins, installed_plugins
+from foveate.plugins.errors import PluginConfigError
+from foveate.plugins.manager import Offer, Plugins, installed_plugins
 from foveate.plugins.records import Decoder, Encoder, resolve
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 _SEGMENTERS = {
     "foveate.pipeline.models.segnext:create_segnext": ("segnext_t", "segnext_s", "segnext_b", "segnext_l"),
 }
-PLUS = "+"  # between encoder and decoder
 
 
 def list_models() -> list[str]:
@@ -76,9 +77,9 @@ def create_model(
         check_options(name, build, options, ("num_classes", "attention"))
         model: nn.Module = build(name, num_classes=num_classes, attention=attention, **options)
         return model
-    encoder, _, decoder = name.partition(PLUS)
+    encoder, plus, decoder = name.partition(PLUS)
     _check_encoder(name, encoder, plugins)
-    if decoder:
+    if plus:
         return _create_segmenter(encoder, decoder, num_classes, attention or {}, options, plugins)
     return _create_classifier(encoder, num_classes, attention, options, plugins)
 
@@ -90,11 +91,26 @@ def _check_encoder(name: str, encoder: str, plugins: Plugins) -> None:
     if encoder in known or (":" in encoder and encoder.split(":")[0] in {*prefixes, *_distributions(plugins)}):
         return
     models = list_models()
+    if hint := suggest_network(name, models, plugins):
+        listed = f"segmenters: {', '.join(models)}, or ENCODER{PLUS}DECODER; see: foveate models list"
+        raise ConfigError(f"no network named {name!r}{hint} ({listed})")
     raise ConfigError(
-        f"no network named {name!r}{did_you_mean(encoder, [*models, *known])} (segmenters: {', '.join(models)}, or "
+        f"no network named {name!r} (segmenters: {', '.join(models)}, or "
         f"ENCODER+DECODER such as {models[0].replace('segnext', 'mscan')}+light_ham; encoders, each a classifier too: "
         f"{', '.join(known)}; see: foveate models list)"
     )
+
+
+def _find_decoder(encoder: str, decoder: str, plugins: Plugins) -> Offer[Decoder]:
+    """The offer of a decoder; an unknown name is answered with the nearest network, if there is one."""
+    try:
+        return plugins.find(decoder, Decoder)
+    except PluginConfigError as error:
+        close = suggest_decoder(decoder, plugins)
+        if close is None:
+            raise
+        hint = f"; did you mean {encoder + PLUS + close!r}? (see: foveate plugins list --what decoders)"
+        raise PluginConfigError(f"no decoder named {decoder!r}{hint}") from error
 
 
 def _distributions(plugins: Plugins) -> set[str]:
@@ -111,6 +127,7 @@ def _create_segmenter(
 ) -> nn.Module:
     from foveate.pipeline.models.segmenter import Segmenter
 
+    found = _find_decoder(encoder, decoder, plugins)
     for part in options:
         if part not in ("encoder", "decoder"):
             raise ConfigError(
@@ -121,7 +138,7 @@ def _create_segmenter(
         plugins.find(encoder, Encoder), encoder, options=options.get("encoder", {}), attention=slots
     )
     head = build_module(
-        plugins.find(decoder, Decoder),
+        found,
         decoder,
         options=options.get("decoder", {}),
         in_channels=features.channels,

@@ -1,4 +1,7 @@
-"""Activation checkpointing: blocks keep their input only and are run again on the way back; less memory, more time."""
+"""Activation checkpointing: blocks keep their input only and are recomputed in the backward pass.
+
+It takes less memory and more time.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,28 @@ from torch.utils.checkpoint import checkpoint
 from foveate.pipeline.errors import ConfigError
 
 
-def run_block(block: nn.Module, x: Tensor, *, again: bool) -> Tensor:
-    """What a block makes of features; with `again` what lies inside is not kept for the way back but made anew.
+def run_block(block: nn.Module, x: Tensor, *, recompute: bool) -> Tensor:
+    """The output of a block, whose inner activations may be recomputed in the backward pass instead of being kept.
 
-    Random numbers are the same both times, and batch norms count the batch once.
+    The recomputation draws the same random numbers, and batch norms count the batch once.
+
+    Args:
+        block: What is run.
+        x: Its input, of any shape.
+        recompute: Keep the input only. Without gradients nothing is kept in any case.
     """
-    if not again or not torch.is_grad_enabled():
+    if not recompute or not torch.is_grad_enabled():
         out: Tensor = block(x)
         return out
-    again_out: Tensor = checkpoint(
+    recomputed: Tensor = checkpoint(
         block, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(block))
     )
-    return again_out
+    return recomputed
 
 
 @contextmanager
 def _statistics_kept(block: nn.Module) -> Iterator[None]:
-    """Batch norms normalise by the batch, but do not remember it a second time."""
+    """Batch norms normalise by the batch, but do not update their statistics a second time."""
     norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
@@ -42,10 +50,13 @@ def _statistics_kept(block: nn.Module) -> Iterator[None]:
 
 
 def checkpoint_activations(network: nn.Module) -> None:
-    """Let the encoders of a network run their blocks again on the way back: ours, and timm's that can.
+    """Let the encoders of a network recompute their blocks in the backward pass: ours, and those of timm that can.
+
+    Args:
+        network: Changed in place.
 
     Raises:
-        ConfigError: None of them can.
+        ConfigError: No part of the network can.
     """
     found = False
     for module in network.modules():
@@ -60,6 +71,6 @@ def checkpoint_activations(network: nn.Module) -> None:
                 continue
     if not found:
         raise ConfigError(
-            "activation checkpointing: no part of this network can run its blocks again; MSCAN, VAN, ViT, MobileNetV2 "
+            "activation checkpointing: no part of this network can recompute its blocks; MSCAN, VAN, ViT, MobileNetV2 "
             "and most of timm's can (leave out model.activation_checkpointing)"
         )

@@ -1,4 +1,4 @@
-"""MSCAN and VAN by name, as encoders and as classifiers: they differ in their stem, gate and sizes alone."""
+"""MSCAN and VAN by name, as encoders and as classifiers. They differ in stem, gate and sizes only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def create_classifier(
     drop_path: float | None = None,
     dropout: float = 0.0,
 ) -> Classifier:
-    """Build an MSCAN or a VAN under a linear layer.
+    """Build an MSCAN or a VAN with a linear classifier.
 
     Args:
         name: One of `NAMES`.

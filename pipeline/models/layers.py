@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """Drop a residual branch for whole samples while training, and scale up those that stay.
+    """Stochastic depth: drop a residual branch for whole samples while training, and scale up those that stay.
 
     Args:
         rate: Probability in [0, 1) that a sample's branch is dropped.
@@ -27,7 +27,12 @@ class DropPath(nn.Module):
         return x * self._factors(x).view(-1, *([1] * (x.ndim - 1))).to(x.dtype)
 
     def scale(self, x: Float[Tensor, "B ..."], scale: Float[Tensor, " C"]) -> Float[Tensor, "#B C"]:
-        """A scale for each channel, times what a sample's branch is dropped or scaled by: one row, or one a sample."""
+        """Layer scale times drop path, for each channel: one row, or one row for each sample while training.
+
+        Args:
+            x: The residual branch's input, of which only the number of samples counts.
+            scale: A factor for each channel.
+        """
         if not self.training or self.rate == 0:
             return scale[None]
         return self._factors(x)[:, None] * scale
@@ -41,14 +46,18 @@ class DropPath(nn.Module):
 
 
 class ChannelLayerNorm(nn.LayerNorm):
-    """Layer norm over the channels of a map, each place by itself."""
+    """Layer norm over the channels of a feature map, at each position by itself."""
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 def linear_rates(last: float, count: int) -> list[float]:
-    """Drop-path rates of `count` blocks, growing evenly from 0 at the first to `last`.
+    """Drop-path rates of `count` blocks, growing linearly from 0 at the first to `last`.
+
+    Args:
+        last: Rate of the last block.
+        count: Number of blocks.
 
     Example:
         >>> linear_rates(0.5, 3)

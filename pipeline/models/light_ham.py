@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
-from foveate.plugins.attention.hamburger import EvalBases as EvalBases  # the models that use LightHam name it
+from foveate.plugins.attention.hamburger import EvalBases as EvalBases  # imported from here by models that use LightHam
 from foveate.plugins.attention.hamburger import NMF2d
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
@@ -25,7 +25,14 @@ STRIDES = (8, 16, 32)  # of the features that SegNeXt decodes
 
 
 class ConvNorm(nn.Module):
-    """1 x 1 convolution and group norm, and a ReLU where asked."""
+    """1 x 1 convolution and group norm, and optionally a ReLU.
+
+    Args:
+        in_channels: Width of the input.
+        channels: Width C of the output.
+        groups: Of the group norm; a divisor of `channels`.
+        relu: Whether a ReLU follows.
+    """
 
     def __init__(self, in_channels: int, channels: int, *, groups: int = GROUPS, relu: bool = True) -> None:
         super().__init__()
@@ -38,15 +45,18 @@ class ConvNorm(nn.Module):
         return self.normalise(self.conv(x))
 
     def normalise(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        """What follows the convolution."""
+        """The group norm and the ReLU, without the convolution."""
         x = self.gn(x)
         return F.relu(x, inplace=True) if self.relu else x
 
     def merge(self, features: Sequence[Tensor]) -> Float[Tensor, "B C H W"]:
-        """The same of features that lie side by side, the others resized to the first.
+        """The same of several features as if they were concatenated, the others resized to the first.
 
-        Convolution and resizing are linear, so their order is free: each feature is narrowed first, on a quarter or a
-        sixteenth of the places, and nothing is concatenated.
+        Convolution and resizing are linear, so that their order is free: each feature is convolved first, at a quarter
+        or a sixteenth of the positions, and nothing is concatenated.
+
+        Args:
+            features: Finest first; their widths add up to `in_channels`.
         """
         parts = torch.split(self.conv.weight, [feature.shape[1] for feature in features], dim=1)
         x, *others = (F.conv2d(feature, part) for feature, part in zip(features, parts, strict=True))
@@ -56,7 +66,14 @@ class ConvNorm(nn.Module):
 
 
 class Hamburger(nn.Module):
-    """Matrix factorisation between two 1 x 1 convolutions, added to what came in."""
+    """Matrix factorisation between two 1 x 1 convolutions, with a residual connection.
+
+    Args:
+        channels: Width C of input and output.
+        rank: Bases of the factorisation.
+        eval_bases: See NMF2d.
+        groups: Of the group norm.
+    """
 
     def __init__(self, channels: int, *, rank: int, eval_bases: EvalBases, groups: int = GROUPS) -> None:
         super().__init__()
@@ -73,6 +90,9 @@ class Hamburger(nn.Module):
 def pick_features(strides: Sequence[int]) -> tuple[int, ...]:
     """Which of an encoder's features LightHam takes: those at strides 8, 16 and 32, or else the last three.
 
+    Args:
+        strides: Stride of each feature, finest first.
+
     Example:
         >>> pick_features((2, 4, 8, 16, 32)), pick_features((2, 4, 8, 16, 16))
         ((2, 3, 4), (2, 3, 4))
@@ -84,7 +104,7 @@ def pick_features(strides: Sequence[int]) -> tuple[int, ...]:
 
 
 class LightHam(nn.Module):
-    """Class logits from three features of an encoder, at the stride of the finest: an eighth of the image's sides.
+    """Class logits from three features of an encoder, at the stride of the finest of them, which is 8 in SegNeXt.
 
     Args:
         in_channels: Width of each feature of the encoder, finest first.

@@ -22,7 +22,7 @@ from foveate.plugins.ops.depthwise import DepthwiseConv2d
 
 SLOTS = ("block", "stage")
 STEM = 32
-LAST = 1280  # channels of the last convolution, never fewer
+LAST = 1280  # least channels of the last convolution
 # Table 2 of the paper: expansion, channels, blocks, stride of the first.
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 ENDS = (1, 3, 6, 13, 17)  # layers that are the last of their stride
@@ -39,7 +39,10 @@ NAMES = tuple(WIDTHS)
 
 
 def round_channels(channels: float) -> int:
-    """The nearest multiple of 8, but never under nine tenths of what was asked.
+    """The nearest multiple of 8 that is at least 0.9 of the given width.
+
+    Args:
+        channels: The width asked for.
 
     Example:
         >>> round_channels(11.2), round_channels(33.6)
@@ -50,7 +53,7 @@ def round_channels(channels: float) -> int:
 
 
 class Place(NamedTuple):
-    """What sets one inverted residual apart from the next."""
+    """The sizes of one inverted residual."""
 
     in_channels: int
     channels: int
@@ -60,10 +63,14 @@ class Place(NamedTuple):
 
 
 def plan_blocks(width: float, output_stride: int) -> Iterator[Place]:
-    """The places of the 17 inverted residuals, in order.
+    """The sizes of the 17 inverted residuals, in order.
 
-    Once the stride is reached, what would halve the sides further widens the steps of the later blocks instead, as in
-    DeepLab: the block in question itself still steps as before.
+    Once the output stride is reached, later strides become dilation, as in DeepLab: the block whose stride is removed
+    keeps its dilation, and the blocks after it are dilated.
+
+    Args:
+        width: Multiple of the paper's channels.
+        output_stride: 8, 16 or 32: the largest stride.
     """
     in_channels, reached, dilation = round_channels(STEM * width), 2, 1
     for expansion, base, count, first_stride in STAGES:
@@ -76,18 +83,22 @@ def plan_blocks(width: float, output_stride: int) -> Iterator[Place]:
 
 
 class ConvNormAct(nn.Sequential):
-    """Convolution, batch norm and ReLU6."""
+    """Convolution, batch norm and ReLU6.
+
+    Args:
+        conv: Without a bias.
+    """
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__(conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU6(inplace=True))
 
 
 class InvertedResidual(nn.Module):
-    """Widen, look around each channel by itself, and narrow again; added to what came in where the shapes agree.
+    """Expansion by a 1 x 1 convolution, a depthwise 3 x 3, a linear projection; a shortcut where the shapes agree.
 
     Args:
         place: Its sizes.
-        attention: Blocks after the depthwise convolution, on the widened features.
+        attention: Blocks after the depthwise convolution, on the expanded features.
     """
 
     def __init__(self, place: Place, attention: SlotSpec) -> None:
@@ -107,9 +118,9 @@ class InvertedResidual(nn.Module):
         self.attention = create_slot(attention, hidden)
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B C h w"]:
-        *widen, project, norm = self.conv
+        *expand, project, norm = self.conv
         hidden = x
-        for layer in widen:
+        for layer in expand:
             hidden = layer(hidden)
         out: Tensor = norm(project(self.attention(hidden)))
         return x + out if self.has_shortcut else out
@@ -119,11 +130,11 @@ class MobileNetV2(nn.Module):
     """Features of an image at strides 2, 4, 8, 16 and 32.
 
     Convolutions start by their fan-out within a group, as in SegNeXt and timm; torchvision's depthwise ones start
-    smaller, which the batch norm after them takes out again.
+    smaller, a scale that the batch norm after them removes.
 
     Args:
         width: Multiple of the paper's channels.
-        output_stride: 8, 16 or 32: the largest stride; beyond it the steps of the convolutions widen.
+        output_stride: 8, 16 or 32: the largest stride; beyond it convolutions are dilated.
         attention: Blocks for the slots `block` (in every inverted residual, after the depthwise convolution) and
             `stage` (after the last layer of each stride).
         in_channels: Channels of the image.
@@ -132,7 +143,7 @@ class MobileNetV2(nn.Module):
         ConfigError: The output stride is another.
     """
 
-    checkpointing = False  # whether blocks are run again on the way back
+    checkpointing = False  # whether blocks are recomputed in the backward pass
 
     def __init__(
         self,
@@ -157,7 +168,7 @@ class MobileNetV2(nn.Module):
     def forward(self, x: Float[Tensor, "B I H W"]) -> tuple[Tensor, ...]:
         features: list[Tensor] = []
         for number, layer in enumerate(self.features):
-            x = run_block(layer, x, again=self.checkpointing and self.training)
+            x = run_block(layer, x, recompute=self.checkpointing and self.training)
             if number in ENDS:
                 x = self.get_submodule(f"attention{len(features) + 1}")(x)
                 features.append(x)

@@ -1,8 +1,8 @@
 """MSCAN, the encoder of SegNeXt: convolutional attention in four stages.
 
 Source: Guo et al. 2022, SegNeXt, section 3 (arXiv:2209.08575). Parameter names follow the published weights, so
-those load without renaming, but for the depthwise convolution of the MLP. VAN is built of the same parts; both are
-built by name in conv_attention.py.
+these load without renaming; only the depthwise convolution of the MLP has another name. VAN consists of the same
+parts. conv_attention.py builds both by name.
 """
 
 from __future__ import annotations
@@ -25,11 +25,17 @@ from foveate.plugins.ops.gelu import GELU
 from foveate.plugins.ops.residual import scaled_residual
 
 SLOTS = ("gate", "stage")
-LAYER_SCALE = 1e-2  # where every residual branch starts
+LAYER_SCALE = 1e-2  # initial scale of every residual branch
 
 
 class ConvMlp(nn.Module):
-    """Two 1 x 1 convolutions with a depthwise 3 x 3 between them; no norm inside."""
+    """Feed-forward network of a block: 1 x 1 convolution, depthwise 3 x 3, GELU, 1 x 1 convolution; no norm inside.
+
+    Args:
+        channels: Width C of input and output.
+        hidden: Width between the two convolutions.
+        dropout: Rate after each of the two.
+    """
 
     def __init__(self, channels: int, hidden: int, *, dropout: float = 0.0) -> None:
         super().__init__()
@@ -46,7 +52,12 @@ class ConvMlp(nn.Module):
 
 
 class GatedAttention(nn.Module):
-    """A gate between two 1 x 1 convolutions, with a shortcut over the three."""
+    """Attention of a block: 1 x 1 convolution, GELU, gate and 1 x 1 convolution, with a residual connection.
+
+    Args:
+        channels: Width C of input and output.
+        gate: Blocks for the slot `gate`.
+    """
 
     def __init__(self, channels: int, *, gate: SlotSpec) -> None:
         super().__init__()
@@ -60,13 +71,23 @@ class GatedAttention(nn.Module):
         return self.gated(x) + x
 
     def gated(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        """What is added to the shortcut."""
+        """The residual branch: what is added to the input."""
         gated: Tensor = self.proj_2(self.spatial_gating_unit(self.activation(self.proj_1(x))))
         return gated
 
 
 class Block(nn.Module):
-    """Attention, then MLP, each on normalised features and scaled per channel before it is added."""
+    """A residual block: attention, then MLP, each after a batch norm and scaled per channel (layer scale).
+
+    The scale `ls` starts at 0.01; `dp` is drop path.
+
+    Args:
+        channels: Width C of input and output.
+        mlp_ratio: Hidden width of the MLP as a multiple of C.
+        gate: Blocks for the slot `gate`.
+        drop_path: Rate at which a residual branch is dropped.
+        dropout: Rate inside the MLP.
+    """
 
     def __init__(self, channels: int, *, mlp_ratio: int, gate: SlotSpec, drop_path: float, dropout: float) -> None:
         super().__init__()
@@ -79,13 +100,19 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        # x + dp(ls1 * attn(BN(x))), then x + dp(ls2 * MLP(BN(x))); attn(y) = y + gated(y), whose y is passed last
         normed = self.norm1(x)
         x = scaled_residual(x, self.attn.gated(normed), self.drop_path.scale(x, self.layer_scale_1), normed)
         return scaled_residual(x, self.mlp(self.norm2(x)), self.drop_path.scale(x, self.layer_scale_2))
 
 
 class Stem(nn.Module):
-    """From the image to features at a quarter of its sides."""
+    """From the image to features at stride 4: two 3 x 3 convolutions of stride 2, each with a batch norm.
+
+    Args:
+        in_channels: Channels of the image.
+        channels: Width C of the output, even.
+    """
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -104,7 +131,14 @@ class Stem(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Smaller sides and wider features, by one overlapping convolution."""
+    """Downsample and widen features by one overlapping convolution and a batch norm.
+
+    Args:
+        in_channels: Width of the input.
+        channels: Width C of the output.
+        kernel: Side of the convolution, odd.
+        stride: Of the convolution.
+    """
 
     def __init__(self, in_channels: int, channels: int, *, kernel: int = 3, stride: int = 2) -> None:
         super().__init__()
@@ -118,12 +152,12 @@ class PatchEmbed(nn.Module):
 
 
 class ConvAttentionEncoder(nn.Module):
-    """Features of an image at strides 4, 8, 16 and 32: what MSCAN and VAN have in common.
+    """Features of an image at strides 4, 8, 16 and 32; the base of MSCAN and VAN.
 
     Args:
         channels: Width of each stage.
         depths: Blocks in each stage.
-        mlp_ratios: How much wider the hidden layer of the MLP is, per stage.
+        mlp_ratios: Width of the hidden layer of the MLP as a multiple of the stage's, per stage.
         drop_path: Rate for the last block; it grows linearly from 0 at the first.
         dropout: Rate inside the MLP.
         attention: Blocks for the slots `gate` (in every block; the family's own if not given) and `stage` (after
@@ -132,8 +166,8 @@ class ConvAttentionEncoder(nn.Module):
     """
 
     strides = (4, 8, 16, 32)
-    checkpointing = False  # whether blocks are run again on the way back
-    stem: type[nn.Module]  # from the image to the first stage's width at a quarter of its sides
+    checkpointing = False  # whether blocks are recomputed in the backward pass
+    stem: type[nn.Module]  # from the image to the first stage's width at stride 4
     gate: str
     eps: float  # of the layer norm after each stage
 
@@ -168,7 +202,7 @@ class ConvAttentionEncoder(nn.Module):
         for stage in range(1, len(self.channels) + 1):
             x = self.get_submodule(f"patch_embed{stage}")(x)
             for block in self.get_submodule(f"block{stage}").children():
-                x = run_block(block, x, again=self.checkpointing and self.training)
+                x = run_block(block, x, recompute=self.checkpointing and self.training)
             x = self.get_submodule(f"norm{stage}")(x)
             x = self.get_submodule(f"attention{stage}")(x)
             features.append(x)
@@ -176,7 +210,10 @@ class ConvAttentionEncoder(nn.Module):
 
 
 class MSCAN(ConvAttentionEncoder):
-    """Multi-scale strips in every block, and a stem of two 3 x 3 convolutions. Arguments: see the base."""
+    """Multi-scale convolutional attention in every block, and a stem of two 3 x 3 convolutions.
+
+    Arguments: see ConvAttentionEncoder.
+    """
 
     stem = Stem
     gate = "msca"

@@ -1,4 +1,4 @@
-"""SegNeXt T, S, B and L: MSCAN under LightHam."""
+"""SegNeXt T, S, B and L: an MSCAN encoder and a LightHam decoder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VARIANTS = {
 
 
 class SegNeXt(Segmenter):
-    """MSCAN under LightHam; `decode` gives logits at an eighth of the image's sides, rounded up."""
+    """MSCAN encoder and LightHam decoder; `decode` gives logits at stride 8, sides rounded up."""
 
 
 def create_segnext(

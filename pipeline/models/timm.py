@@ -21,7 +21,7 @@ from foveate.plugins.hints import did_you_mean
 PREFIX = "timm:"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-# What lets a model of one size take any, where it can; the first that a model accepts.
+# Options that let a model of one input size take any; the first that a model accepts is used.
 ANY_SIZE: tuple[dict[str, bool], ...] = (
     {"dynamic_img_size": True, "dynamic_img_pad": True},
     {"dynamic_img_size": True},
@@ -38,6 +38,11 @@ def list_encoders() -> list[str]:
 
 class TimmEncoder(FeatureEncoder):
     """timm's `features_only` network; the keys under `model.` are timm's.
+
+    Args:
+        model: timm's `features_only` network.
+        name: timm's name for it.
+        attention: Blocks for the slot `stage`.
 
     Attributes:
         mean: Of the channels in 0-1, as the published weights of this network expect it.
@@ -57,7 +62,11 @@ class TimmEncoder(FeatureEncoder):
 
 
 class LastLayer(nn.Module):
-    """The linear layer that timm's network ends with, under the name that every head gives it."""
+    """The last linear layer of timm's network, under the name that it has in every head.
+
+    Args:
+        classifier: From the pooled features to logits.
+    """
 
     def __init__(self, classifier: nn.Linear) -> None:
         super().__init__()
@@ -69,9 +78,15 @@ class LastLayer(nn.Module):
 
 
 class TimmClassifier(Classifier):
-    """timm's network but for its last layer as `encoder` (keys as in timm), and that layer as `head.classifier`.
+    """timm's network without its last layer as `encoder` (keys as in timm), and that layer as `head.classifier`.
 
     Pooling, norm and dropout before the last layer stay in the encoder, which gives one vector (B, C) for each image.
+
+    Args:
+        encoder: timm's network without its last layer.
+        head: Its last layer.
+        name: timm's name for it.
+        input: What the image goes through first; nothing if not given.
 
     Attributes:
         mean: Of the channels in 0-1, as the published weights of this network expect it.
@@ -84,7 +99,11 @@ class TimmClassifier(Classifier):
 
 
 def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation in 0-1 of the published weights; ImageNet's where there are none."""
+    """Mean and standard deviation in 0-1 of the published weights; ImageNet's where there are none.
+
+    Args:
+        name: timm's name of the network.
+    """
     import timm
 
     published: Any = timm.get_pretrained_cfg(name)
@@ -103,7 +122,7 @@ def create_encoder(
         in_channels: Channels of the image.
         attention: Blocks for the slot `stage`, after each feature.
         options: What `timm.create_model` takes, such as output_stride, out_indices, drop_path_rate or img_size.
-            A network of one size is asked to take any (`dynamic_img_size`), where it can; some cannot (LeViT,
+            A network of one input size is built to take any (`dynamic_img_size`), where it can; some cannot (LeViT,
             Hiera, MaxViT) and fail at other sizes than they were built for.
 
     Raises:
@@ -149,7 +168,7 @@ def create_classifier(
 
 
 def _create(name: str, **options: Any) -> nn.Module:
-    """timm's own constructor, its complaints as ours."""
+    """timm's own constructor; its errors become ConfigErrors."""
     import timm
 
     if not timm.is_model(name):
@@ -164,7 +183,7 @@ def _create(name: str, **options: Any) -> nn.Module:
 
 
 def _first_accepted(name: str, extras: Sequence[dict[str, Any]], options: dict[str, Any]) -> nn.Module:
-    """The network with the first of the extra options that it knows; the last are none."""
+    """The network built with the first of the extra options that it accepts; the last of them is no option."""
     import timm
 
     for number, extra in enumerate(extras, start=1):

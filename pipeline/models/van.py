@@ -1,7 +1,7 @@
 """VAN, the Visual Attention Network: large-kernel attention in four stages.
 
 Source: Guo et al. 2022, Visual Attention Network (arXiv:2202.09741). Parameter names follow the published weights,
-but for the depthwise convolution of the MLP and the `head`, which is `head.classifier` here.
+except the depthwise convolution of the MLP and the `head`, which is `head.classifier` here.
 """
 
 from __future__ import annotations
@@ -10,14 +10,22 @@ from foveate.pipeline.models.mscan import ConvAttentionEncoder, PatchEmbed, Vari
 
 
 class VANStem(PatchEmbed):
-    """From the image to features at a quarter of its sides."""
+    """From the image to features at stride 4: one 7 x 7 convolution and a batch norm.
+
+    Args:
+        in_channels: Channels of the image.
+        channels: Width C of the output.
+    """
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__(in_channels, channels, kernel=7, stride=4)
 
 
 class VAN(ConvAttentionEncoder):
-    """One large kernel in every block, and a stem of one 7 x 7 convolution. Arguments: see the base."""
+    """Large-kernel attention in every block, and a stem of one 7 x 7 convolution.
+
+    Arguments: see ConvAttentionEncoder.
+    """
 
     stem = VANStem
     gate = "lka"

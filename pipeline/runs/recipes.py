@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.text import quote_indices
 from foveate.plugins.hints import did_you_mean
 
 Recipe = dict[str, Any]
@@ -55,13 +56,23 @@ def read_recipe(path: Path) -> Recipe:
         ConfigError: It is not YAML, not a mapping, or names a class from outside what is allowed.
     """
     try:
-        recipe = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        recipe = _load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(recipe, dict):
         raise ConfigError(f"{path}: a recipe is a mapping with model, data and trainer, not a {type(recipe).__name__}")
     check_class_paths(recipe)
     return spell_out(recipe)
+
+
+def _load_yaml(text: str) -> Any:
+    """YAML, in which a name with an index, such as encoder.stages[:2], may also stand in a list between brackets."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError:
+        if (quoted := quote_indices(text)) == text:
+            raise
+        return yaml.load(quoted, _Loader)
 
 
 def spell_out(recipe: Recipe) -> Recipe:

@@ -21,6 +21,7 @@ from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.freezing import learns_later
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.models import PLUS
@@ -85,7 +86,8 @@ class FoveateCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Settle what the machine cannot do, and say so."""
         adapt_to_machine(self.config.trainer)
-        allow_idle_weights(self.config.trainer, self.config.model.init_args.network)
+        task = self.config.model.init_args
+        allow_idle_weights(self.config.trainer, task.network, learns_later(task.get("freeze")))
 
     def choose_directory(self) -> None:
         """Give a training its directory, once its data and weights were found; one that goes on keeps its own."""
@@ -203,7 +205,8 @@ def _introduce(cli: FoveateCLI) -> None:
         return
     count = sum(p.numel() for p in cli.model.parameters())
     place = f"run directory {cli.run_dir}" if cli.run_dir else "a trial that writes nothing"
-    print(f"{cli.request.name}: {count:,} parameters; {place}", flush=True)
+    frozen = cli.model.freezing.describe(cli.model.network)
+    print(f"{cli.request.name}: {count:,} parameters{frozen}; {place}", flush=True)
     task = cli.config.model.init_args
     if "weights" in task and task.weights is None and cli.request.name.startswith("cityscapes"):
         print("no --model.weights: the encoder starts from nothing, the paper's mIoU is out of reach", flush=True)
@@ -222,15 +225,16 @@ def adapt_to_machine(trainer: Any) -> None:
         _note(trainer, "16-mixed needs a GPU: training with bf16-mixed instead")
 
 
-def allow_idle_weights(trainer: Any, network: str) -> None:
+def allow_idle_weights(trainer: Any, network: str, later: bool = False) -> None:
     """Let several processes train a network part of which the loss may not reach, where no strategy was chosen.
 
-    A decoder leaves some features of an encoder unread, and what only those depend on gets no gradient.
+    A decoder leaves some features of an encoder unread, and what only those depend on gets no gradient; nor does what
+    is frozen until a step (`later`).
     """
     devices = trainer.devices
     count = torch.cuda.device_count() if devices in ("auto", -1, "-1") else devices
     several = len(count) > 1 if isinstance(count, list) else int(count or 1) > 1
-    if several and PLUS in network and trainer.strategy in ("auto", "ddp"):
+    if several and (PLUS in network or later) and trainer.strategy in ("auto", "ddp"):
         trainer.strategy = "ddp_find_unused_parameters_true"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,7 +15,7 @@ from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.records import Loss
 
-LOSSES = [offer.record.name for offer in installed_plugins().of_kind(Loss)]
+LOSSES: list[Any] = [offer.record.name for offer in installed_plugins().of_kind(Loss)]
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0, 0.0])
 
 
@@ -98,20 +100,6 @@ def test_several_losses_are_summed_with_their_weights() -> None:
     both = create_loss(["cross_entropy", {"name": "dice", "weight": 0.5}], 4)(logits, mask)
     wanted = create_loss("cross_entropy", 4)(logits, mask) + 0.5 * create_loss("dice", 4)(logits, mask)
     torch.testing.assert_close(both, wanted)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_every_loss_is_a_finite_scalar_whatever_is_labelled(name: str, dtype: torch.dtype) -> None:
-    for ignored in (0.0, 0.3, 1.1):
-        logits, mask = batch(ignored)
-        loss = create_loss(name, 4)(logits.to(dtype), mask)
-        (gradient,) = torch.autograd.grad(loss, logits)
-        assert loss.shape == ()
-        assert loss.dtype == torch.float32
-        assert loss.isfinite()
-        assert gradient.isfinite().all()
-        assert gradient.any() == (ignored < 1)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import timm
-import torch
 from timm.optim import param_groups_layer_decay
 from torch import nn
 from torch.optim import SGD, AdamW
@@ -15,13 +14,9 @@ from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.optimisation import (
     OptimizerConfig,
-    ScheduleConfig,
     create_optimizer,
-    create_schedule,
     layer_factors,
     parameter_groups,
-    rate_factor,
-    warmup_length,
 )
 
 
@@ -94,60 +89,6 @@ def test_other_rates_and_decay_take_the_state_as_it_is(saved: dict[str, Any], as
     assert len(optimizer.param_groups) == len(state_of(**saved)["param_groups"])
 
 
-@pytest.mark.parametrize(
-    ("total", "asked", "length"),
-    [(160_000, None, 1500), (500, None, 50), (9, None, 0), (500, 1500, 499), (500, 0, 0), (1, 5, 0)],
-)
-def test_warm_up_is_at_most_a_tenth_unless_said(total: int, asked: int | None, length: int) -> None:
-    assert warmup_length(total, asked) == length
-
-
-@pytest.mark.parametrize(
-    ("step", "power", "factor"),
-    [(0, 1.0, 1e-6), (5, 1.0, 0.5), (10, 1.0, 1.0), (55, 1.0, 0.5), (55, 2.0, 0.25), (100, 1.0, 0.0), (120, 1.0, 0.0)],
-)
-def test_poly_rises_then_falls_to_zero(step: int, power: float, factor: float) -> None:
-    got = rate_factor(step, total=100, warmup=10, config=ScheduleConfig(power=power))
-    assert got == pytest.approx(factor, abs=1e-6)
-
-
-@pytest.mark.parametrize(("step", "factor"), [(5, 0.5), (10, 1.0), (99, 1.0)])
-def test_constant_stays_after_the_warm_up(step: int, factor: float) -> None:
-    got = rate_factor(step, total=100, warmup=10, config=ScheduleConfig(name="constant"))
-    assert got == pytest.approx(factor, abs=1e-6)
-
-
-def test_the_schedule_moves_every_group_by_the_same_factor() -> None:
-    optimizer = create_optimizer(Model(), OptimizerConfig(lr=1e-3))
-    schedule = create_schedule(optimizer, ScheduleConfig(warmup_steps=4), total=12)
-    rates = []
-    for _ in range(12):
-        rates.append([g["lr"] for g in optimizer.param_groups])
-        optimizer.step()
-        schedule.step()
-    encoder, decoder = torch.tensor(rates)[:, 0], torch.tensor(rates)[:, 2]
-    torch.testing.assert_close(decoder, 10 * encoder)
-    expected = [1e-6, 0.25, 0.5, 0.75, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
-    torch.testing.assert_close(encoder, 1e-3 * torch.tensor(expected), atol=1e-8, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("step", "final", "factor"),
-    [
-        (5, 0.0, 0.5),
-        (10, 0.0, 1.0),
-        (55, 0.0, 0.5),
-        (55, 0.2, 0.6),
-        (40, 0.0, 0.75),
-        (100, 0.1, 0.1),
-        (120, 0, 0),
-    ],
-)
-def test_cosine_rises_then_falls_along_half_a_wave(step: int, final: float, factor: float) -> None:
-    got = rate_factor(step, total=100, warmup=10, config=ScheduleConfig(name="cosine", final=final))
-    assert got == pytest.approx(factor, abs=1e-6)
-
-
 def test_layer_decay_of_a_vit_is_timms() -> None:
     theirs = timm.create_model("vit_tiny_patch16_224", num_classes=3)
     names = {id(parameter): name for name, parameter in theirs.named_parameters()}
@@ -194,6 +135,45 @@ def test_biases_scales_and_positions_are_spared_decay_if_asked() -> None:
         assert all(p.ndim > 1 for p in model.parameters() if id(p) in decayed)
 
 
-def test_a_layer_decay_out_of_range_is_refused() -> None:
-    with pytest.raises(ConfigError, match="layer_decay"):
-        OptimizerConfig(layer_decay=1.5)
+@pytest.mark.parametrize(
+    ("option", "value", "accepted"),
+    [
+        ("lr", -1.0, "at least 0"),
+        ("lr", float("nan"), "finite"),
+        ("lr", float("inf"), "finite"),
+        ("weight_decay", -0.1, "at least 0"),
+        ("decoder_lr_multiplier", -1.0, "at least 0"),
+        ("momentum", 1.0, "at least 0 and below 1"),
+        ("momentum", -0.1, "at least 0 and below 1"),
+        ("layer_decay", 1.5, "above 0 and at most 1"),
+        ("layer_decay", 0.0, "above 0 and at most 1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(option: str, value: float, accepted: str) -> None:
+    with pytest.raises(ConfigError, match=f"optimizer.{option}: {value} is not accepted; accepted: .*{accepted}"):
+        OptimizerConfig(**{option: value})  # type: ignore[arg-type]
+
+
+def test_a_state_of_other_parameters_is_refused_though_they_are_as_many() -> None:
+    first, second = Model(), Model()
+    first.encoder["conv"].weight.requires_grad_(False)
+    second.encoder["conv"].bias.requires_grad_(False)
+    state = create_optimizer(first, OptimizerConfig()).state_dict()
+    with pytest.raises(CheckpointError, match=r"trained encoder.conv.bias, the recipe trains encoder.conv.weight"):
+        create_optimizer(second, OptimizerConfig()).load_state_dict(state)
+
+
+def test_a_state_without_names_is_taken() -> None:
+    state = create_optimizer(Model(), OptimizerConfig()).state_dict()
+    for group in state["param_groups"]:
+        del group["names"]
+    create_optimizer(Model(), OptimizerConfig()).load_state_dict(state)
+
+
+def test_layer_decay_counts_frozen_blocks_too() -> None:
+    model = create_model("vit_ti", num_classes=3)
+    every = {id(p): g["lr"] for g in parameter_groups(model, OptimizerConfig(layer_decay=0.5)) for p in g["params"]}
+    model.encoder.blocks[10:].requires_grad_(False)  # type: ignore[index, union-attr]
+    some = {id(p): g["lr"] for g in parameter_groups(model, OptimizerConfig(layer_decay=0.5)) for p in g["params"]}
+    assert len(some) < len(every)
+    assert some.items() <= every.items()

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.naming import nearest
 from foveate.pipeline.models.smp.grid import Features, Grid
-from foveate.pipeline.models.smp.names import ARCHITECTURES, PREFIX
+from foveate.pipeline.models.smp.names import ARCHITECTURES, PREFIX, list_decoders
 from foveate.pipeline.models.smp.networks import build_network
 from foveate.plugins.blocks import SlotSpec, create_slot
-from foveate.plugins.hints import did_you_mean
 
 TAKES_ANY = "FPN, UPerNet and Segformer take the features of any encoder"
 
@@ -46,7 +46,7 @@ class SmpDecoder(nn.Module):
         self.attention = create_slot(attention, width)
 
     def decode(self, features: Sequence[Tensor]) -> Float[Tensor, "B K h w"]:
-        """Logits of the whole canvas."""
+        """Logits of the whole canvas, before they are cut to the image."""
         decoded = self.attention(self.decoder(self.grid.lay_out(features)))
         logits: Tensor = self.segmentation_head(decoded)
         return logits
@@ -57,7 +57,7 @@ class SmpDecoder(nn.Module):
 
 
 class DptDecoder(SmpDecoder):
-    """DPT's decoder without class tokens, which an encoder does not hand over."""
+    """DPT's decoder without class tokens, which our encoders do not give."""
 
     def decode(self, features: Sequence[Tensor]) -> Float[Tensor, "B K h w"]:
         laid_out = self.grid.lay_out(features)
@@ -67,7 +67,7 @@ class DptDecoder(SmpDecoder):
 
 def _measure_stride(model: SmpDecoder, encoder: Features) -> int:
     """Pixels between two logits, by running the decoder over small features of zeros."""
-    side = 2 * model.grid.multiple  # a single cell is too little for some norms
+    side = 2 * model.grid.multiple  # a single position is too few for some norms
     sides = [-(-side // stride) for stride in encoder.strides]
     features = [torch.zeros(1, width, side, side) for width, side in zip(encoder.channels, sides, strict=True)]
     with torch.no_grad():
@@ -114,7 +114,8 @@ def create_decoder(
     """
     architecture = name.removeprefix(PREFIX)
     if architecture not in ARCHITECTURES:
-        hint = did_you_mean(architecture, ARCHITECTURES)
+        close = nearest(name, list_decoders())
+        hint = f"; did you mean {close!r}?" if close else ""
         accepted = ", ".join(ARCHITECTURES)
         raise ConfigError(
             f"segmentation-models-pytorch has no decoder named {architecture!r}{hint} (accepted: {accepted})"

@@ -22,6 +22,10 @@ class SmpEncoder(FeatureEncoder):
     """An encoder of the library; the keys under `model.` are the library's.
 
     The library's list starts with the image, and holds an empty feature where a stride is missing: neither is given.
+
+    Args:
+        model: The library's encoder.
+        attention: Blocks for the slot `stage`, after each feature.
     """
 
     def __init__(self, model: nn.Module, attention: SlotSpec) -> None:

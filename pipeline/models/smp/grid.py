@@ -14,7 +14,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """What an encoder gives."""
+    """Widths and strides of an encoder's features, finest first."""
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
@@ -24,9 +24,13 @@ class Features:
 
 
 def choose_features(strides: Sequence[int], levels: Sequence[int]) -> tuple[int, ...]:
-    """Which feature stands for each stride that a decoder wants: as near as can be, and each another if possible.
+    """The feature to use for each stride that a decoder wants: of the nearest stride, and a different one if possible.
 
-    Among equals the choice is spread out and late: of twelve features at one stride (a plain ViT) every third.
+    Among equals the choice is evenly spread and late: of twelve features at one stride (a plain ViT) every third.
+
+    Args:
+        strides: Of the encoder's features.
+        levels: Strides that a decoder wants.
 
     Example:
         >>> choose_features((2, 4, 8, 16, 32), (4, 8, 16, 32)), choose_features((16,) * 12, (4, 8, 16, 32))
@@ -43,7 +47,7 @@ def choose_features(strides: Sequence[int], levels: Sequence[int]) -> tuple[int,
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One feature as a decoder gets it: which of the encoder's (None: an empty one), its stride, and the one wanted."""
+    """One feature as a decoder gets it: its index in the encoder's (None: an empty one), its stride, and the target."""
 
     index: int | None
     stride: int
@@ -52,10 +56,10 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Features brought onto one canvas, which the coarsest stride divides: decoders double sides, and add.
+    """Features padded to one canvas whose sides the coarsest stride divides, since decoders double sides and add.
 
-    A feature is continued by its last row and column, so that each cell stays where it was; where its stride is not
-    the wanted one it is resized. Sides that every stride divides are left as they are.
+    A feature is padded by repeating its last row and column, so that each position stays where it was; it is resized
+    where its stride is not the wanted one. Sides that every stride divides are left as they are.
     """
 
     sources: tuple[Source, ...]
@@ -63,7 +67,11 @@ class Grid:
     least: int = 0  # pixels
 
     def canvas(self, features: Sequence[Tensor]) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """Height and width in pixels.
+
+        Args:
+            features: The encoder's (B, C, h, w).
+        """
         last = self.sources[-1]
         height, width = features[last.index or 0].shape[2:]
         return self._side(height * last.stride), self._side(width * last.stride)
@@ -72,7 +80,11 @@ class Grid:
         return max(-(-pixels // self.multiple) * self.multiple, self.least)
 
     def lay_out(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """The features (B, C, h, w), finest first, that the decoder wants."""
+        """The features (B, C, h, w), finest first, that the decoder wants.
+
+        Args:
+            features: The encoder's (B, C, h, w).
+        """
         canvas = self.canvas(features)
         return [_fit(features, source, canvas) for source in self.sources]
 
@@ -88,7 +100,7 @@ def _fit(features: Sequence[Tensor], source: Source, canvas: tuple[int, int]) ->
 
 
 def _continued(x: Tensor, height: int, width: int) -> Tensor:
-    """Filled up to this size by the last row and column."""
+    """Padded to this size by repeating the last row and column."""
     right, below = width - x.shape[3], height - x.shape[2]
     if not torch.compiler.is_compiling() and right == below == 0:  # a traced graph holds for other sizes too
         return x
@@ -96,13 +108,13 @@ def _continued(x: Tensor, height: int, width: int) -> Tensor:
 
 
 def create_grid(strides: Sequence[int], levels: Sequence[int], coarsest: int, least: int) -> Grid:
-    """What stands at the image's place (nothing but its size is looked at), and at each level.
+    """The layout of a decoder's inputs: one for the image (only its size is used), and one for each level.
 
     Args:
         strides: Of the encoder's features.
         levels: Strides that the decoder wants, finest first.
         coarsest: Later levels are brought to this stride.
-        least: Cells that the last of them has at least on each side.
+        least: Positions that the last of them has at least on each side.
     """
     image = Source(index=None, stride=1, target=1)
     chosen = (strides.index(2) if 2 in strides else None, *choose_features(strides, levels[1:]))
@@ -114,7 +126,12 @@ def create_grid(strides: Sequence[int], levels: Sequence[int], coarsest: int, le
 
 
 def create_dpt_grid(strides: Sequence[int], count: int) -> Grid:
-    """Strides 4, 8, 16, 32. DPT resizes by powers of two with weights of its own; the rest is brought to the level."""
+    """Strides 4, 8, 16, 32. DPT resizes by powers of two with weights of its own; the rest is brought to the level.
+
+    Args:
+        strides: Of the encoder's features.
+        count: Number of features that the decoder takes.
+    """
     levels = [4 * 2**index for index in range(count)]
     sources = [
         Source(index=index, stride=strides[index], target=strides[index] if log2(strides[index]) % 1 == 0 else level)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.naming import nearest
 from foveate.plugins.hints import did_you_mean
 
 PREFIX = "smp:"
@@ -32,6 +33,9 @@ def list_decoders() -> list[str]:
 def check_encoder(name: str) -> None:
     """Refuse an encoder that the library does not know.
 
+    Args:
+        name: Without the prefix `smp:`.
+
     Raises:
         ConfigError: There is none of this name (without the prefix).
     """
@@ -43,12 +47,18 @@ def check_encoder(name: str) -> None:
     if name.startswith("tu-"):
         known, accepted = [f"tu-{model}" for model in timm.list_models()], "tu- and one of timm.list_models()"
     if name not in known and not (name.startswith("tu-") and timm.is_model(name[3:])):  # timm knows tags beside
-        hint = did_you_mean(name, known)
+        close = nearest(name, known)
+        hint = f"; did you mean {close!r}?" if close else ""
         raise ConfigError(f"segmentation-models-pytorch has no encoder named {name!r}{hint} (accepted: {accepted})")
 
 
 def check_options(name: str, given: Mapping[str, Any], accepted: Sequence[str]) -> None:
     """Refuse an option that is not accepted.
+
+    Args:
+        name: Whose options they are.
+        given: What a recipe says.
+        accepted: Names that are accepted.
 
     Raises:
         ConfigError: One is not.
@@ -61,6 +71,9 @@ def check_options(name: str, given: Mapping[str, Any], accepted: Sequence[str]) 
 
 def rename_smp_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state dict of a library's model as one of a segmenter of `smp:ENCODER+smp:DECODER`.
+
+    Args:
+        state: Keys as in the library's segmenter.
 
     Example:
         >>> import torch

@@ -15,7 +15,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.smp.grid import Features, Grid, create_dpt_grid, create_grid
 from foveate.pipeline.models.smp.names import PREFIX, check_options
 
-LEAST_CELLS = {"PAN": 8}  # of the coarsest feature's side, which it halves three times
+LEAST_SIDE = {"PAN": 8}  # positions of the coarsest feature's side, which it halves three times
 OURS = ("self", "encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs")
 DPT_OPTIONS = {
     "decoder_readout": "ignore",
@@ -26,7 +26,7 @@ DPT_OPTIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """What is taken of a network of the library, and how features are laid out for it."""
+    """The parts of a library's network that are used, and how features are laid out for it."""
 
     decoder: nn.Module
     segmentation_head: nn.Module
@@ -34,17 +34,17 @@ class Network:
 
 
 class _Announcement(nn.Module):
-    """An encoder as far as the library's constructors look at one: it says how wide its features are."""
+    """A stand-in for an encoder: it tells the library's constructors how wide its features are."""
 
     def __init__(self, out_channels: list[int], depth: int, output_stride: int) -> None:
         super().__init__()
         self.out_channels = out_channels
 
     def set_in_channels(self, in_channels: int, pretrained: bool) -> None:
-        """Nothing looks at the image."""
+        """Do nothing: a decoder does not read the image."""
 
     def make_dilated(self, output_stride: int) -> None:
-        """The features are what they are."""
+        """Do nothing: the features are given."""
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def _build(architecture: str, features: Features, num_classes: int, given: Mappi
     if isinstance(options.get("decoder_channels"), tuple) and "decoder_channels" not in given:
         options["decoder_channels"] = options["decoder_channels"][: len(levels)]
     coarsest = options.get("encoder_output_stride", levels[-1])
-    grid = create_grid(features.strides, levels, coarsest, LEAST_CELLS.get(architecture, 1))
+    grid = create_grid(features.strides, levels, coarsest, LEAST_SIDE.get(architecture, 1))
     widths = [0 if source.index is None else features.channels[source.index] for source in grid.sources]
     with _announced(widths) as encoder:
         built = network(encoder, encoder_weights=None, classes=num_classes, **options)
@@ -94,7 +94,7 @@ def _build_dpt(features: Features, num_classes: int, given: Mapping[str, Any]) -
     readout, widths, fused = options.values()
     if readout != "ignore":
         raise ConfigError(
-            f"smp:DPT: decoder_readout={readout!r} needs the class token of a ViT, which an encoder does not hand over "
+            f"smp:DPT: decoder_readout={readout!r} needs the class token of a ViT, which our encoders do not give "
             "(accepted: ignore)"
         )
     grid = create_dpt_grid(features.strides, len(widths))
@@ -113,7 +113,7 @@ def _build_dpt(features: Features, num_classes: int, given: Mapping[str, Any]) -
 
 
 def build_network(architecture: str, features: Features, num_classes: int, given: Mapping[str, Any]) -> Network:
-    """What one of the library's architectures has beside its encoder, from nothing.
+    """The decoder and head of one of the library's architectures, with random weights.
 
     Args:
         architecture: One of `ARCHITECTURES`.

@@ -1,4 +1,4 @@
-"""Our encoders for those who only want those: under the models of segmentation-models-pytorch, by name.
+"""Our encoders under their names in segmentation-models-pytorch, for those who want nothing else of ours.
 
 Example:
     >>> import segmentation_models_pytorch as smp
@@ -26,7 +26,7 @@ FAMILIES = (conv_attention, mobilenet_v2)
 
 
 def register_encoders() -> list[str]:
-    """Put our encoders into the library's table; twice does no harm. Returns their names there."""
+    """Put our encoders into the library's table, and return their names there. A second call changes nothing."""
     entries = {
         f"{PREFIX}{name}": {
             "encoder": partial(RegisteredEncoder, build=partial(family.create_encoder, name)),
@@ -71,7 +71,7 @@ class RegisteredEncoder(nn.Module, EncoderMixin):  # type: ignore[misc]
         return {16: [modules["patch_embed3"], modules["block3"]], 32: [modules["patch_embed4"], modules["block4"]]}
 
     def make_dilated(self, output_stride: int) -> None:
-        """Keep the sides from this stride (8 or 16) on: kernels look further apart instead."""
+        """Keep the sides from this stride (8 or 16) on: later convolutions are dilated instead."""
         if output_stride not in (8, 16):
             raise ValueError(f"output_stride is 8 or 16, not {output_stride}")
         for stride, stage in self.get_stages().items():
@@ -85,9 +85,9 @@ class RegisteredEncoder(nn.Module, EncoderMixin):  # type: ignore[misc]
 
 
 def _dilate(module: nn.Module, rate: int) -> None:
-    """Kernels look `rate` times as far apart, and none makes the map smaller, so that every cell sees what it saw.
+    """Set strides to 1 and multiply dilations by `rate`, so that every position keeps its receptive field.
 
-    The library's own dilates the strided convolution as the later ones, and takes kernels to be square.
+    The library's own function dilates the strided convolution like the later ones, and expects square kernels.
     """
     convolutions: list[Any] = [one for one in module.modules() if isinstance(one, nn.Conv2d)]
     for conv in convolutions:

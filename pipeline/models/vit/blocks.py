@@ -1,4 +1,4 @@
-"""What a ViT is made of: self-attention between tokens, and an MLP on each."""
+"""The block of a ViT: self-attention between tokens, and an MLP on each."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from foveate.plugins.init import init_weights
 from foveate.plugins.ops.eager import is_eager_on_cpu
 from foveate.plugins.ops.gelu import GELU
 
-SHORT = 640  # tokens up to which plain operators learn faster on a CPU
-MOST = 1 << 25  # scores that they may hold for a layer's way back
+SHORT = 640  # tokens up to which plain operators train faster on a CPU
+MOST = 1 << 25  # scores that they may keep for a layer's backward pass
 
 
 def attend(
@@ -21,8 +21,13 @@ def attend(
 ) -> Float[Tensor, "B H N D"]:
     """Scaled dot-product attention.
 
-    On a CPU the fused kernel's backward in bfloat16 is slow: with 197 tokens plain operators take half its time both
-    ways, with 17 a sixth.
+    On a CPU the fused kernel's backward pass in bfloat16 is slow: forward and backward by plain operators take half
+    its time with 197 tokens, and a sixth with 17.
+
+    Args:
+        queries: For each of H heads.
+        keys: For each of H heads.
+        values: For each of H heads.
     """
     if _is_plain_faster(queries):
         scores = (queries * queries.shape[3] ** -0.5) @ keys.mT
@@ -38,7 +43,12 @@ def _is_plain_faster(queries: Float[Tensor, "B H N D"]) -> bool:
 
 
 class SelfAttention(nn.Module):
-    """Every token looks at every other, in several heads."""
+    """Multi-head self-attention between tokens.
+
+    Args:
+        channels: Width D of the tokens.
+        heads: A divisor of `channels`.
+    """
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -55,7 +65,11 @@ class SelfAttention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear layers on each token by itself, the hidden one four times as wide."""
+    """Two linear layers on each token by itself, the hidden one four times as wide.
+
+    Args:
+        channels: Width D of the tokens.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -70,7 +84,13 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then MLP, each on normalised tokens and added to what came in."""
+    """A residual block: attention, then MLP, each after a layer norm.
+
+    Args:
+        channels: Width D of the tokens.
+        heads: Heads of the attention.
+        drop_path: Rate at which a residual branch is dropped.
+    """
 
     def __init__(self, channels: int, *, heads: int, drop_path: float) -> None:
         super().__init__()
@@ -81,6 +101,7 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
+        # x + dp(attn(LN(x))), then x + dp(MLP(LN(x))); dp is drop path
         x = x + self.drop_path(self.attn(self.norm1(x)))
         out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
         return out

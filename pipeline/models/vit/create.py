@@ -2,7 +2,7 @@
 
 Source: Dosovitskiy et al. 2021, An Image is Worth 16x16 Words (arXiv:2010.11929); Ti and S by Touvron et al. 2021,
 DeiT (arXiv:2012.12877). Parameter names of the encoder follow timm's. Published weights expect images normalised with
-mean and deviation 0.5.
+mean and standard deviation 0.5.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ Init = Literal["normal", "xavier"]
 
 
 def start_linear(transformer: nn.Module, kind: Init) -> None:
-    """Give the linear layers of a transformer other values to start from.
+    """Initialise the linear layers of a transformer.
+
+    Args:
+        transformer: Changed in place.
+        kind: `normal` leaves them as they are (truncated normal, 0.02); `xavier` draws Xavier uniform weights.
 
     Raises:
         ConfigError: There is no such kind.
@@ -40,7 +44,7 @@ def start_linear(transformer: nn.Module, kind: Init) -> None:
 
 
 class TokenClassifier(Classifier):
-    """Reads the class token instead of the mean over patches."""
+    """A classifier of the class token instead of the mean over patches."""
 
     encoder: VisionTransformer
     head: PooledHead
@@ -112,14 +116,16 @@ def create_classifier(
     positions: Positions = "noise",
     init: Init = "normal",
 ) -> Classifier:
-    """Build a ViT under a linear layer. Its encoder has no pyramid; the other weights are those of `create_encoder`.
+    """Build a ViT with a linear classifier.
+
+    Its encoder has no pyramid; the other weights are those of `create_encoder`.
 
     Args:
         name: One of `NAMES`.
         num_classes: Number of logits.
         in_channels: Channels of the image.
         attention: Blocks for the slots `input` (before the encoder) and `stage` (after each quarter of the
-            transformer's blocks, but with `token` not after the last, from where nothing reaches the token).
+            transformer's blocks, but with `token` not after the last, whose output does not reach the token).
         patch_size: See create_encoder.
         image_size: See create_encoder.
         drop_path: See create_encoder.

@@ -1,4 +1,4 @@
-"""The encoder of a ViT: blocks between the patches' tokens, and features from the last map of them.
+"""The encoder of a ViT: transformer blocks on the tokens of patches, and features from the last of them.
 
 Parameter names follow timm's.
 """
@@ -26,7 +26,12 @@ Positions = Literal["noise", "waves"]
 
 
 def start_positions(grid: Size, channels: int, kind: Positions) -> Float[Tensor, "1 N D"]:
-    """Positions of the class token and of each patch, before learning.
+    """Initial position embeddings of the class token and of each patch.
+
+    Args:
+        grid: Rows and columns of patches.
+        channels: Width D of the tokens.
+        kind: `noise` (normal, standard deviation 0.02) or `waves` (see `wave_positions`).
 
     Raises:
         ConfigError: There is no such kind.
@@ -39,7 +44,7 @@ def start_positions(grid: Size, channels: int, kind: Positions) -> Float[Tensor,
 
 
 class VisionTransformer(nn.Module):
-    """Features of an image, all from the last map of patches.
+    """Features of an image, all made from the last block's feature map of patches.
 
     Images may have any size: positions are resampled for it (see `resize_positions`), and sides that are no multiple
     of the patch are padded with zeros at the bottom and on the right.
@@ -55,15 +60,15 @@ class VisionTransformer(nn.Module):
         image_size: Height and width for which positions are learned.
         positions: What learned positions start from: noise, or waves, which learns faster from little.
         drop_path: Rate for the last block; it grows linearly from 0 at the first.
-        pyramid: Makes features of several strides of the map of patches; without it that is the only one.
-        attention: Blocks for the slot `stage`: after each quarter of the transformer's blocks, on the map of patches
-            without the class token.
+        pyramid: Makes features at several strides from the feature map of patches, which is the only one without it.
+        attention: Blocks for the slot `stage`: after each quarter of the transformer's blocks, on the feature map of
+            patches, without the class token.
         stages: Quarters after which they sit. A block after the last cannot reach the class token, so a classifier
             that reads that alone has 3.
         in_channels: Channels of the image.
     """
 
-    checkpointing = False  # whether blocks are run again on the way back
+    checkpointing = False  # whether blocks are recomputed in the backward pass
 
     def __init__(
         self,
@@ -97,13 +102,17 @@ class VisionTransformer(nn.Module):
         self.channels = pyramid.channels if pyramid else (channels,)
 
     def tokens(self, image: Float[Tensor, "B I H W"]) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D h w"]]:
-        """The class token and the map of patches, after the last norm."""
+        """The class token and the feature map of patches, after the last norm.
+
+        Args:
+            image: Normalised, of any size.
+        """
         patches = self.patch_embed(image)
         size = (patches.shape[2], patches.shape[3])
         x = torch.cat([self.cls_token.expand(patches.shape[0], -1, -1), patches.flatten(2).mT], dim=1)
         x = x + resize_positions(self.pos_embed, self.grid, size)
         for number, block in enumerate(self.blocks, start=1):
-            x = run_block(block, x, again=self.checkpointing and self.training)
+            x = run_block(block, x, recompute=self.checkpointing and self.training)
             if number in self.ends:
                 x = self._attend(self.ends[number], x, size)
         x = self.norm(x)
@@ -114,7 +123,7 @@ class VisionTransformer(nn.Module):
         return self.pyramid(patches, (image.shape[2], image.shape[3])) if self.pyramid else (patches,)
 
     def _attend(self, name: str, x: Float[Tensor, "B N D"], size: Size) -> Float[Tensor, "B N D"]:
-        """The stage's block on the map of patches."""
+        """Run the stage's block on the feature map of patches; the class token passes."""
         block = self.get_submodule(name)
         if isinstance(block, nn.Identity):
             return x

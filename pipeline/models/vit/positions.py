@@ -11,7 +11,13 @@ Size = tuple[int, int]
 
 
 class PatchEmbed(nn.Module):
-    """One vector for each patch; zeros fill up the last row and column of patches."""
+    """One vector for each patch; the image is padded with zeros to whole patches, below and on the right.
+
+    Args:
+        in_channels: Channels of the image.
+        channels: Width D of the tokens.
+        patch_size: Side of a patch in pixels.
+    """
 
     def __init__(self, in_channels: int, channels: int, patch_size: int) -> None:
         super().__init__()
@@ -55,18 +61,23 @@ def resize_positions(positions: Float[Tensor, "1 N D"], old: Size, new: Size) ->
     published with.
 
     Args:
-        positions: One for the class token, then one for each cell of the old grid, row by row.
+        positions: One for the class token, then one for each position of the old grid, row by row.
         old: Rows and columns of the grid they were made for.
         new: Rows and columns wanted.
     """
     if old == new:
         return positions
-    token, cells = positions[:, :1], positions[:, 1:]
-    grid = cells.float().mT.reshape(1, -1, *old)
+    token, patches = positions[:, :1], positions[:, 1:]
+    grid = patches.float().mT.reshape(1, -1, *old)
     resized = F.interpolate(grid, size=new, mode="bicubic", align_corners=False, antialias=True)
     return torch.cat([token, resized.flatten(2).mT.to(token.dtype)], dim=1)
 
 
 def to_map(x: Float[Tensor, "B N D"], size: Size) -> Float[Tensor, "B D h w"]:
-    """The patches as a map, without the class token before them."""
+    """The tokens of the patches as a feature map, without the class token.
+
+    Args:
+        x: The class token, then one token for each patch, row by row.
+        size: Rows and columns of patches.
+    """
     return x[:, 1:].mT.reshape(x.shape[0], -1, *size)

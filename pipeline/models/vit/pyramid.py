@@ -1,4 +1,4 @@
-"""A feature pyramid from one map, for encoders that keep one scale."""
+"""A feature pyramid from one feature map, for encoders of a single stride."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from foveate.plugins.ops.gelu import GELU
 
 
 class FeaturePyramid(nn.Module):
-    """Maps at a quarter, half, once and twice the stride of one map.
+    """Feature maps at a quarter, half, once and twice the stride of one.
 
-    Finer ones come by transposed convolutions, the coarser by max-pooling. A stride that would not be a whole number
-    is left out: of 16, strides 4, 8, 16 and 32 remain; of 2, strides 1, 2 and 4.
+    Transposed convolutions make the finer ones, max-pooling the coarser. A stride that would not be a whole number is
+    left out: of 16, strides 4, 8, 16 and 32 remain; of 2, strides 1, 2 and 4.
 
     Args:
-        channels: Width C of the map. The finer maps have C/4 and C/2 channels, the others C.
-        stride: Of the map.
+        channels: Width C of the input. The finer feature maps have C/4 and C/2 channels, the others C.
+        stride: Of the input.
         wanted: The strides to give, among a quarter, half, once and twice that; all if not given.
 
     Raises:
@@ -28,7 +28,7 @@ class FeaturePyramid(nn.Module):
 
     Source:
         Li et al. 2022, Exploring Plain Vision Transformer Backbones for Object Detection, section 3
-        (arXiv:2203.16527), without the convolutions that bring every level to one width: that is the decoder's part.
+        (arXiv:2203.16527), without the convolutions that bring every level to one width, which a decoder has.
         Convolutions start as PyTorch's.
     """
 
@@ -57,7 +57,12 @@ class FeaturePyramid(nn.Module):
         self.channels = tuple(levels[each][0] for each in self.strides)
 
     def forward(self, x: Float[Tensor, "B C h w"], size: tuple[int, int]) -> tuple[Tensor, ...]:
-        """The maps of an image of this height and width, each cut to the image's part of it, rounded up."""
+        """The feature maps of an image, each cut to the image, sides rounded up.
+
+        Args:
+            x: The feature map of the patches.
+            size: Height and width of the image in pixels.
+        """
         maps = [self.get_submodule(f"stride{stride}")(x) for stride in self.strides]
         return tuple(
             map_[..., : -(-size[0] // stride), : -(-size[1] // stride)]

@@ -175,8 +175,8 @@ def test_options_go_to_their_part() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("mscan_tt+light_ham", {}, "did you mean 'mscan_t'"),
-        ("mscan_t+light_hum", {}, "did you mean 'light_ham'"),
+        ("mscan_tt+light_ham", {}, "did you mean 'mscan_t+light_ham'"),
+        ("mscan_t+light_hum", {}, "did you mean 'mscan_t+light_ham'"),
         ("mscan_t+light_ham", {"rank": 4}, "{encoder: {...}, decoder: {...}}, not 'rank'"),
         (
             "mscan_t+light_ham",

@@ -66,3 +66,11 @@ def test_another_class_does_not_inherit_arguments() -> None:
     below = {"data": {"class_path": "A", "init_args": {"crop": 1}}}
     assert merge([below, {"data": {"class_path": "B"}}])["data"] == {"class_path": "B"}
     assert merge([below, {"data": {"init_args": {"root": "r"}}}])["data"]["init_args"] == {"crop": 1, "root": "r"}
+
+
+def test_names_with_an_index_may_stand_in_a_list_between_brackets(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("model:\n  freeze: [encoder.stages[:2], decoder]\n  other: {x: blocks[0]}\n")
+    assert read_recipe(tmp_path / "a.yaml")["model"] == {
+        "freeze": ["encoder.stages[:2]", "decoder"],
+        "other": {"x": "blocks[0]"},
+    }

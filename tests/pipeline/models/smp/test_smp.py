@@ -224,7 +224,7 @@ def test_an_encoder_that_cannot_be_is_refused(name: str, options: dict[str, int]
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("smp:UNet", {}, "no decoder named 'UNet'; did you mean 'Unet'.*accepted: Unet, UnetPlusPlus"),
+        ("smp:UNet", {}, "no decoder named 'UNet'; did you mean 'smp:Unet'.*accepted: Unet, UnetPlusPlus"),
         ("smp:Unet", {"decoder_chanels": (8,)}, "named 'decoder_chanels'; did you mean 'decoder_channels'.*accepted: "),
         ("smp:Unet", {"encoder_weights": "imagenet"}, "no option of smp:Unet named 'encoder_weights'"),
         ("smp:Unet", {"decoder_channels": (8, 8)}, r"strides \(4, 8\): Model depth is 5.*FPN, UPerNet and Segformer"),

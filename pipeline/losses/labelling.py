@@ -1,0 +1,84 @@
+"""What every loss does with labels and class weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from foveate.datasets.labels import IGNORE
+
+BLANK = -1  # the label of an image that only keeps the processes in step
+
+
+def ignored_label(labels: Integer[Tensor, "B ..."]) -> int:
+    """The label that a loss leaves out: 255 in label maps, -1 among the classes of images, where 255 may be a class.
+
+    Args:
+        labels: Of label maps (B, H, W) or of images (B).
+    """
+    return IGNORE if labels.ndim > 1 else BLANK
+
+
+def weights_of_classes(class_weights: Sequence[float] | None, num_classes: int) -> Float[Tensor, " K"] | None:
+    """The class weights of a recipe as a tensor; None if there are none.
+
+    Args:
+        class_weights: A number of at least 0 for each class, or nothing. Integers will do.
+        num_classes: Number of classes K.
+
+    Raises:
+        ValueError: They are no list of such numbers, or not one for each class.
+
+    Example:
+        >>> weights_of_classes([1, 2.5], num_classes=2)
+        tensor([1.0000, 2.5000])
+    """
+    if class_weights is None:
+        return None
+    given: object = class_weights  # a recipe may hold anything
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"class_weights is a list of numbers, one for each class, not {class_weights!r}")
+    if not class_weights:  # an empty list says the same as none
+        return None
+    if len(class_weights) != num_classes:
+        raise ValueError(f"class_weights holds {len(class_weights)} weights for {num_classes} classes")
+    for weight in given:
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+            raise ValueError(f"class_weights are finite numbers of at least 0, not {weight!r}")
+    if not any(class_weights):
+        raise ValueError("class_weights are all 0; at least one class needs a weight above 0")
+    return torch.tensor([float(weight) for weight in class_weights])
+
+
+def check_share(name: str, value: float) -> float:
+    """Refuse what does not lie between 0 and 1.
+
+    Args:
+        name: What the option is called.
+        value: What was given for it.
+
+    Raises:
+        ValueError: It lies elsewhere, or is NaN.
+    """
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} lies between 0 and 1, not {value}")
+    return value
+
+
+def check_not_negative(name: str, value: float) -> float:
+    """Refuse what is negative, infinite or NaN.
+
+    Args:
+        name: What the option is called.
+        value: What was given for it.
+
+    Raises:
+        ValueError: It is not a finite number of at least 0.
+    """
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} is a finite number of at least 0, not {value}")
+    return value

@@ -1,0 +1,81 @@
+"""How a network's name that nobody knows is answered: with the nearest name that would do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+from foveate.plugins.manager import Plugins
+from foveate.plugins.records import Decoder, Encoder
+
+PLUS = "+"  # between encoder and decoder
+
+
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """The known name that is closest to a given one, whatever its case, hyphens, library prefix or `+` for `Plus`.
+
+    Args:
+        given: What somebody wrote.
+        known: Names that would do.
+
+    Example:
+        >>> nearest("deeplabv3+", ["smp:DeepLabV3", "smp:DeepLabV3Plus"]), nearest("unet", ["light_ham", "smp:Unet"])
+        ('smp:DeepLabV3Plus', 'smp:Unet')
+    """
+    by_key: dict[str, str] = {}
+    for name in known:
+        by_key.setdefault(_key(name), name)
+    close = difflib.get_close_matches(_key(given), by_key, n=1, cutoff=0.7)
+    return by_key[close[0]] if close else None
+
+
+def _key(name: str) -> str:
+    bare = name.rpartition(":")[2].lower().replace(PLUS, "plus")
+    return re.sub(r"[^a-z0-9]", "", bare)
+
+
+def suggest_network(name: str, models: Sequence[str], plugins: Plugins) -> str:
+    """`; did you mean 'timm:resnet50+smp:Unet'?` where a network's name can be mended, else nothing.
+
+    Args:
+        name: What somebody wrote, such as `resnet50+unet`.
+        models: Names of published segmenters.
+        plugins: Where encoders and decoders are looked up.
+    """
+    encoder, plus, decoder = name.partition(PLUS)
+    head = suggest_decoder(decoder, plugins) if decoder else None
+    body = _suggest_encoder(encoder, [] if plus else models, plugins)
+    if not plus and body is None and (alone := suggest_decoder(name, plugins)):
+        return f"; {alone!r} is a decoder: write ENCODER{PLUS}{alone}, such as mscan_t{PLUS}{alone}"
+    if body is None or (decoder and head is None):
+        return ""
+    whole = body if head is None else f"{body}{PLUS}{head}"
+    return f"; did you mean {whole!r}?"
+
+
+def suggest_decoder(name: str, plugins: Plugins) -> str | None:
+    """The nearest decoder of the plugins or of segmentation-models-pytorch.
+
+    Args:
+        name: What somebody wrote.
+        plugins: Where decoders are looked up.
+    """
+    from foveate.pipeline.models.smp.names import list_decoders  # late: imports torch
+
+    offered = [offer.record.name for offer in plugins.of_kind(Decoder) if not offer.record.prefix]
+    return nearest(name, [*offered, *list_decoders()])
+
+
+def _suggest_encoder(name: str, models: Sequence[str], plugins: Plugins) -> str | None:
+    """The nearest encoder of the plugins; one of timm's by its bare name; a known one as it is."""
+    offers = plugins.of_kind(Encoder)
+    if any(offer.record.prefix and name.startswith(f"{offer.record.name}:") for offer in offers):
+        return name
+    known = [*models, *(offer.record.name for offer in offers if not offer.record.prefix)]
+    close = nearest(name, known)
+    if close is not None and _key(close) == _key(name):
+        return close
+    import timm  # late: an optional look at a large library
+
+    return f"timm:{name}" if timm.is_model(name) else close
