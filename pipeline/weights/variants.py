@@ -11,7 +11,7 @@ from torch import Size, Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from foveate.pipeline.offers import foveate_encoders
-from foveate.pipeline.weights.recognition import canonical, choose, is_added, is_optional, readings
+from foveate.pipeline.weights.recognition import canonical, is_added, is_optional, recognise
 from foveate.plugins.records import resolve
 
 Shapes = Mapping[str, Size]
@@ -84,9 +84,9 @@ def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
 
     Of several that fit alike the largest: a deeper variant of the same widths holds all that a shallower one has.
     """
-    fits, ways = [], list(readings(found.keys()))
+    fits = []
     for name, shapes in encoder_shapes().items():
-        match = choose(ways, shapes.keys())
+        match = recognise(found.keys(), shapes.keys())
         given = {ours: found[theirs] for ours, theirs in match.names.items()}
         fits.append((share(shapes, given), _values(shapes), name, match.layout.name))
     fit, _, name, layout = max(fits, default=(0.0, 0, "", ""))

@@ -131,6 +131,16 @@ TIMM_VIT = Layout(
         *((f"{part}.{{rest}}", f"encoder.{part}.{{rest}}") for part in ("patch_embed", "blocks", "norm")),
     ),
 )
+SMP = Layout(
+    name="segmentation_models_pytorch",
+    families=("smp:",),
+    segmenters=True,
+    pairs=(
+        ("encoder.{rest}", "encoder.{rest}"),
+        ("decoder.{rest}", "decoder.decoder.{rest}"),
+        ("segmentation_head.{rest}", "decoder.segmentation_head.{rest}"),
+    ),
+)
 _HEADS = ("head", "head.fc", "fc", "classifier")  # what the last layer is called, by timm and torchvision
 BARE = tuple(
     Layout(
@@ -164,4 +174,4 @@ SPECIFIC = (
     TIMM_VIT,
     TORCHVISION_VIT,
 )
-LAYOUTS = (*SPECIFIC, *BARE, TIMM_FEATURES)
+LAYOUTS = (*SPECIFIC, SMP, *BARE, TIMM_FEATURES)

@@ -66,14 +66,25 @@ class Layout:
     def _from_ours(self) -> list[Rule]:
         return [compile_rule(ours, theirs) for theirs, ours in self.pairs]
 
+    @cached_property
+    def _cache(self) -> dict[tuple[bool, str], str | None]:
+        return {}
+
     def to_ours(self, name: str) -> str | None:
         """Our name of a tensor in the file; None if the layout does not know it."""
-        ours = _translate(name, self._to_ours)
+        ours = self._translated(name, to_ours=True)
         return ours if ours is not None and self.from_ours(ours) == name else None
 
     def from_ours(self, name: str) -> str | None:
         """The file's name of a tensor of ours; None if the layout has no place for it."""
-        return _translate(name, self._from_ours)
+        return self._translated(name, to_ours=False)
+
+    def _translated(self, name: str, *, to_ours: bool) -> str | None:
+        """Names are translated once: telling variants apart asks for the same ones again and again."""
+        key = to_ours, name
+        if key not in self._cache:
+            self._cache[key] = _translate(name, self._to_ours if to_ours else self._from_ours)
+        return self._cache[key]
 
 
 def _translate(name: str, rules: list[Rule]) -> str | None:
