@@ -40,6 +40,7 @@ class TimmEncoder(FeatureEncoder):
     """timm's `features_only` network; the keys under `model.` are timm's.
 
     Attributes:
+        timm_name: timm:NAME.
         mean: Of the channels in 0-1, as the published weights of this network expect it.
         std: The same.
     """
@@ -49,6 +50,7 @@ class TimmEncoder(FeatureEncoder):
         super().__init__(model, info.channels(), info.reduction(), attention)
         layout: Any = getattr(model, "output_fmt", "NCHW")
         self.channels_last = getattr(layout, "value", layout) == "NHWC"
+        self.timm_name = PREFIX + name
         self.mean, self.std = normalisation(name)
 
     def extract(self, image: Float[Tensor, "B I H W"]) -> Sequence[Tensor]:
@@ -80,6 +82,7 @@ class TimmClassifier(Classifier):
 
     def __init__(self, encoder: nn.Module, head: LastLayer, name: str, *, input: nn.Module | None = None) -> None:
         super().__init__(encoder, head, input=input)
+        self.timm_name = PREFIX + name
         self.mean, self.std = normalisation(name)
 
 

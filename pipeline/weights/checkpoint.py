@@ -11,7 +11,7 @@ from torch import Tensor
 
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.runs.checkpoints import read_checkpoint
-from foveate.pipeline.weights.normalisation import BUFFERS, IMAGENET, Statistics
+from foveate.pipeline.weights.normalisation import Statistics, stored_statistics
 
 NETWORK = "network."  # what a task calls its model
 
@@ -56,7 +56,7 @@ def read_trained(path: Path) -> Trained:
         attention=settings.get("attention"),
         options=settings.get("network_options") or {},
         classes=_classes(settings),
-        statistics=_statistics(stored),
+        statistics=stored_statistics(stored),
         state={ours: stored[name].contiguous() for name, ours in names.items()},
     )
 
@@ -65,10 +65,3 @@ def _classes(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Their names, which a segmenter keeps under `labels` and a classifier under `classes`."""
     described = settings.get("labels") or settings.get("classes") or {}
     return tuple(map(str, described.get("names", ())))
-
-
-def _statistics(stored: Mapping[str, Tensor]) -> Statistics:
-    if not all(name in stored for name in BUFFERS):
-        return IMAGENET
-    mean, std = (tuple(stored[name].flatten().tolist()) for name in BUFFERS)
-    return mean, std

@@ -125,4 +125,3 @@ def _why_empty(content: Any) -> str:
     if "param_groups" in keys or any(key.lower().startswith("optim") for key in keys):
         return f"holds the state of an optimiser and no weights; keys found: {few(keys, 8)}"
     return f"holds no tensor by name; keys found: {few(keys, 8) if keys else 'none'}"
-

@@ -60,7 +60,9 @@ class WeightReport:
         layout: Whose names it has.
         parts: One report for each part that was asked for.
         aside: Names in the file that belong to none of these.
-        statistics: Mean and deviation of the images it was trained on, per channel in 0-255; None if not known.
+        statistics: Mean and standard deviation of the images it was trained on, per channel in 0-255; None if unknown.
+        notes: What was chosen of several, or set as the file has it.
+        unsure: Why these figures are a guess; empty if they are not.
     """
 
     source: str
@@ -68,6 +70,8 @@ class WeightReport:
     parts: tuple[PartReport, ...]
     aside: tuple[str, ...] = ()
     statistics: Statistics | None = None
+    notes: tuple[str, ...] = ()
+    unsure: str = ""
 
     @property
     def loaded(self) -> list[str]:
@@ -98,7 +102,10 @@ class WeightReport:
         lines = [f"weights of {self.source}, layout {self.layout}", *map(str, self.parts)]
         if self.aside:
             lines.append(f"  left aside: {len(self.aside)} tensors, such as {self.aside[0]}")
+        lines += [f"  {note}" for note in self.notes]
         if self.statistics:
             mean, std = (" ".join(f"{value:g}" for value in values) for values in self.statistics)
             lines.append(f"  images: mean {mean}, deviation {std}")
+        if self.statistics and self.unsure:
+            lines.append(f"  warning: {self.unsure}")
         return "\n".join(lines)

@@ -22,6 +22,10 @@ _SCALAR = np.float64(0).__reduce__()[0]
 MAKERS = ("datetime.", "pathlib.", "uuid.UUID", "numpy.random.", "types.SimpleNamespace", "argparse.Namespace")
 FOREIGN = ("torch.nn.", "torch.optim.", "torchvision.")  # of torch's modules those that hold classes of objects
 
+PLAIN: tuple[type, ...] = (
+    set, frozenset, list, tuple, dict, complex, slice, range, bytearray, bytes, int, float, bool, str,
+)  # fmt: skip
+
 
 class StorageType(NamedTuple):
     """What a tensor's numbers are stored as."""
@@ -37,7 +41,7 @@ class _InertType(type):
     def __call__(cls, *args: Any, **options: Any) -> Any:
         if not cls.harmless:
             raise pickle.UnpicklingError(f"it asks for {cls.__module__}.{cls.__qualname__}")
-        made = cls.__new__(cls)
+        made: Any = cls.__new__(cls)  # type: ignore[call-overload]
         made.arguments = args
         return made
 
@@ -155,7 +159,7 @@ def _known() -> dict[str, Any]:
     def bare(kind: Any, *rest: Any) -> Any:
         if not isinstance(kind, _InertType):
             raise pickle.UnpicklingError("it asks for copyreg._reconstructor on a class of the standard library")
-        return kind.__new__(kind)
+        return kind.__new__(kind)  # type: ignore[call-overload]
 
     def latin1(text: str, encoding: str = "latin1") -> bytes:
         if encoding != "latin1":
@@ -174,8 +178,7 @@ def _known() -> dict[str, Any]:
     def text(*given: Any) -> str:
         return " ".join(map(str, given))
 
-    plain = {f"builtins.{kind.__name__}": kind for kind in (set, frozenset, list, tuple, dict, complex, slice, range)}
-    plain |= {f"builtins.{kind.__name__}": kind for kind in (bytearray, bytes, int, float, bool, str)}
+    plain: dict[str, Any] = {f"builtins.{kind.__name__}": kind for kind in PLAIN}
     return plain | {
         "builtins.object": _InertType("object", (Inert,), {"__module__": "builtins"}),
         "collections.OrderedDict": OrderedDict,

@@ -1,0 +1,70 @@
+"""The rank that a SegNeXt's decoder was trained with: no tensor of a published file has its shape."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from torch import nn
+
+from foveate.pipeline.models.segnext import VARIANTS
+from foveate.pipeline.weights.layouts.known import MMSEG
+from foveate.pipeline.weights.reading import WeightFile
+from foveate.pipeline.weights.recognition import Match
+from foveate.plugins.attention.hamburger import NMF2d
+
+MMSEG_RANK = 16  # of every variant in mmseg 1.x; the authors trained B and L with 64
+BASES = ".ham.bases"  # of our own checkpoints
+
+
+def rank_in(file: WeightFile, match: Match) -> int | None:
+    """The rank that a file was trained with, as far as it tells.
+
+    A checkpoint of ours holds the bases, an export of ours names its options, a file of mmseg carries the text of its
+    configuration or its version. The layout of mmseg 1.x without any of these is taken for mmseg's.
+
+    Args:
+        file: The weights.
+        match: Whose names they have.
+    """
+    for name, tensor in file.state.items():
+        if name.endswith(BASES) and tensor.ndim == 3:
+            return tensor.shape[2]
+    if "network_options" in file.metadata:
+        given = (json.loads(file.metadata["network_options"]) or {}).get("rank")
+        variant = VARIANTS.get(file.metadata.get("network", ""))
+        return int(given) if given else (variant.rank if variant else None)
+    for text in file.metadata.values():
+        if found := re.search(r"\bMD_R['\"]?\s*[=:]\s*(\d+)", text):
+            return int(found[1])
+    version = file.metadata.get("meta.mmseg_version", "")
+    if version.startswith("0."):
+        return None  # the authors', whose ranks are ours
+    return MMSEG_RANK if version or match.layout is MMSEG else None
+
+
+def set_rank(model: nn.Module, rank: int | None, *, keep: bool) -> str | None:
+    """Give a model's factorisation a file's rank, and say so; nothing where it has it, or has none.
+
+    Args:
+        model: A segmenter.
+        rank: That of the file; None if it does not tell.
+        keep: Leave the model as it is and only say that it differs.
+    """
+    for module in model.modules():
+        ham = getattr(module, "ham", None)
+        if not isinstance(ham, NMF2d) or rank is None or ham.rank == rank:
+            continue
+        if keep:
+            return f"the file was trained with a factorisation of rank {rank}; the recipe asks for {ham.rank}"
+        own = ham.rank
+        module.ham = NMF2d(ham.bases.shape[1], rank=rank, eval_bases=ham.eval_bases).to(ham.bases.device)
+        module.ham.train(ham.training)
+        return f"rank of the factorisation: {rank}, as the file was trained with, not {own}"
+    return None
+
+
+def current_rank(model: nn.Module) -> int | None:
+    """The rank of a model's decoder; None if it has no factorisation."""
+    found = (getattr(module, "ham", None) for module in getattr(model, "decoder", nn.Identity()).modules())
+    return next((ham.rank for ham in found if isinstance(ham, NMF2d)), None)
