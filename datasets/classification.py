@@ -6,7 +6,12 @@ from typing import Any, Literal
 
 from torch.utils.data import DataLoader, Subset
 
-from foveate.datasets.augment.classification import ClassifierEvalTransform, ClassifierTrainTransform, Crop
+from foveate.datasets.augment.classification import (
+    ClassifierEvalTransform,
+    ClassifierTrainTransform,
+    Crop,
+    Interpolation,
+)
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labelled_images import ClassificationDataset, collate
@@ -38,6 +43,7 @@ class ClassificationDataModule(LoadingDataModule):
         randaugment: Number of RandAugment operations on each training image.
         magnitude: Strength of RandAugment, 0 to 10.
         crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
+        interpolation: How evaluation resizes: bicubic (timm's), bilinear (torchvision's), nearest, or lanczos.
         sampling: `balanced` draws every class equally often and repeats images of rare ones.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
@@ -60,6 +66,7 @@ class ClassificationDataModule(LoadingDataModule):
         randaugment: int = 0,
         magnitude: int = 9,
         crop_ratio: float | None = 0.875,
+        interpolation: Interpolation = "bicubic",
         sampling: Sampling = "natural",
         num_workers: int = -1,
         seed: int | None = None,
@@ -84,7 +91,7 @@ class ClassificationDataModule(LoadingDataModule):
             randaugment=randaugment,
             magnitude=magnitude,
         )
-        self.eval_transform = ClassifierEvalTransform(image_size, crop_ratio=crop_ratio)
+        self.eval_transform = ClassifierEvalTransform(image_size, crop_ratio=crop_ratio, interpolation=interpolation)
         self.sampling = sampling
         self._datasets: dict[str, ClassificationDataset] = {}
 

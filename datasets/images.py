@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from foveate.datasets.augment.classification import ClassifierEvalTransform
+from foveate.datasets.augment.classification import ClassifierEvalTransform, Interpolation
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.pairs import ENDINGS, list_images
@@ -56,6 +56,7 @@ class ImagesDataModule(L.LightningDataModule):
         images: Folder (searched with its sub-folders) or file.
         image_size: Side of the square images that a classifier gets, in pixels; null leaves images at their own size.
         crop_ratio: Share of the shorter side that a classifier's central crop keeps; null resizes the whole image.
+        interpolation: How images are resized for a classifier: bicubic, bilinear, nearest, or lanczos.
         batch_size: Images a step where all have one size, which is for classifiers; others come one at a time.
         num_workers: Processes that read.
     """
@@ -66,12 +67,17 @@ class ImagesDataModule(L.LightningDataModule):
         *,
         image_size: int | None = None,
         crop_ratio: float | None = None,
+        interpolation: Interpolation = "bicubic",
         batch_size: int = 32,
         num_workers: int = 1,
     ) -> None:
         super().__init__()
         self.batch_size = at_least_one("batch_size", batch_size)
-        self.transform = None if image_size is None else ClassifierEvalTransform(image_size, crop_ratio=crop_ratio)
+        self.transform = (
+            None
+            if image_size is None
+            else ClassifierEvalTransform(image_size, crop_ratio=crop_ratio, interpolation=interpolation)
+        )
         self.images = None if images is None else Path(images).expanduser()
         self.num_workers = num_workers
 

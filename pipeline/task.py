@@ -151,7 +151,8 @@ class VisionTask(L.LightningModule):
         if self._initial_weights is not None:
             load = load_complete_weights if complete else load_initial_weights
             options = self.hparams["network_options"] or {}
-            report = load(self.network, self._initial_weights, keep_rank="rank" in options)
+            keep_rank = "rank" in options or self.hparams["network"] not in VARIANTS
+            report = load(self.network, self._initial_weights, keep_rank=keep_rank)
             if self._normalisation_is_given:
                 report = replace(report, statistics=None)
             rank_zero_only(print)(report, flush=True)

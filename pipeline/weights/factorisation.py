@@ -8,12 +8,13 @@ import re
 from torch import nn
 
 from foveate.pipeline.models.segnext import VARIANTS
-from foveate.pipeline.weights.layouts.known import MMSEG
+from foveate.pipeline.weights.layouts.known import MMSEG, SEGNEXT
 from foveate.pipeline.weights.reading import WeightFile
 from foveate.pipeline.weights.recognition import Match
 from foveate.plugins.attention.hamburger import NMF2d
 
-MMSEG_RANK = 16  # of every variant in mmseg 1.x; the authors trained B and L with 64
+MMSEG_RANK = 16  # of every variant in mmseg 1.x, and of the authors' T and S
+AUTHORS_RANK, NARROW = 64, 256  # of the authors' B and L, whose decoders are wider than this
 BASES = ".ham.bases"  # of our own checkpoints
 
 
@@ -21,7 +22,8 @@ def rank_in(file: WeightFile, match: Match) -> int | None:
     """The rank that a file was trained with, as far as it tells.
 
     A checkpoint of ours holds the bases, an export of ours names its options, a file of mmseg carries the text of its
-    configuration or its version. The layout of mmseg 1.x without any of these is taken for mmseg's.
+    configuration or its version. Without any of these the layout decides: mmseg 1.x names tensors in another way
+    than the authors do.
 
     Args:
         file: The weights.
@@ -38,9 +40,10 @@ def rank_in(file: WeightFile, match: Match) -> int | None:
         if found := re.search(r"\bMD_R['\"]?\s*[=:]\s*(\d+)", text):
             return int(found[1])
     version = file.metadata.get("meta.mmseg_version", "")
-    if version.startswith("0."):
-        return None  # the authors', whose ranks are ours
-    return MMSEG_RANK if version or match.layout is MMSEG else None
+    squeeze = match.names.get("decoder.squeeze.conv.weight")
+    if match.layout is SEGNEXT and squeeze is not None and not version.startswith("1."):
+        return AUTHORS_RANK if len(file.state[squeeze]) > NARROW else MMSEG_RANK
+    return MMSEG_RANK if match.layout is MMSEG or version.startswith("1.") else None
 
 
 def set_rank(model: nn.Module, rank: int | None, *, keep: bool) -> str | None:

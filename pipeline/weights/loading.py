@@ -139,6 +139,19 @@ def load_complete_weights(model: nn.Module, source: str | Path, *, keep_rank: bo
     return _load(model, reading, PARTS, keep_rank=keep_rank)
 
 
+def count_outputs(model: nn.Module, source: str | Path) -> tuple[WeightFile, int | None]:
+    """A file as it is read for a model, and the number of classes that its last layer tells apart; None without one.
+
+    Args:
+        model: A segmenter or a classifier, of any number of classes.
+        source: See `load_weights`.
+    """
+    reading = _Reading.of(open_source_for(model, source), model)
+    last = [name for name in reading.target.tensors if part_of(name) in ASKED["head"] and name.endswith(".bias")]
+    known = [name for name in last if name in reading.match.names and len(reading.target.tensors[name]) == 1]
+    return reading.file, len(reading.file.state[reading.match.names[known[-1]]]) if known else None
+
+
 def _why_incomplete(part: PartReport, reading: _Reading) -> str:
     """Why a file cannot be scored as it is."""
     head = f"{len(part.missing)} tensors of the {part.part} are not in it ({few(part.missing, 3)})"
