@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class NormalisationConfig:
         object.__setattr__(self, "std", tuple(std))
 
 
-def read_statistics(mean: Iterable[Any], std: Iterable[Any]) -> tuple[list[float], list[float]]:
+def read_statistics(mean: Any, std: Any) -> tuple[list[float], list[float]]:
     """Means and standard deviations as plain floats.
 
     Args:
@@ -123,7 +123,7 @@ class Normalise(nn.Module):
         """Of figures for images in 0-1."""
         return cls([255 * value for value in config.mean], [255 * value for value in config.std])
 
-    def renew(self, mean: Sequence[float], std: Sequence[float]) -> None:
+    def renew(self, mean: Iterable[Any], std: Iterable[Any]) -> None:
         """Take other figures, for images in 0-255."""
         for own, new in zip((self.mean, self.std), _buffers(mean, std), strict=True):
             own.copy_(new)

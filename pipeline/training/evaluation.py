@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from foveate.pipeline.runs.checkpoints import RECIPE_KEY
-from foveate.pipeline.runs.data_modules import spell_out_data as _all_settings
+from foveate.pipeline.runs.data_modules import spell_out_data
 from foveate.pipeline.runs.directories import RECIPE
 from foveate.pipeline.runs.recipes import read_recipe
 from foveate.pipeline.training.request import Request, take_option
@@ -17,7 +17,7 @@ SETTINGS = ("image_size", "crop_ratio", "interpolation")  # of a classification 
 
 def _spelled_out(data: Mapping[str, Any]) -> dict[str, Any]:
     """The evaluation settings among a data module's arguments."""
-    return _all_settings(data, SETTINGS)
+    return spell_out_data(data, SETTINGS)
 
 
 def evaluation_settings(request: Request, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,11 +51,8 @@ def evaluate_as_trained(request: Request, checkpoint: Mapping[str, Any]) -> tupl
     flags = {key for key in SETTINGS if take_option(request.flags, f"--data.{key}", f"--data.init_args.{key}")[0]}
     differ = [key for key, value in settings.items() if value != named[key] and key not in flags]
     if not differ:
-        return request
-    if global_rank() == 0:
-        as_trained = ", ".join(f"{key} {settings[key]}, not {named[key]}" for key in differ)
-        print(
-            f"foveate: evaluated as trained: {as_trained} (--data.{differ[0]} changes it)", file=sys.stderr, flush=True
-        )
+        return request, ""
+    changes = ", ".join(f"{key} {settings[key]}, not {named[key]}" for key in differ)
+    note = f"evaluated as trained: {changes} (--data.{differ[0]} changes it)"
     arguments = {**(data.get("init_args") or {}), **{key: settings[key] for key in differ}}
     return replace(request, recipe={**request.recipe, "data": {**data, "init_args": arguments}}), note

@@ -44,14 +44,14 @@ class _Reading:
         """The state dict in a file that gives most to a model; of several alike an average of the weights."""
         target = Target.of(model)
         ways = {path: cls._read(replace(file, state=state), target) for path, state in file.states.items()}
-        if len(ways) < 2:
-            return next(iter(ways.values()), None) or cls._read(file, target)
+        if not ways:
+            return cls._read(file, target)
         values = {path: way.values() for path, way in ways.items()}
         most = max(values.values())
         alike = sorted((path for path in ways if values[path] == most), key=lambda p: (rank(p), -p.count("."), len(p)))
         path = alike[0]
         others = [other for other in alike[1:] if not _inside(path, other)]
-        return replace(ways[path], notes=tuple(_say_choice(path, others)))
+        return replace(ways[path], notes=(*_say_choice(path, others), *ways[path].notes))
 
     @classmethod
     def _read(cls, file: WeightFile, target: Target) -> _Reading:

@@ -84,14 +84,14 @@ def _walk(node: Any, path: tuple[str, ...], depth: int) -> Iterator[tuple[str, S
     if isinstance(node, Inert) and "_modules" in node.attributes:
         yield ".".join(path), dict(_of_module(node, ""))
         return
-    if depth > DEEPEST or not isinstance(node, Mapping):
+    if depth > DEEPEST or not isinstance(node, Mapping) or _is_optimiser(node):
         return
     direct, joined, below = {}, {}, 0
     for key, child in _items(node):
         tensor = as_tensor(child)
         if tensor is not None:
             direct[key] = tensor
-        elif not key.lower().startswith(("optim", "param_groups")) and not _is_optimiser(child):
+        elif not key.lower().startswith("optim"):
             found = dict(_walk(child, (*path, key), depth + 1))
             yield from found.items()
             whole = found.get(".".join((*path, key)))
