@@ -23,11 +23,11 @@ STAND_IN = np.full((32, 32, 3), 128, dtype=np.uint8)
 
 
 class ImageDataset(Dataset[dict[str, object]]):
-    """Images as bytes; one that cannot be read says so in `fault`, and the others go on.
+    """Images as bytes. An image that cannot be read is replaced by a grey one, and `fault` says why.
 
     Args:
         paths: The image files.
-        transform: Brings each image to the size that a classifier wants; None leaves them at their own.
+        transform: Resizes each image for a classifier; None leaves images at their own size.
     """
 
     def __init__(self, paths: list[Path], transform: ClassifierEvalTransform | None = None) -> None:
@@ -57,8 +57,8 @@ class ImagesDataModule(L.LightningDataModule):
         image_size: Side of the square images that a classifier gets, in pixels; null leaves images at their own size.
         crop_ratio: Share of the shorter side that a classifier's central crop keeps; null resizes the whole image.
         interpolation: How images are resized for a classifier: bicubic, bilinear, nearest, or lanczos.
-        batch_size: Images a step where all have one size, which is for classifiers; others come one at a time.
-        num_workers: Processes that read.
+        batch_size: Images per step for classifiers; segmenters get images one at a time, since sizes differ.
+        num_workers: Processes that read images.
     """
 
     def __init__(

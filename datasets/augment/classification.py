@@ -1,6 +1,7 @@
-"""What is done to the images of a classifier before the device: torchvision's operations on bytes, seeded by sample.
+"""Augmentation of a classifier's images before they go to the device: torchvision's operations on bytes, with a seed
+for each sample.
 
-Random erasing, mixup and cutmix want whole batches of floats, and are done later, on the device.
+Random erasing, mixup and cutmix need whole batches of floats; they are applied later, on the device.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class ClassifierTrainTransform:
 
 
 class ClassifierEvalTransform:
-    """Bring an image to its size, the same way each time.
+    """Resize an image for evaluation; nothing is random.
 
     Published accuracies belong to a way of resizing: torchvision's to `bilinear` (or what its weights say), timm's
     mostly to `bicubic` with its own `crop_pct` as `crop_ratio`. Both smooth where they make an image smaller.
@@ -147,7 +148,11 @@ def _apply(steps: Sequence[Callable[[Tensor], Tensor]], image: Tensor) -> Tensor
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's random numbers on the CPU from a seed of their own; afterwards they go on as if nothing had happened."""
+    """Draw PyTorch's random numbers on the CPU from a seed; afterwards the generator's earlier state is restored.
+
+    Args:
+        seed: Decides the numbers drawn inside the block.
+    """
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(seed)  # torch.manual_seed would move the accelerators' numbers too
     try:

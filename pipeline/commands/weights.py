@@ -1,4 +1,4 @@
-"""`foveate weights`: what is in a file of weights, and weights of ours for others."""
+"""`foveate weights`: describe a file of weights, and export a checkpoint's weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHOWN = 80  # characters of a metadata entry
 
 
 def show_weights(file: str) -> None:
-    """Say what a file of weights holds: its network and layout as far as they are known, its parts, its metadata.
+    """Describe a file of weights: its network and layout as far as they are known, its parts, its metadata.
 
     Example: foveate weights show mscan_t.pth
 
@@ -41,19 +41,19 @@ def show_weights(file: str) -> None:
 
 
 def _guess(state: object) -> str:
-    """The named encoder it fits best."""
+    """The named encoder that the file fits best."""
     from foveate.pipeline.weights.variants import closest
 
     assert isinstance(state, dict)
     best = closest({name: tensor.shape for name, tensor in state.items()})
     if best is None:
-        return "of no network that has a name here"
+        return "no network that is known here"
     name, layout, share = best
     return f"{name if share > 0.999 else f'{share:.0%} of {name}'}, layout {layout}"
 
 
 def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate") -> None:
-    """Write the weights of a run's checkpoint as safetensors, by the names that others read.
+    """Write the weights of a run's checkpoint as safetensors, under the names that other libraries read.
 
     Example: foveate weights export best segnext_t.safetensors --layout official
 

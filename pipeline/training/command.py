@@ -30,6 +30,7 @@ from foveate.pipeline.runs.checkpoints import check_fits, load_into, read_checkp
 from foveate.pipeline.runs.directories import CHECKPOINTS, choose_run, global_rank, hand_on
 from foveate.pipeline.runs.recipes import Recipe, dump_recipe
 from foveate.pipeline.training.request import RUNS, Request
+from foveate.pipeline.weights.factorisation import take_rank
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
 
@@ -129,7 +130,8 @@ class FoveateCLI(LightningCLI):
         recipe.pop("config", None)
         arguments = recipe["model"].get("init_args", {})
         arguments.pop("labels", None)
-        arguments["network_options"] = self.model.hparams["network_options"]  # a rank that the weights brought
+        if self.model.hparams.get("network_options"):  # with a rank that the weights brought
+            arguments["network_options"] = self.model.hparams["network_options"]
         return recipe
 
 
@@ -195,6 +197,7 @@ def predict(request: Request) -> None:
 def _take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:
     """The checkpoint's, or published ones, which then have to be complete."""
     if cli.request.checkpoint is not None:
+        take_rank(cli.model, checkpoint["state_dict"])
         load_into(cli.model, checkpoint, cli.request.checkpoint)
     else:
         cli.model.load_initial_weights(complete=True)

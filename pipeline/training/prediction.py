@@ -20,7 +20,7 @@ from foveate.pipeline.training.published import labels_of_weights
 from foveate.pipeline.training.request import Request
 
 SHOWN = 20
-KEPT = ("accelerator", "precision")  # of the recipe's trainer; how long it trained is of no matter here
+KEPT = ("accelerator", "precision")  # settings of the recipe's trainer that prediction takes over
 IMAGES = "foveate.datasets.images.ImagesDataModule"
 
 
@@ -58,10 +58,16 @@ def prepare(request: Request, checkpoint: Mapping[str, Any], weights: str | None
 
 
 def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, out: Path) -> None:
-    """Predict every image of `data` and write what is found, as it comes.
+    """Predict every image of `data`, and write each result at once.
+
+    Args:
+        trainer: Runs the prediction.
+        model: A classification or segmentation task.
+        data: An `ImagesDataModule`.
+        out: Folder to write to.
 
     Raises:
-        UnusableDataError: Some images could not be read; all the others are written.
+        UnusableDataError: Some images could not be read; the results of all others are written.
     """
     data.setup("predict")
     writer: PredictionWriter | ClassPredictionWriter

@@ -67,8 +67,9 @@ def labels_of_weights(request: Request, weights: str) -> LabelSet | ClassSet:
 def _names(file: WeightFile, count: int) -> tuple[str, ...]:
     """As the file says; ImageNet's for 1000 classes."""
     names: list[str] = []
-    if "network" in file.metadata and "classes" in file.metadata:
-        names = json.loads(file.metadata["classes"])
+    told = next((text for key, text in file.metadata.items() if key.rpartition(".")[2].lower() == "classes"), "")
+    if told:
+        names = json.loads(told) if "foveate" in file.metadata else told.split(", ")
     elif count == 1000:
         from torchvision.models import MobileNet_V2_Weights  # type: ignore[import-untyped]  # late: for this alone
 

@@ -1,4 +1,4 @@
-"""Weights of others into our models and back: layouts, reports, refusals."""
+"""Published weights: read, renamed, loaded into our models, and written for others."""
 
 from __future__ import annotations
 

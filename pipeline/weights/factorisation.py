@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
 from foveate.pipeline.models.segnext import VARIANTS
 from foveate.pipeline.weights.layouts.known import MMSEG, SEGNEXT
@@ -32,10 +33,9 @@ def rank_in(file: WeightFile, match: Match) -> int | None:
     for name, tensor in file.state.items():
         if name.endswith(BASES) and tensor.ndim == 3:
             return tensor.shape[2]
-    if "network_options" in file.metadata:
-        given = (json.loads(file.metadata["network_options"]) or {}).get("rank")
-        variant = VARIANTS.get(file.metadata.get("network", ""))
-        return int(given) if given else (variant.rank if variant else None)
+    variant = VARIANTS.get(file.metadata.get("network", ""))
+    if "foveate" in file.metadata and variant is not None:
+        return int((json.loads(file.metadata.get("network_options", "null")) or {}).get("rank") or variant.rank)
     for text in file.metadata.values():
         if found := re.search(r"\bMD_R['\"]?\s*[=:]\s*(\d+)", text):
             return int(found[1])
@@ -65,6 +65,17 @@ def set_rank(model: nn.Module, rank: int | None, *, keep: bool) -> str | None:
         module.ham.train(ham.training)
         return f"rank of the factorisation: {rank}, as the file was trained with, not {own}"
     return None
+
+
+def take_rank(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Give a model's factorisation the rank of a checkpoint that is about to be loaded.
+
+    Args:
+        model: A segmenter.
+        state: The checkpoint's tensors.
+    """
+    bases = next((tensor for name, tensor in state.items() if name.endswith(BASES) and tensor.ndim == 3), None)
+    set_rank(model, None if bases is None else bases.shape[2], keep=False)
 
 
 def current_rank(model: nn.Module) -> int | None:

@@ -1,4 +1,4 @@
-"""Loads weights of others into our models, all that fits or nothing, and says what matched."""
+"""Loads published weights into our models, and reports what matched; a file of another model changes nothing."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _say_choice(path: str, others: Sequence[str]) -> Iterator[str]:
 
 
 def load_weights(model: nn.Module, source: str | Path, part: Part = "all") -> WeightReport:
-    """Copy weights of any known layout into a model, and say what matched.
+    """Copy weights of any known layout into a model, and report what matched.
 
     The encoder, where it is asked for, has to be covered by 90 %, not counting layers of the model's own (attention
     slots, the pyramid of a ViT). The head or decoder is taken as far as it fits, unless it alone is asked for. A
@@ -119,8 +119,6 @@ def load_initial_weights(model: nn.Module, source: str | Path, *, keep_rank: boo
 
 def load_complete_weights(model: nn.Module, source: str | Path, *, keep_rank: bool = False) -> WeightReport:
     """Load weights that are to be scored or applied as they are: every tensor has to come from the file.
-
-    Arguments: see `load_initial_weights`.
 
     Args:
         model: A segmenter or a classifier.
@@ -171,7 +169,15 @@ def _count_classes(part: PartReport, state: Mapping[str, Tensor], target: Target
 
 
 def load_encoder_weights(model: nn.Module, source: str | Path) -> WeightReport:
-    """Load into `model.encoder` alone. Arguments and errors: see `load_weights`."""
+    """Load into `model.encoder` alone.
+
+    Args:
+        model: A segmenter or a classifier.
+        source: See `load_weights`.
+
+    Raises:
+        CheckpointError: See `load_weights`.
+    """
     encoder = model.encoder
     assert isinstance(encoder, nn.Module)
     return load_weights(encoder, source, part="encoder")
@@ -207,7 +213,7 @@ def _takes_decoder(parts: Sequence[PartReport]) -> bool:
 
 
 def _check(reading: _Reading, parts: Sequence[PartReport], *, alone: bool) -> None:
-    """Refuse a file of another model, and one with numbers that are none."""
+    """Refuse a file of another model, and one that holds NaN or infinity."""
     file, match, target = reading.file, reading.match, reading.target
     if not parts:
         raise CheckpointError(f"{file.label}: the model has no part that was asked for; it is an encoder by itself")
@@ -235,14 +241,14 @@ def _aside(match: Match, asked: Sequence[str]) -> Iterator[str]:
 
 
 def _warn(label: str, parts: Sequence[PartReport]) -> None:
-    """What starts from nothing without need; another number of classes is nobody's mistake."""
+    """Warn of tensors that stay random although the file could have had them; another number of classes is expected."""
     bare = [name for part in parts for name in part.missing if name not in part.dropped]
     if bare:
         warnings.warn(f"{label}: {len(bare)} tensors start from nothing: {few(bare)}", stacklevel=4)
 
 
 def _statistics_of_model(model: nn.Module) -> Statistics | None:
-    """What a library's network says that its weights expect, in 0-1."""
+    """What a library's network says its weights expect, converted to 0-255."""
     for module in (model, getattr(model, "encoder", None)):
         mean, std = getattr(module, "mean", None), getattr(module, "std", None)
         if isinstance(mean, tuple) and isinstance(std, tuple):

@@ -46,8 +46,9 @@ def statistics_of(layout: Layout, file: WeightFile) -> Statistics | None:
         file: The weights.
     """
     metadata, state = file.metadata, file.state
-    if "mean" in metadata and "std" in metadata:
-        return _numbers(metadata["mean"]), _numbers(metadata["std"])
+    mean, std = (_numbers(metadata.get(key, "")) for key in ("mean", "std"))
+    if mean and std:
+        return mean, std
     if metadata.get("input", "").replace(" ", "").endswith("/127.5-1"):
         return HALF
     for name in state:
@@ -61,8 +62,8 @@ def statistics_of(layout: Layout, file: WeightFile) -> Statistics | None:
 
 def why_unsure(layout: Layout, file: WeightFile) -> str:
     """Why `statistics_of` could only guess; empty if it knew."""
-    told = "mean" in file.metadata or "input" in file.metadata or any(n.endswith(BUFFERS[0]) for n in file.state)
-    if told or not layout.offset_half or _told(file):
+    told = any(name.endswith(BUFFERS[0]) for name in file.state) or "input" in file.metadata
+    if told or _numbers(file.metadata.get("mean", "")) or not layout.offset_half or _told(file):
         return ""
     return (
         "neither the file nor its name says how its images are normalised: 0.5 is taken (ViT, AugReg); DeiT, DINO and "
@@ -89,7 +90,13 @@ def _settings(metadata: Mapping[str, str]) -> list[str]:
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(number) for number in json.loads(text))
+    """The three numbers of a JSON list; none if the text is anything else."""
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return ()
+    given = isinstance(read, list) and len(read) == 3 and all(isinstance(v, int | float) for v in read)
+    return tuple(map(float, read)) if given else ()
 
 
 def stored_statistics(stored: Mapping[str, Tensor]) -> Statistics:

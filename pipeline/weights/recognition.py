@@ -1,4 +1,4 @@
-"""Finds out whose names a file has, by which of them lead to a tensor of the model."""
+"""Finds the layout of a file, and what stands before its names: those that match most tensors of the model."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ INSIDE = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.") 
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """A file's names, in ours.
+    """A file's names translated to ours.
 
     Attributes:
-        layout: The one that knows most of the model's tensors.
+        layout: The layout that matches most of the model's tensors.
         names: Our name -> the file's, for every name that the layout knows.
         unknown: The file's other names.
         prefix: What stands before the encoder's names in the file, such as `module.backbone.`.
@@ -37,7 +37,7 @@ class Match:
 
 
 def recognise(found: Collection[str], wanted: Collection[str]) -> Match:
-    """Read a file's names in the layout, and behind the prefix, that lead to most of the wanted ones.
+    """Translate a file's names by the layout, and without the prefix, that match most of the wanted names.
 
     Args:
         found: The file's names.
@@ -57,7 +57,7 @@ def recognise(found: Collection[str], wanted: Collection[str]) -> Match:
 
 
 def canonical(name: str) -> str:
-    """Our name without what an adapter puts round a library's encoder."""
+    """Our name without the level that an adapter adds around a library's encoder."""
     return name.replace("_orig_mod.", "").replace("encoder.model.", "encoder.", 1)
 
 
@@ -117,13 +117,13 @@ def part_of(name: str) -> str:
 
 
 def is_added(name: str) -> bool:
-    """Whether a tensor of ours is in a layer that is each model's own choice, and in no file but by chance.
+    """Whether a tensor of ours is in a layer that published networks lack.
 
-    These are the blocks in attention slots, and the pyramid that makes a segmenter's encoder of a ViT.
+    These are the blocks in attention slots, and the pyramid that turns a ViT into a segmenter's encoder.
     """
     return re.match(r"(encoder|decoder)\.(.+\.)?(attention\d*|spatial_gating_unit|pyramid)\.", name) is not None
 
 
 def is_optional(name: str) -> bool:
-    """Whether a tensor may be absent and nothing is lost: a count that nothing reads, and bases of our own."""
+    """Whether a tensor may be absent: batch counts, which nothing reads, and the fixed bases of our decoder."""
     return name.endswith((".num_batches_tracked", ".ham.bases"))

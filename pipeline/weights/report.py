@@ -1,4 +1,4 @@
-"""What a file gave to a model, part by part."""
+"""What a model got from a file, part by part."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from foveate.pipeline.weights.normalisation import Statistics
 
 @dataclass(frozen=True, kw_only=True)
 class PartReport:
-    """What a file gave to one part of a model.
+    """What one part of a model got from a file.
 
     Attributes:
         part: encoder, decoder or head.
         loaded: Names of the tensors that were copied as they are.
         adapted: Names of those that were changed to fit, and how: `name (3 -> 1 channels)`.
-        missing: Names in the model that start from nothing.
+        missing: Names in the model that keep their random initial values.
         dropped: Those of the missing that the file has for another number of classes.
         unused: Names in the file that the part has no place for.
-        added: How many of the missing are of layers that are each model's own: see `is_added`.
-        coverage: Share of the part's values that came from the file, 0 to 1; those layers do not count.
+        added: How many of the missing belong to layers that the model adds to the published network: see `is_added`.
+        coverage: Share of the part's values that came from the file, 0 to 1, without such layers.
     """
 
     part: str
@@ -53,7 +53,7 @@ class PartReport:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightReport:
-    """What a file gave to a model.
+    """What a model got from a file.
 
     Attributes:
         source: The file, or where else it came from.
@@ -105,7 +105,7 @@ class WeightReport:
         lines += [f"  {note}" for note in self.notes]
         if self.statistics:
             mean, std = (" ".join(f"{value:g}" for value in values) for values in self.statistics)
-            lines.append(f"  images: mean {mean}, deviation {std}")
+            lines.append(f"  images: mean {mean}, standard deviation {std}")
         if self.statistics and self.unsure:
             lines.append(f"  warning: {self.unsure}")
         return "\n".join(lines)

@@ -44,7 +44,7 @@ def open_source(source: str | Path) -> WeightFile:
             file `::KEY` may stand, the path of one of several state dicts in it, such as `::ema.module`.
 
     Raises:
-        CheckpointError: There is no such thing, it cannot be had, or it is refused.
+        CheckpointError: It does not exist, cannot be fetched, or is refused.
     """
     text, key = _split_key(str(source))
     if text.startswith("hf://"):
@@ -98,8 +98,11 @@ def _own_timm_name(model: nn.Module) -> str | None:
 def download(url: str) -> Path:
     """The file at an https address, from the cache if it was fetched before.
 
+    Args:
+        url: The address.
+
     Raises:
-        CheckpointError: Another scheme, no network, no such file, or cut short.
+        CheckpointError: It is not https, there is no network or no such file, or the download was cut short.
     """
     if not url.startswith("https://"):
         raise CheckpointError(f"{url}: weights are fetched by https:// or hf:// only; {INSTEAD}")
@@ -123,7 +126,10 @@ def _download_to(target: Path, url: str) -> None:
 
 
 def fetch_from_hub(address: str) -> Path:
-    """A file of a repository of the Hugging Face hub, in its cache.
+    """A file of a repository on the Hugging Face hub, in its cache.
+
+    Args:
+        address: hf://owner/repository/file, or hf://owner/repository@revision/file.
 
     Raises:
         CheckpointError: The address is incomplete, or the file cannot be had.
@@ -143,6 +149,9 @@ def fetch_from_hub(address: str) -> Path:
 def timm_name(network: str) -> str:
     """What timm calls a network of ours.
 
+    Args:
+        network: Our name, or timm:NAME.
+
     Raises:
         CheckpointError: timm has no weights for it.
     """
@@ -154,10 +163,13 @@ def timm_name(network: str) -> str:
 
 
 def fetch_from_timm(name: str) -> WeightFile:
-    """timm's own weights of one of its models, with the mean and deviation they expect.
+    """timm's weights of one of its models, with the mean and standard deviation that they expect.
+
+    Args:
+        name: timm's name, such as `resnet18.a1_in1k`.
 
     Raises:
-        CheckpointError: timm has no such model or no weights for it, or they cannot be had.
+        CheckpointError: timm has no such model or no weights for it, or they cannot be fetched.
     """
     import timm  # late: it takes a second
 

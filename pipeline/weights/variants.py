@@ -1,4 +1,4 @@
-"""The shapes of every encoder that has a name, to tell which of them a file, or a model, is."""
+"""The tensor shapes of every named encoder, by which a file or a model is identified."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FILLING = {
 
 
 class _ShapesOnly(TorchFunctionMode):
-    """Fills no tensor, and keeps on the CPU what a constructor reads back or draws by a generator of its own."""
+    """Skips the filling of tensors; keeps on the CPU what a constructor reads back or draws with its own generator."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -50,20 +50,20 @@ class _ShapesOnly(TorchFunctionMode):
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
-    """Shapes by our name, of all but what is optional or each model's own."""
+    """Shapes by our names, without optional tensors and layers that the model adds."""
     names = {canonical(name): tensor.shape for name, tensor in state.items()}
     return {name: shape for name, shape in names.items() if not is_optional(name) and not is_added(name)}
 
 
 @cache
 def encoder_shapes() -> Mapping[str, Shapes]:
-    """Of this package's encoders by name, without allocating any of them."""
+    """Shapes of this package's encoders, by encoder name; no memory is allocated for them."""
     return dict(_build_all())
 
 
 def _build_all() -> Iterator[tuple[str, Shapes]]:
     for record in foveate_encoders():
-        if record.prefix:  # a library's: too many to try
+        if record.prefix:  # a library has too many to try
             continue
         with torch.device("meta"), _ShapesOnly():
             encoder: nn.Module = resolve(record.build)(record.name)
@@ -71,7 +71,7 @@ def _build_all() -> Iterator[tuple[str, Shapes]]:
 
 
 def name_of(encoder: Shapes) -> str | None:
-    """What an encoder with these shapes is called; None if it has no name of its own."""
+    """The name of an encoder with these shapes; None if no named encoder has them."""
     alike = {
         name: share(encoder, shapes) for name, shapes in encoder_shapes().items() if shapes.keys() == encoder.keys()
     }
@@ -94,7 +94,7 @@ def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
 
 
 def share(wanted: Shapes, given: Shapes) -> float:
-    """How much of the wanted values are given by the same name in the same shape."""
+    """Share of the wanted values that are given under the same name in the same shape, 0 to 1."""
     same = {name: shape for name, shape in wanted.items() if given.get(name) == shape}
     return _values(same) / max(1, _values(wanted))
 

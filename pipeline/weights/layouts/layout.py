@@ -1,6 +1,6 @@
 """A layout: how a published file names the tensors of a model, and what we call them.
 
-It is a list of pairs of templates, theirs and ours, read in either direction. `{n}` and `{s}` stand for a number,
+It is a list of pairs of templates, theirs and ours, which work in both directions. `{n}` and `{s}` stand for a number,
 `{later}` for that of a stage after the first, `{p}` for one word and `{rest}` for whatever follows. Ours are
 `encoder.*`, `decoder.*` and `head.*`.
 """
@@ -17,14 +17,18 @@ HOLES = {"n": r"\d+", "s": r"\d+", "later": r"[2-9]", "p": r"[A-Za-z_]+", "rest"
 
 
 class Rule(NamedTuple):
-    """Takes a name of one side apart, and puts one of the other together."""
+    """Matches a name of one side, and builds the name of the other side."""
 
     pattern: re.Pattern[str]
     wanted: str
 
 
 def compile_rule(given: str, wanted: str) -> Rule:
-    """From one template to another.
+    """The rule that translates names of one template to another.
+
+    Args:
+        given: Template of the names that are read.
+        wanted: Template of the names that are built.
 
     Example:
         >>> rule = compile_rule("fc.{p}", "head.{p}")
@@ -42,12 +46,12 @@ class Layout:
 
     Attributes:
         name: What it is called in messages.
-        families: What the names of its models begin with; empty if it holds any model.
-        pairs: Theirs and ours; the first that fits decides.
+        families: What the names of its models begin with; empty if it is for any model.
+        pairs: Templates of theirs and of ours; the first that matches is used.
         gate: Pattern of the tensors in attention slots that it can name; None if it can name any.
         export: What `foveate weights export --layout` calls it, if it can be written.
         segmenters: Whether it is for segmenters, or for classifiers and bare encoders; None is both.
-        offset_half: Whether such weights were trained on images of mean and deviation 0.5.
+        offset_half: Whether such weights were mostly trained on images of mean and standard deviation 0.5.
     """
 
     name: str
