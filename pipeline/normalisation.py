@@ -120,11 +120,20 @@ class Normalise(nn.Module):
 
     @classmethod
     def from_config(cls, config: NormalisationConfig) -> Normalise:
-        """Of figures for images in 0-1."""
+        """Of figures for images in 0-1.
+
+        Args:
+            config: Means and standard deviations.
+        """
         return cls([255 * value for value in config.mean], [255 * value for value in config.std])
 
     def renew(self, mean: Iterable[Any], std: Iterable[Any]) -> None:
-        """Take other figures, for images in 0-255."""
+        """Take other figures, for images in 0-255.
+
+        Args:
+            mean: Of each channel.
+            std: Their standard deviations.
+        """
         for own, new in zip((self.mean, self.std), _buffers(mean, std), strict=True):
             own.copy_(new)
 

@@ -23,6 +23,9 @@ FLAGS = ("--model.weights", "--model.init_args.weights")
 def published_weights(request: Request) -> str | None:
     """The weights to score or apply: of a flag, or of the recipe where no checkpoint is given.
 
+    Args:
+        request: What was asked for.
+
     Raises:
         ConfigError: Both weights and a checkpoint are asked for, or neither.
     """

@@ -93,7 +93,12 @@ def export_weights(trained: Trained, target: Path, word: str = "foveate") -> Lay
 
 
 def describe(trained: Trained, layout: Layout) -> dict[str, str]:
-    """The metadata of the file; lists and mappings are written as JSON."""
+    """The metadata of the file; lists and mappings are written as JSON.
+
+    Args:
+        trained: The model.
+        layout: Whose names its tensors are written under.
+    """
     mean, std = trained.statistics
     return {
         "format": "pt",

@@ -79,6 +79,10 @@ def take_rank(model: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 
 def current_rank(model: nn.Module) -> int | None:
-    """The rank of a model's decoder; None if it has no factorisation."""
+    """The rank of a model's decoder; None if it has no factorisation.
+
+    Args:
+        model: A segmenter.
+    """
     found = (getattr(module, "ham", None) for module in getattr(model, "decoder", nn.Identity()).modules())
     return next((ham.rank for ham in found if isinstance(ham, NMF2d)), None)

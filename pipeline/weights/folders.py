@@ -23,6 +23,9 @@ ENDINGS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".pkl")
 def weights_in(folder: Path) -> Path:
     """The file of weights in a folder: by the names that libraries give it, or the only one that there is.
 
+    Args:
+        folder: The folder.
+
     Raises:
         CheckpointError: There is none, or several.
     """
@@ -42,6 +45,9 @@ def weights_in(folder: Path) -> Path:
 def shards_of(index: Path) -> list[Path]:
     """The files that an index of weights in parts names; they lie beside it, never elsewhere.
 
+    Args:
+        index: A file whose name ends with .index.json.
+
     Raises:
         CheckpointError: The index is damaged, or a part is missing or named outside the folder.
     """
@@ -60,7 +66,11 @@ def shards_of(index: Path) -> list[Path]:
 
 
 def settings_beside(weights: Path) -> dict[str, str]:
-    """Mean and standard deviation in 0-255, as JSON lists, and the network's name, of the files beside the weights."""
+    """Mean and standard deviation in 0-255, as JSON lists, and the network's name, of the files beside the weights.
+
+    Args:
+        weights: A file of weights.
+    """
     found: dict[str, str] = {}
     for name in ("config.json", "preprocessor_config.json", "open_clip_config.json"):
         settings = _read_json(weights.parent / name)

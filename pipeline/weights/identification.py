@@ -20,7 +20,11 @@ SIGNATURES = {
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file begins as safetensors does: the length of a table of names, then the table, as JSON."""
+    """Whether a file begins as safetensors does: the length of a table of names, then the table, as JSON.
+
+    Args:
+        path: The file.
+    """
     with path.open("rb") as file:
         start = file.read(9)
     length = int.from_bytes(start[:8], "little")
@@ -28,7 +32,11 @@ def is_safetensors(path: Path) -> bool:
 
 
 def what_else(path: Path) -> str | None:
-    """What a file is if it is no file of weights, as the end of a sentence; None if it may be one."""
+    """What a file is if it is no file of weights, as the end of a sentence; None if it may be one.
+
+    Args:
+        path: The file.
+    """
     with path.open("rb") as file:
         start = file.read(512)
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()

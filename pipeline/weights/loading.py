@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +12,14 @@ from torch import Tensor, nn
 
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.text import few
+from foveate.pipeline.weights.choosing import Reading
 from foveate.pipeline.weights.diagnosis import explain_misfit
 from foveate.pipeline.weights.factorisation import rank_in, set_rank
-from foveate.pipeline.weights.fitting import Fit, Target, fit_tensors, report_part
-from foveate.pipeline.weights.nested import is_average, list_keys, rank
+from foveate.pipeline.weights.fitting import Fit, Target, report_part
+from foveate.pipeline.weights.nested import list_keys
 from foveate.pipeline.weights.normalisation import Statistics, statistics_of, why_unsure
 from foveate.pipeline.weights.reading import WeightFile
-from foveate.pipeline.weights.recognition import PARTS, Match, is_optional, part_of, recognise
+from foveate.pipeline.weights.recognition import PARTS, Match, is_optional, part_of
 from foveate.pipeline.weights.report import PartReport, WeightReport
 from foveate.pipeline.weights.sources import open_source_for
 from foveate.pipeline.weights.variants import shapes_of
@@ -27,55 +27,6 @@ from foveate.pipeline.weights.variants import shapes_of
 LEAST_COVERAGE = 0.9  # of a part's values; under this the file belongs to another model
 Part = Literal["all", "encoder", "head"]
 ASKED = {"all": PARTS, "encoder": ("encoder",), "head": ("decoder", "head")}
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """A file as one model sees it: whose names it has, what fits, and what has to be said of the choice."""
-
-    file: WeightFile
-    target: Target
-    match: Match
-    fit: Fit
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, file: WeightFile, model: nn.Module) -> _Reading:
-        """The state dict in a file that gives most to a model; of several alike an average of the weights."""
-        target = Target.of(model)
-        ways = {path: cls._read(replace(file, state=state), target) for path, state in file.states.items()}
-        if not ways:
-            return cls._read(file, target)
-        values = {path: way.values() for path, way in ways.items()}
-        most = max(values.values())
-        alike = sorted((path for path in ways if values[path] == most), key=lambda p: (rank(p), -p.count("."), len(p)))
-        path = alike[0]
-        others = [other for other in alike[1:] if not _inside(path, other)]
-        return replace(ways[path], notes=(*_say_choice(path, others), *ways[path].notes))
-
-    @classmethod
-    def _read(cls, file: WeightFile, target: Target) -> _Reading:
-        match = recognise(file.state.keys(), target.tensors.keys())
-        also = [other.rstrip(".") or "no prefix" for other in match.also]
-        notes = tuple(_say_choice(match.prefix.rstrip(".") or "no prefix", also)) if also else ()
-        return cls(file, target, match, fit_tensors(file.state, match, target), notes)
-
-    def values(self) -> int:
-        """Numbers that the model gets."""
-        return sum(tensor.numel() for name, tensor in self.fit.tensors.items() if not is_optional(name))
-
-
-def _inside(path: str, other: str) -> bool:
-    """Whether one mapping of a file holds the other, so that both are the same choice."""
-    return path.startswith(f"{other}.") or not other
-
-
-def _say_choice(path: str, others: Sequence[str]) -> Iterator[str]:
-    kind = " (an average of the weights)" if is_average(path) else ""
-    if others:
-        yield f"taken: {path}{kind}; the file also has {few(others)}: --model.weights FILE::{others[0]} takes that"
-    elif kind:
-        yield f"taken: {path}{kind}"
 
 
 def load_weights(model: nn.Module, source: str | Path, part: Part = "all") -> WeightReport:
@@ -96,7 +47,7 @@ def load_weights(model: nn.Module, source: str | Path, part: Part = "all") -> We
     """
     if part not in ASKED:
         raise CheckpointError(f"part is all, encoder or head, not {part!r}")
-    return _load(model, _Reading.of(open_source_for(model, source), model), ASKED[part])
+    return _load(model, Reading.of(open_source_for(model, source), model), ASKED[part])
 
 
 def load_initial_weights(model: nn.Module, source: str | Path, *, keep_rank: bool = False) -> WeightReport:
@@ -112,7 +63,7 @@ def load_initial_weights(model: nn.Module, source: str | Path, *, keep_rank: boo
     Raises:
         CheckpointError: See `load_weights`.
     """
-    reading = _Reading.of(open_source_for(model, source), model)
+    reading = Reading.of(open_source_for(model, source), model)
     whole = all(name in reading.fit.tensors for name in reading.target.of_part("decoder"))
     return _load(model, reading, PARTS if whole else ("encoder",), keep_rank=keep_rank)
 
@@ -128,7 +79,7 @@ def load_complete_weights(model: nn.Module, source: str | Path, *, keep_rank: bo
     Raises:
         CheckpointError: See `load_weights`; or some tensors would be left at random numbers.
     """
-    reading = _Reading.of(open_source_for(model, source), model)
+    reading = Reading.of(open_source_for(model, source), model)
     parts = _report_parts(reading, PARTS)
     _check(reading, parts, alone=False)
     for part in parts:
@@ -144,13 +95,13 @@ def count_outputs(model: nn.Module, source: str | Path) -> tuple[WeightFile, int
         model: A segmenter or a classifier, of any number of classes.
         source: See `load_weights`.
     """
-    reading = _Reading.of(open_source_for(model, source), model)
+    reading = Reading.of(open_source_for(model, source), model)
     last = [name for name in reading.target.tensors if part_of(name) in ASKED["head"] and name.endswith(".bias")]
     known = [name for name in last if name in reading.match.names and len(reading.target.tensors[name]) == 1]
     return reading.file, len(reading.file.state[reading.match.names[known[-1]]]) if known else None
 
 
-def _why_incomplete(part: PartReport, reading: _Reading) -> str:
+def _why_incomplete(part: PartReport, reading: Reading) -> str:
     """Why a file cannot be scored as it is."""
     head = f"{len(part.missing)} tensors of the {part.part} are not in it ({few(part.missing, 3)})"
     if part.dropped:
@@ -183,12 +134,12 @@ def load_encoder_weights(model: nn.Module, source: str | Path) -> WeightReport:
     return load_weights(encoder, source, part="encoder")
 
 
-def _report_parts(reading: _Reading, asked: Sequence[str]) -> tuple[PartReport, ...]:
+def _report_parts(reading: Reading, asked: Sequence[str]) -> tuple[PartReport, ...]:
     state, match, target, fit = reading.file.state, reading.match, reading.target, reading.fit
     return tuple(report_part(part, state, match, target, fit) for part in asked if target.of_part(part))
 
 
-def _load(model: nn.Module, reading: _Reading, asked: Sequence[str], *, keep_rank: bool = False) -> WeightReport:
+def _load(model: nn.Module, reading: Reading, asked: Sequence[str], *, keep_rank: bool = False) -> WeightReport:
     file, match = reading.file, reading.match
     parts = _report_parts(reading, asked)
     _check(reading, parts, alone=asked == ASKED["head"])
@@ -212,7 +163,7 @@ def _takes_decoder(parts: Sequence[PartReport]) -> bool:
     return any(part.part == "decoder" and part.coverage >= LEAST_COVERAGE for part in parts)
 
 
-def _check(reading: _Reading, parts: Sequence[PartReport], *, alone: bool) -> None:
+def _check(reading: Reading, parts: Sequence[PartReport], *, alone: bool) -> None:
     """Refuse a file of another model, and one that holds NaN or infinity."""
     file, match, target = reading.file, reading.match, reading.target
     if not parts:

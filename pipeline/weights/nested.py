@@ -26,12 +26,19 @@ def find_states(content: Any) -> dict[str, State]:
 
     A mapping of mappings is there as a whole too, with names such as `encoder.conv.weight`. The state of an optimiser
     is left out. Of a pickled module the tensors stand under the names of its `state_dict`.
+
+    Args:
+        content: What the file holds.
     """
     return {path: state for path, state in _walk(content, (), 0) if state}
 
 
 def rank(path: str) -> int:
-    """Which of several that fit alike is preferred: an average of the weights first, then the usual names."""
+    """Which of several that fit alike is preferred: an average of the weights first, then the usual names.
+
+    Args:
+        path: Path of a state dict in its file, or what stands before names in it.
+    """
     if is_average(path):
         return 0
     words = path.split(".")
@@ -41,13 +48,21 @@ def rank(path: str) -> int:
 
 
 def is_average(path: str) -> bool:
-    """Whether what lies under a name is an average of the weights over the training."""
+    """Whether what lies under a name is an average of the weights over the training.
+
+    Args:
+        path: See `rank`.
+    """
     parts = path.lower().replace("_", ".").split(".")
     return any(part.startswith(word.partition("_")[0]) for part in parts for word in AVERAGES if word != AVERAGES[-1])
 
 
 def default_state(states: Mapping[str, State]) -> str:
-    """The path of the one that is meant, as far as it can be told without a model."""
+    """The path of the one that is meant, as far as it can be told without a model.
+
+    Args:
+        states: State dicts by their paths.
+    """
     most = max(map(_size, states.values()))
     large = [path for path, state in states.items() if 2 * _size(state) >= most]
     return min(large, key=lambda path: (rank(path), -path.count(".")))
@@ -55,6 +70,10 @@ def default_state(states: Mapping[str, State]) -> str:
 
 def pick_state(states: Mapping[str, State], key: str) -> State:
     """The state dict under a path; also part of one, whose names begin with it.
+
+    Args:
+        states: State dicts by their paths.
+        key: A path, or the words before some names.
 
     Raises:
         CheckpointError: There is none; the message lists those that there are.
@@ -71,7 +90,11 @@ def pick_state(states: Mapping[str, State], key: str) -> State:
 
 
 def list_keys(states: Mapping[str, State]) -> str:
-    """What there is, for a message: the paths of several state dicts, or the first words of the names of one."""
+    """What there is, for a message: the paths of several state dicts, or the first words of the names of one.
+
+    Args:
+        states: State dicts by their paths.
+    """
     named = {path: state for path, state in states.items() if path}
     if named:
         return f"keys found: {few((f'{path} ({len(state)} tensors)' for path, state in named.items()), 8)}"
@@ -111,7 +134,11 @@ def _is_optimiser(node: Any) -> bool:
 
 
 def as_tensor(value: Any) -> Tensor | None:
-    """A tensor or an array of numbers as a tensor; None for anything else."""
+    """A tensor or an array of numbers as a tensor; None for anything else.
+
+    Args:
+        value: Anything.
+    """
     if isinstance(value, Tensor):
         return value
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.size:

@@ -61,7 +61,12 @@ def statistics_of(layout: Layout, file: WeightFile) -> Statistics | None:
 
 
 def why_unsure(layout: Layout, file: WeightFile) -> str:
-    """Why `statistics_of` could only guess; empty if it knew."""
+    """Why `statistics_of` could only guess; empty if it knew.
+
+    Args:
+        layout: Whose names the file has.
+        file: The weights.
+    """
     told = any(name.endswith(BUFFERS[0]) for name in file.state) or "input" in file.metadata
     if told or _numbers(file.metadata.get("mean", "")) or not layout.offset_half or _told(file):
         return ""
@@ -100,7 +105,11 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def stored_statistics(stored: Mapping[str, Tensor]) -> Statistics:
-    """Those of a task's checkpoint; ImageNet's if it carries none."""
+    """Those of a task's checkpoint; ImageNet's if it carries none.
+
+    Args:
+        stored: The checkpoint's tensors.
+    """
     if not all(name in stored for name in BUFFERS):
         return IMAGENET
     mean, std = (tuple(stored[name].flatten().tolist()) for name in BUFFERS)

@@ -71,6 +71,9 @@ def read_weight_file(path: Path, label: str | None = None, key: str | None = Non
 def read_state_dict(path: Path) -> State:
     """The tensors of a safetensors file or of a checkpoint, read without running any code in it.
 
+    Args:
+        path: The file, or a folder of `save_pretrained`.
+
     Raises:
         CheckpointError: The file is missing, damaged, or asks for code.
     """

@@ -57,7 +57,11 @@ def recognise(found: Collection[str], wanted: Collection[str]) -> Match:
 
 
 def canonical(name: str) -> str:
-    """Our name without the level that an adapter adds around a library's encoder."""
+    """Our name without the level that an adapter adds around a library's encoder.
+
+    Args:
+        name: Our name of a tensor.
+    """
     return name.replace("_orig_mod.", "").replace("encoder.model.", "encoder.", 1)
 
 
@@ -112,7 +116,11 @@ def _prefix_of_rest(found: Collection[str], expected: Collection[str], prefix: s
 
 
 def part_of(name: str) -> str:
-    """Which part of a model a name of ours belongs to."""
+    """Which part of a model a name of ours belongs to.
+
+    Args:
+        name: Our name of a tensor.
+    """
     return name.partition(".")[0]
 
 
@@ -120,10 +128,17 @@ def is_added(name: str) -> bool:
     """Whether a tensor of ours is in a layer that published networks lack.
 
     These are the blocks in attention slots, and the pyramid that turns a ViT into a segmenter's encoder.
+
+    Args:
+        name: Our name of a tensor.
     """
     return re.match(r"(encoder|decoder)\.(.+\.)?(attention\d*|spatial_gating_unit|pyramid)\.", name) is not None
 
 
 def is_optional(name: str) -> bool:
-    """Whether a tensor may be absent: batch counts, which nothing reads, and the fixed bases of our decoder."""
+    """Whether a tensor may be absent: batch counts, which nothing reads, and the fixed bases of our decoder.
+
+    Args:
+        name: Our name of a tensor.
+    """
     return name.endswith((".num_batches_tracked", ".ham.bases"))

@@ -27,6 +27,9 @@ def read_torch_file(path: Path) -> Any:
     """What `torch.save` or `pickle.dump` wrote: PyTorch's own restricted reader first, which knows tensors and
     containers, then ours, which takes other objects for what they hold.
 
+    Args:
+        path: The file.
+
     Raises:
         CheckpointError: The file is damaged, or reading it would run code.
     """

@@ -75,7 +75,11 @@ class Inert(dict[Any, Any], metaclass=_InertType):
                 self.attributes.update(part)
 
     def extend(self, items: Iterable[Any]) -> None:
-        """Entries of a list are left out."""
+        """Entries of a list are left out.
+
+        Args:
+            items: The entries.
+        """
 
     append = add = extend
     __hash__ = object.__hash__  # type: ignore[assignment]
@@ -97,7 +101,11 @@ class InertUnpickler(pickle.Unpickler):
         self._made: dict[str, Any] = {}
 
     def persistent_load(self, pid: Any) -> Any:
-        """The numbers of a tensor, which lie beside the pickle; or a class that came with its source, in old files."""
+        """The numbers of a tensor, which lie beside the pickle; or a class that came with its source, in old files.
+
+        Args:
+            pid: What the pickle says of their place.
+        """
         if isinstance(pid, tuple) and len(pid) > 1 and pid[0] == "module":
             return pid[1]
         if not (isinstance(pid, tuple) and len(pid) >= 5 and pid[0] == "storage" and isinstance(pid[1], StorageType)):
@@ -105,7 +113,12 @@ class InertUnpickler(pickle.Unpickler):
         return self._load_storage(pid)
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands for the thing of this name; nothing is imported."""
+        """What stands for the thing of this name; nothing is imported.
+
+        Args:
+            module: Module that the pickle names.
+            name: Name in it.
+        """
         module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))  # of Python 2
         if module.startswith("numpy.core."):  # of NumPy 1
             module = module.replace("core", "_core", 1)

@@ -50,7 +50,11 @@ class _ShapesOnly(TorchFunctionMode):
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
-    """Shapes by our names, without optional tensors and layers that the model adds."""
+    """Shapes by our names, without optional tensors and layers that the model adds.
+
+    Args:
+        state: Tensors by our names.
+    """
     names = {canonical(name): tensor.shape for name, tensor in state.items()}
     return {name: shape for name, shape in names.items() if not is_optional(name) and not is_added(name)}
 
@@ -71,7 +75,11 @@ def _build_all() -> Iterator[tuple[str, Shapes]]:
 
 
 def name_of(encoder: Shapes) -> str | None:
-    """The name of an encoder with these shapes; None if no named encoder has them."""
+    """The name of an encoder with these shapes; None if no named encoder has them.
+
+    Args:
+        encoder: Shapes of an encoder's tensors, by our names.
+    """
     alike = {
         name: share(encoder, shapes) for name, shapes in encoder_shapes().items() if shapes.keys() == encoder.keys()
     }
@@ -83,6 +91,9 @@ def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
     """The named encoder that a file's tensors fit best: its name, the file's layout, and the share of its values.
 
     Of several that fit alike the largest: a deeper variant of the same widths holds all that a shallower one has.
+
+    Args:
+        found: Shapes of a file's tensors, by the file's names.
     """
     fits = []
     for name, shapes in encoder_shapes().items():
@@ -94,7 +105,12 @@ def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
 
 
 def share(wanted: Shapes, given: Shapes) -> float:
-    """Share of the wanted values that are given under the same name in the same shape, 0 to 1."""
+    """Share of the wanted values that are given under the same name in the same shape, 0 to 1.
+
+    Args:
+        wanted: Shapes by our names.
+        given: Shapes by our names.
+    """
     same = {name: shape for name, shape in wanted.items() if given.get(name) == shape}
     return _values(same) / max(1, _values(wanted))
 

@@ -75,12 +75,20 @@ class Layout:
         return {}
 
     def to_ours(self, name: str) -> str | None:
-        """Our name of a tensor in the file; None if the layout does not know it."""
+        """Our name of a tensor in the file; None if the layout does not know it.
+
+        Args:
+            name: The file's name.
+        """
         ours = self._translated(name, to_ours=True)
         return ours if ours is not None and self.from_ours(ours) == name else None
 
     def from_ours(self, name: str) -> str | None:
-        """The file's name of a tensor of ours; None if the layout has no place for it."""
+        """The file's name of a tensor of ours; None if the layout has no place for it.
+
+        Args:
+            name: Our name.
+        """
         return self._translated(name, to_ours=False)
 
     def _translated(self, name: str, *, to_ours: bool) -> str | None:
