@@ -15,7 +15,7 @@ from foveate.pipeline.text import few
 from foveate.pipeline.weights.unpickling import Inert
 
 State = dict[str, Tensor]
-DEEPEST = 8
+DEEPEST, DEEPEST_MODULE = 8, 40  # mappings, and modules, inside one another
 AVERAGES = ("ema", "averag", "swa", "shadow", "teacher", "polyak", "momentum_encoder")
 FIRST = ("state_dict", "model", "module", "model_state_dict", "network", "net", "params", "weights")
 LAST = ("student", "current")  # what is learning while an average of it is kept
@@ -105,7 +105,7 @@ def list_keys(states: Mapping[str, State]) -> str:
 def _walk(node: Any, path: tuple[str, ...], depth: int) -> Iterator[tuple[str, State]]:
     """A node's children first, then the node as a whole, unless that is the same."""
     if isinstance(node, Inert) and "_modules" in node.attributes:
-        yield ".".join(path), dict(_of_module(node, ""))
+        yield ".".join(path), dict(_of_module(node, ()))
         return
     if depth > DEEPEST or not isinstance(node, Mapping) or _is_optimiser(node):
         return
@@ -146,17 +146,17 @@ def as_tensor(value: Any) -> Tensor | None:
     return None
 
 
-def _of_module(node: Inert, prefix: str) -> Iterator[tuple[str, Tensor]]:
+def _of_module(node: Inert, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
     """What the module's own `state_dict` would have held."""
     held = node.attributes
     transient = held.get("_non_persistent_buffers_set") or ()
     for group in ("_parameters", "_buffers"):
         for name, value in (held.get(group) or {}).items():
             if isinstance(value, Tensor) and name not in transient:
-                yield f"{prefix}{name}", value
+                yield ".".join((*path, str(name))), value
     for name, child in (held.get("_modules") or {}).items():
-        if isinstance(child, Inert):
-            yield from _of_module(child, f"{prefix}{name}.")
+        if isinstance(child, Inert) and len(path) < DEEPEST_MODULE:  # a pickle can hold itself
+            yield from _of_module(child, (*path, str(name)))
 
 
 def _size(state: State) -> int:

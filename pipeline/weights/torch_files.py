@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 import struct
@@ -10,7 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,9 +89,9 @@ def _as_tensor(data: bytes, dtype: torch.dtype) -> Tensor:
     return torch.frombuffer(bytearray(data), dtype=dtype)
 
 
-def _read_stream(file: BinaryIO, size: int) -> Any:
+def _read_stream(file: io.BufferedIOBase, size: int) -> Any:
     """The format before: several pickles, then the bytes of each storage. A single pickle is taken as it is."""
-    first = InertUnpickler(file, _no_storage).load()
+    first = InertUnpickler(file, _no_storage, _read_bytes).load()
     if first != MAGIC:
         return first
     if InertUnpickler(file, _no_storage).load() != PROTOCOL:
@@ -101,6 +102,10 @@ def _read_stream(file: BinaryIO, size: int) -> Any:
     for key in InertUnpickler(file, _no_storage).load():
         _fill(storages[key], file)
     return content
+
+
+def _read_bytes(data: bytes) -> Any:
+    return _read_stream(io.BytesIO(data), len(data))
 
 
 def _reserve(storages: dict[str, Tensor], size: int) -> Callable[[tuple[Any, ...]], Tensor]:
@@ -121,7 +126,7 @@ def _reserve(storages: dict[str, Tensor], size: int) -> Callable[[tuple[Any, ...
     return reserve
 
 
-def _fill(storage: Tensor, file: BinaryIO) -> None:
+def _fill(storage: Tensor, file: io.BufferedIOBase) -> None:
     (count,) = struct.unpack("<q", file.read(8))
     data = file.read(storage.nbytes)
     if count != len(storage) or len(data) != storage.nbytes:

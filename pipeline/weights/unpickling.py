@@ -92,12 +92,20 @@ class InertUnpickler(pickle.Unpickler):
     Args:
         file: Binary file; read from where it stands.
         load_storage: Gives the numbers of a stored tensor, as one row, from what the pickle says of their place.
+        load_bytes: Reads a file of `torch.save` that lies in the pickle, as `pickle.dump` writes a tensor.
     """
 
-    def __init__(self, file: Any, load_storage: Callable[[tuple[Any, ...]], Tensor]) -> None:
+    def __init__(
+        self,
+        file: Any,
+        load_storage: Callable[[tuple[Any, ...]], Tensor],
+        load_bytes: Callable[[bytes], Any] | None = None,
+    ) -> None:
         super().__init__(file, encoding="latin1")
         self._load_storage = load_storage
         self._known = _known()
+        if load_bytes is not None:
+            self._known["torch.storage._load_from_bytes"] = load_bytes
         self._made: dict[str, Any] = {}
 
     def persistent_load(self, pid: Any) -> Any:
@@ -131,7 +139,7 @@ class InertUnpickler(pickle.Unpickler):
 def _stand_in(module: str, name: str) -> Any:
     """A class without content: of a data type of the standard library, of somebody's own class, or to be refused."""
     path = f"{module}.{name}"
-    if module == "torch" and isinstance(found := getattr(torch, name, None), torch.dtype):
+    if module == "torch" and isinstance(found := vars(torch).get(name), torch.dtype):
         return found
     if module == "torch" and name.endswith("Storage"):
         return StorageType(_storage_dtype(name))

@@ -183,11 +183,23 @@ def test_a_plain_pickle_of_arrays_is_read(tmp_path: Path, state: State, protocol
     load(tmp_path / "a.pkl", state)
 
 
+def test_a_plain_pickle_of_tensors_is_read(tmp_path: Path, state: State) -> None:
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"model": state, "epoch": 1}))
+    load(tmp_path / "a.pkl", state)
+
+
 def test_a_whole_pickled_model_gives_its_state_dict(tmp_path: Path, state: State) -> None:
     model = mobilenet_v2.create_encoder(NAME)
     model.load_state_dict(state)
     torch.save({"model": model, "epoch": 3}, tmp_path / "a.pt")
     load(tmp_path / "a.pt", state)
+
+
+def test_a_checkpoint_that_holds_itself_ends(tmp_path: Path, state: State) -> None:
+    content: dict[str, Any] = {"model": state}
+    content["again"] = content
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({**content, "set": Settings()}))
+    load(tmp_path / "a.pkl", state)
 
 
 def split(state: State, folder: Path, ending: str) -> None:
