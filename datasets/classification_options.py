@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from foveate.datasets.augment.classification import ClassifierEvalTransform, ClassifierTrainTransform, Crop
+from foveate.datasets.augment.classification import (
+    ClassifierEvalTransform,
+    ClassifierTrainTransform,
+    Crop,
+    Interpolation,
+)
 from foveate.datasets.loading.options import LoadingOptions
 from foveate.datasets.text import Side, to_side
 
@@ -24,6 +29,7 @@ class ClassificationOptions(LoadingOptions, total=False):
         randaugment: Number of RandAugment operations on each training image.
         magnitude: Strength of RandAugment, 0 to 10.
         crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
+        interpolation: How evaluation resizes: bicubic (timm's), bilinear (torchvision's), nearest, or lanczos.
         sampling: `balanced` draws every class equally often and repeats images of rare ones.
         batch_size: Training images per step and device.
         eval_batch_size: Images per step and device in evaluation; as many as in training if not given.
@@ -42,6 +48,7 @@ class ClassificationOptions(LoadingOptions, total=False):
     randaugment: int
     magnitude: int
     crop_ratio: float | None
+    interpolation: Interpolation
     sampling: Literal["natural", "balanced"]
 
 
@@ -61,6 +68,7 @@ CLASSIFICATION_DEFAULTS: Final = ClassificationOptions(
     randaugment=0,
     magnitude=9,
     crop_ratio=0.875,
+    interpolation="bicubic",
     sampling="natural",
 )
 
@@ -92,4 +100,5 @@ def create_eval_transform(options: ClassificationOptions) -> ClassifierEvalTrans
     Raises:
         DataConfigError: One of them is out of range.
     """
-    return ClassifierEvalTransform(to_side(options["image_size"], "image_size"), crop_ratio=options["crop_ratio"])
+    side = to_side(options["image_size"], "image_size")
+    return ClassifierEvalTransform(side, crop_ratio=options["crop_ratio"], interpolation=options["interpolation"])

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from foveate.datasets.augment.classification import ClassifierEvalTransform
+from foveate.datasets.augment.classification import ClassifierEvalTransform, Interpolation
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.pairs import ENDINGS, list_images
@@ -24,11 +24,11 @@ STAND_IN = np.full((32, 32, 3), 128, dtype=np.uint8)
 
 
 class ImageDataset(Dataset[dict[str, object]]):
-    """Images as bytes; one that cannot be read says so in `fault`, and the others go on.
+    """Images as bytes. An image that cannot be read is replaced by a grey one, and `fault` says why.
 
     Args:
         paths: The image files.
-        transform: Brings each image to the size that a classifier wants; None leaves them at their own.
+        transform: Resizes each image for a classifier; None leaves images at their own size.
     """
 
     def __init__(self, paths: list[Path], transform: ClassifierEvalTransform | None = None) -> None:
@@ -57,8 +57,9 @@ class ImagesDataModule(L.LightningDataModule):
         images: Folder (searched with its sub-folders) or file.
         image_size: Side of the square images that a classifier gets, in pixels; null leaves images at their own size.
         crop_ratio: Share of the shorter side that a classifier's central crop keeps; null resizes the whole image.
-        batch_size: Images a step where all have one size, which is for classifiers; others come one at a time.
-        num_workers: Processes that read.
+        interpolation: How images are resized for a classifier: bicubic, bilinear, nearest, or lanczos.
+        batch_size: Images per step for classifiers; segmenters get images one at a time, since sizes differ.
+        num_workers: Processes that read images.
     """
 
     def __init__(
@@ -67,13 +68,18 @@ class ImagesDataModule(L.LightningDataModule):
         *,
         image_size: Side | None = None,
         crop_ratio: float | None = None,
+        interpolation: Interpolation = "bicubic",
         batch_size: int = 32,
         num_workers: int = 1,
     ) -> None:
         super().__init__()
         image_size = None if image_size is None else to_side(image_size, "image_size")
         self.batch_size = at_least_one("batch_size", batch_size)
-        self.transform = None if image_size is None else ClassifierEvalTransform(image_size, crop_ratio=crop_ratio)
+        self.transform = (
+            None
+            if image_size is None
+            else ClassifierEvalTransform(image_size, crop_ratio=crop_ratio, interpolation=interpolation)
+        )
         self.images = None if images is None else Path(images).expanduser()
         self.num_workers = num_workers
 

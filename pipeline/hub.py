@@ -1,4 +1,4 @@
-"""Trained models on the Hugging Face hub, or in a folder: weights and a config.json of names, no code.
+"""Trained models on the Hugging Face hub or in a folder: weights, and a config.json that holds names and no code.
 
 Example:
     push_to_hub("runs/latest/checkpoints/best.ckpt", "me/segnext_t_camvid")
@@ -28,15 +28,15 @@ FETCHING = ("revision", "cache_dir", "force_download", "local_files_only", "toke
 
 
 class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["foveate"]):  # type: ignore[misc,call-arg,unused-ignore]
-    """A model that takes bytes, with all that is needed to build it again; the arguments become config.json.
+    """A model that takes bytes; its arguments become config.json, from which it is built again.
 
     Args:
         network: Name of the model (foveate models list).
         classes: Names of the classes.
-        attention: What sits in the model's slots, by the names of blocks.
-        network_options: Further options of the model.
+        attention: Blocks in the model's slots, by name.
+        network_options: Other options of the model.
         mean: Of the images it was trained on, per channel in 0-255.
-        std: Their deviation.
+        std: Their standard deviation.
 
     Raises:
         ConfigError: The network or an option is unknown.
@@ -64,9 +64,9 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["f
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options: Any) -> HubModel:
-        """What the mixin calls once it has read the configuration: build, then fill, every tensor or none.
+        """Build the model and load all its tensors; the mixin calls this once it has read the configuration.
 
-        The mixin's own would pass over tensors that are missing.
+        The mixin's own method would ignore missing tensors.
         """
         fetching = {key: options.pop(key, None) for key in FETCHING}
         for key in ("map_location", "strict"):  # of the mixin's own way to load
@@ -80,10 +80,13 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["f
 
 
 def model_of(source: Trained | str | Path) -> HubModel:
-    """The model of a run's checkpoint, ready to evaluate.
+    """The model of a run's checkpoint, in evaluation mode.
+
+    Args:
+        source: The checkpoint, or what was read from it.
 
     Raises:
-        CheckpointError: The checkpoint is damaged, refused, or of another model than it says.
+        CheckpointError: The checkpoint is damaged or refused, or its weights do not fit the network that it names.
     """
     trained = source if isinstance(source, Trained) else read_trained(Path(source))
     mean, std = (list(values) for values in trained.statistics)
@@ -107,33 +110,33 @@ def save_pretrained(source: HubModel | str | Path, folder: str | Path) -> None:
 
     Args:
         source: A model, or a run's checkpoint.
-        folder: Made if it is not there.
+        folder: Created if it does not exist.
     """
     _as_model(source).save_pretrained(folder)
 
 
 def push_to_hub(source: HubModel | str | Path, repository: str, **options: Any) -> str:
-    """Upload a model to the hub, and give its address.
+    """Upload a model to the hub, and return its address.
 
     Args:
         source: A model, or a run's checkpoint.
-        repository: owner/name; made if it is not there.
+        repository: owner/name; created if it does not exist.
         options: What `huggingface_hub` takes, such as `private=True` or `commit_message`.
     """
     return str(_as_model(source).push_to_hub(repository, **options))
 
 
 def from_pretrained(source: str | Path, **options: Any) -> HubModel:
-    """A model of the hub (owner/name) or of a folder, ready to evaluate.
+    """A model of the hub (owner/name) or of a folder, in evaluation mode.
 
-    It is built from the names in config.json; nothing in the files is run.
+    It is built from the names in config.json; no code in the files is run.
 
     Args:
         source: Repository or folder.
         options: What `huggingface_hub` takes, such as `revision`.
 
     Raises:
-        CheckpointError: It cannot be had, or its files are incomplete, damaged, or do not belong together.
+        CheckpointError: It cannot be fetched, or its files are incomplete, damaged, or do not fit one another.
         ConfigError: It names a network that is unknown here.
         PluginError: It needs a plugin that is not installed.
     """

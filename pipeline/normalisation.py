@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -20,35 +22,97 @@ STD = (58.395, 57.12, 57.375)
 class NormalisationConfig:
     """What images are normalised by, channel by channel in RGB, for images in 0-1 as timm and torchvision have it.
 
+    Numbers of any kind will do: lists, NumPy arrays, tensors; they are kept as plain floats.
+
     Args:
-        mean: Taken off each channel, such as [0.485, 0.456, 0.406], ImageNet's.
-        std: What each is then divided by, such as [0.229, 0.224, 0.225].
+        mean: Subtracted from each channel, such as [0.485, 0.456, 0.406], ImageNet's.
+        std: What each channel is then divided by, such as [0.229, 0.224, 0.225].
 
     Raises:
-        ConfigError: A deviation is not above 0, or the figures are those of images in 0-255.
+        ConfigError: There are not three numbers of each, a standard deviation is not above 0, or the figures are those
+            of images in 0-255.
     """
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        if min(self.std) <= 0 or max(*map(abs, self.mean), *self.std) > 1:
+        mean, std = read_statistics(self.mean, self.std)
+        if len(mean) != 3:
+            raise ConfigError(f"normalisation: mean and std have a number for each of R, G, B, not {len(mean)} numbers")
+        if max(*map(abs, mean), *std) > 1:
             raise ConfigError(
-                "normalisation: mean and std are for images in 0-1 (divide those for 0-255 by 255), and std is above "
-                f"0; not {list(self.mean)} and {list(self.std)}"
+                "normalisation: mean and std are for images in 0-1 (divide those for 0-255 by 255), not "
+                f"{mean} and {std}"
             )
+        object.__setattr__(self, "mean", tuple(mean))
+        object.__setattr__(self, "std", tuple(std))
+
+
+def read_statistics(mean: Any, std: Any) -> tuple[list[float], list[float]]:
+    """Means and standard deviations as plain floats.
+
+    Args:
+        mean: One number a channel: a list, a NumPy array, a tensor, of any type of number.
+        std: As many.
+
+    Raises:
+        ConfigError: These are no numbers, not as many of each, not finite, or a standard deviation is not above 0.
+
+    Example:
+        >>> read_statistics(torch.tensor([[[0.5]]]), [1])
+        ([0.5], [1.0])
+    """
+    means, stds = _floats("mean", mean), _floats("std", std)
+    if len(means) != len(stds) or not means:
+        raise ConfigError(
+            f"normalisation: mean and std have a number for each channel, not {len(means)} and {len(stds)} numbers"
+        )
+    if not all(map(math.isfinite, [*means, *stds])) or min(stds) <= 0:
+        raise ConfigError(f"normalisation: mean and std are finite and std is above 0, not {means} and {stds}")
+    return means, stds
+
+
+def _floats(name: str, values: Any) -> list[float]:
+    plain = values.tolist() if hasattr(values, "tolist") else values
+    try:
+        return [float(value) for value in _flat(plain)]
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"normalisation: {name} is a list of numbers, one for each channel, not {values!r}"
+        ) from error
+
+
+def _flat(values: Any) -> Iterable[Any]:
+    """The numbers of nested lists; a buffer of a mean has the shape (3, 1, 1)."""
+    for value in values:
+        value = value.tolist() if hasattr(value, "tolist") else value
+        if isinstance(value, list | tuple):
+            yield from _flat(value)
+        elif isinstance(value, str | bytes | bool):
+            raise TypeError(f"{value!r} is no number")
+        else:
+            yield value
 
 
 class Normalise(nn.Module):
-    """RGB bytes to floats in channels_last order, less the mean and over the deviation of each channel."""
+    """RGB bytes to floats in channels_last order: subtract each channel's mean, divide by its standard deviation.
+
+    Args:
+        mean: Of each channel, for images in 0-255.
+        std: Their standard deviations.
+
+    Raises:
+        ConfigError: See `read_statistics`.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
+    def __init__(self, mean: Iterable[Any] = MEAN, std: Iterable[Any] = STD) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+        for name, tensor in zip(("mean", "std"), _buffers(mean, std), strict=True):
+            self.register_buffer(name, tensor)
 
     def forward(self, image: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         floats = image.to(self.mean.dtype, memory_format=torch.channels_last)
@@ -56,10 +120,25 @@ class Normalise(nn.Module):
 
     @classmethod
     def from_config(cls, config: NormalisationConfig) -> Normalise:
-        """Of figures for images in 0-1."""
+        """Of figures for images in 0-1.
+
+        Args:
+            config: Means and standard deviations.
+        """
         return cls([255 * value for value in config.mean], [255 * value for value in config.std])
 
-    def renew(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Take other figures, for images in 0-255."""
-        self.mean.copy_(torch.tensor(mean).view(-1, 1, 1))
-        self.std.copy_(torch.tensor(std).view(-1, 1, 1))
+    def renew(self, mean: Iterable[Any], std: Iterable[Any]) -> None:
+        """Take other figures, for images in 0-255.
+
+        Args:
+            mean: Of each channel.
+            std: Their standard deviations.
+        """
+        for own, new in zip((self.mean, self.std), _buffers(mean, std), strict=True):
+            own.copy_(new)
+
+
+def _buffers(mean: Iterable[Any], std: Iterable[Any]) -> tuple[Tensor, Tensor]:
+    """Float32 tensors (C, 1, 1), whatever the numbers are."""
+    means, stds = (torch.tensor(values, dtype=torch.float32).view(-1, 1, 1) for values in read_statistics(mean, std))
+    return means, stds

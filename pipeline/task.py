@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 import lightning.pytorch as L
@@ -31,10 +31,12 @@ from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.report import Report
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.checkpointing import checkpoint_activations
+from foveate.pipeline.models.segnext import VARIANTS
 from foveate.pipeline.normalisation import NormalisationConfig, Normalise
 from foveate.pipeline.optimisation import OptimizerConfig, create_optimizer
 from foveate.pipeline.schedules import PlateauLR, ScheduleConfig, create_schedule, renew_settings
-from foveate.pipeline.weights import load_initial_weights
+from foveate.pipeline.weights import load_complete_weights, load_initial_weights
+from foveate.pipeline.weights.factorisation import current_rank
 from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
 from foveate.plugins.errors import PluginError
 
@@ -136,20 +138,35 @@ class VisionTask(L.LightningModule):
         self._engine_name = "torch"
         self._engine: Engine | None = None
 
-    def load_initial_weights(self) -> None:
+    def load_initial_weights(self, *, complete: bool = False) -> None:
         """Start from what is given as `weights`, and say what matched; a second call does nothing.
 
         Images are normalised as the weights expect from then on, unless the recipe says how.
+
+        Args:
+            complete: Refuse weights that leave part of the network at random numbers: they are to be scored or applied.
 
         Raises:
             CheckpointError: The file is missing, damaged, unsafe, or of another model.
         """
         if self._initial_weights is not None:
-            report = load_initial_weights(self.network, self._initial_weights)
+            load = load_complete_weights if complete else load_initial_weights
+            options = self.hparams["network_options"] or {}
+            keep_rank = "rank" in options or self.hparams["network"] not in VARIANTS
+            report = load(self.network, self._initial_weights, keep_rank=keep_rank)
+            if self._normalisation_is_given:
+                report = replace(report, statistics=None)
             rank_zero_only(print)(report, flush=True)
-            if report.statistics is not None and not self._normalisation_is_given:
+            if report.statistics is not None:
                 self.normalise.renew(*report.statistics)
+            self._keep_rank(options)
         self._initial_weights = None
+
+    def _keep_rank(self, options: RecipeOptions) -> None:
+        """Checkpoints say which rank the weights brought, so that the network is rebuilt with it."""
+        rank = current_rank(self.network)
+        if self.hparams["network"] in VARIANTS and rank != VARIANTS[self.hparams["network"]].rank:
+            self.hparams["network_options"] = {**options, "rank": rank}
 
     def use_engine(self, name: str) -> None:
         """Evaluate and predict by an engine (see `create_engine`), made for the first image that comes.

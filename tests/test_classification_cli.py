@@ -259,3 +259,114 @@ def test_two_processes_count_five_images_as_one_does(folder_root: Path) -> None:
         tables.append(Path(devices, "predictions.csv").read_text())
     assert tables[0] == tables[1]
     assert len(tables[0].splitlines()) == 6
+
+
+def predicted(images: Path, *words: str) -> dict[str, str]:
+    """Class by image, as `predict` has it."""
+    assert main(["predict", "--data.images", str(images), "--out", "out", *words]) == 0
+    return {row["path"]: row["class"] for row in read_log(Path("out/predictions.csv"))}
+
+
+CLASSIFIERS = [name for name in list_recipes() if is_classifier(name)]
+
+
+@pytest.mark.parametrize("recipe", CLASSIFIERS)
+def test_prediction_takes_the_settings_of_evaluation_whatever_recipe_is_named(recipe: str) -> None:
+    from foveate.cli import _import_named
+    from foveate.pipeline.runs.data_modules import _data_module
+    from foveate.pipeline.training.prediction import prepare
+    from foveate.pipeline.training.request import Request
+
+    _import_named()
+    data = read_recipe(find_recipe(recipe))["data"]
+    kind: Any = _data_module(data)
+    own = kind(**data.get("init_args", {})).eval_transform
+    checkpoint = {"foveate_recipe": {"data": data}, "hyper_parameters": {"labels": {"name": "a", "names": ["b"]}}}
+    for other in CLASSIFIERS:
+        named = Request(command="predict", recipe=read_recipe(find_recipe(other)), name=other, flags=[])
+        settings = prepare(named, checkpoint).recipe["data"]["init_args"]
+        assert settings == {
+            "image_size": own.size, "crop_ratio": own.crop_ratio, "interpolation": own.interpolation
+        }  # fmt: skip
+
+
+def test_prediction_equals_validation_with_another_recipe_on_the_command_line(
+    folder_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ["--data.crop_ratio=0.6", "--data.interpolation=bilinear"]
+    assert fit(folder_root, *own) == 0
+    path = str(Path("runs/latest/checkpoints/best.ckpt").resolve())
+    expected = predicted(folder_root / "val", "--ckpt_path", path)
+    named = ["--config", "imagenet_mobilenet_v2", "--model.network=mobilenet_v2_035", "--ckpt_path", path]
+    assert predicted(folder_root / "val", *named) == expected
+    capsys.readouterr()
+    assert main(["validate", *named, "--data.root", str(folder_root), "--data.num_workers=0"]) == 0
+    assert "evaluated as trained: image_size 32, not 224, crop_ratio 0.6, not 0.875" in capsys.readouterr().err
+
+
+def test_an_explicit_flag_wins(folder_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit(folder_root) == 0
+    assert main(["validate", "--ckpt_path", "best", "--data.crop_ratio=1.0", "--data.interpolation=nearest"]) == 0
+    assert "evaluated as trained" not in capsys.readouterr().err
+    predicted(folder_root / "val", "--ckpt_path", "best", "--data.crop_ratio=1.0")
+
+
+def weights_of(network: str, num_classes: int) -> str:
+    torch.save(create_model(network, num_classes=num_classes).state_dict(), "w.pth")
+    return "w.pth"
+
+
+PUBLISHED = ["--config", "imagenet_mobilenet_v2", "--model.network=mobilenet_v2_035"]
+
+
+def test_published_weights_are_scored_and_applied_without_a_training(
+    folder_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = ["--model.weights", weights_of("mobilenet_v2_035", 3)]
+    data = ["--data.root", str(folder_root), "--data.num_workers=0", "--data.image_size=32"]
+    for command in ("validate", "test"):
+        assert main([command, *PUBLISHED, *weights, *data]) == 0
+        out = capsys.readouterr().out
+        assert "weights of w.pth" in out
+        assert "head    100.0%: 7 loaded" in out
+    assert not Path("runs").exists()
+    classes = predicted(folder_root / "val", *PUBLISHED, *weights, "--data.image_size=32")
+    assert set(classes.values()) <= {"class 0", "class 1", "class 2"}
+
+
+@pytest.mark.parametrize("command", ["validate", "test"])
+def test_weights_without_a_head_are_not_scored(
+    command: str, folder_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--data.root", str(folder_root), "--data.num_workers=0", "--data.image_size=32"]
+    assert main([command, *PUBLISHED, *data, "--model.weights", weights_of("mobilenet_v2_035", 5)]) == 4
+    assert "cannot be scored or applied as it is: it is of 5 classes, the data of 3" in last_line(capsys)
+    state = torch.load("w.pth", weights_only=True)
+    torch.save({name: value for name, value in state.items() if not name.startswith("head")}, "w.pth")
+    assert main([command, *PUBLISHED, *data, "--model.weights", "w.pth"]) == 4
+    assert "7 tensors of the head are not in it" in last_line(capsys)
+
+
+def test_prediction_needs_a_head_too(folder_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(create_model("mobilenet_v2_035", num_classes=2).encoder.state_dict(), "w.pth")
+    words = [*PUBLISHED, "--model.weights", "w.pth", "--data.images", str(folder_root)]
+    assert main(["predict", *words]) == 4
+    assert "holds no classifier for mobilenet_v2_035" in last_line(capsys)
+
+
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_weights_or_a_checkpoint_are_needed_and_not_both(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, *PUBLISHED]) == 2
+    assert "which weights? give --ckpt_path CHECKPOINT, best or last, or --config RECIPE" in last_line(capsys)
+    Path("a.ckpt").touch()
+    assert main([command, *PUBLISHED, "--ckpt_path", "a.ckpt", "--model.weights", "w.pth"]) == 2
+    assert "either --ckpt_path" in last_line(capsys)
+
+
+def test_words_of_a_run_name_its_checkpoint(folder_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "export", "best", "w.safetensors"]) == 4
+    assert "train first" in last_line(capsys)
+    assert fit(folder_root) == 0
+    assert main(["weights", "export", "best", "w.safetensors", "--layout", "torchvision"]) == 0
+    assert main(["weights", "show", "last"]) == 0
+    assert "mobilenet_v2_035, layout foveate" in capsys.readouterr().out

@@ -1,16 +1,20 @@
-"""What is done to the images of a classifier before the device: torchvision's operations on bytes, seeded by sample.
+"""Augmentation of a classifier's images before they go to the device: torchvision's operations on bytes, with a seed
+for each sample.
 
-Random erasing, mixup and cutmix want whole batches of floats, and are done later, on the device.
+Random erasing, mixup and cutmix need whole batches of floats; they are applied later, on the device.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from functools import partial
+from typing import Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import UInt8
+from PIL.Image import Resampling
 from torch import Tensor
 from torchvision.transforms import InterpolationMode  # type: ignore[import-untyped]
 from torchvision.transforms import v2 as T
@@ -20,6 +24,7 @@ from foveate.datasets.errors import DataConfigError
 Stored = UInt8[Tensor, "3 H W"]
 Sized = UInt8[Tensor, "3 S S"]
 Crop = Literal["random_resized", "padded", "none"]
+Interpolation = Literal["bicubic", "bilinear", "nearest", "lanczos"]
 CUBIC, LINEAR = InterpolationMode.BICUBIC, InterpolationMode.BILINEAR
 GREY = 128  # fills what a rotation or shift uncovers
 LEVELS = 11  # RandAugment's magnitudes are 0 to 10, as published
@@ -81,25 +86,58 @@ class ClassifierTrainTransform:
 
 
 class ClassifierEvalTransform:
-    """Bring an image to its size, the same way each time.
+    """Resize an image for evaluation; nothing is random.
+
+    Published accuracies belong to a way of resizing: torchvision's to `bilinear` (or what its weights say), timm's
+    mostly to `bicubic` with its own `crop_pct` as `crop_ratio`. Both smooth where they make an image smaller.
 
     Args:
         size: Side of the square result, in pixels.
         crop_ratio: Share of the shorter side that the central crop keeps; None resizes the whole image, whatever its
-            shape.
+            shape. The shorter side is resized to size / crop_ratio, rounded to the nearest pixel.
+        interpolation: How images are resized: bicubic, bilinear, nearest, or lanczos.
+
+    Raises:
+        DataConfigError: The share is not above 0 and at most 1, or there is no such interpolation.
     """
 
-    def __init__(self, size: int, *, crop_ratio: float | None = 0.875) -> None:
+    def __init__(
+        self, size: int, *, crop_ratio: float | None = 0.875, interpolation: Interpolation = "bicubic"
+    ) -> None:
         if crop_ratio is not None and not 0 < crop_ratio <= 1:
             raise DataConfigError(f"crop_ratio is above 0 and at most 1, or null, not {crop_ratio}")
-        self._steps: list[Callable[[Tensor], Tensor]] = [_square(size)]
-        if crop_ratio is not None:
-            shorter = T.Resize(round(size / crop_ratio), interpolation=CUBIC, antialias=True)
-            self._steps = [shorter, T.CenterCrop(size)]
+        if interpolation not in get_args(Interpolation):
+            accepted = ", ".join(get_args(Interpolation))
+            raise DataConfigError(f"no interpolation named {interpolation!r} (accepted: {accepted})")
+        self.size, self.crop_ratio, self.interpolation = size, crop_ratio, interpolation
+        if crop_ratio is None:
+            self._steps: list[Callable[[Tensor], Tensor]] = [partial(_resize, (size, size), interpolation)]
+        else:
+            self._steps = [partial(_resize, round(size / crop_ratio), interpolation), T.CenterCrop(size)]
 
     def __call__(self, image: Stored, *, seed: int) -> Sized:
         """RGB bytes (3, H, W) in, at the size asked for out; the seed changes nothing."""
         return _apply(self._steps, image)
+
+
+def _resize(size: int | tuple[int, int], interpolation: Interpolation, image: Tensor) -> Tensor:
+    """Both sides, or the shorter one to a length."""
+    if interpolation != "lanczos":
+        mode = InterpolationMode(interpolation)
+        resized: Tensor = T.functional.resize(image, size, interpolation=mode, antialias=mode in (CUBIC, LINEAR))
+        return resized
+    picture = T.functional.to_pil_image(image)  # Pillow alone has it
+    if isinstance(size, int):
+        size = _shorter_to(size, picture.height, picture.width)
+    smaller = picture.resize((size[1], size[0]), Resampling.LANCZOS)
+    return torch.from_numpy(np.array(smaller)).permute(2, 0, 1)
+
+
+def _shorter_to(length: int, height: int, width: int) -> tuple[int, int]:
+    """Height and width once the shorter side has a length, rounded down as torchvision does."""
+    if height <= width:
+        return length, int(length * width / height)
+    return int(length * height / width), length
 
 
 def _apply(steps: Sequence[Callable[[Tensor], Tensor]], image: Tensor) -> Tensor:
@@ -110,7 +148,11 @@ def _apply(steps: Sequence[Callable[[Tensor], Tensor]], image: Tensor) -> Tensor
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's random numbers on the CPU from a seed of their own; afterwards they go on as if nothing had happened."""
+    """Draw PyTorch's random numbers on the CPU from a seed; afterwards the generator's earlier state is restored.
+
+    Args:
+        seed: Decides the numbers drawn inside the block.
+    """
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(seed)  # torch.manual_seed would move the accelerators' numbers too
     try:

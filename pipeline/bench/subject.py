@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import lightning.pytorch as L
 import torch
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from foveate.datasets.labels import LabelSet
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model, is_segmenter
+from foveate.pipeline.runs.data_modules import known_labels
 from foveate.pipeline.runs.recipes import find_recipe, list_recipes, read_recipe
 from foveate.pipeline.segmentation import SegmentationTask
 from foveate.pipeline.task import VisionTask
@@ -92,23 +92,10 @@ def _checked(subject: Subject) -> Subject:
 
 def _count_classes(data: Mapping[str, Any]) -> int:
     """As the recipe's data module says, if it knows without looking at the data."""
-    short = str(data.get("class_path", "")).rpartition(".")[2]
-    kind = next((kind for kind in _subclasses(L.LightningDataModule) if kind.__name__ == short), None)
-    labels = getattr(kind, "label_set", None)
-    if isinstance(labels, LabelSet | ClassSet):
-        return len(labels)
-    try:
-        made: Any = kind(**(data.get("init_args") or {})) if kind is not None else None
-        return len(made.label_set)
-    except Exception:  # of a data module: it asks for its files
-        pass
-    raise ConfigError(
-        f"how many classes? {short or 'the recipe'} only knows when it sees its data; give --num_classes N"
-    )
-
-
-def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
-    below: type[Any]
-    for below in kind.__subclasses__():
-        yield below
-        yield from _subclasses(below)
+    labels = known_labels(data)
+    if labels is None:
+        short = str(data.get("class_path", "")).rpartition(".")[2]
+        raise ConfigError(
+            f"how many classes? {short or 'the recipe'} only knows when it sees its data; give --num_classes N"
+        )
+    return len(labels)

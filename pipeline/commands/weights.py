@@ -1,4 +1,4 @@
-"""`foveate weights`: what is in a file of weights, and weights of ours for others."""
+"""`foveate weights`: describe a file of weights, and export a checkpoint's weights."""
 
 from __future__ import annotations
 
@@ -7,60 +7,76 @@ from pathlib import Path
 from typing import Literal
 
 ExportLayout = Literal["foveate", "official", "mmseg", "timm", "torchvision"]
+RUNS = "runs"  # where trainings are kept
 SHOWN = 80  # characters of a metadata entry
 
 
 def show_weights(file: str) -> None:
-    """Say what a file of weights holds: its network and layout as far as they are known, its parts, its metadata.
+    """Describe a file of weights: its network and layout as far as they are known, its parts, its metadata.
 
     Example: foveate weights show mscan_t.pth
 
     Args:
-        file: PATH, https://..., hf://owner/repository/file, or timm:NAME.
+        file: PATH of a file or of a folder of save_pretrained, https://..., hf://owner/repository/file, timm:NAME, or
+            best or last: a checkpoint of the newest run below runs/. PATH::KEY picks one of several state dicts.
     """
     from foveate.pipeline.weights.sources import open_source  # late: torch takes a second, and help none
 
-    found = open_source(file)
+    found = open_source(_checkpoint(file))
     floating = [tensor for tensor in found.state.values() if tensor.is_floating_point()]
     sizes: Counter[str] = Counter()
     for name, tensor in found.state.items():
         sizes[name.partition(".")[0]] += tensor.numel()
     print(f"{found.label}: {len(found.state)} tensors, {sum(t.numel() for t in floating):,} numbers")
     print(f"  is:        {_guess(found.state)}")
+    if len(found.states) > 1:
+        for path, state in found.states.items():
+            mark = "  (shown here)" if state is found.state else ""
+            print(f"  holds:     {path or 'all as one'}, {len(state)} tensors{mark}")
     print(f"  stored as: {', '.join(sorted({str(t.dtype).removeprefix('torch.') for t in found.state.values()}))}")
     print(f"  parts:     {', '.join(f'{part} {size:,}' for part, size in sizes.most_common(8))}")
     for key, text in found.metadata.items():
-        print(f"  {key + ':':<11}{text if len(text) <= SHOWN else text[: SHOWN - 3] + '...'}")
+        line = " ".join(text.split())
+        print(f"  {key + ':':<11}{line if len(line) <= SHOWN else line[: SHOWN - 3] + '...'}")
 
 
 def _guess(state: object) -> str:
-    """The named encoder it fits best."""
+    """The named encoder that the file fits best."""
     from foveate.pipeline.weights.variants import closest
 
     assert isinstance(state, dict)
     best = closest({name: tensor.shape for name, tensor in state.items()})
     if best is None:
-        return "of no network that has a name here"
+        return "no network that is known here"
     name, layout, share = best
     return f"{name if share > 0.999 else f'{share:.0%} of {name}'}, layout {layout}"
 
 
 def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate") -> None:
-    """Write the weights of a run's checkpoint as safetensors, by the names that others read.
+    """Write the weights of a run's checkpoint as safetensors, under the names that other libraries read.
 
-    Example: foveate weights export runs/latest/checkpoints/best.ckpt segnext_t.safetensors --layout official
+    Example: foveate weights export best segnext_t.safetensors --layout official
 
     Args:
-        checkpoint: Checkpoint of a run.
+        checkpoint: Checkpoint of a run; best or last takes that of the newest run below runs/.
         out: File to write; ends with .safetensors.
         layout: Whose names: foveate, official (the authors'), mmseg, timm or torchvision.
     """
     from foveate.pipeline.weights.checkpoint import read_trained
     from foveate.pipeline.weights.export import export_weights
 
-    trained = read_trained(Path(checkpoint))
+    trained = read_trained(Path(_checkpoint(checkpoint)))
     chosen = export_weights(trained, Path(out), layout)
     print(f"{out}: {trained.network}, {len(trained.classes)} classes, layout {chosen.name}")
+
+
+def _checkpoint(given: str) -> str:
+    """A file as it is given; the words of a run as the file that they mean."""
+    if given not in ("best", "last"):
+        return given
+    from foveate.pipeline.runs.directories import find_checkpoint
+
+    return str(find_checkpoint(given, Path(RUNS), None))
 
 
 WEIGHTS = {"show": show_weights, "export": export_checkpoint}

@@ -45,6 +45,7 @@ class TimmEncoder(FeatureEncoder):
         attention: Blocks for the slot `stage`.
 
     Attributes:
+        timm_name: timm:NAME.
         mean: Of the channels in 0-1, as the published weights of this network expect it.
         std: The same.
     """
@@ -54,6 +55,7 @@ class TimmEncoder(FeatureEncoder):
         super().__init__(model, info.channels(), info.reduction(), attention)
         layout: Any = getattr(model, "output_fmt", "NCHW")
         self.channels_last = getattr(layout, "value", layout) == "NHWC"
+        self.timm_name = PREFIX + name
         self.mean, self.std = normalisation(name)
 
     def extract(self, image: Float[Tensor, "B I H W"]) -> Sequence[Tensor]:
@@ -95,6 +97,7 @@ class TimmClassifier(Classifier):
 
     def __init__(self, encoder: nn.Module, head: LastLayer, name: str, *, input: nn.Module | None = None) -> None:
         super().__init__(encoder, head, input=input)
+        self.timm_name = PREFIX + name
         self.mean, self.std = normalisation(name)
 
 

@@ -31,6 +31,7 @@ from foveate.pipeline.runs.checkpoints import check_fits, load_into, read_checkp
 from foveate.pipeline.runs.directories import CHECKPOINTS, choose_run, global_rank, hand_on
 from foveate.pipeline.runs.recipes import Recipe, dump_recipe
 from foveate.pipeline.training.request import RUNS, Request
+from foveate.pipeline.weights.factorisation import take_rank
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
 
@@ -129,7 +130,10 @@ class FoveateCLI(LightningCLI):
         self._dump_config()
         recipe: Recipe = dict(self.config_dump)
         recipe.pop("config", None)
-        recipe["model"].get("init_args", {}).pop("labels", None)
+        arguments = recipe["model"].get("init_args", {})
+        arguments.pop("labels", None)
+        if self.model.hparams.get("network_options"):  # with a rank that the weights brought
+            arguments["network_options"] = self.model.hparams["network_options"]
         return recipe
 
 
@@ -159,33 +163,46 @@ def fit(request: Request) -> None:
 
 
 def evaluate(request: Request) -> None:
-    """Score the val or test split with the weights of a checkpoint."""
+    """Score the val or test split with the weights of a checkpoint, or with published ones."""
+    from foveate.pipeline.training.evaluation import evaluate_as_trained
+    from foveate.pipeline.training.published import published_weights
     from foveate.pipeline.training.summary import report_scores
 
-    if request.checkpoint is None:
-        raise ConfigError(f"which weights? give --ckpt_path CHECKPOINT, best or last (foveate {request.command})")
-    checkpoint = read_checkpoint(request.checkpoint)
+    weights = published_weights(request)
+    checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
-    cli = FoveateCLI(request)
-    load_into(cli.model, checkpoint, request.checkpoint)
+    asked, note = evaluate_as_trained(request, checkpoint) if checkpoint else (request, "")
+    if note and global_rank() == 0:
+        print(f"foveate: {note}", file=sys.stderr, flush=True)
+    cli = FoveateCLI(asked)
+    _take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
     if cli.trainer.is_global_zero:
-        report_scores(request, cli.model, cli.resolved_recipe())
+        report_scores(request, cli.model, cli.resolved_recipe(), weights)
 
 
 def predict(request: Request) -> None:
     """Write what is seen in any images: label maps and overlays, or classes."""
     from foveate.pipeline.training.prediction import prepare, write_predictions
+    from foveate.pipeline.training.published import published_weights
 
-    if request.checkpoint is None:
-        raise ConfigError("which weights? give --ckpt_path CHECKPOINT, best or last (foveate predict)")
-    checkpoint = read_checkpoint(request.checkpoint)
+    weights = published_weights(request)
+    checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
-    cli = FoveateCLI(prepare(request, checkpoint))
-    load_into(cli.model, checkpoint, request.checkpoint)
+    cli = FoveateCLI(prepare(request, checkpoint, weights))
+    _take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
     write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out))
+
+
+def _take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:
+    """The checkpoint's, or published ones, which then have to be complete."""
+    if cli.request.checkpoint is not None:
+        take_rank(cli.model, checkpoint["state_dict"])
+        load_into(cli.model, checkpoint, cli.request.checkpoint)
+    else:
+        cli.model.load_initial_weights(complete=True)
 
 
 def _loggers(given: Any, run_dir: Path | None) -> list[Logger]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,45 +13,61 @@ from foveate.pipeline.callbacks.class_predictions import ClassPredictionWriter
 from foveate.pipeline.callbacks.predictions import PredictionWriter
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
+from foveate.pipeline.task import plain
 from foveate.pipeline.text import few
+from foveate.pipeline.training.evaluation import evaluation_settings
+from foveate.pipeline.training.published import labels_of_weights
 from foveate.pipeline.training.request import Request
 
 SHOWN = 20
-KEPT = ("accelerator", "precision")  # of the recipe's trainer; how long it trained is of no matter here
-SIZES = ("image_size", "crop_ratio")  # of a classifier's data: images are brought to its size as in evaluation
+KEPT = ("accelerator", "precision")  # settings of the recipe's trainer that prediction takes over
 IMAGES = "foveate.datasets.images.ImagesDataModule"
 
 
-def prepare(request: Request, checkpoint: dict[str, Any]) -> Request:
+def prepare(request: Request, checkpoint: Mapping[str, Any], weights: str | None = None) -> Request:
     """The request with its recipe turned into one for prediction.
+
+    Images are brought to the network as evaluation brings them, by the settings that belong to the checkpoint.
+
+    Args:
+        request: What was asked for.
+        checkpoint: The content of the checkpoint; empty if published weights are applied.
+        weights: Those weights.
 
     Raises:
         CheckpointError: The checkpoint does not say which classes it knows.
     """
-    labels = checkpoint.get("hyper_parameters", {}).get("labels")
+    model = dict(request.recipe.get("model", {}))
+    arguments = {**model.get("init_args", {}), "weights": weights}
+    if weights is None:
+        settings = checkpoint.get("hyper_parameters", {})
+        labels = settings.get("labels")
+        arguments |= {key: settings[key] for key in ("inference",) if key in settings}
+    else:
+        labels = plain(asdict(labels_of_weights(request, weights)))
     if not labels:
         raise CheckpointError(f"{request.checkpoint}: does not name its classes; was it written by foveate fit?")
-    model = dict(request.recipe.get("model", {}))
-    model["init_args"] = {**model.get("init_args", {}), "labels": labels, "weights": None}
+    model["init_args"] = {**arguments, "labels": labels}
     trainer = request.recipe.get("trainer", {})
     recipe = {
         "model": model,
-        "data": {"class_path": IMAGES, "init_args": _sizes(request.recipe.get("data", {}))},
+        "data": {"class_path": IMAGES, "init_args": evaluation_settings(request, checkpoint)},
         "trainer": {key: trainer[key] for key in KEPT if key in trainer},
     }
     return replace(request, recipe=recipe)
 
 
-def _sizes(data: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = data.get("init_args") or {}
-    return {key: arguments[key] for key in SIZES if key in arguments}
-
-
 def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, out: Path) -> None:
-    """Predict every image of `data` and write what is found, as it comes.
+    """Predict every image of `data`, and write each result at once.
+
+    Args:
+        trainer: Runs the prediction.
+        model: A classification or segmentation task.
+        data: An `ImagesDataModule`.
+        out: Folder to write to.
 
     Raises:
-        UnusableDataError: Some images could not be read; all the others are written.
+        UnusableDataError: Some images could not be read; the results of all others are written.
     """
     data.setup("predict")
     writer: PredictionWriter | ClassPredictionWriter

@@ -23,7 +23,7 @@ from foveate.pipeline.training.request import Request
 INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling"}
 
 
-def report_scores(request: Request, task: VisionTask, recipe: Recipe) -> None:
+def report_scores(request: Request, task: VisionTask, recipe: Recipe, weights: str | None = None) -> None:
     """Print the scores of an evaluation and write them beside the checkpoint's run.
 
     Scores of other data than the run's own, or of another way to evaluate, go to a file of another name.
@@ -32,12 +32,13 @@ def report_scores(request: Request, task: VisionTask, recipe: Recipe) -> None:
         request: What was asked for.
         task: The task that was evaluated.
         recipe: What was evaluated, with everything spelled out.
+        weights: Published weights that were scored in place of a checkpoint.
     """
     report = task.report_of_scores()
     if report is None:
         return
     split = "val" if request.command == "validate" else "test"
-    print_report(report, f"{split}, {request.checkpoint}")
+    print_report(report, f"{split}, {weights or request.checkpoint}")
     if request.run is not None and request.checkpoint is not None:
         name = "-".join([split, request.checkpoint.stem, *tell_apart(recipe, read_recipe(request.run / RECIPE))])
         path = request.run / f"{name}.json"

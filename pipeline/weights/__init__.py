@@ -1,8 +1,9 @@
-"""Weights of others into our models and back: layouts, reports, refusals."""
+"""Published weights: read, renamed, loaded into our models, and written for others."""
 
 from __future__ import annotations
 
 from foveate.pipeline.weights.loading import LEAST_COVERAGE as LEAST_COVERAGE
+from foveate.pipeline.weights.loading import load_complete_weights as load_complete_weights
 from foveate.pipeline.weights.loading import load_encoder_weights as load_encoder_weights
 from foveate.pipeline.weights.loading import load_initial_weights as load_initial_weights
 from foveate.pipeline.weights.loading import load_weights as load_weights

@@ -1,4 +1,4 @@
-"""Makes a published tensor fit where the model asks for another shape of the same thing."""
+"""Adapts published tensors to another image size, patch size or number of image channels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from foveate.pipeline.models.vit.positions import Size, resize_positions
 
 
 class Adapted(NamedTuple):
-    """A tensor that fits, and what was done to it."""
+    """A tensor in the wanted shape, and how it was changed."""
 
     tensor: Tensor
     how: str
 
 
 def adapt(name: str, given: Tensor, wanted: Tensor, *, stem: bool, grid: Size | None) -> Adapted | None:
-    """The tensor in the wanted shape, or None if it is another thing.
+    """The tensor in the wanted shape; None if it cannot be adapted.
 
     Args:
         name: Our name.
@@ -62,10 +62,14 @@ def _adapt_stem(given: Tensor, wanted: Tensor, *, patches: bool) -> Adapted | No
 
 
 def change_channels(kernel: Float[Tensor, "O I h w"], channels: int) -> Float[Tensor, "O C h w"]:
-    """A first convolution for images of another number of channels, with answers of much the same size.
+    """A first convolution for images with another number of channels, whose output has about the same magnitude.
 
-    One channel gets the sum, as if the grey image were repeated; of several, each gets one of the old ones in turn,
-    scaled by how many more they are.
+    One channel gets the sum of the old kernels, as if the grey image were repeated. Several channels get the old
+    kernels in turn, scaled by the ratio of old to new channels.
+
+    Args:
+        kernel: The convolution's weight.
+        channels: Number of channels C of the image.
     """
     given = kernel.shape[1]
     if channels == 1:
@@ -75,7 +79,11 @@ def change_channels(kernel: Float[Tensor, "O I h w"], channels: int) -> Float[Te
 
 
 def resize_patches(kernel: Float[Tensor, "O I h w"], size: Size) -> Float[Tensor, "O I H W"]:
-    """A patch projection for patches of another size, that answers alike to an image resized with them.
+    """A patch projection for another patch size, whose output stays alike when the image is resized with the patches.
+
+    Args:
+        kernel: The projection's weight.
+        size: Height and width of the new patches, in pixels.
 
     Source:
         Beyer et al. 2023, FlexiViT, section 3.4 (arXiv:2212.08013): the pseudo-inverse of the resizing.

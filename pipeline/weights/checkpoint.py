@@ -1,4 +1,4 @@
-"""A trained model as it lies in a checkpoint of ours: its weights, and all that is needed to build it again."""
+"""A trained model as a checkpoint of ours stores it: its weights, and what is needed to rebuild the network."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch import Tensor
 
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.runs.checkpoints import read_checkpoint
-from foveate.pipeline.weights.normalisation import BUFFERS, IMAGENET, Statistics
+from foveate.pipeline.weights.normalisation import Statistics, stored_statistics
 
 NETWORK = "network."  # what a task calls its model
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """Weights and what they belong to.
+    """Weights, and the network and data that they belong to.
 
     Attributes:
-        network: Name of the model.
-        attention: What sits in its slots.
-        options: Its further options.
+        network: Name of the network.
+        attention: Blocks in its slots.
+        options: Its other options.
         classes: Names of the classes.
-        statistics: Mean and deviation of the images, per channel in 0-255.
+        statistics: Mean and standard deviation of the images, per channel in 0-255.
         state: The tensors by our names.
     """
 
@@ -40,8 +40,11 @@ class Trained:
 def read_trained(path: Path) -> Trained:
     """Read a run's checkpoint.
 
+    Args:
+        path: The file.
+
     Raises:
-        CheckpointError: It is none of a training of ours, or damaged, or refused.
+        CheckpointError: It was not written by `foveate fit`, is damaged, or is refused.
     """
     content = read_checkpoint(path)
     settings = content.get("hyper_parameters")
@@ -56,7 +59,7 @@ def read_trained(path: Path) -> Trained:
         attention=settings.get("attention"),
         options=settings.get("network_options") or {},
         classes=_classes(settings),
-        statistics=_statistics(stored),
+        statistics=stored_statistics(stored),
         state={ours: stored[name].contiguous() for name, ours in names.items()},
     )
 
@@ -65,10 +68,3 @@ def _classes(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Their names, which a segmenter keeps under `labels` and a classifier under `classes`."""
     described = settings.get("labels") or settings.get("classes") or {}
     return tuple(map(str, described.get("names", ())))
-
-
-def _statistics(stored: Mapping[str, Tensor]) -> Statistics:
-    if not all(name in stored for name in BUFFERS):
-        return IMAGENET
-    mean, std = (tuple(stored[name].flatten().tolist()) for name in BUFFERS)
-    return mean, std

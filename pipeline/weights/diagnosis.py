@@ -1,4 +1,4 @@
-"""Says what a file is, where it is not what was asked for."""
+"""Explains why a file does not fit a model, and what it is instead."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def explain_misfit(state: Mapping[str, Tensor], match: Match, wanted: Shapes, re
 
     Args:
         state: The file's tensors.
-        match: Its names in ours.
+        match: Its names translated to ours.
         wanted: Shapes of the part that the model has, by our names.
         report: What fitted.
     """
@@ -54,7 +54,7 @@ def _other_shape(found: Shapes, match: Match, wanted: Shapes) -> str:
 
 
 def _closest_names(state: Mapping[str, Tensor], wanted: Shapes) -> str:
-    """An example of what is there and of what the most similar layout would have there."""
+    """A name in the file, and the name that the most similar layout has in its place."""
     able = [layout for layout in SPECIFIC if len(_expected(layout, wanted)) == len(wanted)]
     layout = max(able, key=lambda layout: _likeness(state, _expected(layout, wanted)))
     first, shape = next(iter(wanted.items()))
@@ -77,7 +77,7 @@ def _words(names: Collection[str]) -> Counter[str]:
 
 
 def _same_shapes(state: Mapping[str, Tensor], wanted: Shapes) -> str:
-    """Names that were changed leave the shapes as they were."""
+    """A file whose names were changed still has the shapes of the model."""
     there = Counter(tuple(tensor.shape) for tensor in state.values())
     asked = Counter(tuple(shape) for shape in wanted.values())
     part = (there & asked).total() / max(1, asked.total())

@@ -1,4 +1,4 @@
-"""The way back: weights of ours by published names."""
+"""Writes weights of ours under the names that other libraries read."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ from foveate.pipeline.weights.recognition import is_added, is_optional
 def choose_layout(network: str, word: str) -> Layout:
     """The layout that a word such as `official` means for a network.
 
+    Args:
+        network: Name of the network.
+        word: official, mmseg, timm, torchvision or foveate.
+
     Raises:
-        ConfigError: There is none; the message lists those that there are.
+        ConfigError: The network has no such layout; the message lists those that it has.
     """
     whole = is_segmenter(network)
     able = {layout.export: layout for layout in LAYOUTS if layout.export and _holds(layout, network, whole)}
@@ -42,8 +46,12 @@ def _holds(layout: Layout, network: str, whole: bool) -> bool:
 def rename(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
     """The tensors under the layout's names.
 
+    Args:
+        state: Tensors by our names.
+        layout: Whose names to give them.
+
     Raises:
-        CheckpointError: Some have none: attention of another kind, or an unusual decoder.
+        CheckpointError: The layout has no name for some: other attention blocks, or another decoder.
     """
     if layout.export == "foveate":
         return dict(state)
@@ -51,7 +59,7 @@ def rename(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
     if without:
         raise CheckpointError(
             f"layout {layout.name} has no place for {len(without)} tensors of the model: {few(without)}; it "
-            "knows the published network alone, with the attention it came with. Export with --layout foveate"
+            "names the tensors of the published network only. Export with --layout foveate"
         )
     named = {layout.from_ours(name): tensor for name, tensor in state.items() if not name.endswith(".ham.bases")}
     return {name: tensor for name, tensor in named.items() if name is not None}
@@ -64,12 +72,12 @@ def _has_place(name: str, layout: Layout) -> bool:
 
 
 def export_weights(trained: Trained, target: Path, word: str = "foveate") -> Layout:
-    """Write a safetensors file that says what it is of.
+    """Write a safetensors file whose metadata describes the network.
 
     Args:
         trained: The model.
-        target: File to write; put in place once it is whole.
-        word: foveate, official, mmseg, timm or torchvision, as far as the network has such names.
+        target: File to write; it appears once it is complete.
+        word: Whose names: foveate, official, mmseg, timm or torchvision, where the network has them.
 
     Raises:
         ConfigError: There is no such layout for the network, or the file's name does not end with .safetensors.
@@ -85,7 +93,12 @@ def export_weights(trained: Trained, target: Path, word: str = "foveate") -> Lay
 
 
 def describe(trained: Trained, layout: Layout) -> dict[str, str]:
-    """The metadata of the file: text, lists and mappings as JSON."""
+    """The metadata of the file; lists and mappings are written as JSON.
+
+    Args:
+        trained: The model.
+        layout: Whose names its tensors are written under.
+    """
     mean, std = trained.statistics
     return {
         "format": "pt",

@@ -1,4 +1,4 @@
-"""What of a file fits a model: tensor by tensor, and as a report on each part."""
+"""Which tensors of a file fit a model, and a report on each part of the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foveate.pipeline.weights.report import PartReport
 
 @dataclass(frozen=True)
 class Target:
-    """A model seen by our names, whatever its own prefixes.
+    """A model's tensors by our names, whatever its own prefixes are.
 
     Attributes:
         tensors: Our name -> the model's tensor.
@@ -29,7 +29,11 @@ class Target:
 
     @classmethod
     def of(cls, model: nn.Module) -> Target:
-        """Of a segmenter, a classifier, or an encoder by itself."""
+        """The target for a model.
+
+        Args:
+            model: A segmenter, a classifier, or an encoder by itself.
+        """
         state = model.state_dict()
         whole = all(part_of(name.replace("_orig_mod.", "")) in PARTS for name in state)
         names = {canonical(name if whole else f"encoder.{name}"): name for name in state}
@@ -37,7 +41,11 @@ class Target:
         return cls({ours: state[name] for ours, name in names.items()}, names, grid)
 
     def of_part(self, part: str) -> list[str]:
-        """Our names of what the part needs."""
+        """Our names of the tensors that a part needs.
+
+        Args:
+            part: encoder, decoder, head or input.
+        """
         return [name for name in self.tensors if part_of(name) == part and not is_optional(name)]
 
     @property
@@ -48,14 +56,20 @@ class Target:
 
 @dataclass
 class Fit:
-    """What a file gives: tensors by our name, and the remarks of the report."""
+    """What a file gives: tensors by our names, and how some were changed to fit."""
 
     tensors: dict[str, Tensor]
     changes: dict[str, str]
 
 
 def fit_tensors(state: Mapping[str, Tensor], match: Match, target: Target) -> Fit:
-    """Every tensor that has the model's shape, or can be given it."""
+    """Every tensor that has the model's shape, or can be adapted to it.
+
+    Args:
+        state: The file's tensors.
+        match: Its names translated to ours.
+        target: The model.
+    """
     fit = Fit({}, {})
     for name, wanted in target.tensors.items():
         given = state.get(match.names.get(name, ""))
@@ -69,7 +83,15 @@ def fit_tensors(state: Mapping[str, Tensor], match: Match, target: Target) -> Fi
 
 
 def report_part(part: str, state: Mapping[str, Tensor], match: Match, target: Target, fit: Fit) -> PartReport:
-    """What a part of the model gets of a file, and what it does not."""
+    """What a part of the model gets from a file, and what it does not get.
+
+    Args:
+        part: encoder, decoder, head or input.
+        state: The file's tensors.
+        match: Its names translated to ours.
+        target: The model.
+        fit: The tensors that fit.
+    """
     wanted = target.of_part(part)
     missing = [name for name in wanted if name not in fit.tensors]
     dropped = _of_other_classes(part, missing, state, match, target)
@@ -92,7 +114,7 @@ def report_part(part: str, state: Mapping[str, Tensor], match: Match, target: Ta
 def _of_other_classes(
     part: str, missing: Sequence[str], state: Mapping[str, Tensor], match: Match, target: Target
 ) -> list[str]:
-    """Tensors that differ from the file's in the number of outputs alone, all by the same two numbers."""
+    """Tensors that differ from the file's only in the number of classes, which is the same pair of numbers for all."""
     if part == "encoder":
         return []
     known = [name for name in missing if name in match.names]

@@ -1,25 +1,28 @@
-"""Loads weights of others into our models, all that fits or nothing, and says what matched."""
+"""Loads published weights into our models, and reports what matched; a file of another model changes nothing."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.text import few
+from foveate.pipeline.weights.choosing import Reading
 from foveate.pipeline.weights.diagnosis import explain_misfit
-from foveate.pipeline.weights.fitting import Fit, Target, fit_tensors, report_part
-from foveate.pipeline.weights.normalisation import Statistics, statistics_of
+from foveate.pipeline.weights.factorisation import rank_in, set_rank
+from foveate.pipeline.weights.fitting import Fit, Target, report_part
+from foveate.pipeline.weights.nested import list_keys
+from foveate.pipeline.weights.normalisation import Statistics, statistics_of, why_unsure
 from foveate.pipeline.weights.reading import WeightFile
-from foveate.pipeline.weights.recognition import PARTS, Match, is_optional, part_of, recognise
+from foveate.pipeline.weights.recognition import PARTS, Match, is_optional, part_of
 from foveate.pipeline.weights.report import PartReport, WeightReport
-from foveate.pipeline.weights.sources import fetch_from_timm, open_source, timm_name
-from foveate.pipeline.weights.variants import name_of, shapes_of
+from foveate.pipeline.weights.sources import open_source_for
+from foveate.pipeline.weights.variants import shapes_of
 
 LEAST_COVERAGE = 0.9  # of a part's values; under this the file belongs to another model
 Part = Literal["all", "encoder", "head"]
@@ -27,14 +30,16 @@ ASKED = {"all": PARTS, "encoder": ("encoder",), "head": ("decoder", "head")}
 
 
 def load_weights(model: nn.Module, source: str | Path, part: Part = "all") -> WeightReport:
-    """Copy weights of any known layout into a model, and say what matched.
+    """Copy weights of any known layout into a model, and report what matched.
 
     The encoder, where it is asked for, has to be covered by 90 %, not counting layers of the model's own (attention
-    slots, the pyramid of a ViT). The head or decoder is taken as far as it fits, unless it alone is asked for.
+    slots, the pyramid of a ViT). The head or decoder is taken as far as it fits, unless it alone is asked for. A
+    SegNeXt that takes a decoder also takes the rank that the decoder was trained with, where the file tells it.
 
     Args:
         model: A segmenter, a classifier, or an encoder by itself.
-        source: PATH, `https://...`, `hf://owner/repository/file`, `timm:NAME`, or `timm`: what timm has for this model.
+        source: PATH (a file, or a folder of `save_pretrained`), `https://...`, `hf://owner/repository/file`,
+            `timm:NAME`, or `timm`: what timm has for this model. `PATH::KEY` picks one of several state dicts.
         part: `encoder`, `head` (or decoder), or `all`.
 
     Raises:
@@ -42,67 +47,133 @@ def load_weights(model: nn.Module, source: str | Path, part: Part = "all") -> We
     """
     if part not in ASKED:
         raise CheckpointError(f"part is all, encoder or head, not {part!r}")
-    return _load(model, _open(model, source), ASKED[part])
+    return _load(model, Reading.of(open_source_for(model, source), model), ASKED[part])
 
 
-def load_initial_weights(model: nn.Module, source: str | Path) -> WeightReport:
-    """What `--model.weights` does: a segmenter takes its decoder too only from a whole segmenter of the same classes.
+def load_initial_weights(model: nn.Module, source: str | Path, *, keep_rank: bool = False) -> WeightReport:
+    """Load what a training starts from: a segmenter takes its decoder only from a whole segmenter of its classes.
 
-    A classifier takes its head as far as the number of classes allows. Arguments and errors: see `load_weights`.
+    A classifier takes its head as far as the number of classes allows.
+
+    Args:
+        model: A segmenter or a classifier.
+        source: See `load_weights`.
+        keep_rank: Keep the rank of a SegNeXt's factorisation, whatever the file was trained with.
+
+    Raises:
+        CheckpointError: See `load_weights`.
     """
-    file = _open(model, source)
-    target = Target.of(model)
-    match = recognise(file.state.keys(), target.tensors.keys())
-    fit = fit_tensors(file.state, match, target)
-    whole = all(name in fit.tensors for name in target.of_part("decoder"))
-    return _load(model, file, PARTS if whole else ("encoder",))
+    reading = Reading.of(open_source_for(model, source), model)
+    whole = all(name in reading.fit.tensors for name in reading.target.of_part("decoder"))
+    return _load(model, reading, PARTS if whole else ("encoder",), keep_rank=keep_rank)
+
+
+def load_complete_weights(model: nn.Module, source: str | Path, *, keep_rank: bool = False) -> WeightReport:
+    """Load weights that are to be scored or applied as they are: every tensor has to come from the file.
+
+    Args:
+        model: A segmenter or a classifier.
+        source: See `load_weights`.
+        keep_rank: See `load_initial_weights`.
+
+    Raises:
+        CheckpointError: See `load_weights`; or some tensors would be left at random numbers.
+    """
+    reading = Reading.of(open_source_for(model, source), model)
+    parts = _report_parts(reading, PARTS)
+    _check(reading, parts, alone=False)
+    for part in parts:
+        if part.missing:
+            raise CheckpointError(f"{reading.file.label}: {_why_incomplete(part, reading)}")
+    return _load(model, reading, PARTS, keep_rank=keep_rank)
+
+
+def count_outputs(model: nn.Module, source: str | Path) -> tuple[WeightFile, int | None]:
+    """A file as it is read for a model, and the number of classes that its last layer tells apart; None without one.
+
+    Args:
+        model: A segmenter or a classifier, of any number of classes.
+        source: See `load_weights`.
+    """
+    reading = Reading.of(open_source_for(model, source), model)
+    last = [name for name in reading.target.tensors if part_of(name) in ASKED["head"] and name.endswith(".bias")]
+    known = [name for name in last if name in reading.match.names and len(reading.target.tensors[name]) == 1]
+    return reading.file, len(reading.file.state[reading.match.names[known[-1]]]) if known else None
+
+
+def _why_incomplete(part: PartReport, reading: Reading) -> str:
+    """Why a file cannot be scored as it is."""
+    head = f"{len(part.missing)} tensors of the {part.part} are not in it ({few(part.missing, 3)})"
+    if part.dropped:
+        given, wanted = _count_classes(part, reading.file.state, reading.target, reading.match)
+        head = f"it is of {given} classes, the data of {wanted}"
+    return (
+        f"cannot be scored or applied as it is: {head}, and the scores of random weights mean nothing; train first "
+        f"(foveate fit --model.weights), or give the weights of a whole network; {list_keys({'': reading.file.state})}"
+    )
+
+
+def _count_classes(part: PartReport, state: Mapping[str, Tensor], target: Target, match: Match) -> tuple[int, int]:
+    """Of the file and of the model."""
+    ours = next(name for name, theirs in target.names.items() if theirs == part.dropped[0])
+    return len(state[match.names[ours]]), len(target.tensors[ours])
 
 
 def load_encoder_weights(model: nn.Module, source: str | Path) -> WeightReport:
-    """Load into `model.encoder` alone. Arguments and errors: see `load_weights`."""
+    """Load into `model.encoder` alone.
+
+    Args:
+        model: A segmenter or a classifier.
+        source: See `load_weights`.
+
+    Raises:
+        CheckpointError: See `load_weights`.
+    """
     encoder = model.encoder
     assert isinstance(encoder, nn.Module)
     return load_weights(encoder, source, part="encoder")
 
 
-def _open(model: nn.Module, source: str | Path) -> WeightFile:
-    if str(source) != "timm":
-        return open_source(source)
-    tensors = Target.of(model).tensors
-    name = name_of(shapes_of({name: t for name, t in tensors.items() if part_of(name) == "encoder"}))
-    if name is None:
-        raise CheckpointError(
-            "weights 'timm': this model's encoder has no name in timm; write timm:NAME, or give a file"
-        )
-    return fetch_from_timm(timm_name(name))
+def _report_parts(reading: Reading, asked: Sequence[str]) -> tuple[PartReport, ...]:
+    state, match, target, fit = reading.file.state, reading.match, reading.target, reading.fit
+    return tuple(report_part(part, state, match, target, fit) for part in asked if target.of_part(part))
 
 
-def _load(model: nn.Module, file: WeightFile, asked: Sequence[str]) -> WeightReport:
-    target = Target.of(model)
-    match = recognise(file.state.keys(), target.tensors.keys())
-    fit = fit_tensors(file.state, match, target)
-    parts = tuple(report_part(part, file.state, match, target, fit) for part in asked if target.of_part(part))
-    _check(file, match, target, parts, alone=asked == ASKED["head"])
-    _apply(model, target, fit, asked)
+def _load(model: nn.Module, reading: Reading, asked: Sequence[str], *, keep_rank: bool = False) -> WeightReport:
+    file, match = reading.file, reading.match
+    parts = _report_parts(reading, asked)
+    _check(reading, parts, alone=asked == ASKED["head"])
+    rank_note = set_rank(model, rank_in(file, match), keep=keep_rank) if _takes_decoder(parts) else None
+    _apply(model, reading.target, reading.fit, asked)
     _warn(file.label, parts)
+    found = statistics_of(match.layout, file)
+    statistics = found or _statistics_of_model(model)
     return WeightReport(
         source=file.label,
         layout=match.layout.name,
         parts=parts,
         aside=tuple(_aside(match, [part.part for part in parts])),
-        statistics=statistics_of(match.layout, file.state, file.metadata) or _statistics_of_model(model),
+        statistics=statistics,
+        notes=(*reading.notes, *([rank_note] if rank_note else [])),
+        unsure=why_unsure(match.layout, file),
     )
 
 
-def _check(file: WeightFile, match: Match, target: Target, parts: Sequence[PartReport], *, alone: bool) -> None:
-    """Refuse a file of another model, and one with numbers that are none."""
+def _takes_decoder(parts: Sequence[PartReport]) -> bool:
+    return any(part.part == "decoder" and part.coverage >= LEAST_COVERAGE for part in parts)
+
+
+def _check(reading: Reading, parts: Sequence[PartReport], *, alone: bool) -> None:
+    """Refuse a file of another model, and one that holds NaN or infinity."""
+    file, match, target = reading.file, reading.match, reading.target
     if not parts:
         raise CheckpointError(f"{file.label}: the model has no part that was asked for; it is an encoder by itself")
     for part in parts:
         if part.coverage < LEAST_COVERAGE and (part.part == "encoder" or alone):
             names = target.of_part(part.part)
             wanted = shapes_of({name: target.tensors[name] for name in names})
-            raise CheckpointError(f"{file.label}: {explain_misfit(file.state, match, wanted, part)}")
+            why = explain_misfit(file.state, match, wanted, part)
+            raise CheckpointError(f"{file.label}: {why}; {list_keys(file.states or {'': file.state})}")
     for name in match.names.values():
         if file.state[name].is_floating_point() and not file.state[name].isfinite().all():
             raise CheckpointError(f"{file.label}: {name} holds numbers that are not finite; the file is damaged")
@@ -121,14 +192,14 @@ def _aside(match: Match, asked: Sequence[str]) -> Iterator[str]:
 
 
 def _warn(label: str, parts: Sequence[PartReport]) -> None:
-    """What starts from nothing without need; another number of classes is nobody's mistake."""
+    """Warn of tensors that stay random although the file could have had them; another number of classes is expected."""
     bare = [name for part in parts for name in part.missing if name not in part.dropped]
     if bare:
         warnings.warn(f"{label}: {len(bare)} tensors start from nothing: {few(bare)}", stacklevel=4)
 
 
 def _statistics_of_model(model: nn.Module) -> Statistics | None:
-    """What a library's network says that its weights expect, in 0-1."""
+    """What a library's network says its weights expect, converted to 0-255."""
     for module in (model, getattr(model, "encoder", None)):
         mean, std = getattr(module, "mean", None), getattr(module, "std", None)
         if isinstance(mean, tuple) and isinstance(std, tuple):

@@ -1,38 +1,116 @@
-"""Mean and deviation of the images that weights were trained on: they belong to the weights."""
+"""Mean and standard deviation of the images that weights were trained on: they belong to the weights."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 from torch import Tensor
 
 from foveate.pipeline.normalisation import MEAN, STD
 from foveate.pipeline.weights.layouts.layout import Layout
+from foveate.pipeline.weights.reading import WeightFile
 
-Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation per channel, in 0-255, RGB
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation per channel, in 0-255, RGB
 IMAGENET: Statistics = (MEAN, STD)
 HALF: Statistics = ((127.5,) * 3, (127.5,) * 3)
+CLIP: Statistics = ((122.7709383, 116.7460125, 104.09373615), (68.5005327, 66.6321579, 70.32316305))
 BUFFERS = ("normalise.mean", "normalise.std")  # of a task's checkpoint
+ANYBODYS = ((), ("timm:",), ("smp:",))  # families of layouts that say nothing of images
+
+# Who trained a ViT, by words in file names and settings; the first that is found decides.
+TRAINED_BY: tuple[tuple[str, Statistics], ...] = (
+    (r"siglip|augreg|in21k|i21k|imagenet21k|imagenet-21k|jx_vit|\bsam\b|google|beit", HALF),
+    (r"clip|openai|laion|datacomp", CLIP),
+    (r"deit|dino|mae|moco|ibot|\bmsn\b|ijepa|i_jepa|esvit|cait|data2vec|simmim|swag|torchvision", IMAGENET),
+)
+# The same by names of tensors that only these have; DeiT's distillation, mask and register tokens, MAE's decoder.
+TOKENS: tuple[tuple[str, Statistics], ...] = (
+    (r"(^|\.)(dist_token|distill_token|head_dist\.)", IMAGENET),
+    (r"(^|\.)(mask_token|register_tokens|reg_token|storage_tokens)$", IMAGENET),
+    (r"(^|\.)(decoder_blocks|decoder_pos_embed|momentum_encoder|last_layer)(\.|$)", IMAGENET),
+    (r"(^|\.)pre_logits\.", HALF),
+)
 
 
-def statistics_of(layout: Layout, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Statistics | None:
+def statistics_of(layout: Layout, file: WeightFile) -> Statistics | None:
     """What the weights expect of an image, as far as it is known.
 
     Metadata comes first (`mean` and `std` as JSON lists in 0-255, or `input`), then what a checkpoint of ours
-    carries, then what is usual for the layout; None where a layout says nothing.
+    carries, then, for ViTs, names of the file and of its tensors, then what is usual for the layout; None where a
+    layout says nothing.
+
+    Args:
+        layout: Whose names the file has.
+        file: The weights.
     """
-    if "mean" in metadata and "std" in metadata:
-        return _numbers(metadata["mean"]), _numbers(metadata["std"])
+    metadata, state = file.metadata, file.state
+    mean, std = (_numbers(metadata.get(key, "")) for key in ("mean", "std"))
+    if mean and std:
+        return mean, std
     if metadata.get("input", "").replace(" ", "").endswith("/127.5-1"):
         return HALF
-    if all(name in state for name in BUFFERS):
-        mean, std = (tuple(state[name].flatten().tolist()) for name in BUFFERS)
-        return mean, std
-    if layout.families in ((), ("timm:",)):
+    for name in state:
+        if name.endswith(BUFFERS[0]) and (other := name.replace(*BUFFERS)) in state:
+            mean, std = (tuple(state[key].flatten().tolist()) for key in (name, other))
+            return mean, std
+    if layout.families in ANYBODYS:
         return None
-    return HALF if layout.offset_half else IMAGENET
+    return (_told(file) or HALF) if layout.offset_half else IMAGENET
+
+
+def why_unsure(layout: Layout, file: WeightFile) -> str:
+    """Why `statistics_of` could only guess; empty if it knew.
+
+    Args:
+        layout: Whose names the file has.
+        file: The weights.
+    """
+    told = any(name.endswith(BUFFERS[0]) for name in file.state) or "input" in file.metadata
+    if told or _numbers(file.metadata.get("mean", "")) or not layout.offset_half or _told(file):
+        return ""
+    return (
+        "neither the file nor its name says how its images are normalised: 0.5 is taken (ViT, AugReg); DeiT, DINO and "
+        "MAE want ImageNet's: --model.normalisation '{mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}'"
+    )
+
+
+def _told(file: WeightFile) -> Statistics | None:
+    """What is usual for whoever trained a ViT, if its tensors, its name or its settings tell."""
+    names = [name for state in (file.states or {"": file.state}).values() for name in state]
+    if {"student", "teacher"} <= {path.partition(".")[0] for path in file.states}:  # DINO, iBOT
+        return IMAGENET
+    for pattern, statistics in TOKENS:
+        if any(re.search(pattern, name) for name in names):
+            return statistics
+    words = " ".join([*file.label.replace("\\", "/").split("/")[-2:], *_settings(file.metadata)]).lower()
+    return next((statistics for pattern, statistics in TRAINED_BY if re.search(pattern, words)), None)
+
+
+def _settings(metadata: Mapping[str, str]) -> list[str]:
+    """Texts that may name a network or a way of training."""
+    named = ("arch", "model", "network", "architecture", "name", "source", "hf_hub_id")
+    return [text for key, text in metadata.items() if key.rpartition(".")[2] in named]
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(number) for number in json.loads(text))
+    """The three numbers of a JSON list; none if the text is anything else."""
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return ()
+    given = isinstance(read, list) and len(read) == 3 and all(isinstance(v, int | float) for v in read)
+    return tuple(map(float, read)) if given else ()
+
+
+def stored_statistics(stored: Mapping[str, Tensor]) -> Statistics:
+    """Those of a task's checkpoint; ImageNet's if it carries none.
+
+    Args:
+        stored: The checkpoint's tensors.
+    """
+    if not all(name in stored for name in BUFFERS):
+        return IMAGENET
+    mean, std = (tuple(stored[name].flatten().tolist()) for name in BUFFERS)
+    return mean, std

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from torch import Tensor
 
 from foveate.pipeline.errors import CheckpointError
-from foveate.pipeline.text import first_line
+from foveate.pipeline.text import few, first_line
+from foveate.pipeline.weights import folders
+from foveate.pipeline.weights.identification import is_safetensors, what_else
+from foveate.pipeline.weights.nested import State, default_state, find_states, pick_state
+from foveate.pipeline.weights.torch_files import read_torch_file
+from foveate.pipeline.weights.unpickling import Inert
 
-State = dict[str, Tensor]
-WRAPPINGS = ("state_dict", "model", "state_dict_ema", "model_state_dict", "model_ema", "network", "net", "params")
+LONGEST = 100_000  # characters of a text beside the tensors
+SETTINGS = (("meta", "args", "config", "cfg", "hyper_parameters"), ("dataset_meta",))  # at the top, and below it
 
 
 @dataclass(frozen=True)
@@ -28,62 +29,102 @@ class WeightFile:
     Attributes:
         label: What was asked for: a path, an address, or a name.
         state: The tensors.
-        metadata: What a safetensors file, or whoever fetched it, says of them.
+        metadata: What the file, its neighbours, or whoever fetched it says of them.
+        states: All state dicts in the file by their paths, from which `state` was taken; empty if it was picked.
     """
 
     label: str
     state: State
     metadata: Mapping[str, str] = field(default_factory=dict)
+    states: Mapping[str, State] = field(default_factory=dict)
 
 
-def read_weight_file(path: Path, label: str | None = None) -> WeightFile:
-    """Tensors and metadata of a file; `label` names it in messages."""
-    return WeightFile(label or str(path), read_state_dict(path), _metadata(path))
+def read_weight_file(path: Path, label: str | None = None, key: str | None = None) -> WeightFile:
+    """Tensors and metadata of a file, or of a folder that `save_pretrained` wrote.
+
+    Args:
+        path: The file or folder.
+        label: What names it in messages; the path if not given.
+        key: Path of the state dict in it, such as `ema.module`; if not given, the one that is meant.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, asks for code, or holds no tensors by name.
+    """
+    name = label or str(path)
+    beside: dict[str, str] = {}
+    if path.is_dir():
+        path = folders.weights_in(path)
+    if path.name in folders.WEIGHTS and path.is_file():
+        beside = folders.settings_beside(path)
+    content, metadata = _read(path)
+    states = find_states(content)
+    if not states:
+        raise CheckpointError(f"{path}: {_why_empty(content)}")
+    if key is not None:
+        try:
+            return WeightFile(f"{name}::{key}", pick_state(states, key), beside | metadata)
+        except CheckpointError as error:
+            raise CheckpointError(f"{name} {error}") from error
+    return WeightFile(name, states[default_state(states)], beside | metadata, states)
 
 
 def read_state_dict(path: Path) -> State:
     """The tensors of a safetensors file or of a checkpoint, read without running any code in it.
 
+    Args:
+        path: The file, or a folder of `save_pretrained`.
+
     Raises:
         CheckpointError: The file is missing, damaged, or asks for code.
     """
+    return read_weight_file(path).state
+
+
+def _read(path: Path) -> tuple[Any, dict[str, str]]:
+    """The content of a file, and what it says of it."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such weights file")
+    if path.name.endswith(".index.json"):
+        shards = [_read(shard) for shard in folders.shards_of(path)]
+        return {name: tensor for content, _ in shards for name, tensor in content.items()}, shards[0][1]
+    if fault := what_else(path):
+        raise CheckpointError(f"{path}: not a readable weights file: {fault}")
+    if is_safetensors(path):
+        return _read_safetensors(path)
+    content = read_torch_file(path)
+    return content, _texts(content)
+
+
+def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
     try:
-        stored = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise CheckpointError(f"{path}: {_why_refused(error)}") from error
-    except Exception as error:  # bytes that are no pickle fail in any way: IndexError, struct.error, UnicodeDecodeError
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+        return load_file(path), metadata
+    except Exception as error:  # safetensors' own class, and what the table of names brings about
         raise CheckpointError(f"{path}: not a readable weights file: {first_line(error)}") from error
-    state = {str(name): value for name, value in _innermost(stored, path).items() if isinstance(value, Tensor)}
-    if not state:
-        raise CheckpointError(f"{path}: holds no tensor by name")
-    return state
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    if path.suffix != ".safetensors":
+def _texts(content: Any, prefix: str = "") -> dict[str, str]:
+    """Numbers and texts beside the tensors, by their paths; of settings one level deeper too."""
+    if not isinstance(content, Mapping):
         return {}
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata() or {})
+    found: dict[str, str] = {}
+    items = {**content.attributes, **content} if isinstance(content, Inert) else content
+    for key, value in items.items():
+        if isinstance(value, str | int | float) and len(str(value)) <= LONGEST:
+            found[f"{prefix}{key}"] = str(value)
+        elif str(key) in SETTINGS[prefix != ""]:
+            found |= _texts(value, f"{prefix}{key}.")
+        elif key in ("classes", "CLASSES") and isinstance(value, list | tuple):
+            found[f"{prefix}{key}"] = few(map(str, value), 1000)
+    return found
 
 
-def _why_refused(error: UnpicklingError) -> str:
-    """Torch says much the same of a file that asks for a function as of one that is no pickle at all."""
-    wanted = re.search(r"GLOBAL (\S+)", str(error))
-    if wanted:
-        return (
-            f"refused, since reading it would run code: it asks for {wanted[1]}. If you trust whoever made it, read it "
-            "elsewhere and save its state_dict alone, as safetensors"
-        )
-    return "not a readable weights file: neither safetensors nor a PyTorch checkpoint (a web page, or cut short?)"
-
-
-def _innermost(stored: Any, path: Path) -> Mapping[str, Any]:
-    """The state dict inside the usual wrappings."""
-    while isinstance(stored, Mapping):
-        inner = next((stored[k] for k in WRAPPINGS if isinstance(stored.get(k), Mapping)), None)
-        if inner is None:
-            return stored
-        stored = inner
-    raise CheckpointError(f"{path}: a weights file holds a mapping of names to tensors, not a {type(stored).__name__}")
+def _why_empty(content: Any) -> str:
+    """What stands in a file without tensors by name."""
+    if not isinstance(content, Mapping):
+        return f"a weights file holds a mapping of names to tensors, not a {type(content).__name__}"
+    keys = [str(key) for key in content]
+    if "param_groups" in keys or any(key.lower().startswith("optim") for key in keys):
+        return f"holds the state of an optimiser and no weights; keys found: {few(keys, 8)}"
+    return f"holds no tensor by name; keys found: {few(keys, 8) if keys else 'none'}"

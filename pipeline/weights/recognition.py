@@ -1,96 +1,144 @@
-"""Finds out whose names a file has, by which of them lead to a tensor of the model."""
+"""Finds the layout of a file, and what stands before its names: those that match most tensors of the model."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from foveate.pipeline.weights.layouts.known import FOVEATE, LAYOUTS
 from foveate.pipeline.weights.layouts.layout import Layout
+from foveate.pipeline.weights.nested import rank
 
-WRAPPERS = ("module.", "model.", "network.", "backbone.", "encoder.")  # words that trainers and toolboxes put in front
 PARTS = ("encoder", "decoder", "head", "input")
+
+
+INSIDE = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")  # words of wrappers amid a name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """A file's names, in ours.
+    """A file's names translated to ours.
 
     Attributes:
-        layout: The one that knows most of the model's tensors.
+        layout: The layout that matches most of the model's tensors.
         names: Our name -> the file's, for every name that the layout knows.
         unknown: The file's other names.
+        prefix: What stands before the encoder's names in the file, such as `module.backbone.`.
+        also: Other prefixes under which as many of the model's tensors lie: those of further models in the file.
     """
 
     layout: Layout
     names: Mapping[str, str]
     unknown: tuple[str, ...]
+    prefix: str = ""
+    also: tuple[str, ...] = ()
 
 
 def recognise(found: Collection[str], wanted: Collection[str]) -> Match:
-    """Read a file's names in the layout, and behind the wrappers, that lead to most of the wanted ones."""
-    ways, needed = [], [name for name in wanted if not is_optional(name)]
-    for way in readings(found):
-        if all(name in way.names for name in needed):  # no better can follow
-            return way
-        ways.append(way)
-    return choose(ways, wanted)
+    """Translate a file's names by the layout, and without the prefix, that match most of the wanted names.
 
-
-def readings(found: Collection[str]) -> Iterator[Match]:
-    """Every way to read a file's names."""
-    for names in _unwrapped(found):
-        for layout in LAYOUTS:
-            yield _read(layout, names, found)
-
-
-def choose(ways: Collection[Match], wanted: Collection[str]) -> Match:
-    """The reading that leads to most of the wanted names; of equals the first."""
-    return max(ways, key=lambda way: sum(name in wanted for name in way.names))
+    Args:
+        found: The file's names.
+        wanted: The model's, in ours.
+    """
+    best, most = None, -1
+    needed = sum(not is_optional(name) for name in wanted)
+    for layout in LAYOUTS:
+        match = _read(layout, found, wanted)
+        count = sum(name in wanted for name in match.names)
+        if count > most:
+            best, most = match, count
+        if sum(name in wanted and not is_optional(name) for name in match.names) == needed:
+            break  # no better can follow
+    assert best is not None
+    return best
 
 
 def canonical(name: str) -> str:
-    """Our name without what an adapter puts round a library's encoder."""
+    """Our name without the level that an adapter adds around a library's encoder.
+
+    Args:
+        name: Our name of a tensor.
+    """
     return name.replace("_orig_mod.", "").replace("encoder.model.", "encoder.", 1)
 
 
-def _read(layout: Layout, names: Mapping[str, str], found: Collection[str]) -> Match:
-    ours = {layout.to_ours(short): original for short, original in names.items()}
-    plain = canonical if layout is FOVEATE else str
-    known = {plain(name): original for name, original in ours.items() if name is not None}
+def _read(layout: Layout, found: Collection[str], wanted: Collection[str]) -> Match:
+    """A file's names by one layout, behind the prefix that leads to most of the wanted ones."""
+    plain = {_without_wrappers(name): name for name in found}
+    short = {canonical(name) if layout is FOVEATE else name: original for name, original in plain.items()}
+    expected = {theirs: ours for ours in wanted if (theirs := layout.from_ours(ours)) is not None}
+    encoders = {theirs for theirs, ours in expected.items() if part_of(ours) == "encoder"}
+    prefix, also = _prefix(short, encoders or expected.keys())
+    rest = _prefix_of_rest(short, expected.keys() - encoders, prefix)
+    known: dict[str, str] = {}
+    for start in dict.fromkeys((prefix, rest)):
+        for name, original in short.items():
+            ours = layout.to_ours(name.removeprefix(start)) if name.startswith(start) else None
+            if ours is not None and (start == rest or part_of(ours) == "encoder"):
+                known.setdefault(ours, original)
     used = set(known.values())
-    return Match(layout=layout, names=known, unknown=tuple(name for name in found if name not in used))
+    unknown = tuple(name for name in found if name not in used)
+    return Match(layout=layout, names=known, unknown=unknown, prefix=prefix, also=also)
 
 
-def _unwrapped(found: Collection[str]) -> Iterator[dict[str, str]]:
-    """Short name -> the file's: first as they are, then without one wrapper after another that most of them have.
+def _without_wrappers(name: str) -> str:
+    for word in INSIDE:
+        name = name.replace(word, "")
+    return name
 
-    A short name of its own, such as `network.encoder.x`, is what remains of each wrapper: of a file with more than
-    one model, the names that lack the wrapper are left out.
+
+def _prefix(found: Collection[str], expected: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """What stands before most of the expected names, and what else stands before as many.
+
+    Of several the average of the weights is preferred (a teacher before its student), then the shortest.
     """
-    names = {name.replace("_orig_mod.", ""): name for name in found}
-    while True:
-        yield names
-        wrapper = next((w for w in WRAPPERS if 2 * sum(n.startswith(w) for n in names) > len(names)), None)
-        if wrapper is None:
-            return
-        names = {short.removeprefix(wrapper): name for short, name in names.items() if short.startswith(wrapper)}
+    counts: Counter[str] = Counter()
+    for name in found:
+        words = name.split(".")
+        for start in range(len(words)):
+            if ".".join(words[start:]) in expected:
+                counts["".join(f"{word}." for word in words[:start])] += 1
+    if not counts:
+        return "", ()
+    most = max(counts.values())
+    alike = sorted((p for p, count in counts.items() if count == most), key=lambda p: (rank(p), len(p)))
+    return alike[0], tuple(alike[1:])
+
+
+def _prefix_of_rest(found: Collection[str], expected: Collection[str], prefix: str) -> str:
+    """What stands before the names of the head or decoder: the encoder's prefix, or a shorter part of it."""
+    words = prefix.split(".")[:-1]
+    able = ["".join(f"{word}." for word in words[:count]) for count in range(len(words), -1, -1)]
+    return max(able, key=lambda start: sum(start + name in found for name in expected))
 
 
 def part_of(name: str) -> str:
-    """Which part of a model a name of ours belongs to."""
+    """Which part of a model a name of ours belongs to.
+
+    Args:
+        name: Our name of a tensor.
+    """
     return name.partition(".")[0]
 
 
 def is_added(name: str) -> bool:
-    """Whether a tensor of ours is in a layer that is each model's own choice, and in no file but by chance.
+    """Whether a tensor of ours is in a layer that published networks lack.
 
-    These are the blocks in attention slots, and the pyramid that makes a segmenter's encoder of a ViT.
+    These are the blocks in attention slots, and the pyramid that turns a ViT into a segmenter's encoder.
+
+    Args:
+        name: Our name of a tensor.
     """
     return re.match(r"(encoder|decoder)\.(.+\.)?(attention\d*|spatial_gating_unit|pyramid)\.", name) is not None
 
 
 def is_optional(name: str) -> bool:
-    """Whether a tensor may be absent and nothing is lost: a count that nothing reads, and bases of our own."""
+    """Whether a tensor may be absent: batch counts, which nothing reads, and the fixed bases of our decoder.
+
+    Args:
+        name: Our name of a tensor.
+    """
     return name.endswith((".num_batches_tracked", ".ham.bases"))

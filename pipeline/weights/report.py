@@ -1,4 +1,4 @@
-"""What a file gave to a model, part by part."""
+"""What a model got from a file, part by part."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from foveate.pipeline.weights.normalisation import Statistics
 
 @dataclass(frozen=True, kw_only=True)
 class PartReport:
-    """What a file gave to one part of a model.
+    """What one part of a model got from a file.
 
     Attributes:
         part: encoder, decoder or head.
         loaded: Names of the tensors that were copied as they are.
         adapted: Names of those that were changed to fit, and how: `name (3 -> 1 channels)`.
-        missing: Names in the model that start from nothing.
+        missing: Names in the model that keep their random initial values.
         dropped: Those of the missing that the file has for another number of classes.
         unused: Names in the file that the part has no place for.
-        added: How many of the missing are of layers that are each model's own: see `is_added`.
-        coverage: Share of the part's values that came from the file, 0 to 1; those layers do not count.
+        added: How many of the missing belong to layers that the model adds to the published network: see `is_added`.
+        coverage: Share of the part's values that came from the file, 0 to 1, without such layers.
     """
 
     part: str
@@ -53,14 +53,16 @@ class PartReport:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightReport:
-    """What a file gave to a model.
+    """What a model got from a file.
 
     Attributes:
         source: The file, or where else it came from.
         layout: Whose names it has.
         parts: One report for each part that was asked for.
         aside: Names in the file that belong to none of these.
-        statistics: Mean and deviation of the images it was trained on, per channel in 0-255; None if not known.
+        statistics: Mean and standard deviation of the images it was trained on, per channel in 0-255; None if unknown.
+        notes: What was chosen of several, or set as the file has it.
+        unsure: Why these figures are a guess; empty if they are not.
     """
 
     source: str
@@ -68,6 +70,8 @@ class WeightReport:
     parts: tuple[PartReport, ...]
     aside: tuple[str, ...] = ()
     statistics: Statistics | None = None
+    notes: tuple[str, ...] = ()
+    unsure: str = ""
 
     @property
     def loaded(self) -> list[str]:
@@ -98,7 +102,10 @@ class WeightReport:
         lines = [f"weights of {self.source}, layout {self.layout}", *map(str, self.parts)]
         if self.aside:
             lines.append(f"  left aside: {len(self.aside)} tensors, such as {self.aside[0]}")
+        lines += [f"  {note}" for note in self.notes]
         if self.statistics:
             mean, std = (" ".join(f"{value:g}" for value in values) for values in self.statistics)
-            lines.append(f"  images: mean {mean}, deviation {std}")
+            lines.append(f"  images: mean {mean}, standard deviation {std}")
+        if self.statistics and self.unsure:
+            lines.append(f"  warning: {self.unsure}")
         return "\n".join(lines)

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.files import replacing
 from foveate.pipeline.text import first_line
+from foveate.pipeline.weights.fitting import Target
 from foveate.pipeline.weights.reading import WeightFile, read_weight_file
+from foveate.pipeline.weights.recognition import part_of
+from foveate.pipeline.weights.variants import name_of, shapes_of
 
 WAIT = 30  # seconds without a byte until a download is given up
 TIMM_NAMES = {  # of ours that timm has weights for
@@ -35,27 +39,70 @@ def open_source(source: str | Path) -> WeightFile:
     """The weights that `--model.weights` names.
 
     Args:
-        source: PATH, `https://...`, `hf://owner/repository/file` (or `hf://owner/repository@revision/file`), or
-            `timm:NAME`, such as `timm:mobilenetv2_100.ra_in1k`.
+        source: PATH of a file or of a folder of `save_pretrained`, `https://...`, `hf://owner/repository/file` (or
+            `hf://owner/repository@revision/file`), or `timm:NAME`, such as `timm:mobilenetv2_100.ra_in1k`. Behind a
+            file `::KEY` may stand, the path of one of several state dicts in it, such as `::ema.module`.
 
     Raises:
-        CheckpointError: There is no such thing, it cannot be had, or it is refused.
+        CheckpointError: It does not exist, cannot be fetched, or is refused.
     """
-    text = str(source)
+    text, key = _split_key(str(source))
     if text.startswith("hf://"):
-        return read_weight_file(fetch_from_hub(text), text)
+        return read_weight_file(fetch_from_hub(text), text, key)
     if text.startswith("timm:"):
         return fetch_from_timm(text.removeprefix("timm:"))
     if "://" in text:
-        return read_weight_file(download(text), text)
-    return read_weight_file(Path(source).expanduser())
+        return read_weight_file(download(text), text, key)
+    return read_weight_file(Path(text).expanduser(), key=key)
+
+
+def _split_key(source: str) -> tuple[str, str | None]:
+    """FILE::KEY; a file of that very name comes first."""
+    file, separator, key = source.rpartition("::")
+    if not separator or not file or Path(source).expanduser().exists():
+        return source, None
+    if not key:
+        raise CheckpointError(f"{source}: a KEY is wanted after '::', such as {file}::ema")
+    return file, key
+
+
+def open_source_for(model: nn.Module, source: str | Path) -> WeightFile:
+    """The same; the word `timm` alone stands for what timm has for a model's encoder.
+
+    Args:
+        model: A segmenter, a classifier, or an encoder by itself.
+        source: See `open_source`.
+
+    Raises:
+        CheckpointError: See `open_source`; or timm has nothing for this model.
+    """
+    if str(source) != "timm":
+        return open_source(source)
+    name = _own_timm_name(model)
+    if name is None:
+        tensors = Target.of(model).tensors
+        name = name_of(shapes_of({name: t for name, t in tensors.items() if part_of(name) == "encoder"}))
+    if name is None:
+        raise CheckpointError(
+            "weights 'timm': this model's encoder has no name in timm; write timm:NAME, or give a file"
+        )
+    return fetch_from_timm(timm_name(name))
+
+
+def _own_timm_name(model: nn.Module) -> str | None:
+    """`timm:NAME` of a model, or of an encoder in it, that timm built."""
+    names = (getattr(part, "timm_name", None) for part in (model, getattr(model, "encoder", None)))
+    return next((name for name in names if isinstance(name, str)), None)
 
 
 def download(url: str) -> Path:
     """The file at an https address, from the cache if it was fetched before.
 
+    Args:
+        url: The address.
+
     Raises:
-        CheckpointError: Another scheme, no network, no such file, or cut short.
+        CheckpointError: It is not https, there is no network or no such file, or the download was cut short.
     """
     if not url.startswith("https://"):
         raise CheckpointError(f"{url}: weights are fetched by https:// or hf:// only; {INSTEAD}")
@@ -79,7 +126,10 @@ def _download_to(target: Path, url: str) -> None:
 
 
 def fetch_from_hub(address: str) -> Path:
-    """A file of a repository of the Hugging Face hub, in its cache.
+    """A file of a repository on the Hugging Face hub, in its cache.
+
+    Args:
+        address: hf://owner/repository/file, or hf://owner/repository@revision/file.
 
     Raises:
         CheckpointError: The address is incomplete, or the file cannot be had.
@@ -99,6 +149,9 @@ def fetch_from_hub(address: str) -> Path:
 def timm_name(network: str) -> str:
     """What timm calls a network of ours.
 
+    Args:
+        network: Our name, or timm:NAME.
+
     Raises:
         CheckpointError: timm has no weights for it.
     """
@@ -110,10 +163,13 @@ def timm_name(network: str) -> str:
 
 
 def fetch_from_timm(name: str) -> WeightFile:
-    """timm's own weights of one of its models, with the mean and deviation they expect.
+    """timm's weights of one of its models, with the mean and standard deviation that they expect.
+
+    Args:
+        name: timm's name, such as `resnet18.a1_in1k`.
 
     Raises:
-        CheckpointError: timm has no such model or no weights for it, or they cannot be had.
+        CheckpointError: timm has no such model or no weights for it, or they cannot be fetched.
     """
     import timm  # late: it takes a second
 

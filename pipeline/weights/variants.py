@@ -1,4 +1,4 @@
-"""The shapes of every encoder that has a name, to tell which of them a file, or a model, is."""
+"""The tensor shapes of every named encoder, by which a file or a model is identified."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Size, Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from foveate.pipeline.offers import foveate_encoders
-from foveate.pipeline.weights.recognition import canonical, choose, is_added, is_optional, readings
+from foveate.pipeline.weights.recognition import canonical, is_added, is_optional, recognise
 from foveate.plugins.records import resolve
 
 Shapes = Mapping[str, Size]
@@ -36,7 +36,7 @@ FILLING = {
 
 
 class _ShapesOnly(TorchFunctionMode):
-    """Fills no tensor, and keeps on the CPU what a constructor reads back or draws by a generator of its own."""
+    """Skips the filling of tensors; keeps on the CPU what a constructor reads back or draws with its own generator."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -50,20 +50,24 @@ class _ShapesOnly(TorchFunctionMode):
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
-    """Shapes by our name, of all but what is optional or each model's own."""
+    """Shapes by our names, without optional tensors and layers that the model adds.
+
+    Args:
+        state: Tensors by our names.
+    """
     names = {canonical(name): tensor.shape for name, tensor in state.items()}
     return {name: shape for name, shape in names.items() if not is_optional(name) and not is_added(name)}
 
 
 @cache
 def encoder_shapes() -> Mapping[str, Shapes]:
-    """Of this package's encoders by name, without allocating any of them."""
+    """Shapes of this package's encoders, by encoder name; no memory is allocated for them."""
     return dict(_build_all())
 
 
 def _build_all() -> Iterator[tuple[str, Shapes]]:
     for record in foveate_encoders():
-        if record.prefix:  # a library's: too many to try
+        if record.prefix:  # a library has too many to try
             continue
         with torch.device("meta"), _ShapesOnly():
             encoder: nn.Module = resolve(record.build)(record.name)
@@ -71,7 +75,11 @@ def _build_all() -> Iterator[tuple[str, Shapes]]:
 
 
 def name_of(encoder: Shapes) -> str | None:
-    """What an encoder with these shapes is called; None if it has no name of its own."""
+    """The name of an encoder with these shapes; None if no named encoder has them.
+
+    Args:
+        encoder: Shapes of an encoder's tensors, by our names.
+    """
     alike = {
         name: share(encoder, shapes) for name, shapes in encoder_shapes().items() if shapes.keys() == encoder.keys()
     }
@@ -83,10 +91,13 @@ def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
     """The named encoder that a file's tensors fit best: its name, the file's layout, and the share of its values.
 
     Of several that fit alike the largest: a deeper variant of the same widths holds all that a shallower one has.
+
+    Args:
+        found: Shapes of a file's tensors, by the file's names.
     """
-    fits, ways = [], list(readings(found.keys()))
+    fits = []
     for name, shapes in encoder_shapes().items():
-        match = choose(ways, shapes.keys())
+        match = recognise(found.keys(), shapes.keys())
         given = {ours: found[theirs] for ours, theirs in match.names.items()}
         fits.append((share(shapes, given), _values(shapes), name, match.layout.name))
     fit, _, name, layout = max(fits, default=(0.0, 0, "", ""))
@@ -94,7 +105,12 @@ def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
 
 
 def share(wanted: Shapes, given: Shapes) -> float:
-    """How much of the wanted values are given by the same name in the same shape."""
+    """Share of the wanted values that are given under the same name in the same shape, 0 to 1.
+
+    Args:
+        wanted: Shapes by our names.
+        given: Shapes by our names.
+    """
     same = {name: shape for name, shape in wanted.items() if given.get(name) == shape}
     return _values(same) / max(1, _values(wanted))
 

@@ -14,7 +14,7 @@ def _in(prefix: str, *pairs: Pair) -> tuple[Pair, ...]:
     return tuple((prefix + theirs, f"encoder.{ours}") for theirs, ours in pairs)
 
 
-_SHARED = tuple(  # what MSCAN and VAN have in common
+_SHARED = tuple(  # the names that MSCAN and VAN share
     (name, name) for name in ("block{s}.{n}.{rest}", "patch_embed{later}.{rest}", "norm{s}.{rest}")
 )
 _MSCAN_NAMES = (*_SHARED, ("patch_embed1.proj.{n}.{rest}", "patch_embed1.proj.{n}.{rest}"))
@@ -131,6 +131,16 @@ TIMM_VIT = Layout(
         *((f"{part}.{{rest}}", f"encoder.{part}.{{rest}}") for part in ("patch_embed", "blocks", "norm")),
     ),
 )
+SMP = Layout(
+    name="segmentation_models_pytorch",
+    families=("smp:",),
+    segmenters=True,
+    pairs=(
+        ("encoder.{rest}", "encoder.{rest}"),
+        ("decoder.{rest}", "decoder.decoder.{rest}"),
+        ("segmentation_head.{rest}", "decoder.segmentation_head.{rest}"),
+    ),
+)
 _HEADS = ("head", "head.fc", "fc", "classifier")  # what the last layer is called, by timm and torchvision
 BARE = tuple(
     Layout(
@@ -145,7 +155,7 @@ TIMM_FEATURES = Layout(
     name="timm",
     families=("timm:",),
     segmenters=False,
-    pairs=(  # where timm gives out features, it joins the first two words
+    pairs=(  # a `features_only` model of timm joins the first two words
         *((f"{part}.{{n}}.{{rest}}", f"encoder.{part}_{{n}}.{{rest}}") for part in ("stem", "stages", "layers")),
         ("{rest}", "encoder.{rest}"),
     ),
@@ -164,4 +174,4 @@ SPECIFIC = (
     TIMM_VIT,
     TORCHVISION_VIT,
 )
-LAYOUTS = (*SPECIFIC, *BARE, TIMM_FEATURES)
+LAYOUTS = (*SPECIFIC, SMP, *BARE, TIMM_FEATURES)

@@ -1,6 +1,6 @@
 """A layout: how a published file names the tensors of a model, and what we call them.
 
-It is a list of pairs of templates, theirs and ours, read in either direction. `{n}` and `{s}` stand for a number,
+It is a list of pairs of templates, theirs and ours, which work in both directions. `{n}` and `{s}` stand for a number,
 `{later}` for that of a stage after the first, `{p}` for one word and `{rest}` for whatever follows. Ours are
 `encoder.*`, `decoder.*` and `head.*`.
 """
@@ -17,14 +17,18 @@ HOLES = {"n": r"\d+", "s": r"\d+", "later": r"[2-9]", "p": r"[A-Za-z_]+", "rest"
 
 
 class Rule(NamedTuple):
-    """Takes a name of one side apart, and puts one of the other together."""
+    """Matches a name of one side, and builds the name of the other side."""
 
     pattern: re.Pattern[str]
     wanted: str
 
 
 def compile_rule(given: str, wanted: str) -> Rule:
-    """From one template to another.
+    """The rule that translates names of one template to another.
+
+    Args:
+        given: Template of the names that are read.
+        wanted: Template of the names that are built.
 
     Example:
         >>> rule = compile_rule("fc.{p}", "head.{p}")
@@ -42,12 +46,12 @@ class Layout:
 
     Attributes:
         name: What it is called in messages.
-        families: What the names of its models begin with; empty if it holds any model.
-        pairs: Theirs and ours; the first that fits decides.
+        families: What the names of its models begin with; empty if it is for any model.
+        pairs: Templates of theirs and of ours; the first that matches is used.
         gate: Pattern of the tensors in attention slots that it can name; None if it can name any.
         export: What `foveate weights export --layout` calls it, if it can be written.
         segmenters: Whether it is for segmenters, or for classifiers and bare encoders; None is both.
-        offset_half: Whether such weights were trained on images of mean and deviation 0.5.
+        offset_half: Whether such weights were mostly trained on images of mean and standard deviation 0.5.
     """
 
     name: str
@@ -66,14 +70,33 @@ class Layout:
     def _from_ours(self) -> list[Rule]:
         return [compile_rule(ours, theirs) for theirs, ours in self.pairs]
 
+    @cached_property
+    def _cache(self) -> dict[tuple[bool, str], str | None]:
+        return {}
+
     def to_ours(self, name: str) -> str | None:
-        """Our name of a tensor in the file; None if the layout does not know it."""
-        ours = _translate(name, self._to_ours)
+        """Our name of a tensor in the file; None if the layout does not know it.
+
+        Args:
+            name: The file's name.
+        """
+        ours = self._translated(name, to_ours=True)
         return ours if ours is not None and self.from_ours(ours) == name else None
 
     def from_ours(self, name: str) -> str | None:
-        """The file's name of a tensor of ours; None if the layout has no place for it."""
-        return _translate(name, self._from_ours)
+        """The file's name of a tensor of ours; None if the layout has no place for it.
+
+        Args:
+            name: Our name.
+        """
+        return self._translated(name, to_ours=False)
+
+    def _translated(self, name: str, *, to_ours: bool) -> str | None:
+        """Names are translated once: telling variants apart asks for the same ones again and again."""
+        key = to_ours, name
+        if key not in self._cache:
+            self._cache[key] = _translate(name, self._to_ours if to_ours else self._from_ours)
+        return self._cache[key]
 
 
 def _translate(name: str, rules: list[Rule]) -> str | None:

@@ -98,6 +98,18 @@ def test_evaluation_without_a_crop_resizes_the_whole(image: Tensor) -> None:
     assert torch.equal(result, F.resize(image, [32, 32], interpolation=F.InterpolationMode.BICUBIC, antialias=True))
 
 
+@pytest.mark.parametrize("size", [(40, 60), (60, 40)])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear", "nearest", "lanczos"])
+def test_evaluation_resizes_as_it_is_told(size: tuple[int, int], interpolation: Any) -> None:
+    image = torch.randint(0, 256, (3, *size), dtype=torch.uint8)
+    result = ClassifierEvalTransform(32, crop_ratio=0.8, interpolation=interpolation)(image, seed=0)
+    mode = F.InterpolationMode(interpolation)
+    picture = F.resize(F.to_pil_image(image), [40], interpolation=mode, antialias=True)
+    expected = F.center_crop(F.pil_to_tensor(picture), [32])
+    assert (result.int() - expected.int()).abs().max() <= (40 if interpolation == "nearest" else 3)
+    assert result.shape == (3, 32, 32)
+
+
 @pytest.mark.parametrize("crop", ["none", "padded"])
 def test_an_image_of_the_right_size_is_not_resampled(crop: Any) -> None:
     image = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8)

@@ -254,7 +254,7 @@ def test_a_report_prints_a_line_for_each_part(tmp_path: Path, mobilenet_file: Pa
         "  encoder 100.0%: 255 loaded, 0 adapted, 0 missing, 0 unused",
         "  head     97.0%: 5 loaded, 0 adapted, 2 missing, 2 unused; of another number of classes: "
         "head.classifier.weight, head.classifier.bias",
-        "  images: mean 123.675 116.28 103.53, deviation 58.395 57.12 57.375",
+        "  images: mean 123.675 116.28 103.53, standard deviation 58.395 57.12 57.375",
     ]
 
 

@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import save
 
 from foveate.pipeline.errors import CheckpointError
-from foveate.pipeline.models import mobilenet_v2
-from foveate.pipeline.weights import load_weights
+from foveate.pipeline.models import create_model, mobilenet_v2
+from foveate.pipeline.weights import load_initial_weights, load_weights
 from foveate.pipeline.weights.normalisation import IMAGENET
 from foveate.pipeline.weights.sources import download, open_source, timm_name
 
@@ -127,3 +127,29 @@ def test_timm_names() -> None:
     assert (timm_name("vit_s"), timm_name("timm:resnet18")) == ("vit_small_patch16_224", "resnet18")
     with pytest.raises(CheckpointError, match="timm has no weights for van_b0; it has for: mobilenet_v2_050"):
         timm_name("van_b0")
+
+
+@pytest.mark.parametrize("network", ["timm:test_resnet+light_ham", "timm:test_resnet+smp:FPN"])
+def test_the_word_timm_fetches_for_the_encoder_of_a_segmenter(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = timm.create_model
+    asked = []
+
+    def fetch(name: str, **options: Any) -> Any:
+        asked.append((name, options.pop("pretrained", False)))
+        return create(name, **options)
+
+    model = create_model(network, num_classes=2)
+    monkeypatch.setattr(timm, "create_model", fetch)
+    report = load_initial_weights(model, "timm")
+    assert asked == [("test_resnet", True)]
+    assert [(part.part, part.coverage) for part in report.parts] == [("encoder", 1)]
+
+
+def test_the_word_timm_offline_is_one_line_for_a_segmenter_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise RuntimeError("offline")
+
+    model = create_model("timm:test_resnet+light_ham", num_classes=2)
+    monkeypatch.setattr(timm, "create_model", fail)
+    with pytest.raises(CheckpointError, match=r"^timm:test_resnet: cannot be fetched \(RuntimeError: offline\); give"):
+        load_initial_weights(model, "timm")

@@ -1,0 +1,64 @@
+"""What a recipe's data module is told, and what it knows of its classes before it looks at any data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning.pytorch as L
+
+from foveate.datasets.classes import ClassSet
+from foveate.datasets.labels import LabelSet
+
+
+def known_labels(data: Mapping[str, Any]) -> LabelSet | ClassSet | None:
+    """The classes of a recipe's data module, if it knows them without looking at the data.
+
+    Args:
+        data: `class_path` and `init_args`.
+    """
+    kind = _data_module(data)
+    labels = getattr(kind, "label_set", None)
+    if isinstance(labels, LabelSet | ClassSet):
+        return labels
+    try:
+        made: Any = kind(**(data.get("init_args") or {})) if kind is not None else None
+        found = made.label_set
+    except Exception:  # of a data module: it asks for its files
+        return None
+    return found if isinstance(found, LabelSet | ClassSet) else None
+
+
+def spell_out_data(data: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Some of a data module's arguments: as given, or their defaults; without those that it does not take.
+
+    Args:
+        data: `class_path` and `init_args`.
+        keys: The arguments.
+    """
+    given = data.get("init_args") or {}
+    defaults = _defaults(_data_module(data))
+    return {key: given.get(key, defaults.get(key)) for key in keys if key in given or key in defaults}
+
+
+def _defaults(kind: type[Any] | None) -> dict[str, Any]:
+    """Of a class's arguments and of those that it hands on to its bases."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__ if kind else ()):
+        if "__init__" in vars(base):
+            parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
+            found |= {p.name: p.default for p in parameters if p.default is not p.empty}
+    return found
+
+
+def _data_module(data: Mapping[str, Any]) -> type[L.LightningDataModule] | None:
+    """The class that a recipe names, by its short name, among those that were imported."""
+    short = str(data.get("class_path", "")).rpartition(".")[2]
+    waiting: list[type[L.LightningDataModule]] = [L.LightningDataModule]
+    while waiting:
+        kind = waiting.pop()
+        if kind.__name__ == short:
+            return kind
+        waiting += kind.__subclasses__()
+    return None

@@ -1,0 +1,58 @@
+"""How images are brought to a classifier at evaluation: that belongs to its checkpoint, whatever recipe is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from foveate.pipeline.runs.checkpoints import RECIPE_KEY
+from foveate.pipeline.runs.data_modules import spell_out_data
+from foveate.pipeline.runs.directories import RECIPE
+from foveate.pipeline.runs.recipes import read_recipe
+from foveate.pipeline.training.request import Request, take_option
+
+SETTINGS = ("image_size", "crop_ratio", "interpolation")  # of a classification data module
+
+
+def _spelled_out(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The evaluation settings among a data module's arguments."""
+    return spell_out_data(data, SETTINGS)
+
+
+def evaluation_settings(request: Request, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Size, crop and interpolation of the recipe that a checkpoint was trained with, defaults spelled out.
+
+    Args:
+        request: What was asked for; its recipe counts where the checkpoint carries none and lies in no run.
+        checkpoint: The content of a checkpoint; empty if published weights are used.
+    """
+    inside = checkpoint.get(RECIPE_KEY)
+    if isinstance(inside, dict):
+        return _spelled_out(inside.get("data") or {})
+    if checkpoint and request.run is not None and (request.run / RECIPE).is_file():
+        return _spelled_out(read_recipe(request.run / RECIPE).get("data") or {})
+    return _spelled_out(request.recipe.get("data") or {})
+
+
+def evaluate_as_trained(request: Request, checkpoint: Mapping[str, Any]) -> tuple[Request, str]:
+    """The request with the checkpoint's own evaluation settings in its recipe's data; flags come later, and win.
+
+    Args:
+        request: What was asked for.
+        checkpoint: The content of a checkpoint.
+
+    Returns:
+        The request, and one line on what differs from the recipe that was named; empty if nothing does.
+    """
+    data = request.recipe.get("data") or {}
+    named = _spelled_out(data)
+    settings = {key: value for key, value in evaluation_settings(request, checkpoint).items() if key in named}
+    flags = {key for key in SETTINGS if take_option(request.flags, f"--data.{key}", f"--data.init_args.{key}")[0]}
+    differ = [key for key, value in settings.items() if value != named[key] and key not in flags]
+    if not differ:
+        return request, ""
+    changes = ", ".join(f"{key} {settings[key]}, not {named[key]}" for key in differ)
+    note = f"evaluated as trained: {changes} (--data.{differ[0]} changes it)"
+    arguments = {**(data.get("init_args") or {}), **{key: settings[key] for key in differ}}
+    return replace(request, recipe={**request.recipe, "data": {**data, "init_args": arguments}}), note

@@ -1,0 +1,100 @@
+"""Published weights in place of a checkpoint: a network is scored or applied without a training."""
+
+from __future__ import annotations
+
+import colorsys
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from foveate.datasets.classes import ClassSet
+from foveate.datasets.labels import LabelSet
+from foveate.pipeline.errors import CheckpointError, ConfigError
+from foveate.pipeline.models import create_model, is_segmenter
+from foveate.pipeline.runs.data_modules import known_labels
+from foveate.pipeline.training.request import Request, take_option
+from foveate.pipeline.weights.loading import count_outputs
+from foveate.pipeline.weights.reading import WeightFile
+
+FLAGS = ("--model.weights", "--model.init_args.weights")
+
+
+def published_weights(request: Request) -> str | None:
+    """The weights to score or apply: of a flag, or of the recipe where no checkpoint is given.
+
+    Args:
+        request: What was asked for.
+
+    Raises:
+        ConfigError: Both weights and a checkpoint are asked for, or neither.
+    """
+    flags = take_option(request.flags, *FLAGS)[0]
+    if request.checkpoint is not None:
+        if flags:
+            raise ConfigError(f"either --ckpt_path {request.checkpoint} or --model.weights {flags[-1]}: which weights?")
+        return None
+    named = flags[-1] if flags else _arguments(request).get("weights")
+    if not isinstance(named, str):
+        raise ConfigError(
+            "which weights? give --ckpt_path CHECKPOINT, best or last, or --config RECIPE --model.weights FILE "
+            f"(foveate {request.command})"
+        )
+    return named
+
+
+def labels_of_weights(request: Request, weights: str) -> LabelSet | ClassSet:
+    """The classes that published weights tell apart: of the recipe's data, of the file, or as many without a name.
+
+    Args:
+        request: What was asked for.
+        weights: See `open_source`.
+
+    Raises:
+        CheckpointError: The file has no head for this network.
+    """
+    if labels := known_labels(request.recipe.get("data") or {}):
+        return labels
+    network = str(_option(request, "network") or "")
+    options = _arguments(request).get("network_options") or {}
+    file, count = count_outputs(create_model(network, num_classes=1, **options), weights)
+    if count is None:
+        raise CheckpointError(f"{weights}: holds no classifier for {network}, so there is nothing to predict with")
+    names = _names(file, count)
+    if not is_segmenter(network):
+        return ClassSet(name=weights, names=names)
+    ids = tuple(range(count))
+    return LabelSet(name=weights, names=names, colours=_colours(count), ids=ids, void_ids=())
+
+
+def _names(file: WeightFile, count: int) -> tuple[str, ...]:
+    """As the file says; ImageNet's for 1000 classes."""
+    names: list[str] = []
+    told = next((text for key, text in file.metadata.items() if key.rpartition(".")[2].lower() == "classes"), "")
+    if told:
+        names = json.loads(told) if "foveate" in file.metadata else told.split(", ")
+    elif count == 1000:
+        from torchvision.models import MobileNet_V2_Weights  # type: ignore[import-untyped]  # late: for this alone
+
+        names = MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"]
+    if len(names) != count:
+        return tuple(f"class {number}" for number in range(count))
+    twice = {name for name, times in Counter(names).items() if times > 1}  # ImageNet has two cranes
+    return tuple(f"{name} ({number})" if name in twice else str(name) for number, name in enumerate(names))
+
+
+def _colours(count: int) -> tuple[tuple[int, int, int], ...]:
+    """Well apart: hues by the golden ratio."""
+    shades = [colorsys.hsv_to_rgb(number * 0.618 % 1, 0.6 + 0.4 * (number % 2), 0.9) for number in range(count)]
+    return tuple((round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in shades)
+
+
+def _option(request: Request, name: str) -> Any:
+    """An argument of the task: of a flag, or of the recipe."""
+    flags = take_option(request.flags, f"--model.{name}", f"--model.init_args.{name}")[0]
+    return flags[-1] if flags else _arguments(request).get(name)
+
+
+def _arguments(request: Request) -> Mapping[str, Any]:
+    arguments: Mapping[str, Any] = (request.recipe.get("model") or {}).get("init_args") or {}
+    return arguments
