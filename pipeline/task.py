@@ -37,6 +37,7 @@ from foveate.pipeline.optimisation import (
 )
 from foveate.pipeline.weights import load_initial_weights
 from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
+from foveate.plugins.guard import named_backward
 
 Config = TypeVar("Config")
 RecipeOptions = dict[str, dict[str, Option] | Option]  # of a network; of ENCODER+DECODER a mapping for each part
@@ -187,6 +188,11 @@ class VisionTask(L.LightningModule):
             losses=self.hparams["loss"],
             metrics=self.hparams["metrics"],
         )
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """The backward pass; a block that fails in it is named."""
+        with named_backward():
+            super().backward(loss, *args, **kwargs)
 
     def on_fit_start(self) -> None:
         """Take the weights to start from, if they were not taken before; hand the network to the compiler."""

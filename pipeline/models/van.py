@@ -7,6 +7,7 @@ but for the depthwise convolution of the MLP and the `head`, which is `head.clas
 from __future__ import annotations
 
 from foveate.pipeline.models.mscan import ConvAttentionEncoder, PatchEmbed, Variant
+from foveate.plugins.attention.lka import LargeKernelAttention
 
 
 class VANStem(PatchEmbed):
@@ -20,7 +21,7 @@ class VAN(ConvAttentionEncoder):
     """One large kernel in every block, and a stem of one 7 x 7 convolution. Arguments: see the base."""
 
     stem = VANStem
-    gate = "lka"
+    gate = LargeKernelAttention
     eps = 1e-6
 
 
