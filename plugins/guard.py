@@ -62,7 +62,7 @@ class FirstPass:
         import torch
 
         forward = type(self.owner).forward.__get__(self.owner)
-        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return forward(*args, **kwargs)
         try:
             out = forward(*args, **kwargs)

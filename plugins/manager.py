@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from foveate.plugins.admission import draw_records
 from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.hints import did_you_mean
 from foveate.plugins.records import Block, Record
-from foveate.plugins.selection import ALLOWED, is_ours, select
+from foveate.plugins.selection import ALLOWED, is_ours, select, split_names
 from foveate.plugins.sources import Source, import_source, locate_all
 from foveate.plugins.tracing import traced
 
@@ -203,3 +204,20 @@ def installed_plugins(modules: Sequence[str] = (), disable: Sequence[str] = ()) 
         _installed = discover(wanted, modules)
         _installed.disabled = [point.name for point in unwanted]
     return _installed
+
+
+def load_named(words: Sequence[str]) -> None:
+    """Load the plugins that a command line names, before anything heavy is imported.
+
+    Args:
+        words: The command line; of it `--plugins A,B` and `--plugins=A,B` are read.
+
+    Raises:
+        PluginConfigError: A module is not there (exit code 2).
+        PluginError: A module fails (exit code 5).
+    """
+    following = [value for word, value in pairwise(words) if word == "--plugins"]
+    joined = [word.removeprefix("--plugins=") for word in words if word.startswith("--plugins=")]
+    modules = [name for value in (*following, *joined) for name in split_names(value)]
+    if modules:
+        discover([], modules)

@@ -56,15 +56,30 @@ class FolderFinder(FileFinder):
             return None
         return spec if fullname in self.names or self._is_asked_here(sys._getframe(1)) else None
 
-    def _is_asked_here(self, frame: FrameType | None) -> bool:
+    def _is_asked_here(self, frame: FrameType) -> bool:
         """Whether the code that imports lies in the folder, or resolves a record."""
-        while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "importlib":
-            frame = frame.f_back
-        while frame is not None and "importlib" in frame.f_code.co_filename:
-            frame = frame.f_back
-        if frame is None:
+        asking = _importer(frame)
+        if asking is None:
             return False
-        return _is_below(frame.f_code.co_filename, self.path) or frame.f_globals.get("__name__") == RESOLVER
+        return _is_below(asking.f_code.co_filename, self.path) or asking.f_globals.get("__name__") == RESOLVER
+
+
+def _importer(frame: FrameType | None) -> FrameType | None:
+    """Who imports; between that and a finder lie Python's own import system and hooks such as pytest's."""
+    while frame is not None and frame.f_code.co_name != "_find_and_load":
+        if frame.f_globals.get("__name__") == "importlib.util":
+            return None  # somebody asks whether a module is there
+        frame = frame.f_back
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in (
+        "importlib",
+        "_frozen_importlib",
+    ):
+        frame = frame.f_back
+    return frame
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
 
 
 _finders: dict[str, FolderFinder] = {}
@@ -98,8 +113,8 @@ def _hook(entry: str) -> FolderFinder:
     return _finders[folder]
 
 
-def _lies_in(module: ModuleType, folder: str) -> bool:
-    file = getattr(module, "__file__", None)
+def _lies_in(module: object, folder: str) -> bool:
+    file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
     return isinstance(file, str) and _is_below(file, folder)
 
 

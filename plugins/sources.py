@@ -100,7 +100,7 @@ def import_source(source: Source) -> ModuleType:
     loaded = sys.modules.get(source.module)
     if loaded is not None and _file_of(loaded) == source.file:
         return loaded
-    open_folder(source.folder, [source.module])
+    open_folder(source.folder, [source.module.partition(".")[0]])
     if source.folder != source.file.parent:
         open_folder(source.file.parent)
     if "." in source.module:
@@ -198,7 +198,7 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def _is_importable(module: str) -> bool:
-    """Whether a module is installed; a package is imported only to look into it."""
+    """Whether a module is installed, as far as can be told without importing its package."""
     if module in sys.modules:
         return True
     try:
@@ -211,19 +211,14 @@ def _is_importable(module: str) -> bool:
 def _installed_file(name: str) -> Path | None:
     """The file by which a plain `import name` is answered, apart from plugins' folders."""
     loaded = sys.modules.get(name)
-    if loaded is not None and _is_from_plugin_folder(loaded):
-        return None
     if loaded is not None:
-        return _file_of(loaded) or Path(name)
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:  # a folder without __init__.py gives way to a file
-        return None
-    return Path(spec.origin).resolve() if spec.origin and os.path.isabs(spec.origin) else Path(name)
-
-
-def _is_from_plugin_folder(module: ModuleType) -> bool:
-    file = _file_of(module)
-    return file is not None and f"{_root_of(file)}{MARK}" in sys.path
+        file = _file_of(loaded) or Path(name)
+    else:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:  # a folder without __init__.py gives way to a file
+            return None
+        file = Path(spec.origin).resolve() if spec.origin and os.path.isabs(spec.origin) else Path(name)
+    return None if f"{_root_of(file)}{MARK}" in sys.path else file
 
 
 def _file_of(module: ModuleType) -> Path | None:
