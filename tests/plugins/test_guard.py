@@ -155,7 +155,7 @@ def test_a_block_that_cannot_be_built_is_named(build: Callable[..., Any], said: 
 
 
 def test_a_wrong_option_is_the_recipes_mistake() -> None:
-    with pytest.raises(PluginConfigError, match="with {'kernel': 2}: the kernel is odd") as caught:
+    with pytest.raises(PluginConfigError, match=r"with \{'kernel': 2\}: the kernel is odd") as caught:
         model(Plain, kernel=2)
     assert caught.value.exit_code == 2
 
@@ -189,11 +189,12 @@ def test_copies_are_watched_by_themselves() -> None:
     assert watched(network) > 0
 
 
-def test_a_watched_network_compiles_and_exports() -> None:
-    network, x = model(Plain).eval(), torch.rand(1, 3, 64, 64)
-    plain = network(x)
-    torch.testing.assert_close(torch.compile(network, backend="eager")(x), plain)
-    torch.testing.assert_close(torch.export.export(network, (x,), strict=False).module()(x), plain)
+def test_a_watched_block_compiles_and_is_exported_and_traced() -> None:
+    block, x = model(Plain).eval().get_submodule("encoder.attention1"), torch.rand(1, 32, 8, 8)
+    plain = block(x)
+    torch.testing.assert_close(torch.compile(block, backend="eager", fullgraph=True)(x), plain)
+    torch.testing.assert_close(torch.export.export(block, (x,), strict=False).module()(x), plain)
+    assert FORWARD in vars(block)
 
 
 @pytest.mark.parametrize(
