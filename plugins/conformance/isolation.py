@@ -19,6 +19,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from queue import Empty, SimpleQueue
+from types import ModuleType
 from typing import IO, Any
 
 from foveate.plugins.conformance.rule import Outcome, Result, Rule, try_rule
@@ -237,6 +238,9 @@ def _import(name: str, file: str) -> Any:
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")
+    for depth in range(1, name.count(".") + 1):  # pickle imports the packages above, which pytest leaves out
+        package = ".".join(name.split(".")[:depth])
+        sys.modules.setdefault(package, ModuleType(package))
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
