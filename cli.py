@@ -118,6 +118,7 @@ def _dispatch(words: list[str]) -> int:
         _train(words[0], words[1:])
         return 0
     if command.trains and not any(word in ("-h", "--help") for word in words):
+        importlib.import_module("foveate.plugins.manager").load_named(words)  # a wrong one is told at once
         _import_named()
     module, _, name = command.target.partition(":")
     target = getattr(importlib.import_module(f"foveate.{module}"), name)

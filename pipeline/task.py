@@ -39,6 +39,7 @@ from foveate.pipeline.weights import load_complete_weights, load_initial_weights
 from foveate.pipeline.weights.factorisation import current_rank
 from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
 from foveate.plugins.errors import PluginError
+from foveate.plugins.guard import named_backward
 
 Config = TypeVar("Config")
 REPORTING = ("loss ", "metric ")  # how what is no part of the network is filed in a provenance
@@ -213,6 +214,11 @@ class VisionTask(L.LightningModule):
             losses=self.hparams["loss"],
             metrics=self.hparams["metrics"],
         )
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """The backward pass; a block that fails in it is named."""
+        with named_backward():
+            super().backward(loss, *args, **kwargs)
 
     def on_fit_start(self) -> None:
         """Take the weights to start from, if they were not taken before; hand the network to the compiler."""

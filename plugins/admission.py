@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import pluggy
@@ -17,27 +13,14 @@ from foveate.plugins.records import API_VERSION, Record
 from foveate.plugins.tracing import traced
 
 
-def import_plugin(name: str) -> ModuleType:
-    """A module by name: imported already, a file of the current folder, or anything importable."""
-    file = Path(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, file.resolve()) if file.is_file() else None
-    if name in sys.modules or spec is None or spec.loader is None:
-        return importlib.import_module(name)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def draw_records(plugin: object, provider: object) -> list[Record]:
+def draw_records(plugin: object, provider: object, *, hooks_needed: bool = True) -> list[Record]:
     """The records of one plugin, after its hooks were checked against the specification.
 
     Args:
         plugin: What implements the hooks.
         provider: Who it is of, for the trace.
+        hooks_needed: Whether a plugin without any hook is a mistake. It is not for a module named by hand, which may
+            hold a data module's class and nothing else.
 
     Raises:
         PluginError: It misspells a hook or implements none, or a record is not what the hook asks for.
@@ -47,7 +30,9 @@ def draw_records(plugin: object, provider: object) -> list[Record]:
     hooks.add_hookspecs(hookspecs)
     hooks.register(plugin)
     hooks.check_pending()
-    _check_spelling(plugin, hooks)
+    _check_spelling(plugin)
+    if not hooks.get_hookcallers(plugin) and (hooks_needed or _offers_unmarked(plugin)):
+        raise PluginError(f"implements no hook; known: {', '.join(hookspecs.HOOKS)} (is @hookimpl missing?)")
     implemented = [hook.name for hook in hooks.get_hookcallers(plugin) or []]
     return [record for name in hookspecs.HOOKS if name in implemented for record in _call(hooks, name, provider)]
 
@@ -62,13 +47,15 @@ def _call(hooks: pluggy.PluginManager, name: str, provider: object) -> list[Reco
     return records
 
 
-def _check_spelling(plugin: object, hooks: pluggy.PluginManager) -> None:
+def _check_spelling(plugin: object) -> None:
     known = list(hookspecs.HOOKS)
     for name in dir(plugin):
-        if name.startswith("foveate_") and name not in known:
+        if name.startswith("foveate_") and name not in known and not isinstance(getattr(plugin, name), ModuleType):
             raise PluginError(f"no hook is called {name!r}{did_you_mean(name, known)}")
-    if not hooks.get_hookcallers(plugin):
-        raise PluginError(f"implements no hook; known: {', '.join(known)} (is @hookimpl missing?)")
+
+
+def _offers_unmarked(plugin: object) -> bool:
+    return any(hasattr(plugin, name) for name in hookspecs.HOOKS)
 
 
 def _check_record(record: object, hook: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from foveate.plugins.building import build_module
+from foveate.plugins.building import build_module, expect_module, named
 from foveate.plugins.errors import PluginConfigError
+from foveate.plugins.guard import Site, guard
 from foveate.plugins.manager import Offer, Plugins, installed_plugins
 from foveate.plugins.records import Block
 
@@ -23,8 +24,63 @@ RecipeBlock = dict[str, Option] | str
 RecipeSlot = list[RecipeBlock] | RecipeBlock | None
 
 
+class SlotBlock:
+    """A block that was looked up for a slot of a model: call it with a width to build it.
+
+    A model passes it on as it would a class, so encoders and decoders need not know where blocks are looked up.
+
+    Args:
+        spec: A name, a mapping with `name` and options, or a class or callable.
+        slot: The slot's name; empty where a block is built outside a model.
+        plugins: Where a name is looked up.
+
+    Raises:
+        PluginError: The name is unknown or ambiguous.
+    """
+
+    def __init__(self, spec: BlockSpec, slot: str, plugins: Plugins | None) -> None:
+        self.slot = slot
+        self.built = 0
+        self.build: Callable[..., nn.Module] | None = None
+        self.offer: Offer[Block] | None = None
+        self.options: dict[str, Any] = {}
+        if isinstance(spec, str | Mapping):
+            name, self.options = parse_spec(spec)
+            self.offer = find_offer(name, plugins)
+        else:
+            self.build = spec
+
+    def __call__(self, channels: int) -> nn.Module:
+        """Build the next of the slot's blocks, for features with `channels` channels.
+
+        Raises:
+            PluginConfigError: An option or the width is not accepted (exit code 2).
+            PluginError: The plugin fails (exit code 5).
+        """
+        self.built += 1
+        site = Site(str(self), channels, self.slot, f"number {self.built}" if self.slot else "")
+        if self.offer is not None:
+            _check_width(self.offer.record, channels)
+            return guard(build_module(self.offer, channels, options=self.options, site=str(site)), site)
+        assert self.build is not None
+        with named(str(site)):
+            module = self.build(channels)
+        return guard(expect_module(module, str(site)), site)
+
+    def __str__(self) -> str:
+        if self.offer is not None:
+            return f"block {self.offer.record.name!r} of {self.offer.provider}"
+        name = getattr(self.build, "__name__", type(self.build).__name__)
+        return f"block {name!r} of {getattr(self.build, '__module__', 'Python')}"
+
+
 def create_block(spec: BlockSpec, channels: int, *, plugins: Plugins | None = None) -> nn.Module:
     """Build one block for features with `channels` channels.
+
+    Args:
+        spec: A name, a mapping with `name` and options, or a class or callable.
+        channels: Width of the features.
+        plugins: Where a name is looked up; the installed plugins if not given.
 
     Raises:
         PluginError: The name is unknown or ambiguous, an option is not accepted, or the plugin fails.
@@ -33,16 +89,21 @@ def create_block(spec: BlockSpec, channels: int, *, plugins: Plugins | None = No
         >>> create_block({"name": "se", "reduction": 4}, channels=32).__class__.__name__
         'SqueezeExcitation'
     """
-    if not isinstance(spec, str | Mapping):
-        return spec(channels)
-    name, options = parse_spec(spec)
-    return _build(find_offer(name, plugins), channels, options)
+    return (spec if isinstance(spec, SlotBlock) else SlotBlock(spec, "", plugins))(channels)
 
 
 def create_slot(spec: SlotSpec, channels: int, *, plugins: Plugins | None = None) -> nn.Module:
     """Build what a slot holds: one block, several in order, or the identity for None.
 
     A single block is returned bare, so that its parameters keep their published names.
+
+    Args:
+        spec: A block's specification, a list of them, or None.
+        channels: Width of the features.
+        plugins: Where names are looked up; the installed plugins if not given.
+
+    Raises:
+        PluginError: A name is unknown or ambiguous, an option is not accepted, or a plugin fails.
     """
     from torch import nn  # late: the records are read without torch
 
@@ -51,6 +112,20 @@ def create_slot(spec: SlotSpec, channels: int, *, plugins: Plugins | None = None
         return nn.Identity()
     modules = [create_block(one, channels, plugins=plugins) for one in specs]
     return modules[0] if len(modules) == 1 else nn.Sequential(*modules)
+
+
+def find_blocks(slot: str, spec: SlotSpec, plugins: Plugins | None = None) -> list[BlockSpec]:
+    """Look up what a slot holds, before anything is built.
+
+    Args:
+        slot: The slot's name, for messages.
+        spec: What a recipe says of the slot.
+        plugins: Where names are looked up; the installed plugins if not given.
+
+    Raises:
+        PluginError: A name is unknown or ambiguous.
+    """
+    return [one if isinstance(one, SlotBlock) else SlotBlock(one, slot, plugins) for one in list_specs(spec)]
 
 
 def list_specs(spec: SlotSpec) -> list[BlockSpec]:
@@ -63,7 +138,11 @@ def list_specs(spec: SlotSpec) -> list[BlockSpec]:
 
 
 def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Split a specification into its name and its options."""
+    """Split a specification into its name and its options.
+
+    Raises:
+        PluginConfigError: It has no name.
+    """
     if isinstance(spec, str):
         return spec, {}
     options = dict(spec)
@@ -74,14 +153,16 @@ def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def find_offer(name: str, plugins: Plugins | None = None) -> Offer[Block]:
-    """The block's offer among the given plugins, or the installed ones."""
+    """The block's offer among the given plugins, or the installed ones.
+
+    Raises:
+        PluginError: The name is unknown or ambiguous.
+    """
     return (plugins if plugins is not None else installed_plugins()).find(name, Block)
 
 
-def _build(offer: Offer[Block], channels: int, options: Mapping[str, Any]) -> nn.Module:
-    block = offer.record
+def _check_width(block: Block, channels: int) -> None:
     if channels % block.multiple_of:
         raise PluginConfigError(
             f"block {block.name!r} needs a multiple of {block.multiple_of} channels; here are {channels}"
         )
-    return build_module(offer, channels, options=options, context=f" at {channels} channels")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from foveate.plugins.errors import PluginConfigError, PluginError
@@ -43,32 +44,68 @@ def build_module(
     *first: object,
     options: Mapping[str, Any],
     build: str | Build | None = None,
-    context: str = "",
+    site: str = "",
     **given: object,
 ) -> nn.Module:
     """Build a record's module.
 
     Args:
         offer: The record and its provider.
-        first: What the callable takes by position.
+        *first: What the callable takes by position.
         options: What a recipe says; only these are checked against the callable's parameters.
         build: Another of the record's callables than `build`.
-        context: For a message, such as "at 32 channels".
+        site: What is built and for which place, for a message; the record and its provider if not given.
         **given: What else the callable takes by name.
 
     Raises:
-        PluginError: The plugin fails.
-        PluginConfigError: An option is not accepted, or its value is not.
+        PluginConfigError: An option is not accepted, or its value is not (exit code 2).
+        PluginError: The plugin fails, or gives no module (exit code 5).
     """
     record: Record = offer.record
+    site = site or f"{record.noun} {record.name!r} of {offer.provider}"
     create = load(offer, build)
     check_options(f"{record.noun} {record.name!r}", create, options, record.given)
+    chosen = dict(options) if not getattr(record, "prefix", False) else {"name": first[0], **options}
+    with traced("build", offer.provider, [record.name]), named(site, chosen):
+        module = create(*first, **given, **options)
+    return expect_module(module, site)
+
+
+@contextmanager
+def named(site: str, options: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Name what is built in the error that building it raises.
+
+    Args:
+        site: What is built, for which place, and who offers it.
+        options: What a recipe chose. A TypeError or ValueError then is taken for a wrong choice.
+
+    Raises:
+        PluginConfigError: The recipe's options are wrong (exit code 2).
+        PluginError: The plugin fails (exit code 5).
+    """
     try:
-        with traced("build", offer.provider, [record.name]):
-            return create(*first, **given, **options)
-    except (TypeError, ValueError) as error:
-        said = f" with {dict(options)}" if options else ""
-        raise PluginConfigError(f"{record.noun} {record.name!r}{said}{context}: {error}") from error
+        yield
+    except (KeyboardInterrupt, GeneratorExit, MemoryError):
+        raise
+    except BaseException as error:  # a plugin's sys.exit too
+        if hasattr(error, "exit_code") or type(error).__name__ == "OutOfMemoryError":
+            raise
+        if options and isinstance(error, TypeError | ValueError):
+            raise PluginConfigError(f"{site} with {dict(options)}: {error}") from error
+        raise PluginError(f"{site} cannot be built: {type(error).__name__}: {error}") from error
+
+
+def expect_module(module: object, site: str) -> nn.Module:
+    """The module, if it is one.
+
+    Raises:
+        PluginError: It is something else.
+    """
+    from torch import nn
+
+    if not isinstance(module, nn.Module):
+        raise PluginError(f"{site} cannot be built: its callable gave a {type(module).__name__}, not an nn.Module")
+    return module
 
 
 def check_options(what: str, build: Build, options: Mapping[str, Any], given: tuple[str, ...] = ()) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from itertools import pairwise
 from typing import Generic, TypeVar
 
-from foveate.plugins.admission import draw_records, import_plugin
+from foveate.plugins.admission import draw_records
 from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.hints import did_you_mean
 from foveate.plugins.records import Block, Record
-from foveate.plugins.selection import ALLOWED, is_ours, select
+from foveate.plugins.selection import ALLOWED, is_ours, select, split_names
+from foveate.plugins.sources import Source, import_source, locate_all
 from foveate.plugins.tracing import traced
 
 GROUP = "foveate"
@@ -108,39 +111,76 @@ def _plural(noun: str) -> str:
 
 
 def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugins:
-    """Load the given entry points and modules, each inside a guard of its own.
+    """Load the given entry points and modules.
 
-    A plugin that fails to load, misspells a hook, has a wrong signature or asks for a newer interface is left
-    out with one warning that names it and its distribution. Only Ctrl-C passes.
+    An installed plugin that fails to load, misspells a hook, has a wrong signature or asks for a newer interface is
+    left out with one warning that names it and its distribution; only Ctrl-C passes. A module that somebody names is
+    wanted, so there the same is an error. Such a module may do without hooks.
+
+    Args:
+        points: The installed plugins.
+        modules: Modules, files and packages named by hand, as `sources.locate` takes them.
+
+    Raises:
+        PluginConfigError: A named module is not there (exit code 2).
+        PluginError: A named module fails (exit code 5).
     """
-    manager = Plugins()
+    sources = locate_all(modules)  # first: a wrong name is told before anything is imported
+    plugins = Plugins()
     for point in points:
         distribution = point.dist.name if point.dist else "?"
         version = point.dist.version if point.dist else ""
         provider = Provider(distribution=distribution, version=version, entry_point=f"{point.name} = {point.value}")
-        _admit(manager, provider, point.load)
-    for name in modules:
-        provider = Provider(distribution=name, version="", entry_point=f"--plugins {name}")
-        _admit(manager, provider, partial(import_plugin, name))
-    return manager
+        _admit(plugins, provider, point)
+    for source in sources:
+        _admit_named(plugins, source)
+    return plugins
 
 
-def _admit(manager: Plugins, provider: Provider, load: Callable[[], object]) -> None:
+def _admit(plugins: Plugins, provider: Provider, point: EntryPoint) -> None:
     try:
-        with traced("import", provider):
-            plugin = load()
-        records = draw_records(plugin, provider)
+        with diverted():
+            with traced("import", provider):
+                plugin = point.load()
+            records = draw_records(plugin, provider)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit at import too: a plugin must not end the host
-        reason = textwrap.shorten(
-            f"{type(error).__name__}: {error}", 400
-        )  # pluggy says what is wrong in its third line
-        fault = f"plugin {provider.entry_point!r} of {provider}: {reason}"
-        manager.faults.append(fault)
+        fault = f"plugin {provider.entry_point!r} of {provider}: {_reason(error)}"
+        plugins.faults.append(fault)
         warnings.warn(f"left out {fault}", RuntimeWarning, stacklevel=4)
         return
-    manager.offers.extend(Offer(record=record, provider=provider) for record in records)
+    plugins.offers.extend(Offer(record=record, provider=provider) for record in records)
+
+
+def _admit_named(plugins: Plugins, source: Source) -> None:
+    name = f"--plugins {source.reference}"
+    provider = Provider(distribution=source.module, version="", entry_point=name)
+    try:
+        with diverted():
+            with traced("import", provider):
+                plugin = import_source(source)
+            records = draw_records(plugin, provider, hooks_needed=False)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == source.module and source.file is None:
+            raise PluginConfigError(f"{name}: {error}") from error
+        where = source.file or f"module {source.module!r}"
+        raise PluginError(f"{name}: {where} fails: {_reason(error)}") from error
+    plugins.offers.extend(Offer(record=record, provider=provider) for record in records)
+
+
+def _reason(error: BaseException) -> str:
+    """An error in one line; pluggy says what is wrong in its third."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", 400)
+
+
+@contextmanager
+def diverted() -> Iterator[None]:
+    """Send what a plugin prints to stderr: what a command prints may be read by another program."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 _installed: Plugins | None = None
@@ -150,8 +190,12 @@ def installed_plugins(modules: Sequence[str] = (), disable: Sequence[str] = ()) 
     """What is installed, found once per process.
 
     Args:
-        modules: Importable modules, or files of the current folder, to take beside it; searches afresh.
+        modules: Modules, files and packages to take beside it, as `sources.locate` takes them; searches afresh.
         disable: Plugins not to import, by entry point or distribution; searches afresh.
+
+    Raises:
+        PluginConfigError: A module is not there, or nothing called so can be disabled (exit code 2).
+        PluginError: A module fails (exit code 5).
     """
     global _installed
     if _installed is None or modules or disable:
@@ -160,3 +204,20 @@ def installed_plugins(modules: Sequence[str] = (), disable: Sequence[str] = ()) 
         _installed = discover(wanted, modules)
         _installed.disabled = [point.name for point in unwanted]
     return _installed
+
+
+def load_named(words: Sequence[str]) -> None:
+    """Load the plugins that a command line names, before anything heavy is imported.
+
+    Args:
+        words: The command line; of it `--plugins A,B` and `--plugins=A,B` are read.
+
+    Raises:
+        PluginConfigError: A module is not there (exit code 2).
+        PluginError: A module fails (exit code 5).
+    """
+    following = [value for word, value in pairwise(words) if word == "--plugins"]
+    joined = [word.removeprefix("--plugins=") for word in words if word.startswith("--plugins=")]
+    modules = [name for value in (*following, *joined) for name in split_names(value)]
+    if modules:
+        discover([], modules)

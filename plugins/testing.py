@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from foveate.plugins.blocks import create_block, find_offer, parse_spec
+from foveate.plugins.blocks import find_offer, parse_spec
+from foveate.plugins.building import check_options, load
 from foveate.plugins.conformance import behaviour, copies, device, features, graphs, learning
 from foveate.plugins.conformance.costs import Cost, measure_costs
+from foveate.plugins.conformance.isolation import ENDED, LATE, can_travel, try_apart
 from foveate.plugins.conformance.rule import Result, Rule, try_rule
-from foveate.plugins.conformance.subject import Subject
-from foveate.plugins.errors import PluginConfigError
-from foveate.plugins.manager import Offer, Plugins
+from foveate.plugins.conformance.subject import Builder, Subject
+from foveate.plugins.errors import PluginError
+from foveate.plugins.manager import Offer
 from foveate.plugins.records import Block
 
 __all__ = ["RULES", "Cost", "Result", "Rule", "assert_conforms", "check_block", "describe", "measure_costs"]
 
+WIDER = (32, 64, 96, 128, 192, 256)  # tried where a block is not built at the width asked for
 RULES: tuple[Rule, ...] = (
     features.build_and_run,
     features.keep_shape,
@@ -54,16 +58,22 @@ def check_block(
     multiple_of: int = 1,
     rules: Sequence[Rule] = RULES,
     skip: Collection[str] = (),
+    apart: bool = True,
 ) -> list[Result]:
     """Hold a block to the rules.
+
+    They are tried in a process of their own, so that a block which ends the process, does not end or takes ever more
+    memory breaks a rule and nothing else. A class inside a function, a lambda, or a class of a script or notebook is
+    tried in the caller's process: another one cannot import it.
 
     Args:
         block: Name of an installed block, an offer, or a class or function `build(channels, **options)`.
         options: What a recipe would say beside the name.
-        channels: The width at which most rules try it; the next one that the block accepts is taken.
+        channels: The width at which most rules try it; where the block is not built at it, a wider one.
         multiple_of: What its widths divide by; an offer's record says so itself.
         rules: Those to try.
         skip: Names of rules to leave out.
+        apart: Whether to try them in a process of their own; without, a debugger can look into a rule.
 
     Returns:
         One result a rule. Where the block cannot be built or run at all, the others are skipped.
@@ -80,10 +90,32 @@ def check_block(
         raise ValueError(f"no rule is called {', '.join(sorted(unknown))}; there are: {', '.join(map(str, RULES))}")
     subject = subject_of(block, options or {}, channels=channels, multiple_of=multiple_of)
     wanted = [rule for rule in rules if rule.name not in skip]
-    built = try_rule(features.build_and_run, subject)
+    hold = try_apart if apart and can_travel(subject) else _try_here
+    subject, built = _build_wide_enough(subject, hold)
+    rest = [rule for rule in wanted if rule is not built.rule]
     if built.outcome == "failed":
-        return [built, *(Result(rule, "skipped", "it is not built") for rule in wanted if rule is not built.rule)]
-    return [built if rule is built.rule else try_rule(rule, subject) for rule in wanted]
+        return [built, *(Result(rule, "skipped", "it is not built") for rule in rest)]
+    results = iter(hold(rest, subject))
+    return [built if rule is built.rule else next(results) for rule in wanted]
+
+
+def _try_here(rules: Sequence[Rule], subject: Subject) -> list[Result]:
+    return [try_rule(rule, subject) for rule in rules]
+
+
+def _build_wide_enough(
+    subject: Subject, hold: Callable[[Sequence[Rule], Subject], list[Result]]
+) -> tuple[Subject, Result]:
+    """The subject at the first width at which it is built, and what came of building it."""
+    (first,) = hold([features.build_and_run], subject)
+    if first.outcome != "failed" or first.detail.startswith((LATE, ENDED)):
+        return subject, first
+    for channels in sorted({subject.width(width) for width in WIDER if width > subject.channels}):
+        wider = dataclasses.replace(subject, channels=channels)
+        (built,) = hold([features.build_and_run], wider)
+        if built.outcome == "passed":
+            return wider, dataclasses.replace(built, detail=f"{built.detail}; {subject.channels} are too few")
+    return subject, first
 
 
 def assert_conforms(
@@ -118,33 +150,34 @@ def describe(result: Result) -> str:
     return f"{result.rule}: {result.detail}; {result.advice}"
 
 
-def _expect_options(spec: Mapping[str, Any], offer: Offer[Block], alone: Plugins) -> None:
-    """Refuse an option that the block does not take; what else is wrong with it is for the rules to find."""
-    try:
-        create_block(spec, offer.record.multiple_of * 16, plugins=alone)
-    except PluginConfigError as error:
-        if error.__cause__ is None:
-            raise
-    except Exception:
-        return
-
-
 def subject_of(block: Checked, options: Mapping[str, Any], *, channels: int = 16, multiple_of: int = 1) -> Subject:
-    """The block with its options, ready to be built at any width."""
+    """The block with its options, ready to be built at any width.
+
+    Args:
+        block: As `check_block` takes it.
+        options: What a recipe would say beside the name.
+        channels: The width at which most rules try it, or the next that the block accepts.
+        multiple_of: What its widths divide by; an offer's record says so itself.
+
+    Raises:
+        PluginConfigError: There is no such block, or no such option.
+    """
     if isinstance(block, str | Mapping):
         name, given = parse_spec(block)
         return subject_of(find_offer(name), {**given, **options}, channels=channels)
     if isinstance(block, Offer):
-        spec = {**options, "name": block.record.name}
-        alone = Plugins(offers=[block])
-        _expect_options(spec, block, alone)
-        subject = Subject(
-            block.record.name,
-            lambda width: create_block(spec, width, plugins=alone),
-            multiple_of=block.record.multiple_of,
-        )
+        name, multiple_of = block.record.name, block.record.multiple_of
+        _check_options_of(block, options)
     else:
-        build = block
-        name = getattr(build, "__name__", type(build).__name__)
-        subject = Subject(name, lambda width: build(width, **options), multiple_of=multiple_of)
-    return Subject(subject.name, subject.build, subject.width(channels), subject.multiple_of)
+        name = getattr(block, "__name__", type(block).__name__)
+    subject = Subject(name, Builder(block, dict(options)), multiple_of=multiple_of)
+    return dataclasses.replace(subject, channels=subject.width(channels))
+
+
+def _check_options_of(offer: Offer[Block], options: Mapping[str, Any]) -> None:
+    """Refuse an option that the block does not take; what else is wrong with it is for the rules to find."""
+    try:
+        build = load(offer)
+    except PluginError:
+        return
+    check_options(f"block {offer.record.name!r}", build, options, offer.record.given)

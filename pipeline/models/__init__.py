@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.naming import PLUS as PLUS
 from foveate.pipeline.models.naming import suggest_decoder, suggest_network
+from foveate.pipeline.models.slots import find_slots
 from foveate.plugins.building import build_module, check_options
-from foveate.plugins.errors import PluginConfigError
+from foveate.plugins.errors import PluginConfigError, PluginError
+from foveate.plugins.guard import tell_positions
+from foveate.plugins.hints import did_you_mean
 from foveate.plugins.manager import Offer, Plugins, installed_plugins
-from foveate.plugins.records import Decoder, Encoder, resolve
+from foveate.plugins.records import Decoder, Encoder, Record, resolve
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,8 +61,8 @@ def create_model(
         name: One of `list_models()`, `ENCODER+DECODER` for a segmenter, or `ENCODER` for a classifier.
         num_classes: Number of classes.
         attention: What sits in the model's attention slots, such as `{"gate": "lka", "stage": ["cbam"]}`.
-        plugins: Where encoders and decoders are looked up; the installed ones if not given.
-        options: What else the model takes; for `ENCODER+DECODER` two mappings, `encoder` and `decoder`.
+        plugins: Where blocks, encoders and decoders are looked up; the installed plugins if not given.
+        **options: What else the model takes; for `ENCODER+DECODER` two mappings, `encoder` and `decoder`.
 
     Raises:
         ConfigError: The name or an option is unknown.
@@ -70,13 +73,21 @@ def create_model(
         >>> model.encoder.channels
         (32, 64, 160, 256)
     """
-    plugins = plugins or installed_plugins()
+    plugins = installed_plugins() if plugins is None else plugins
+    model = _build(name, num_classes, find_slots(attention, plugins), options, plugins)
+    tell_positions(model)
+    return model
+
+
+def _build(
+    name: str, num_classes: int, attention: Attention | None, options: Mapping[str, Any], plugins: Plugins
+) -> nn.Module:
     family = next((family for family, names in _SEGMENTERS.items() if name in names), None)
     if family is not None:
         build = resolve(family)
         check_options(name, build, options, ("num_classes", "attention"))
-        model: nn.Module = build(name, num_classes=num_classes, attention=attention, **options)
-        return model
+        family_model: nn.Module = build(name, num_classes=num_classes, attention=attention, **options)
+        return family_model
     encoder, plus, decoder = name.partition(PLUS)
     _check_encoder(name, encoder, plugins)
     if plus:
@@ -127,18 +138,18 @@ def _create_segmenter(
 ) -> nn.Module:
     from foveate.pipeline.models.segmenter import Segmenter
 
-    found = _find_decoder(encoder, decoder, plugins)
+    sink = _find_decoder(encoder, decoder, plugins)
     for part in options:
         if part not in ("encoder", "decoder"):
             raise ConfigError(
                 f"options of {encoder}{PLUS}{decoder} are {{encoder: {{...}}, decoder: {{...}}}}, not {part!r}"
             )
     slots = {slot: spec for slot, spec in attention.items() if slot != "decoder"}
-    features: Any = build_module(
-        plugins.find(encoder, Encoder), encoder, options=options.get("encoder", {}), attention=slots
-    )
+    source = plugins.find(encoder, Encoder)
+    features: Any = build_module(source, encoder, options=options.get("encoder", {}), attention=slots)
+    _expect(source, features, "channels", "strides")
     head = build_module(
-        found,
+        sink,
         decoder,
         options=options.get("decoder", {}),
         in_channels=features.channels,
@@ -146,6 +157,7 @@ def _create_segmenter(
         num_classes=num_classes,
         attention=attention.get("decoder"),
     )
+    _expect(sink, head, "stride")
     return Segmenter(features, head)
 
 
@@ -164,4 +176,21 @@ def _create_classifier(
         )
     from foveate.pipeline.models.classifier import create_pooled_classifier
 
-    return create_pooled_classifier(build_module(offer, name, options=options, attention=attention), num_classes)
+    encoder = build_module(offer, name, options=options, attention=attention)
+    _expect(offer, encoder, "channels")
+    return create_pooled_classifier(encoder, num_classes)
+
+
+def _expect(offer: Offer[Record], module: nn.Module, *attributes: str) -> None:
+    """Refuse an encoder or decoder that does not say what the rest of the model is built from.
+
+    Raises:
+        PluginError: An attribute is missing.
+    """
+    record = offer.record
+    for attribute in attributes:
+        if not hasattr(module, attribute):
+            raise PluginError(
+                f"{record.noun} {record.name!r} of {offer.provider}: its {type(module).__name__} has no "
+                f"{attribute!r}, which every {record.noun} has (see docs/plugins.md)"
+            )

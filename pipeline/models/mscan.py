@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from foveate.pipeline.models.checkpointing import run_block
 from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath, linear_rates
 from foveate.pipeline.models.slots import Attention, check_slots
+from foveate.plugins.attention.msca import MultiScaleConvAttention
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
@@ -168,7 +169,7 @@ class ConvAttentionEncoder(nn.Module):
     strides = (4, 8, 16, 32)
     checkpointing = False  # whether blocks are recomputed in the backward pass
     stem: type[nn.Module]  # from the image to the first stage's width at stride 4
-    gate: str
+    gate: type[nn.Module]  # the block in the slot `gate`, unless another is asked for
     eps: float  # of the layer norm after each stage
 
     def __init__(
@@ -216,7 +217,7 @@ class MSCAN(ConvAttentionEncoder):
     """
 
     stem = Stem
-    gate = "msca"
+    gate = MultiScaleConvAttention
     eps = 1e-5
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from foveate.plugins.blocks import SlotSpec
+from foveate.plugins.blocks import SlotSpec, find_blocks
 from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.hints import did_you_mean
+from foveate.plugins.manager import Plugins
 
 Attention = Mapping[str, SlotSpec]
 
@@ -18,6 +19,11 @@ WHY_NOT = {
 def check_slots(attention: Attention | None, slots: Sequence[str], model: str) -> Attention:
     """The given slots, after refusing those that the model does not have.
 
+    Args:
+        attention: What a recipe says of each slot.
+        slots: Those that the model has.
+        model: Its name, for a message.
+
     Raises:
         PluginConfigError: A slot is unknown to the model; the message lists the right ones.
     """
@@ -27,3 +33,18 @@ def check_slots(attention: Attention | None, slots: Sequence[str], model: str) -
             reason = f" ({WHY_NOT[slot]})" if slot in WHY_NOT else ""
             raise PluginConfigError(f"{model} has no attention slot {slot!r}{reason}; slots: {', '.join(slots)}{hint}")
     return attention or {}
+
+
+def find_slots(attention: Attention | None, plugins: Plugins) -> Attention | None:
+    """The slots with every block looked up, so that whoever builds the model needs no plugins.
+
+    Args:
+        attention: What a recipe says of each slot.
+        plugins: Where blocks are looked up.
+
+    Raises:
+        PluginError: A block is unknown or ambiguous.
+    """
+    if attention is None:
+        return None
+    return {slot: find_blocks(slot, spec, plugins) for slot, spec in attention.items()}

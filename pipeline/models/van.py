@@ -7,6 +7,7 @@ except the depthwise convolution of the MLP and the `head`, which is `head.class
 from __future__ import annotations
 
 from foveate.pipeline.models.mscan import ConvAttentionEncoder, PatchEmbed, Variant
+from foveate.plugins.attention.lka import LargeKernelAttention
 
 
 class VANStem(PatchEmbed):
@@ -28,7 +29,7 @@ class VAN(ConvAttentionEncoder):
     """
 
     stem = VANStem
-    gate = "lka"
+    gate = LargeKernelAttention
     eps = 1e-6
 
 

@@ -12,6 +12,7 @@ from foveate.pipeline.runs.directories import RECIPE, find_checkpoint, run_of
 from foveate.pipeline.runs.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
+from foveate.plugins.sources import locate_all
 
 RUNS = "runs"
 
@@ -148,4 +149,4 @@ def _check_flags(argv: Sequence[str], modules: Sequence[str]) -> None:
     for group in ("--model", "--data", "--trainer.logger", "--trainer.callbacks", "--trainer.strategy"):
         value = _value(argv, group)
         if value and value.replace(".", "_").isidentifier():
-            check_class_paths({"class_path": value}, [f"{module}." for module in modules])
+            check_class_paths({"class_path": value}, [f"{source.module}." for source in locate_all(modules)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import torch
 from torch import Tensor, nn
 
@@ -9,15 +12,37 @@ from foveate.plugins.conformance.rule import BrokenRuleError, rule
 from foveate.plugins.conformance.subject import SIZE, Size, Subject, call, is_close, lacks_kernel
 
 SIZES: tuple[Size, ...] = ((1, 1), (1, 7), (7, 1), (33, 65))
+WIDTH_NAMES = {
+    *(
+        "channels",
+        "channel",
+        "in_channels",
+        "in_channel",
+        "num_channels",
+        "n_channels",
+        "in_chs",
+        "chs",
+        "ch",
+        "c",
+        "c1",
+    ),
+    *("dim", "dims", "in_dim", "embed_dim", "width", "features", "num_features", "in_features", "planes", "inplanes"),
+    *("in_planes", "inp", "filters", "nf", "d_model", "hidden_size"),
+}
+OTHER_NAMES = re.compile(
+    "kernel|ratio|reduction|group|head|drop|stride|dilation|padding|size|bias|eps|depth|rank|gamma"
+)
 WIDTHS = (8, 24, 40, 64, 160, 512)  # not only powers of two: encoders have others
 
 
 @rule(
     "builds",
-    advice="build(channels, **options) must give an nn.Module that maps (B, C, H, W) to a tensor of the same shape",
+    advice="build(channels, **options), the width first, must give an nn.Module that maps (B, C, H, W) to a tensor of "
+    "the same shape",
 )
 def build_and_run(subject: Subject) -> str:
     """The block is built, and takes features."""
+    _expect_width_first(subject)
     module: object = subject.module()
     if not isinstance(module, nn.Module):
         raise BrokenRuleError(f"build gave a {type(module).__name__}, not an nn.Module")
@@ -115,6 +140,23 @@ def keep_layout(subject: Subject) -> None:
         raise BrokenRuleError("other numbers come out than in the default layout")
     if not out.is_contiguous(memory_format=torch.channels_last):
         raise BrokenRuleError(f"the output has strides {out.stride()}, not those of channels_last")
+
+
+def _expect_width_first(subject: Subject) -> None:
+    """Refuse a callable whose first parameter is not the width: the number would become a kernel or a ratio."""
+    try:
+        parameters = list(inspect.signature(subject.build.target).parameters.values())
+    except (TypeError, ValueError):  # written in C
+        return
+    names = [parameter.name for parameter in parameters]
+    first = parameters[0] if parameters else None
+    if first is None or first.name in WIDTH_NAMES or first.kind in (first.VAR_POSITIONAL, first.VAR_KEYWORD):
+        return
+    other = next((name for name in names[1:] if name in WIDTH_NAMES), None)
+    takes_another = isinstance(first.default, float | str | bool | tuple | list)
+    if other is not None or takes_another or OTHER_NAMES.search(first.name):
+        where = f"; the width is its {names.index(other) + 1}. parameter, {other!r}" if other else ""
+        raise BrokenRuleError(f"the width lands in {first.name!r}, the first parameter of {names}{where}")
 
 
 def _expect_shape(out: Tensor, x: Tensor) -> None:

@@ -79,7 +79,7 @@ def try_rule(rule: Rule, subject: Subject) -> Result:
         return Result(rule, "skipped", str(reason))
     except BrokenRuleError as broken:
         return Result(rule, "failed", str(broken))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Result(rule, "failed", textwrap.shorten(f"{type(error).__name__}: {error}", 300))
     finally:
         random.setstate(numbers)

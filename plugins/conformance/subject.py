@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.plugins.building import build_module, load
+from foveate.plugins.manager import Offer
+from foveate.plugins.records import Block
+
 Size = tuple[int, int]
 SIZE: Size = (16, 24)  # even and not square; a rule that means another size names it
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds a block at any width, as a recipe would; it can be pickled where the block's callable can.
+
+    Attributes:
+        source: An offer, or a class or function `build(channels, **options)`.
+        options: What a recipe would say beside the name.
+    """
+
+    source: Offer[Block] | Callable[..., nn.Module]
+    options: Mapping[str, Any]
+
+    def __call__(self, channels: int) -> nn.Module:
+        """The block, without the watch over its first pass: what it does wrong is for the rules to find."""
+        if isinstance(self.source, Offer):
+            return build_module(self.source, channels, options=self.options)
+        return self.source(channels, **self.options)
+
+    @property
+    def target(self) -> Callable[..., Any]:
+        """What is called in the end."""
+        return load(self.source) if isinstance(self.source, Offer) else self.source
 
 
 @dataclass(frozen=True)
@@ -20,13 +49,13 @@ class Subject:
 
     Attributes:
         name: What it is called in messages.
-        build: Channels -> module.
+        build: From a width to a module.
         channels: The width at which most rules try it.
         multiple_of: What its widths divide by.
     """
 
     name: str
-    build: Callable[[int], nn.Module]
+    build: Builder
     channels: int = 16
     multiple_of: int = 1
 
