@@ -202,7 +202,7 @@ def test_weights_bring_the_normalisation_unless_the_recipe_says_it(
         (["--model.loss=focal", "--model.mixing.mixup=0.5"], "the loss 'focal' does not take mixed labels"),
         (["--model.mixing.erasing=2"], "mixing: probability and erasing lie between 0 and 1"),
         (["--model.ema=1"], "ema is a decay between 0 and 1"),
-        (["--model.optimizer.layer_decay=0"], "layer_decay lies above 0"),
+        (["--model.optimizer.layer_decay=0"], "accepted: a finite number above 0 and at most 1"),
         (["--model.normalisation={mean: [123, 117, 104], std: [58, 57, 57]}"], "for images in 0-1"),
     ],
 )
