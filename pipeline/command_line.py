@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.runs.class_paths import refusal
 from foveate.plugins.hints import did_you_mean
 
 Functions = Mapping[str, Callable[..., None]]
@@ -24,6 +25,9 @@ class OneLineErrors:
 
     prog: str
     _actions: list[Action]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})  # a part of an option's name is a mistake
 
     @property
     def help_command(self) -> str:
@@ -56,6 +60,8 @@ def shorten(message: str, known: Iterable[str], help_command: str) -> str:
         help_command: Where to read about them.
     """
     line = re.sub(r"\s+", " ", message).strip()
+    if denied := re.search(r"(?:Importing|class_path) '([^']+)' is (?:not allowed|refused)", line):
+        return refusal(denied[1])
     if inner := re.search(r"Errors: - (.*?)(?: - Expected a <class 'NoneType'>| Given value type)", line):
         line = inner[1]  # of a union: what its first member says
     if "(see: " in line:  # said by the parser of a class inside this one
@@ -70,7 +76,10 @@ def shorten(message: str, known: Iterable[str], help_command: str) -> str:
 
 def _unknown(option: str, known: Iterable[str], help_command: str) -> str:
     names = [name if option.startswith("-") else name.lstrip("-") for name in known]
-    return f"no option {option!r}{did_you_mean(option, names)} (see: {help_command})"
+    ending = f".{option.lstrip('-')}"
+    longer = next((name for name in names if name.endswith(ending)), None)
+    hint = f"; did you mean {longer!r}?" if longer else did_you_mean(option, names)
+    return f"no option {option!r}{hint} (see: {help_command})"
 
 
 def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:

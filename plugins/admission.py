@@ -32,6 +32,14 @@ def import_plugin(name: str) -> ModuleType:
     return module
 
 
+def holds_only_classes(plugin: object) -> bool:
+    """Whether a module offers no hook but classes of its own, such as a data module that a recipe names."""
+    members = vars(plugin) if isinstance(plugin, ModuleType) else {}
+    if any(name.startswith("foveate_") for name in members):
+        return False
+    return any(isinstance(value, type) and value.__module__ == members["__name__"] for value in members.values())
+
+
 def draw_records(plugin: object, provider: object) -> list[Record]:
     """The records of one plugin, after its hooks were checked against the specification.
 

@@ -11,7 +11,7 @@ from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from foveate.plugins.admission import draw_records, import_plugin
+from foveate.plugins.admission import draw_records, holds_only_classes, import_plugin
 from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.hints import did_you_mean
 from foveate.plugins.records import Block, Record
@@ -129,7 +129,8 @@ def _admit(manager: Plugins, provider: Provider, load: Callable[[], object]) -> 
     try:
         with traced("import", provider):
             plugin = load()
-        records = draw_records(plugin, provider)
+        by_name = provider.entry_point.startswith("--plugins")  # given for its classes, which a recipe names
+        records = [] if by_name and holds_only_classes(plugin) else draw_records(plugin, provider)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit at import too: a plugin must not end the host

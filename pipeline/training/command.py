@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -20,6 +19,7 @@ from foveate.pipeline.callbacks.overlays import SampleOverlays
 from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import OneLineErrors, shorten
+from foveate.pipeline.commands.help import COMMON, OPTIONS
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.loggers.wandb import WandbLogger
@@ -27,9 +27,13 @@ from foveate.pipeline.models import PLUS
 from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.runs.checkpoints import check_fits, load_into, read_checkpoint
-from foveate.pipeline.runs.directories import CHECKPOINTS, choose_run, global_rank, hand_on
-from foveate.pipeline.runs.recipes import Recipe, dump_recipe
+from foveate.pipeline.runs.class_paths import import_only_ours
+from foveate.pipeline.runs.directories import choose_run, global_rank, hand_on
+from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
+from foveate.pipeline.runs.remembered import module_of, remember
+from foveate.pipeline.training.building import beside_ours, check_monitors, explain_constructors, explained
 from foveate.pipeline.training.request import RUNS, Request
+from foveate.pipeline.training.resuming import check_resumable, nothing_left
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
 
@@ -38,6 +42,11 @@ class RecipeParser(OneLineErrors, LightningArgumentParser):
     """The parser of recipes and flags: a mistake is one line with a hint."""
 
     help_command = "foveate fit --help-all"
+
+    def known_options(self) -> list[str]:
+        """Every option, also those that are taken out before parsing, and the usual ones of tasks and data."""
+        usual = [option.split()[0] for options in (COMMON, *OPTIONS.values()) for option, _ in options]
+        return [*dict.fromkeys([*usual, *super().known_options()])]
 
 
 class FoveateCLI(LightningCLI):
@@ -48,25 +57,24 @@ class FoveateCLI(LightningCLI):
     """
 
     def __init__(self, request: Request) -> None:
-        global _current
-        _current = self
         self.request = request
         self.run_dir: Path | None = None
         quiet()
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
-        super().__init__(
-            save_config_callback=None,
-            trainer_defaults=TRAINER_DEFAULTS,
-            seed_everything_default=0,
-            parser_class=RecipeParser,
-            parser_kwargs={"prog": f"foveate {request.command}"},
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            args=flags,
-            run=False,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-        )
+        with import_only_ours([module_of(module) for module in request.modules]):
+            super().__init__(
+                save_config_callback=None,
+                trainer_defaults=TRAINER_DEFAULTS,
+                seed_everything_default=0,
+                parser_class=RecipeParser,
+                parser_kwargs={"prog": f"foveate {request.command}"},
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                args=flags,
+                run=False,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+            )
 
     def add_arguments_to_parser(self, parser: RecipeParser) -> None:  # type: ignore[override]
         """The classes of the data decide how many outputs the network has."""
@@ -74,6 +82,7 @@ class FoveateCLI(LightningCLI):
             parser.link_arguments("data.label_set", "model.init_args.labels", apply_on="instantiate")
         else:
             parser.add_argument("--out", type=str, default="predictions", help="Folder to write to.")
+        explain_constructors(parser)
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parse the request's words; `sys.argv` holds them in another order, which is no mistake."""
@@ -116,10 +125,13 @@ class FoveateCLI(LightningCLI):
             if settings.enable_checkpointing is not False:
                 callbacks += create_checkpoints(self.run_dir, self.model.monitor)
         given = settings.callbacks or []
-        own = [*(given if isinstance(given, list) else [given]), *callbacks]
+        own = beside_ours(given if isinstance(given, list) else [given], callbacks)
         plugins = settings.plugins or [AtomicCheckpointIO()]
         ours = {"logger": loggers, "callbacks": own, "plugins": plugins}
-        trainer: L.Trainer = self.trainer_class(**{**settings, **ours, **kwargs})
+        with explained("trainer"):
+            trainer: L.Trainer = self.trainer_class(**{**settings, **ours, **kwargs})
+        if self.request.command == "fit":
+            check_monitors(trainer, self.model)
         return trainer
 
     def resolved_recipe(self) -> Recipe:
@@ -128,6 +140,8 @@ class FoveateCLI(LightningCLI):
         recipe: Recipe = dict(self.config_dump)
         recipe.pop("config", None)
         recipe["model"].get("init_args", {}).pop("labels", None)
+        if self.request.modules:
+            recipe[PLUGINS] = remember(self.request.modules)
         return recipe
 
 
@@ -144,7 +158,11 @@ def fit(request: Request) -> None:
     check_providers(checkpoint)
     cli = FoveateCLI(request)
     if request.checkpoint:
+        check_resumable(checkpoint, request.checkpoint)
         check_fits(cli.model, checkpoint, request.checkpoint)
+        if finished := nothing_left(cli.trainer, checkpoint, request.checkpoint):
+            print(finished, flush=True)
+            return
     _introduce(cli)
     cli.trainer.fit(
         cli.model,
@@ -262,24 +280,3 @@ def print_full_help(command: str) -> None:
     parser.add_lightning_class_args(L.LightningModule, "model", subclass_mode=True)
     parser.add_lightning_class_args(L.LightningDataModule, "data", subclass_mode=True)
     parser.print_help()
-
-
-_current: FoveateCLI | None = None  # the command of this process, for its last words
-
-
-def interrupted_run() -> str | None:
-    """What to say after Ctrl-C stopped a training; None if none was stopped."""
-    trainer = getattr(_current, "trainer", None)
-    return (last_good_checkpoint() or "") if trainer is not None and trainer.interrupted else None
-
-
-def last_good_checkpoint() -> str | None:
-    """Where a training that failed can be taken up again, as the end of a message."""
-    run_dir = getattr(_current, "run_dir", None)
-    last = run_dir / CHECKPOINTS / "last.ckpt" if run_dir else None
-    if last is None or not last.is_file():
-        return None
-    step = read_checkpoint(last).get("global_step")
-    modules = _current.request.modules if _current else []
-    again = ["foveate", "fit", "--ckpt_path", str(last), *(["--plugins", ",".join(modules)] if modules else [])]
-    return f"; last good checkpoint: {last} (step {step}); resume: {shlex.join(again)}"
