@@ -62,14 +62,19 @@ def shorten(message: str, known: Iterable[str], help_command: str) -> str:
     line = re.sub(r"\s+", " ", message).strip()
     if denied := re.search(r"(?:Importing|class_path) '([^']+)' is (?:not allowed|refused)", line):
         return refusal(denied[1])
+    key, given = re.search(r"[Pp]arser key \"([\w.+]+)\"", line), re.search(r"Given value: (.*?)$", line)
     if inner := re.search(r"Errors: - (.*?)(?: - Expected a <class 'NoneType'>| Given value type)", line):
         line = inner[1]  # of a union: what its first member says
+    line = line.partition(" - Not a valid subclass of ")[0]  # the other members of a union say less
     if "(see: " in line:  # said by the parser of a class inside this one
         return re.sub(r"^.*?(no option )", r"\1", line)
     if unknown := re.search(r"unrecognized arguments: (\S+)", line, re.IGNORECASE):
         return _unknown(unknown[1].split("=")[0], known, help_command)
     if unknown := re.search(r"(?:[Oo]ption|[Kk]ey) '([\w.]+)'(?! is required)", line):
         return _unknown(unknown[1].replace("init_args.", ""), known, help_command)
+    line = re.sub(r"Expected a dot import path string: (\w+)", r"no class is called '\1'", line)
+    if inner and key and given and len(given[1]) < 100:
+        line = f"--{key[1]} {given[1]}: {line}"
     line = line.replace("Parser key ", "").replace("<class '", "").replace("'>", "")
     return f"{line if len(line) < 500 else line[:250] + ' ... ' + line[-240:]} (see: {help_command})"
 

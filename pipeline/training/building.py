@@ -45,7 +45,8 @@ def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, ModuleNotFoundError):
         missing = error.name or (text.split("'")[1] if "'" in text else "")
-        return f"needs a package that is not installed: {text}" + (f"; try: pip install {missing}" if missing else "")
+        advice = f"; try: pip install {missing}" if missing and "pip install" not in text else ""
+        return f"needs a package that is not installed: {text}{advice}"
     return text if len(text) < 400 else f"{text[:397]}..."
 
 
@@ -101,9 +102,8 @@ def check_monitors(trainer: L.Trainer, task: Any) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         name = getattr(callback, "monitor", None)
         if isinstance(name, str) and name not in known and not name.startswith("val/iou/"):
-            raise ConfigError(
-                f"{type(callback).__name__}: no metric {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})"
-            )
+            kind = "ModelCheckpoint" if isinstance(callback, OwnCheckpoint) else type(callback).__name__
+            raise ConfigError(f"{kind}: no metric {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})")
 
 
 def monitored_names(task: Any) -> list[str]:

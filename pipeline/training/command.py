@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
@@ -28,11 +30,11 @@ from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.runs.checkpoints import check_fits, load_into, read_checkpoint
 from foveate.pipeline.runs.class_paths import import_only_ours
-from foveate.pipeline.runs.directories import choose_run, global_rank, hand_on
+from foveate.pipeline.runs.directories import RUNS, choose_run, global_rank, hand_on
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
 from foveate.pipeline.runs.remembered import module_of, remember
 from foveate.pipeline.training.building import beside_ours, check_monitors, explain_constructors, explained
-from foveate.pipeline.training.request import RUNS, Request
+from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
@@ -61,7 +63,8 @@ class FoveateCLI(LightningCLI):
         self.run_dir: Path | None = None
         quiet()
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
-        with import_only_ours([module_of(module) for module in request.modules]):
+        self.gate = partial(import_only_ours, [module_of(module) for module in request.modules])
+        with self.gate():
             super().__init__(
                 save_config_callback=None,
                 trainer_defaults=TRAINER_DEFAULTS,
@@ -136,7 +139,8 @@ class FoveateCLI(LightningCLI):
 
     def resolved_recipe(self) -> Recipe:
         """The recipe with every default and flag spelled out; the classes' labels come from the data again."""
-        self._dump_config()
+        with self.gate():
+            self._dump_config()
         recipe: Recipe = dict(self.config_dump)
         recipe.pop("config", None)
         recipe["model"].get("init_args", {}).pop("labels", None)
@@ -146,8 +150,18 @@ class FoveateCLI(LightningCLI):
 
 
 def run(request: Request) -> None:
-    """Carry out a request."""
-    {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+    """Carry out a request.
+
+    Args:
+        request: The command line, taken apart.
+
+    Raises:
+        ConfigError: Lightning finds, once it starts, that settings do not go together.
+    """
+    try:
+        {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
 
 
 def fit(request: Request) -> None:

@@ -8,15 +8,13 @@ from pathlib import Path
 
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.runs.directories import RECIPE, find_checkpoint, run_of
+from foveate.pipeline.runs.directories import RECIPE, RUNS, find_checkpoint, run_of
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
 from foveate.pipeline.runs.remembered import module_of, recall
 from foveate.pipeline.training.flags import spell_out_flags, take_option, value_of
 from foveate.pipeline.training.paths import check_modules, check_paths
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
-
-RUNS = "runs"
 
 
 @dataclass(frozen=True)
