@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import lightning.pytorch as L
+from jsonargparse import add_instantiator
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import Accelerator
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
-from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import Profiler
 from lightning.pytorch.strategies import Strategy
@@ -50,19 +50,15 @@ def _reason(error: BaseException) -> str:
     return text if len(text) < 400 else f"{text[:397]}..."
 
 
-def explain_constructors(parser: LightningArgumentParser) -> None:
-    """Let a parser build callbacks, loggers and what else a trainer takes inside `explained`.
-
-    Args:
-        parser: The parser of recipes and flags.
-    """
-
-    def build(kind: Any, *args: Any, **kwargs: Any) -> Any:
-        with explained(kind.__name__):
-            return kind(*args, **kwargs)
-
+def explain_constructors() -> None:
+    """Let jsonargparse build callbacks, loggers and what else a trainer takes inside `explained`."""
     for base in BUILT:
-        parser.add_instantiator(build, base, subclasses=True)
+        add_instantiator(_build, base, subclasses=True)
+
+
+def _build(kind: Any, *args: Any, **kwargs: Any) -> Any:
+    with explained(kind.__name__):
+        return kind(*args, **kwargs)
 
 
 class OwnCheckpoint(ModelCheckpoint):

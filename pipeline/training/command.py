@@ -62,6 +62,7 @@ class FoveateCLI(LightningCLI):
         self.request = request
         self.run_dir: Path | None = None
         quiet()
+        explain_constructors()
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
         self.gate = partial(import_only_ours, [module_of(module) for module in request.modules])
         with self.gate():
@@ -85,7 +86,6 @@ class FoveateCLI(LightningCLI):
             parser.link_arguments("data.label_set", "model.init_args.labels", apply_on="instantiate")
         else:
             parser.add_argument("--out", type=str, default="predictions", help="Folder to write to.")
-        explain_constructors(parser)
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parse the request's words; `sys.argv` holds them in another order, which is no mistake."""
