@@ -185,6 +185,8 @@ def _code_of(stop: SystemExit) -> int:
     """The exit code; Lightning ends a training that Ctrl-C stopped with 1, after it wrote the last checkpoint."""
     if isinstance(stop.__context__, KeyboardInterrupt):
         return _end(INTERRUPTED, "interrupted", f"stopped by Ctrl-C{_notes(stop.__context__)}")
+    if isinstance(stop.__context__, BrokenPipeError):  # rich meets it and exits
+        return BROKEN_PIPE
     if stop.code is None or isinstance(stop.code, int):
         return int(stop.code or 0)
     return _end(2, "usage", str(stop.code))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning.pytorch as L
-from jsonargparse import add_instantiator
+import torch
+from jsonargparse import Namespace, add_instantiator
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import Accelerator
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
@@ -19,6 +20,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.plugins.hints import did_you_mean
 
 REFUSALS = (MisconfigurationException, ValueError, TypeError, ImportError, RuntimeError, AttributeError, OSError)
+Built = TypeVar("Built")
 BUILT: tuple[type, ...] = (Callback, Logger, Strategy, Accelerator, Profiler)
 
 
@@ -56,9 +58,25 @@ def explain_constructors() -> None:
         add_instantiator(_build, base, subclasses=True)
 
 
-def _build(kind: Any, *args: Any, **kwargs: Any) -> Any:
-    with explained(kind.__name__):
-        return kind(*args, **kwargs)
+def _build(class_type: type[Built], *args: Any, **kwargs: Any) -> Built:
+    with explained(class_type.__name__):
+        return class_type(*args, **kwargs)
+
+
+def name_devices(node: Any) -> Any:
+    """Settings with devices as names: `torch.device` is the default of one of Lightning's callbacks and has no YAML.
+
+    Args:
+        node: Parsed settings, or a part of them; changed in place.
+    """
+    if isinstance(node, torch.device):
+        return str(node)
+    if isinstance(node, list):
+        return [name_devices(child) for child in node]
+    if isinstance(node, Namespace):
+        for key, value in vars(node).items():
+            setattr(node, key, name_devices(value))
+    return node
 
 
 class OwnCheckpoint(ModelCheckpoint):

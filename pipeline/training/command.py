@@ -33,7 +33,13 @@ from foveate.pipeline.runs.class_paths import import_only_ours
 from foveate.pipeline.runs.directories import RUNS, choose_run, global_rank, hand_on
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
 from foveate.pipeline.runs.remembered import module_of, remember
-from foveate.pipeline.training.building import beside_ours, check_monitors, explain_constructors, explained
+from foveate.pipeline.training.building import (
+    beside_ours,
+    check_monitors,
+    explain_constructors,
+    explained,
+    name_devices,
+)
 from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
 
@@ -90,7 +96,7 @@ class FoveateCLI(LightningCLI):
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parse the request's words; `sys.argv` holds them in another order, which is no mistake."""
         try:
-            self.config = parser.parse_args(args)
+            self.config = name_devices(parser.parse_args(args))
         except (TypeError, ValueError, KeyError) as error:
             raise ConfigError(shorten(str(error), parser.known_options(), parser.help_command)) from error
 

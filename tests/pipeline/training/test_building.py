@@ -72,3 +72,10 @@ def test_validation_by_epochs_takes_the_place_of_the_recipes_steps() -> None:
     more = ["--trainer.check_val_every_n_epoch", "1", "--trainer.max_steps", "2", "--trainer.limit_train_batches", "2"]
     assert main(["fit", *words, *more]) == 0
     assert Path("runs/latest/checkpoints/best.ckpt").is_file()
+
+
+@pytest.mark.filterwarnings("ignore:SWA is currently only supported every epoch:UserWarning")
+def test_stochastic_weight_averaging_works_and_stays_in_the_recipe() -> None:
+    averaging = "{class_path: StochasticWeightAveraging, init_args: {swa_lrs: 0.01, swa_epoch_start: 1}}"
+    assert main(["fit", *RUN, "--trainer.callbacks+", averaging]) == 0
+    assert "device: cpu" in Path("runs/latest/recipe.yaml").read_text()
