@@ -14,6 +14,7 @@ if __name__ == "__main__":  # `python cli.py`: the root is the package, its fold
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _here]
 
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 TRACED = "FOVEATE_TRACE_PLUGINS"
 TRACE = "--trace-plugins"  # of any command: what plugins are asked, and how long each takes
 
@@ -85,11 +86,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ[TRACED] = "1"  # every process of a training sees it
         words = [word for word in words if word != TRACE]
     try:
-        return _dispatch(words)
-    except KeyboardInterrupt:
-        return _end(INTERRUPTED, "interrupted", "stopped by Ctrl-C")
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt as stop:
+        return _end(INTERRUPTED, "interrupted", f"stopped by Ctrl-C{_notes(stop)}")
     except SystemExit as stop:
         return _code_of(stop)
+    except BrokenPipeError:  # whoever reads has read enough, such as `head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return BROKEN_PIPE
     except Exception as error:  # every way out of here has an exit code and a last line
         return _explain(error)
     finally:
@@ -178,35 +184,42 @@ def _import_named() -> None:
 
 
 def _code_of(stop: SystemExit) -> int:
+    """The exit code; Lightning ends a training that Ctrl-C stopped with 1, after it wrote the last checkpoint."""
+    if isinstance(stop.__context__, KeyboardInterrupt):
+        return _end(INTERRUPTED, "interrupted", f"stopped by Ctrl-C{_notes(stop.__context__)}")
+    if isinstance(stop.__context__, BrokenPipeError):  # rich meets it and exits
+        return BROKEN_PIPE
     if stop.code is None or isinstance(stop.code, int):
-        return _interrupted_training() or int(stop.code or 0)
+        return int(stop.code or 0)
     return _end(2, "usage", str(stop.code))
-
-
-def _interrupted_training() -> int:
-    """Lightning ends a training that Ctrl-C stopped with 1; the last checkpoint was written before."""
-    training = sys.modules.get("foveate.pipeline.training.command")
-    hint = training.interrupted_run() if training else None
-    return _end(INTERRUPTED, "interrupted", f"stopped by Ctrl-C{hint}") if hint is not None else 0
 
 
 def _explain(error: BaseException) -> int:
     """One line for a mistake; a traceback for a bug."""
+    notes = _notes(error)
     error = next((e for e in _chain(error) if hasattr(e, "exit_code")), error)
     code = getattr(error, "exit_code", None)
-    training = sys.modules.get("foveate.pipeline.training.command")
-    hint = (training.last_good_checkpoint() if training else None) or ""
     if isinstance(code, int):
-        return _end(code, str(getattr(error, "code_name", "error")), _one_line(error) + hint)
+        return _end(code, str(getattr(error, "code_name", "error")), _one_line(error) + notes)
     traceback.print_exc()
-    return _end(1, "bug", f"{type(error).__name__}: {_one_line(error)}{hint}")
+    return _end(1, "bug", f"{type(error).__name__}: {_one_line(error)}{notes}")
+
+
+def _notes(error: BaseException) -> str:
+    """Where to resume, as the last checkpoint's callback noted on the exception."""
+    from foveate.pipeline.errors import LAST_GOOD
+
+    notes = [note for note in getattr(error, "__notes__", []) if note.startswith(LAST_GOOD)]
+    return "".join(f"; {note}" for note in notes[-1:])
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what it was raised from: a parser wraps what a constructor says."""
+    """An exception and what it was raised `from`. What else was being handled then (`__context__`) explains nothing:
+    a bug in the handling of a mistake is a bug.
+    """
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
 
 
 def _one_line(error: BaseException) -> str:

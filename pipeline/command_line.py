@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.runs.class_paths import refusal
 from foveate.plugins.hints import did_you_mean
 
 Functions = Mapping[str, Callable[..., None]]
@@ -24,6 +25,9 @@ class OneLineErrors:
 
     prog: str
     _actions: list[Action]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})  # a part of an option's name is a mistake
 
     @property
     def help_command(self) -> str:
@@ -56,21 +60,31 @@ def shorten(message: str, known: Iterable[str], help_command: str) -> str:
         help_command: Where to read about them.
     """
     line = re.sub(r"\s+", " ", message).strip()
+    if denied := re.search(r"(?:Importing|class_path) '([^']+)' is (?:not allowed|refused)", line):
+        return refusal(denied[1])
+    key, given = re.search(r"[Pp]arser key \"([\w.+]+)\"", line), re.search(r"Given value: (.*?)$", line)
     if inner := re.search(r"Errors: - (.*?)(?: - Expected a <class 'NoneType'>| Given value type)", line):
         line = inner[1]  # of a union: what its first member says
+    line = line.partition(" - Not a valid subclass of ")[0]  # the other members of a union say less
     if "(see: " in line:  # said by the parser of a class inside this one
         return re.sub(r"^.*?(no option )", r"\1", line)
     if unknown := re.search(r"unrecognized arguments: (\S+)", line, re.IGNORECASE):
         return _unknown(unknown[1].split("=")[0], known, help_command)
     if unknown := re.search(r"(?:[Oo]ption|[Kk]ey) '([\w.]+)'(?! is required)", line):
         return _unknown(unknown[1].replace("init_args.", ""), known, help_command)
+    line = re.sub(r"Expected a dot import path string: (\w+)", r"no class is called '\1'", line)
+    if inner and key and given and len(given[1]) < 100:
+        line = f"--{key[1]} {given[1]}: {line}"
     line = line.replace("Parser key ", "").replace("<class '", "").replace("'>", "")
     return f"{line if len(line) < 500 else line[:250] + ' ... ' + line[-240:]} (see: {help_command})"
 
 
 def _unknown(option: str, known: Iterable[str], help_command: str) -> str:
     names = [name if option.startswith("-") else name.lstrip("-") for name in known]
-    return f"no option {option!r}{did_you_mean(option, names)} (see: {help_command})"
+    ending = f".{option.lstrip('-')}"
+    longer = next((name for name in names if name.endswith(ending)), None)
+    hint = f"; did you mean {longer!r}?" if longer else did_you_mean(option, names)
+    return f"no option {option!r}{hint} (see: {help_command})"
 
 
 def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """What can go wrong on the way from a recipe to a trained model, each with its exit code."""
 
+LAST_GOOD = "last good checkpoint"  # how the note on an exception begins that says where to resume
+
 
 class FoveateError(Exception):
     """A mistake that one line can explain; the command prints it and ends with `exit_code`."""

@@ -19,9 +19,9 @@ OLD_NAME = "hamming"
 def keep_freed_memory() -> bool:
     """Let the process keep what it frees for what it asks for next.
 
-    A training step asks for the same hundreds of maps again and again. glibc gives large ones back to the system, which
-    hands out zeroed pages anew: on a CPU that takes a seventh of a step of SegNeXt-T. Nothing is done under another C
-    library, or where the environment sets this already.
+    Each training step allocates the same hundreds of feature maps. glibc returns large blocks to the system, which has
+    to zero new pages for the next step: on a CPU that takes a seventh of a step of SegNeXt-T. Nothing is done under
+    another C library, or where the environment sets this already.
 
     Returns:
         Whether it was done.
@@ -58,8 +58,8 @@ def show_log(name: str) -> None:
 def import_torchmetrics() -> None:
     """Import torchmetrics a second sooner: without scipy.signal, which it imports only to put an old name back.
 
-    The old name is for a package that scores speech. A stand-in that has it takes the place of scipy.signal for as
-    long; whoever imports scipy.signal later gets the real one.
+    The old name is for a package that scores speech. During the import, a stand-in with that name takes the place of
+    scipy.signal. Whoever imports scipy.signal later gets the real one.
     """
     if SIGNAL in sys.modules or "torchmetrics" in sys.modules:
         return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from PIL import Image
 
 from foveate.cli import COMMANDS, main
+from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.runs.recipes import find_recipe, list_recipes, read_recipe
 
@@ -96,6 +99,33 @@ def test_a_mistake_is_one_line_and_its_exit_code(
     assert len(error.splitlines()) == 1
     assert error.startswith("foveate: ERROR")
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("command", ["recipes list", "models list", "plugins list", "--help"])
+def test_a_reader_that_has_read_enough_ends_it_quietly(command: str) -> None:
+    words = [sys.executable, "-m", "foveate.cli", *command.split()]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode in (0, 141)
+
+
+def test_a_bug_in_the_handling_of_a_mistake_is_a_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def handle(words: list[str]) -> int:
+        try:
+            raise ConfigError("the mistake")
+        except ConfigError:
+            raise AttributeError("the bug")  # noqa: B904
+
+    monkeypatch.setattr("foveate.cli._dispatch", handle)
+    assert main(["fit"]) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" in error
+    assert "ERROR bug: AttributeError: the bug" in error
 
 
 @pytest.mark.parametrize("recipe", [name for name in list_recipes() if is_segmenter(name)])

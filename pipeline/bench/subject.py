@@ -15,7 +15,7 @@ from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.runs.data_modules import known_labels
-from foveate.pipeline.runs.recipes import find_recipe, list_recipes, read_recipe
+from foveate.pipeline.runs.recipes import arguments_of, find_recipe, list_recipes, read_recipe
 from foveate.pipeline.segmentation import SegmentationTask
 from foveate.pipeline.task import VisionTask
 
@@ -69,7 +69,7 @@ def find_subject(name: str, num_classes: int | None) -> Subject:
         return _checked(Subject(name, 19 if num_classes is None else num_classes, {"network": name}))
     file = find_recipe(name)
     recipe = read_recipe(file)
-    model = recipe.get("model", {}).get("init_args", {})
+    model = arguments_of(recipe, "model")
     arguments = {key: model[key] for key in USED if key in model}
     if "network" not in arguments:
         raise ConfigError(f"{file}: model.init_args names no network")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from foveate.pipeline.errors import DivergedError
+from foveate.pipeline.errors import LAST_GOOD, DivergedError
 from foveate.pipeline.files import write_text
 from foveate.pipeline.runs.checkpoints import RECIPE_KEY
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
@@ -42,11 +43,22 @@ class LastCheckpoint(ModelCheckpoint):
             save_on_exception=True,
             enable_version_counter=False,
         )
+        self._first_step = 0
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Save, but not what diverged: the checkpoint before is the last good one."""
         if not isinstance(exception, DivergedError):
             super().on_exception(trainer, pl_module, exception)
+        last = Path(str(self.dirpath)) / "last.ckpt"
+        if last.is_file():
+            step = self._last_global_step_saved or self._first_step
+            words = shlex.join(["foveate", "fit", "--ckpt_path", str(last)])
+            exception.add_note(f"{LAST_GOOD}: {last} (step {step}); resume: {words}")
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Remember where this training begins: at the step of the checkpoint that it goes on from."""
+        super().on_train_start(trainer, pl_module)
+        self._first_step = trainer.global_step
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save where the last steps came after the last validation."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from foveate.pipeline.command_line import OneLineParser
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import find_recipe, read_recipe
+from foveate.pipeline.runs.remembered import module_of
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 
@@ -77,7 +78,7 @@ def compare(
     file = find_recipe(recipe)
     study = Study(
         name=file.stem,
-        recipe=read_recipe(file),
+        recipe=read_recipe(file, [module_of(module) for module in modules]),
         flags=list(flags),
         slot=slot,
         steps=steps,

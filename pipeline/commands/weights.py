@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from foveate.pipeline.runs.directories import RUNS, find_checkpoint
+
 ExportLayout = Literal["foveate", "official", "mmseg", "timm", "torchvision"]
-RUNS = "runs"  # where trainings are kept
 SHOWN = 80  # characters of a metadata entry
 
 
@@ -58,14 +59,14 @@ def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate
     Example: foveate weights export best segnext_t.safetensors --layout official
 
     Args:
-        checkpoint: Checkpoint of a run; best or last takes that of the newest run below runs/.
+        checkpoint: Checkpoint of a run; last and best mean the newest run's.
         out: File to write; ends with .safetensors.
         layout: Whose names: foveate, official (the authors'), mmseg, timm or torchvision.
     """
     from foveate.pipeline.weights.checkpoint import read_trained
     from foveate.pipeline.weights.export import export_weights
 
-    trained = read_trained(Path(_checkpoint(checkpoint)))
+    trained = read_trained(find_checkpoint(checkpoint, Path(RUNS), None))
     chosen = export_weights(trained, Path(out), layout)
     print(f"{out}: {trained.network}, {len(trained.classes)} classes, layout {chosen.name}")
 

@@ -12,7 +12,6 @@ from foveate.pipeline.models.slots import find_slots
 from foveate.plugins.building import build_module, check_options
 from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.guard import tell_positions
-from foveate.plugins.hints import did_you_mean
 from foveate.plugins.manager import Offer, Plugins, installed_plugins
 from foveate.plugins.records import Decoder, Encoder, Record, resolve
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from foveate.pipeline.errors import CheckpointError, ConfigError
 
 RUN_DIR_VARIABLE = "FOVEATE_RUN_DIR"  # how the first process hands its choice to those it starts
+RUNS = "runs"  # where runs are kept unless --trainer.default_root_dir says otherwise
 CHECKPOINTS = "checkpoints"
 RECIPE = "recipe.yaml"
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")

@@ -11,12 +11,13 @@ from typing import Any
 import yaml
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.runs.class_paths import check_class_paths, rename_moved
 from foveate.pipeline.text import quote_indices
 from foveate.plugins.hints import did_you_mean
 
 Recipe = dict[str, Any]
 WANDB = "foveate.pipeline.loggers.wandb.WandbLogger"
-OURS = ("foveate.", "lightning.pytorch.", "torch.optim.")  # what a recipe may name by import path
+PLUGINS = "plugins"  # entry of a run's recipe: the modules that were given with --plugins
 
 
 class _Loader(yaml.SafeLoader):
@@ -49,11 +50,24 @@ def find_recipe(name: str) -> Path:
     raise ConfigError(f"no recipe named {name!r}, and no such file{hint} (shipped: {', '.join(list_recipes())})")
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path, modules: Sequence[str] = ()) -> Recipe:
     """The content of a recipe file, with short forms spelled out.
+
+    Args:
+        path: The file.
+        modules: Modules given with --plugins, whose classes it may name too.
 
     Raises:
         ConfigError: It is not YAML, not a mapping, or names a class from outside what is allowed.
+    """
+    return accept(load_yaml(path), modules)
+
+
+def load_yaml(path: Path) -> Recipe:
+    """The mapping in a recipe file, as it stands there.
+
+    Raises:
+        ConfigError: It is not YAML, or not a mapping.
     """
     try:
         recipe = _load_yaml(path.read_text(encoding="utf-8"))
@@ -61,8 +75,22 @@ def read_recipe(path: Path) -> Recipe:
         raise ConfigError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(recipe, dict):
         raise ConfigError(f"{path}: a recipe is a mapping with model, data and trainer, not a {type(recipe).__name__}")
-    check_class_paths(recipe)
-    return spell_out(recipe)
+    return recipe
+
+
+def accept(recipe: Recipe, modules: Sequence[str] = ()) -> Recipe:
+    """A recipe that may be used, in the spelling of today.
+
+    Args:
+        recipe: As it was read from a file or a checkpoint.
+        modules: Modules whose classes it may name.
+
+    Raises:
+        ConfigError: It names a class from outside what is allowed.
+    """
+    check_class_paths(recipe, modules)
+    accepted: Recipe = rename_moved(spell_out(recipe))
+    return accepted
 
 
 def _load_yaml(text: str) -> Any:
@@ -81,6 +109,23 @@ def spell_out(recipe: Recipe) -> Recipe:
     if isinstance(trainer, dict) and trainer.get("logger") == "wandb":
         return {**recipe, "trainer": {**trainer, "logger": {"class_path": WANDB}}}
     return recipe
+
+
+def arguments_of(recipe: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """A copy of the arguments that a recipe gives its model or data; empty if it gives none.
+
+    Example:
+        >>> arguments_of({"model": {"class_path": "SegmentationTask", "init_args": {"ema": 0.999}}}, "model")
+        {'ema': 0.999}
+    """
+    described = recipe.get(part)
+    return dict(described.get("init_args") or {}) if isinstance(described, Mapping) else {}
+
+
+def class_of(recipe: Mapping[str, Any], part: str) -> str:
+    """The class of a recipe's model or data, without its module; empty if it names none."""
+    described = recipe.get(part)
+    return str(described.get("class_path") or "").rpartition(".")[2] if isinstance(described, Mapping) else ""
 
 
 def merge(recipes: Iterable[Recipe]) -> Recipe:
@@ -104,24 +149,6 @@ def _overlay(below: Recipe, above: Recipe) -> Recipe:
         both = isinstance(value, dict) and isinstance(out.get(key), dict)
         out[key] = _overlay(out[key], value) if both else value
     return out
-
-
-def check_class_paths(node: object, allowed: Sequence[str] = ()) -> None:
-    """Refuse to import by name from anywhere but our own code and what it is built on.
-
-    Raises:
-        ConfigError: A `class_path` leads elsewhere.
-    """
-    if isinstance(node, Mapping):
-        given = node.get("class_path")
-        if isinstance(given, str) and "." in given and not given.startswith((*OURS, *allowed)):
-            raise ConfigError(
-                f"class_path {given!r} is refused: a recipe may name classes of foveate, lightning.pytorch and "
-                "torch.optim; offer your own through a plugin (foveate plugins --help)"
-            )
-    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
-    for child in children:
-        check_class_paths(child, allowed)
 
 
 def dump_recipe(recipe: Mapping[str, Any]) -> str:

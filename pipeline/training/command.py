@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
@@ -20,6 +21,7 @@ from foveate.pipeline.callbacks.overlays import SampleOverlays
 from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import OneLineErrors, shorten
+from foveate.pipeline.commands.help import COMMON, OPTIONS
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.freezing import learns_later
 from foveate.pipeline.loggers.csv import CsvLog
@@ -28,9 +30,19 @@ from foveate.pipeline.models import PLUS
 from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.runs.checkpoints import check_fits, load_into, read_checkpoint
-from foveate.pipeline.runs.directories import CHECKPOINTS, choose_run, global_rank, hand_on
-from foveate.pipeline.runs.recipes import Recipe, dump_recipe
-from foveate.pipeline.training.request import RUNS, Request
+from foveate.pipeline.runs.class_paths import import_only_ours
+from foveate.pipeline.runs.directories import RUNS, choose_run, global_rank, hand_on
+from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
+from foveate.pipeline.runs.remembered import module_of, remember
+from foveate.pipeline.training.building import (
+    beside_ours,
+    check_monitors,
+    explain_constructors,
+    explained,
+    name_devices,
+)
+from foveate.pipeline.training.request import Request
+from foveate.pipeline.training.resuming import check_resumable, nothing_left
 from foveate.pipeline.weights.factorisation import take_rank
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
@@ -41,6 +53,11 @@ class RecipeParser(OneLineErrors, LightningArgumentParser):
 
     help_command = "foveate fit --help-all"
 
+    def known_options(self) -> list[str]:
+        """Every option, also those that are taken out before parsing, and the usual ones of tasks and data."""
+        usual = [option.split()[0] for options in (COMMON, *OPTIONS.values()) for option, _ in options]
+        return [*dict.fromkeys([*usual, *super().known_options()])]
+
 
 class FoveateCLI(LightningCLI):
     """Builds task, data and trainer of a request; the caller runs them.
@@ -50,25 +67,26 @@ class FoveateCLI(LightningCLI):
     """
 
     def __init__(self, request: Request) -> None:
-        global _current
-        _current = self
         self.request = request
         self.run_dir: Path | None = None
         quiet()
+        explain_constructors()
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
-        super().__init__(
-            save_config_callback=None,
-            trainer_defaults=TRAINER_DEFAULTS,
-            seed_everything_default=0,
-            parser_class=RecipeParser,
-            parser_kwargs={"prog": f"foveate {request.command}"},
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            args=flags,
-            run=False,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-        )
+        self.gate = partial(import_only_ours, [module_of(module) for module in request.modules])
+        with self.gate():
+            super().__init__(
+                save_config_callback=None,
+                trainer_defaults=TRAINER_DEFAULTS,
+                seed_everything_default=0,
+                parser_class=RecipeParser,
+                parser_kwargs={"prog": f"foveate {request.command}"},
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                args=flags,
+                run=False,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+            )
 
     def add_arguments_to_parser(self, parser: RecipeParser) -> None:  # type: ignore[override]
         """The classes of the data decide how many outputs the network has."""
@@ -80,7 +98,7 @@ class FoveateCLI(LightningCLI):
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parse the request's words; `sys.argv` holds them in another order, which is no mistake."""
         try:
-            self.config = parser.parse_args(args)
+            self.config = name_devices(parser.parse_args(args))
         except (TypeError, ValueError, KeyError) as error:
             raise ConfigError(shorten(str(error), parser.known_options(), parser.help_command)) from error
 
@@ -119,27 +137,43 @@ class FoveateCLI(LightningCLI):
             if settings.enable_checkpointing is not False:
                 callbacks += create_checkpoints(self.run_dir, self.model.monitor)
         given = settings.callbacks or []
-        own = [*(given if isinstance(given, list) else [given]), *callbacks]
+        own = beside_ours(given if isinstance(given, list) else [given], callbacks)
         plugins = settings.plugins or [AtomicCheckpointIO()]
         ours = {"logger": loggers, "callbacks": own, "plugins": plugins}
-        trainer: L.Trainer = self.trainer_class(**{**settings, **ours, **kwargs})
+        with explained("trainer"):
+            trainer: L.Trainer = self.trainer_class(**{**settings, **ours, **kwargs})
+        if self.request.command == "fit":
+            check_monitors(trainer, self.model)
         return trainer
 
     def resolved_recipe(self) -> Recipe:
         """The recipe with every default and flag spelled out; the classes' labels come from the data again."""
-        self._dump_config()
+        with self.gate():
+            self._dump_config()
         recipe: Recipe = dict(self.config_dump)
         recipe.pop("config", None)
         arguments = recipe["model"].get("init_args", {})
         arguments.pop("labels", None)
         if self.model.hparams.get("network_options"):  # with a rank that the weights brought
             arguments["network_options"] = self.model.hparams["network_options"]
+        if self.request.modules:
+            recipe[PLUGINS] = remember(self.request.modules)
         return recipe
 
 
 def run(request: Request) -> None:
-    """Carry out a request."""
-    {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+    """Carry out a request.
+
+    Args:
+        request: The command line, taken apart.
+
+    Raises:
+        ConfigError: Lightning finds, once it starts, that settings do not go together.
+    """
+    try:
+        {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
 
 
 def fit(request: Request) -> None:
@@ -150,7 +184,11 @@ def fit(request: Request) -> None:
     check_providers(checkpoint)
     cli = FoveateCLI(request)
     if request.checkpoint:
+        check_resumable(checkpoint, request.checkpoint)
         check_fits(cli.model, checkpoint, request.checkpoint)
+        if finished := nothing_left(cli.trainer, checkpoint, request.checkpoint):
+            print(finished, flush=True)
+            return
     _introduce(cli)
     cli.trainer.fit(
         cli.model,
@@ -283,24 +321,3 @@ def print_full_help(command: str) -> None:
     parser.add_lightning_class_args(L.LightningModule, "model", subclass_mode=True)
     parser.add_lightning_class_args(L.LightningDataModule, "data", subclass_mode=True)
     parser.print_help()
-
-
-_current: FoveateCLI | None = None  # the command of this process, for its last words
-
-
-def interrupted_run() -> str | None:
-    """What to say after Ctrl-C stopped a training; None if none was stopped."""
-    trainer = getattr(_current, "trainer", None)
-    return (last_good_checkpoint() or "") if trainer is not None and trainer.interrupted else None
-
-
-def last_good_checkpoint() -> str | None:
-    """Where a training that failed can be taken up again, as the end of a message."""
-    run_dir = getattr(_current, "run_dir", None)
-    last = run_dir / CHECKPOINTS / "last.ckpt" if run_dir else None
-    if last is None or not last.is_file():
-        return None
-    step = read_checkpoint(last).get("global_step")
-    modules = _current.request.modules if _current else []
-    again = ["foveate", "fit", "--ckpt_path", str(last), *(["--plugins", ",".join(modules)] if modules else [])]
-    return f"; last good checkpoint: {last} (step {step}); resume: {shlex.join(again)}"

@@ -10,7 +10,8 @@ from foveate.pipeline.runs.checkpoints import RECIPE_KEY
 from foveate.pipeline.runs.data_modules import spell_out_data
 from foveate.pipeline.runs.directories import RECIPE
 from foveate.pipeline.runs.recipes import read_recipe
-from foveate.pipeline.training.request import Request, take_option
+from foveate.pipeline.training.flags import take_option
+from foveate.pipeline.training.request import Request
 
 SETTINGS = ("image_size", "crop_ratio", "interpolation")  # of a classification data module
 

@@ -13,7 +13,8 @@ from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.runs.data_modules import known_labels
-from foveate.pipeline.training.request import Request, take_option
+from foveate.pipeline.training.flags import take_option
+from foveate.pipeline.training.request import Request
 from foveate.pipeline.weights.loading import count_outputs
 from foveate.pipeline.weights.reading import WeightFile
 

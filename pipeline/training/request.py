@@ -8,13 +8,14 @@ from pathlib import Path
 
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.runs.directories import RECIPE, find_checkpoint, run_of
-from foveate.pipeline.runs.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
+from foveate.pipeline.runs.directories import RECIPE, RUNS, find_checkpoint, run_of
+from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
+from foveate.pipeline.runs.remembered import module_of, recall
+from foveate.pipeline.training.flags import spell_out_flags, take_option, value_of
+from foveate.pipeline.training.paths import check_paths
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 from foveate.plugins.sources import locate_all
-
-RUNS = "runs"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Request:
         checkpoint: The file meant by --ckpt_path, if given.
         run: The directory of the run to go on with, if the checkpoint lies in one.
         flags: The rest of the command line.
-        modules: Modules named by --plugins.
+        modules: Modules named by --plugins, and those that the checkpoint's run remembers.
         engine: What runs the network, of --engine.
     """
 
@@ -55,47 +56,32 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     disabled, rest = take_option(rest, "--disable")
     engines, rest = take_option(rest, "--engine")
     modules, disabled = _split(modules), _split(disabled)
-    if modules or disabled:
-        installed_plugins(modules, disable=disabled)
+    locate_all(modules)  # a wrong one is told before anything is imported
     files = [find_recipe(name) for name in configs]
     name = files[-1].stem if files else None
-    root = _value(rest, "--trainer.default_root_dir") or RUNS
+    root = value_of(rest, "--trainer.default_root_dir") or RUNS
     checkpoint = find_checkpoint(which[-1], Path(root), name) if which else None
     run = run_of(checkpoint) if checkpoint else None
-    recipes = [read_recipe(file) for file in files] if files else [_recipe_of(checkpoint, command)]
-    _check_flags(rest, modules)
+    if run and not files:
+        modules += recall(load_yaml(run / RECIPE), modules)
+    if modules or disabled:
+        installed_plugins(modules, disable=disabled)
+    names = [module_of(module) for module in modules]
+    found = [load_yaml(file) for file in files] or [_recipe_of(checkpoint, command)]
+    recipe = merge(accept(recipe, names) for recipe in found)
+    recipe.pop(PLUGINS, None)
+    flags = spell_out_flags(rest, names)
+    check_paths(recipe, flags, predicts=command == "predict")
     return Request(
         command=command,
-        recipe=merge(recipes),
+        recipe=recipe,
         name=name or (run.parent.name if run else "run"),
         checkpoint=checkpoint,
         run=run,
-        flags=_logger_first(rest),
+        flags=flags,
         modules=modules,
         engine=_engine(engines, command),
     )
-
-
-def take_option(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]:
-    """The values of an option, and the command line without it.
-
-    Example:
-        >>> take_option(["--config", "a", "--x=1", "--config=b"], "--config")
-        (['a', 'b'], ['--x=1'])
-    """
-    values, rest, words = [], [], list(argv)
-    while words:
-        word = words.pop(0)
-        option, equals, value = word.partition("=")
-        if option not in names:
-            rest.append(word)
-        elif equals:
-            values.append(value)
-        elif words:
-            values.append(words.pop(0))
-        else:
-            raise ConfigError(f"{option} needs a value")
-    return values, rest
 
 
 def _engine(given: Sequence[str], command: str) -> str:
@@ -116,11 +102,6 @@ def _split(values: Sequence[str]) -> list[str]:
     return [name for value in values for name in split_names(value)]
 
 
-def _value(argv: Sequence[str], name: str) -> str | None:
-    values, _ = take_option(argv, name)
-    return values[-1] if values else None
-
-
 def _recipe_of(checkpoint: Path | None, command: str) -> Recipe:
     """The recipe beside a checkpoint, or inside it."""
     if checkpoint is None:
@@ -128,25 +109,10 @@ def _recipe_of(checkpoint: Path | None, command: str) -> Recipe:
         raise ConfigError(f"which recipe? give {asked} (shipped ones: foveate recipes list)")
     beside = checkpoint.parent.parent / RECIPE
     if beside.is_file():
-        return read_recipe(beside)
+        return load_yaml(beside)
     from foveate.pipeline.runs.checkpoints import RECIPE_KEY, read_checkpoint  # late: needs torch
 
     inside = read_checkpoint(checkpoint).get(RECIPE_KEY)
     if not isinstance(inside, dict):
         raise ConfigError(f"{checkpoint}: no recipe beside it or in it; give --config RECIPE")
-    check_class_paths(inside)
-    return inside
-
-
-def _logger_first(argv: Sequence[str]) -> list[str]:
-    """The logger before its own options, the short word for W&B as the class it stands for."""
-    values, rest = take_option(argv, "--trainer.logger")
-    return [f"--trainer.logger={WANDB if values[-1] == 'wandb' else values[-1]}", *rest] if values else rest
-
-
-def _check_flags(argv: Sequence[str], modules: Sequence[str]) -> None:
-    """The rule for import paths in recipes holds for flags too."""
-    for group in ("--model", "--data", "--trainer.logger", "--trainer.callbacks", "--trainer.strategy"):
-        value = _value(argv, group)
-        if value and value.replace(".", "_").isidentifier():
-            check_class_paths({"class_path": value}, [f"{source.module}." for source in locate_all(modules)])
+    return dict(inside)

@@ -14,7 +14,7 @@ from foveate.pipeline.files import write_text
 from foveate.pipeline.loggers.csv import read_log
 from foveate.pipeline.metrics.report import print_report, report_as_markdown, write_report
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
-from foveate.pipeline.runs.recipes import Recipe, read_recipe
+from foveate.pipeline.runs.recipes import Recipe, load_yaml
 from foveate.pipeline.task import VisionTask
 from foveate.pipeline.training.curves import draw_curves
 from foveate.pipeline.training.request import Request
@@ -40,7 +40,7 @@ def report_scores(request: Request, task: VisionTask, recipe: Recipe, weights: s
     split = "val" if request.command == "validate" else "test"
     print_report(report, f"{split}, {weights or request.checkpoint}")
     if request.run is not None and request.checkpoint is not None:
-        name = "-".join([split, request.checkpoint.stem, *tell_apart(recipe, read_recipe(request.run / RECIPE))])
+        name = "-".join([split, request.checkpoint.stem, *tell_apart(recipe, load_yaml(request.run / RECIPE))])
         path = request.run / f"{name}.json"
         write_report(path, report)
         print(f"scores written to {path}", flush=True)

@@ -10,7 +10,7 @@ import pytest
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import WANDB
-from foveate.pipeline.training.request import take_option, understand
+from foveate.pipeline.training.request import understand
 from foveate.plugins import Block, manager
 
 
@@ -43,11 +43,6 @@ def test_a_class_from_elsewhere_is_refused_as_a_flag_too() -> None:
 def test_nothing_given_is_told_what_to_give(command: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=hint):
         understand(command, ["--trainer.max_steps", "3"])
-
-
-def test_an_option_without_a_value_is_told() -> None:
-    with pytest.raises(ConfigError, match="--config needs a value"):
-        take_option(["--config"], "--config")
 
 
 def test_an_engine_is_taken_out_of_the_flags(tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""The boundary to Lightning: what its constructors refuse is the recipe's mistake, told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import lightning.pytorch as L
+import torch
+from jsonargparse import Namespace, add_instantiator
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.accelerators import Accelerator
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import Profiler
+from lightning.pytorch.strategies import Strategy
+
+from foveate.pipeline.errors import ConfigError
+from foveate.plugins.hints import did_you_mean
+
+REFUSALS = (MisconfigurationException, ValueError, TypeError, ImportError, RuntimeError, AttributeError, OSError)
+Built = TypeVar("Built")
+BUILT: tuple[type, ...] = (Callback, Logger, Strategy, Accelerator, Profiler)
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn what Lightning refuses into a mistake of the recipe.
+
+    Args:
+        what: What is being built.
+
+    Raises:
+        ConfigError: Lightning refuses it; an error that has an exit code of its own passes.
+    """
+    try:
+        yield
+    except REFUSALS as error:
+        if hasattr(error, "exit_code"):
+            raise
+        raise ConfigError(f"{what}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What Lightning says, in one line, and what to do about it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        missing = error.name or (text.split("'")[1] if "'" in text else "")
+        advice = f"; try: pip install {missing}" if missing and "pip install" not in text else ""
+        return f"needs a package that is not installed: {text}{advice}"
+    return text if len(text) < 400 else f"{text[:397]}..."
+
+
+def explain_constructors() -> None:
+    """Let jsonargparse build callbacks, loggers and what else a trainer takes inside `explained`."""
+    for base in BUILT:
+        add_instantiator(_build, base, subclasses=True)
+
+
+def _build(class_type: type[Built], *args: Any, **kwargs: Any) -> Built:
+    with explained(class_type.__name__):
+        return class_type(*args, **kwargs)
+
+
+def name_devices(node: Any) -> Any:
+    """Settings with devices as names: `torch.device` is the default of one of Lightning's callbacks and has no YAML.
+
+    Args:
+        node: Parsed settings, or a part of them; changed in place.
+    """
+    if isinstance(node, torch.device):
+        return str(node)
+    if isinstance(node, list):
+        return [name_devices(child) for child in node]
+    if isinstance(node, Namespace):
+        for key, value in vars(node).items():
+            setattr(node, key, name_devices(value))
+    return node
+
+
+class OwnCheckpoint(ModelCheckpoint):
+    """A recipe's own `ModelCheckpoint`: of a class of its own, since Lightning files the state of callbacks by class
+    and settings, and ours may have the same.
+    """
+
+
+def beside_ours(given: Sequence[Callback], ours: Sequence[Callback]) -> list[Callback]:
+    """The callbacks of a recipe and our own, so that they do not get in each other's way.
+
+    A progress bar of the recipe takes the place of ours.
+
+    Args:
+        given: Those of the recipe.
+        ours: Those that each run has.
+    """
+    for callback in given:
+        if type(callback) is ModelCheckpoint:
+            callback.__class__ = OwnCheckpoint
+    if any(isinstance(callback, ProgressBar) for callback in given):
+        ours = [callback for callback in ours if not isinstance(callback, ProgressBar)]
+    return [*given, *ours]
+
+
+def check_monitors(trainer: L.Trainer, task: Any) -> None:
+    """Look for the metrics that callbacks watch before training, since Lightning looks after the first validation.
+
+    Args:
+        trainer: With its callbacks.
+        task: What is trained; it says which metrics it logs.
+
+    Raises:
+        ConfigError: A callback watches a metric that nobody logs.
+    """
+    known = monitored_names(task)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        name = getattr(callback, "monitor", None)
+        if isinstance(name, str) and name not in known and not name.startswith("val/iou/"):
+            kind = "ModelCheckpoint" if isinstance(callback, OwnCheckpoint) else type(callback).__name__
+            raise ConfigError(f"{kind}: no metric {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})")
+
+
+def monitored_names(task: Any) -> list[str]:
+    """The metrics that a task logs in training and validation.
+
+    Args:
+        task: A SegmentationTask or ClassificationTask.
+    """
+    own = ("miou", "macc", "aacc") if task.monitor == "val/miou" else ("acc", "acc5", "macc", "calibration_error")
+    extra = [str(name) for name in getattr(task, "reported", {})]
+    return ["train/loss", "train/lr", *(f"val/{name}" for name in ("loss", *own, *extra))]

@@ -1,0 +1,136 @@
+"""The flags of a recipe before they are parsed: short words spelled out, class paths checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import yaml
+
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.runs.class_paths import DOTTED, check_class_paths, is_allowed, refusal, renamed
+from foveate.pipeline.runs.recipes import WANDB
+from foveate.plugins.hints import did_you_mean
+
+LOGGER = "--trainer.logger"
+LOGGERS = ("wandb", "true", "false", "CSVLogger", "TensorBoardLogger", "MLFlowLogger", "CometLogger", "WandbLogger")
+SIZES = ("crop", "size", "stride")
+CLASSES = ("--model", "--data", LOGGER, "--trainer.callbacks", "--trainer.strategy", "--trainer.profiler")
+EVERY_EPOCH, EVERY_STEPS = "--trainer.check_val_every_n_epoch", "--trainer.val_check_interval"
+DATA_SETS = (  # by the end of their class's name, which users leave away
+    *("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule", "DigitsDataModule", "CIFAR10DataModule"),
+    *("PatchesDataModule", "StreamingDataModule"),
+)
+
+
+def take_option(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]:
+    """The values of an option, and the command line without it.
+
+    Args:
+        argv: The command line.
+        names: The option, and other spellings of it.
+
+    Raises:
+        ConfigError: The value is missing.
+
+    Example:
+        >>> take_option(["--config", "a", "--x=1", "--config=b"], "--config")
+        (['a', 'b'], ['--x=1'])
+    """
+    values, rest, words = [], [], list(argv)
+    while words:
+        word = words.pop(0)
+        option, equals, value = word.partition("=")
+        if option not in names:
+            rest.append(word)
+        elif equals:
+            values.append(value)
+        elif words:
+            values.append(words.pop(0))
+        else:
+            raise ConfigError(f"{option} needs a value")
+    return values, rest
+
+
+def value_of(argv: Sequence[str], name: str) -> str | None:
+    """The last value of an option, if it is given."""
+    values, _ = take_option(argv, name)
+    return values[-1] if values else None
+
+
+def spell_out_flags(argv: Sequence[str], modules: Sequence[str] = ()) -> list[str]:
+    """The flags as the parser takes them.
+
+    Sizes may be written 256x320, `--trainer.logger wandb` stands for its class and comes before its own options, and
+    validation every N epochs takes the place of a recipe's every N steps.
+
+    Args:
+        argv: The command line.
+        modules: Modules given with --plugins, whose classes may be named.
+
+    Raises:
+        ConfigError: A class from elsewhere is named, or a logger or data set that does not exist.
+    """
+    flags = [_sized(word, before) for before, word in zip(["", *argv], argv, strict=False)]
+    for option, value in pairs(flags):
+        _check(option, value, modules)
+    flags = [renamed(word) if DOTTED.fullmatch(word) else word for word in flags]
+    if value_of(flags, EVERY_EPOCH) not in (None, "null") and value_of(flags, EVERY_STEPS) is None:
+        flags.append(f"{EVERY_STEPS}=1.0")
+    return _logger_first(flags)
+
+
+def pairs(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Options with their values, in order.
+
+    Example:
+        >>> list(pairs(["--a", "1", "--b=2"]))
+        [('--a', '1'), ('--b', '2')]
+    """
+    words = list(argv)
+    while words:
+        option, equals, value = words.pop(0).partition("=")
+        if not equals and words and not words[0].startswith("--"):
+            value = words.pop(0)
+        yield option, value
+
+
+def _sized(word: str, before: str) -> str:
+    """A size HEIGHTxWIDTH as the list it stands for."""
+    option, equals, value = word.partition("=") if word.startswith("--") else (before, "", word)
+    found = re.fullmatch(r"(\d+)[xX](\d+)", value)
+    if not found or option.rpartition(".")[2] not in SIZES:
+        return word
+    return f"{option}=[{found[1]},{found[2]}]" if equals else f"[{found[1]},{found[2]}]"
+
+
+def _check(option: str, value: str, modules: Sequence[str]) -> None:
+    """Refuse early what `import_only_ours` would refuse after torch was imported, and hint at mistyped words."""
+    name = option.removesuffix("+")
+    if name in CLASSES or name.endswith("class_path"):
+        if DOTTED.fullmatch(value) and not Path(value).is_file() and not is_allowed(value, modules):
+            raise ConfigError(refusal(value))
+        if not DOTTED.fullmatch(value) and value.isidentifier():
+            _check_word(name, value)
+    if value[:1] in "[{":
+        with suppress(yaml.YAMLError):  # the parser says what is wrong with it
+            check_class_paths(yaml.safe_load(value), modules)
+
+
+def _check_word(option: str, value: str) -> None:
+    if option == LOGGER and value.lower() not in map(str.lower, LOGGERS) and not value.endswith("Logger"):
+        hint = did_you_mean(value.lower(), LOGGERS)
+        raise ConfigError(f"no logger {value!r}{hint} (accepted: {', '.join(LOGGERS)}; metrics.csv is always written)")
+    if option == "--data" and not value.endswith("DataModule"):
+        near = [name for name in DATA_SETS if name.lower() == f"{value.lower()}datamodule"]
+        hint = f"; did you mean {near[0]!r}?" if near else did_you_mean(f"{value}DataModule", DATA_SETS)
+        if hint:
+            raise ConfigError(f"--data {value}: no such data module{hint} (shipped: {', '.join(DATA_SETS)})")
+
+
+def _logger_first(argv: Sequence[str]) -> list[str]:
+    """The logger before its own options, the short word for W&B as the class it stands for."""
+    values, rest = take_option(argv, LOGGER)
+    return [f"{LOGGER}={WANDB if values[-1] == 'wandb' else values[-1]}", *rest] if values else rest

@@ -1,0 +1,59 @@
+"""Whether what a command line names is there, before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from foveate.pipeline.errors import CheckpointError, UnusableDataError
+from foveate.pipeline.runs.recipes import Recipe, arguments_of, class_of
+from foveate.pipeline.training.flags import value_of
+from foveate.plugins.hints import did_you_mean
+
+ROOTED = ("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule")  # they read a folder that must exist
+
+
+def check_paths(recipe: Recipe, flags: Sequence[str], *, predicts: bool) -> None:
+    """Look for the data and the weights.
+
+    Args:
+        recipe: What is asked for by recipes.
+        flags: What is asked for by flags.
+        predicts: Whether images are to be labelled, so that the recipe's data is of no matter.
+
+    Raises:
+        UnusableDataError: The folder of the data, or the images, are not there.
+        CheckpointError: The file of weights is not there.
+    """
+    images = value_of(flags, "--data.images")
+    if predicts and images is not None and not _exists(images):
+        raise UnusableDataError(f"{images}: no such file or folder (--data.images){_nearest(images)}")
+    root = value_of(flags, "--data.root")
+    data = (value_of(flags, "--data") or class_of(recipe, "data")).rpartition(".")[2]
+    if not predicts and data in ROOTED:
+        root = root or arguments_of(recipe, "data").get("root")
+        if isinstance(root, str) and not _exists(root):
+            raise UnusableDataError(f"{root}: no such folder (--data.root){_nearest(root)}")
+    weights = value_of(flags, "--model.weights")
+    if weights and _is_path(weights) and not _exists(weights.partition("::")[0]):
+        raise CheckpointError(f"{weights}: no such weights file (--model.weights){_nearest(weights)}")
+
+
+def _exists(path: str) -> bool:
+    return "://" in path or Path(path).expanduser().exists()
+
+
+def _is_path(weights: str) -> bool:
+    """Whether weights are named by a path, not as `timm:NAME` or by an address."""
+    file = weights.partition("::")[0]
+    return ":" not in file and ("/" in file or "." in file)
+
+
+def _nearest(path: str) -> str:
+    """The name beside it that is most like it."""
+    wanted = Path(path).expanduser()
+    try:
+        names = [entry.name for entry in wanted.parent.iterdir()]
+    except OSError:
+        return ""
+    return did_you_mean(wanted.name, names)
