@@ -9,6 +9,7 @@ from pathlib import Path
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.directories import RECIPE, find_checkpoint, run_of
+from foveate.pipeline.runs.limits import without_limits
 from foveate.pipeline.runs.recipes import WANDB, Recipe, check_class_paths, find_recipe, merge, read_recipe
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
@@ -29,6 +30,7 @@ class Request:
         flags: The rest of the command line.
         modules: Modules named by --plugins.
         engine: What runs the network, of --engine.
+        words: The whole command line, to be shown.
     """
 
     command: str
@@ -39,6 +41,7 @@ class Request:
     run: Path | None = None
     modules: list[str] = field(default_factory=list)
     engine: str = "torch"
+    words: list[str] = field(default_factory=list)
 
 
 def understand(command: str, argv: Sequence[str]) -> Request:
@@ -62,6 +65,8 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     checkpoint = find_checkpoint(which[-1], Path(root), name) if which else None
     run = run_of(checkpoint) if checkpoint else None
     recipes = [read_recipe(file) for file in files] if files else [_recipe_of(checkpoint, command)]
+    if not files and command != "fit":
+        recipes = [without_limits(recipe) for recipe in recipes]  # a limit of the training does not limit its scores
     _check_flags(rest, modules)
     return Request(
         command=command,
@@ -72,6 +77,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         flags=_logger_first(rest),
         modules=modules,
         engine=_engine(engines, command),
+        words=["foveate", command, *argv],
     )
 
 
