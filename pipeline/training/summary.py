@@ -92,16 +92,16 @@ def summarise(training: Training, task: VisionTask, trainer: L.Trainer) -> None:
     run = training.run
     keeper = next((found for found in trainer.callbacks if isinstance(found, ScoreKeeper)), None)  # type: ignore[attr-defined]
     kept = [keeper.read(which) for which in ("best", "last")] if keeper else []
-    scored = [found for found in kept if found is not None]
-    if len(scored) == 2 and scored[0][0].step == scored[1][0].step:
-        scored = scored[:1]
+    known = [found for found in kept if found is not None]
+    same = len(known) == 2 and known[0][0].step == known[1][0].step
+    scored = known[:1] if same else known
     for evaluation, report in scored:
         print_report(report, evaluation.title, evaluation.note)
     log = read_log(run / "metrics.csv")
     drawn = draw_curves(log, run / "curves.png", monitor=task.monitor, figure=task.figure, name=_name(run))
     end = tell_end(trainer, run, training.first_step)
     write_text(run / "summary.md", "\n".join(_page(training, task, trainer, scored, end, drawn)) + "\n")
-    _tell(run, scored, task)
+    _tell(run, known, task)
     if not scored:
         print(_why_no_scores(trainer), flush=True)
     print(end, flush=True)
