@@ -23,4 +23,4 @@ class StepNumbers(Callback):
         """Set the number for the scores of a validation."""
         if not trainer.sanity_checking:
             now = {"step": float(trainer.global_step), "epoch": float(trainer.current_epoch)}
-            pl_module.log_dict(now, rank_zero_only=True, batch_size=1)
+            pl_module.log_dict(now, sync_dist=True, batch_size=1)
