@@ -118,6 +118,7 @@ def test_a_limit_of_the_training_does_not_limit_its_evaluations(cityscapes_root:
 def test_another_way_to_evaluate_replaces_nothing(cityscapes_root: Path, words: list[str]) -> None:
     assert fit(cityscapes_root, 1) == 0
     assert main(["test", "--ckpt_path", "best"]) == 0
+    assert (evaluation("test-best.json")["split"], evaluation("test-best.json")["scored_split"]) == ("test", "val")
     before = (LATEST / "test-best.json").read_text()
     assert main(["test", "--ckpt_path", "best", *words]) == 0
     assert (LATEST / "test-best.json").read_text() == before

@@ -151,10 +151,10 @@ class PlainProgress(ProgressBar):
 
 
 def _fit(parts: Sequence[str]) -> str:
-    """Parts in a line; in a narrow terminal without the rate and the speed."""
+    """Parts in a line; in a narrow terminal without learning rate, speed and time left."""
     width = shutil.get_terminal_size((UNKNOWN, 24)).columns
     kept = list(parts)
-    for needless in ("lr ", "steps/s"):
+    for needless in ("lr ", "steps/s", " left"):
         if len(" | ".join(kept)) > width:
             kept = [part for part in kept if needless not in part]
     return " | ".join(kept)

@@ -96,6 +96,7 @@ def describe_evaluation(
         checkpoint=Path(*checkpoint.parts[-4:] if in_run else checkpoint.parts).as_posix(),
         step=step,
         split=split,
+        scored_split=scored_split(getattr(trainer, "datamodule", None), split),
         data=describe_data(recipe),
         images=images,
         of_images=of_images,
@@ -120,3 +121,20 @@ def count_images(trainer: L.Trainer, split: str) -> tuple[int | None, int | None
     except (AttributeError, TypeError, OverflowError):
         return None, None
     return int(min(total, most)), total
+
+
+def scored_split(data: Any, split: str) -> str:
+    """The split whose images a data module gave: val where it has no labelled test split and gives val's instead.
+
+    Args:
+        data: The data module, after an evaluation of `split`.
+        split: val or test.
+    """
+    if split != "test" or not hasattr(data, "samples"):
+        return split
+    try:
+        data.setup("validate")
+        first = [data.samples(name, 1)[0]["path"] for name in ("test", "val")]
+    except Exception:  # somebody's data module without a val split or without paths: nothing to compare
+        return split
+    return "val" if first[0] == first[1] else "test"

@@ -89,8 +89,8 @@ class CsvLog(Logger):
 def read_log(path: Path) -> list[dict[str, str]]:
     """The rows of a log that can be read; none if there is no file.
 
-    Lines that a crash damaged are left out, with one warning for each file: a repeated heading, a cut line, bytes that are
-    no UTF-8.
+    Lines that a crash damaged are left out, and a file with such lines is warned of once: a repeated heading, a line
+    that was cut off, bytes that are no UTF-8.
 
     Args:
         path: A file that `CsvLog` wrote.

@@ -26,7 +26,8 @@ class Evaluation:
     Attributes:
         checkpoint: The file of the weights, from the folder of all runs on.
         step: Optimiser steps that these weights were trained for.
-        split: val or test.
+        split: val or test, as the command says.
+        scored_split: What was scored in truth: val where a data set has no labelled test split.
         data: The data module's class and the data's folder.
         images: How many images were scored; None where the data does not say how many it has.
         of_images: How many the split has.
@@ -38,6 +39,7 @@ class Evaluation:
     checkpoint: str
     step: int
     split: str
+    scored_split: str
     data: Mapping[str, str]
     images: int | None
     of_images: int | None
@@ -58,7 +60,8 @@ class Evaluation:
     @property
     def title(self) -> str:
         """One line: split, step and checkpoint."""
-        return f"{self.split}{' (part of it)' if self.partial else ''}, step {self.step}, {self.checkpoint}"
+        instead = f" (of the {self.scored_split} split)" if self.scored_split != self.split else ""
+        return f"{self.split}{instead}{' (part of it)' if self.partial else ''}, step {self.step}, {self.checkpoint}"
 
     @property
     def note(self) -> str:

@@ -76,7 +76,8 @@ def _draw_losses(axes: Any, losses: Points, val_losses: Points) -> None:
         axes.plot(*zip(*smooth(losses), strict=True), color="tab:blue", label="training, smoothed")
     if val_losses:
         axes.plot(*zip(*val_losses, strict=True), color="tab:orange", marker="o", markersize=4, label="val")
-    axes.legend(frameon=False)
+    if losses or val_losses:
+        axes.legend(frameon=False)
     axes.grid(alpha=0.3)
 
 
