@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import time
@@ -139,7 +140,7 @@ class PlainProgress(ProgressBar):
         done = trainer.global_step - self._first_step
         rate = done / max(time.monotonic() - self._begun, 1e-9)
         left = (trainer.estimated_stepping_batches - trainer.global_step) / max(rate, 1e-9)
-        return [f"{rate:.2f} steps/s", f"{_clock(left)} left"]
+        return [f"{rate:.2f} steps/s", *([f"{_clock(left)} left"] if math.isfinite(left) else [])]
 
     def _line(self, trainer: L.Trainer, tail: Sequence[str]) -> None:
         if not self._enabled:
@@ -147,7 +148,8 @@ class PlainProgress(ProgressBar):
         self._last_line = time.monotonic()
         total = trainer.estimated_stepping_batches
         metrics = [f"{name} {value}" for name, value in shown_metrics(trainer).items()]
-        print(_fit([f"step {trainer.global_step}/{total:.0f}", *metrics, *tail]), flush=True)
+        of = f"/{total:.0f}" if math.isfinite(total) else ""
+        print(_fit([f"step {trainer.global_step}{of}", *metrics, *tail]), flush=True)
 
 
 def _fit(parts: Sequence[str]) -> str:

@@ -77,7 +77,7 @@ class CsvLog(Logger):
         return next(csv.reader(_lines(content)), [])
 
     def _widen(self, fresh: list[str]) -> None:
-        """Add columns: write the rows so far anew, beside the file, and put it in place at once."""
+        """Add columns: write all rows again into a draft, which then replaces the file."""
         self._fields += fresh
         rows = read_log(self.path)
         with replacing(self.path) as draft, draft.open("w", newline="", encoding="utf-8") as file:

@@ -43,6 +43,7 @@ def report_segmentation(scores: Scores, names: Sequence[str]) -> Report:
         scores: Scores of K classes.
         names: K names.
     """
+    names = _distinct(names)
     return report_figures(
         {
             "miou": _number(scores.miou),
@@ -63,6 +64,7 @@ def report_classification(scores: ClassificationScores, names: Sequence[str]) ->
         scores: Scores of K classes.
         names: K names.
     """
+    names = _distinct(names)
     confused = [(names[label], names[said], count) for label, said, count in scores.most_confused()]
     figures: dict[str, Any] = {
         "acc": _number(scores.acc),
@@ -163,6 +165,11 @@ def report_as_markdown(report: Report) -> str:
 
 def _percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of which none stands twice: a repeated one gets its number."""
+    return [name if name not in names[:place] else f"{name} ({place})" for place, name in enumerate(names)]
 
 
 def _by_name(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""Reads checkpoints: never runs code in them, and says plainly what does not fit."""
+"""Reads checkpoints without running code in them, and says what does not fit."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def load_into(model: nn.Module, checkpoint: Mapping[str, Any], path: Path) -> No
 
 
 def check_fits(model: nn.Module, checkpoint: Mapping[str, Any], path: Path) -> None:
-    """Compare names and shapes.
+    """Compare the names and shapes of a checkpoint's tensors with those of a model.
 
     Raises:
         CheckpointError: They differ; the message names some of both.

@@ -297,6 +297,7 @@ def print_full_help(command: str) -> None:
     parser.add_lightning_class_args(L.Trainer, "trainer")
     parser.add_lightning_class_args(L.LightningModule, "model", subclass_mode=True)
     parser.add_lightning_class_args(L.LightningDataModule, "data", subclass_mode=True)
+    parser.add_class_arguments(PictureOptions, "pictures")
     parser.print_help()
 
 

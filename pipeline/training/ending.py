@@ -63,6 +63,20 @@ def _how(trainer: L.Trainer, run: Path) -> str:
         words.append(f"--trainer.max_epochs {2 * trainer.current_epoch or 10}")
     elif trainer.limit_train_batches == 0:
         words.append("--trainer.limit_train_batches 1.0")
-    elif any(isinstance(callback, Timer) for callback in trainer.callbacks):  # type: ignore[attr-defined]
-        words.append("--trainer.max_time 00:01:00:00")
+    else:
+        timers = [found for found in trainer.callbacks if isinstance(found, Timer)]  # type: ignore[attr-defined]
+        words += [f"--trainer.max_time {_days(2 * found.time_elapsed() + 60)}" for found in timers[:1]]
     return " ".join(words)
+
+
+def _days(seconds: float) -> str:
+    """A duration as the trainer takes it, DD:HH:MM:SS.
+
+    Example:
+        >>> _days(90061)
+        '01:01:01:01'
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"{days:02d}:{hours:02d}:{minutes:02d}:{rest:02d}"

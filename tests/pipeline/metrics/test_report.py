@@ -29,6 +29,11 @@ def test_classes_keep_the_order_of_the_data_set_and_have_a_share(capsys: pytest.
     assert [row[0] for row in segmentation().rows] == NAMES
 
 
+def test_classes_of_one_name_keep_a_row_each() -> None:
+    report = report_segmentation(score(torch.eye(3, dtype=torch.long)), ["other", "car", "other"])
+    assert [name for name, _ in report.rows] == ["other", "car", "other (2)"]
+
+
 def test_a_classifiers_table_has_the_share_of_images() -> None:
     counts = torch.tensor([4, 1, 0]), torch.tensor([2, 1, 0]), torch.tensor([4, 1, 0])
     page = report_as_markdown(report_classification(score_classes(*counts, calibration_error=0.1), NAMES))
