@@ -25,7 +25,8 @@ PROJECT = "foveate"
 class WandbLogger(LightningWandbLogger):
     """Log to Weights & Biases; without a key or a network to a local folder, from where it can be synced.
 
-    It never asks for input and never stops a training: the first failure is printed once, and the CSV log has every number.
+    It never asks for input and never stops a training: the first failure is printed once, and the CSV log has every
+    number.
 
     Args:
         name: Name of the run; WANDB_NAME, or the run directory's (camvid_segnext_t/0003), if not given.
