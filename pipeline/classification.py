@@ -190,11 +190,11 @@ class ClassificationTask(VisionTask):
         confusion = None if self.confusion is None else self.confusion.compute()
         error = self.calibration.compute().item()
         self.scores = score_classes(images, right, right5, calibration_error=error, confusion=confusion)
-        self.log(f"{stage}/acc", self.scores.acc, prog_bar=True)
+        self.log(f"{stage}/acc", self.scores.acc, prog_bar=True, sync_dist=True)
         self.observe(self.scores.acc)
         if self.scores.acc5 is not None:
-            self.log(f"{stage}/acc5", self.scores.acc5)
-        self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/calibration_error": error})
+            self.log(f"{stage}/acc5", self.scores.acc5, sync_dist=True)
+        self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/calibration_error": error}, sync_dist=True)
 
     def _check_loss(self, spec: RecipeLoss, *, mixes: bool) -> None:
         """Try the loss on what it would get."""

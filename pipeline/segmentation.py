@@ -172,11 +172,11 @@ class SegmentationTask(VisionTask):
         if confusion.sum() == 0:
             raise UnusableDataError(f"no labelled pixel in the {stage} data: every one of them is ignored (255)")
         self.scores = score(confusion)
-        self.log(f"{stage}/miou", self.scores.miou, prog_bar=True)
+        self.log(f"{stage}/miou", self.scores.miou, prog_bar=True, sync_dist=True)
         self.observe(self.scores.miou)
-        self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/aacc": self.scores.aacc})
+        self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/aacc": self.scores.aacc}, sync_dist=True)
         names = [f"{stage}/iou/{name}" for name in self.labels.names]
-        self.log_dict(dict(zip(names, self.scores.iou.tolist(), strict=True)))
+        self.log_dict(dict(zip(names, self.scores.iou.tolist(), strict=True)), sync_dist=True)
 
     def report_of_scores(self) -> Report | None:
         """The scores of the last evaluation as a table and as figures; None before the first."""

@@ -92,6 +92,16 @@ def test_two_processes_make_one_run_and_one_log(cityscapes_root: Path, tmp_path:
     assert len(list((tmp_path / "runs" / "synthetic_segnext_t").glob("0*"))) == 1
     assert len(list((tmp_path / "runs" / "latest" / "wandb").glob("offline-run-*"))) == 1
     assert output.count("run directory") == 1
+    assert "arning" not in output
+    assert "recommended" not in output
+    assert "distributed" not in output
+
+
+def test_two_processes_keep_the_start_of_a_training_without_a_step(cityscapes_root: Path, tmp_path: Path) -> None:
+    fit(tmp_path, cityscapes_root, "--trainer.max_steps=0", "--trainer.devices=2")
+    inside = counts(tmp_path, "val-last.json")
+    run(tmp_path, "validate", "--ckpt_path", "last")
+    assert counts(tmp_path, "val-last.json") == inside
 
 
 def test_two_processes_pack_a_set_once_and_learn_from_it(cityscapes_root: Path, tmp_path: Path) -> None:

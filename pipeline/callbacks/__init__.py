@@ -1,1 +1,1 @@
-"""What shows and keeps what happens while a task runs; a task runs without any of them."""
+"""Callbacks of the trainer: they show and keep what happens while a task runs. A task also runs without them."""

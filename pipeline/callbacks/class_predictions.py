@@ -18,7 +18,8 @@ NAME = "predictions.csv"
 
 
 class ClassPredictionWriter(BasePredictionWriter):
-    """Write `<out>/predictions.csv`: path, class and probability of each image, then the four classes that follow.
+    """Write `<out>/predictions.csv`: path, likeliest class and its probability for each image, then the next
+    four classes with theirs.
 
     Args:
         out: Folder to write to.

@@ -1,4 +1,4 @@
-"""The same few validation images after each validation, on one sheet with what they are and what was said."""
+"""The same few validation images after each validation, on one sheet with true and predicted classes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from foveate.datasets.classes import ClassSet
-from foveate.pipeline.callbacks.sample_drawer import Pixels, SampleDrawer, pixels_of, predict, wandb_loggers
+from foveate.pipeline.callbacks.drawing import SIDE, Pixels, save_picture
+from foveate.pipeline.callbacks.sample_drawer import PictureOptions, SampleDrawer, pixels_of, predict, wandb_loggers
 
+COUNT = 16
 COLUMNS = 4
-SIDE, LINE, GAP = 128, 16, 8  # pixels of a picture, of a line of text, and between
+PICTURE, LINE, GAP = 160, 18, 10  # pixels of a picture's side, of a line of text, and between
+FRAME = 3
 RIGHT, WRONG = (0, 110, 0), (190, 0, 0)
 LETTERS = 20  # of a name that fit under a picture
 
 
 class Sample(NamedTuple):
-    """An image (H, W, 3) with what it is and what was said."""
+    """An image (H, W, 3) with its true and its predicted class."""
 
     image: Pixels
     truth: str
@@ -29,23 +32,31 @@ class Sample(NamedTuple):
 
 
 class SampleSheet(SampleDrawer):
-    """Draw `count` validation images on a sheet, into a folder, and to W&B if it logs.
+    """Draw a few validation images on a sheet, into a folder, and to W&B if it logs.
 
     Args:
-        folder: Where PNG files go, one a step.
-        count: How many images; 0 draws none.
+        folder: Where pictures go, one a step.
+        options: How many images, how often and how large; 16 if no number is given.
     """
 
-    def __init__(self, folder: Path, count: int = 16) -> None:
-        super().__init__(folder, count)
+    def __init__(self, folder: Path, options: PictureOptions = PictureOptions()) -> None:  # noqa: B008  frozen
+        super().__init__(folder, options, default_count=COUNT)
 
-    def draw(self, module: L.LightningModule, samples: Sequence[dict[str, Any]], step: str) -> None:
-        """Write the sheet."""
-        sheet = draw_sheet(_predict(module, samples))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        sheet.save(self.folder / f"{step}.png")
+    def draw(self, module: L.LightningModule, samples: Sequence[dict[str, Any]], step: int) -> None:
+        """Write the sheet.
+
+        Args:
+            module: The task.
+            samples: Of the data module.
+            step: Optimiser steps done.
+        """
+        predicted = _predict(module, samples)
+        right = sum(sample.predicted == sample.truth for sample in predicted)
+        title = f"step {step}: {right} of {len(predicted)} of these val images are right"
+        sheet = draw_sheet(predicted, title, self.options.side)
+        save_picture(sheet, self.folder / f"step-{step:06d}")
         for logger in wandb_loggers(module.trainer):
-            logger.log_image("val/samples", [sheet], module.trainer.global_step)
+            logger.log_image("val/samples", [sheet], step)
 
 
 def _predict(module: L.LightningModule, samples: Sequence[dict[str, Any]]) -> list[Sample]:
@@ -57,18 +68,41 @@ def _predict(module: L.LightningModule, samples: Sequence[dict[str, Any]]) -> li
     ]
 
 
-def draw_sheet(samples: Sequence[Sample]) -> Image.Image:
-    """Pictures in rows of four, under each the predicted class and its probability, and the true one if it differs."""
-    cell = (SIDE + GAP, SIDE + 2 * LINE + GAP)
-    rows = -(-len(samples) // COLUMNS)
-    sheet = Image.new("RGB", (GAP + COLUMNS * cell[0], GAP + rows * cell[1]), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+def draw_sheet(samples: Sequence[Sample], title: str = "", side: int = SIDE) -> Image.Image:
+    """Pictures in rows, under each the predicted class and its probability, and the true one if it differs.
+
+    Args:
+        samples: At least one.
+        title: The line above.
+        side: The most pixels down and across.
+    """
+    across, down = PICTURE + GAP, PICTURE + 2 * LINE + GAP
+    columns = min(COLUMNS, len(samples))
+    while -(-len(samples) // columns) * down > columns * across * 1.5:  # many: wider rather than ever longer
+        columns += 1
+    rows = -(-len(samples) // columns)
+    sheet = Image.new("RGB", (max(GAP + columns * across, 2 * PICTURE), 2 * GAP + LINE + rows * down), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    pen.text((GAP, GAP), title, "black", font)
     for number, sample in enumerate(samples):
-        left, top = GAP + number % COLUMNS * cell[0], GAP + number // COLUMNS * cell[1]
-        sheet.paste(Image.fromarray(sample.image).resize((SIDE, SIDE), Image.Resampling.NEAREST), (left, top))
-        right = sample.predicted == sample.truth
-        said = f"{sample.predicted[:LETTERS]} {100 * sample.probability:.0f} %"
-        pen.text((left, top + SIDE), said, RIGHT if right else WRONG, font)
-        if not right:
-            pen.text((left, top + SIDE + LINE), f"is {sample.truth[:LETTERS]}", "black", font)
+        left, top = GAP + number % columns * across, 2 * GAP + LINE + number // columns * down
+        _draw_sample(sheet, pen, sample, (left, top), font)
+    sheet.thumbnail((side, side))
     return sheet
+
+
+def _draw_sample(
+    sheet: Image.Image, pen: ImageDraw.ImageDraw, sample: Sample, corner: tuple[int, int], font: Any
+) -> None:
+    left, top = corner
+    right = sample.predicted == sample.truth
+    pen.rectangle(
+        (left - FRAME, top - FRAME, left + PICTURE + FRAME - 1, top + PICTURE + FRAME - 1), RIGHT if right else WRONG
+    )
+    image = Image.fromarray(sample.image)
+    way = Image.Resampling.NEAREST if image.width < PICTURE else Image.Resampling.BOX
+    sheet.paste(image.resize((PICTURE, PICTURE), way), corner)
+    said = f"{sample.predicted[:LETTERS]} {100 * sample.probability:.0f} %"
+    pen.text((left, top + PICTURE + FRAME), said, RIGHT if right else WRONG, font)
+    if not right:
+        pen.text((left, top + PICTURE + FRAME + LINE), f"true: {sample.truth[:LETTERS]}", "black", font)

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.labels import LabelSet
-from foveate.pipeline.callbacks.drawing import draw_overlay
+from foveate.pipeline.callbacks.drawing import SIDE, compose, draw_overlay, legend_of, save_picture
 from foveate.pipeline.files import replacing
 
 
 class PredictionWriter(BasePredictionWriter):
-    """For `<folder>/a/b.jpg` write `<out>/labels/a/b.png` and `<out>/overlays/a/b.png`.
+    """For `<folder>/a/b.jpg` write `<out>/labels/a/b.png` and `<out>/overlays/a/b.png`, a large overlay as JPEG.
 
-    Label files hold the data set's regular ids. Where two images differ by their ending only, the ending stays in
+    Label files hold the data set's regular ids at the image's size. Overlays are for the eye: a legend, and at most
+    1600 pixels down and across. Where two images differ by their ending only, the ending stays in
     the names (b.jpg.png), so that none overwrites the other.
 
     Args:
@@ -64,7 +65,9 @@ class PredictionWriter(BasePredictionWriter):
             pixels = image.cpu().numpy().transpose(1, 2, 0)
             train_ids = ids.cpu().numpy()
             _write(self.out / "labels" / name, labels.to_regular_ids()[train_ids])
-            _write(self.out / "overlays" / name, draw_overlay(pixels, train_ids, labels))
+            overlay = [("", draw_overlay(pixels, train_ids, labels))]
+            picture = compose(path, overlay, legend_of(labels, train_ids), columns=1, side=SIDE)
+            save_picture(picture, (self.out / "overlays" / name).with_suffix(""))
 
     def name_for(self, path: Path) -> Path:
         """The relative name of the files for an image."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +13,8 @@ import lightning.pytorch as L
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 
 SECONDS_BETWEEN_LINES = 15.0
+NARROW, WIDE, WIDEST = 76, 110, 140  # columns from which a line has a clock, a bar, and the speed
+UNKNOWN = 200  # columns of a log file
 
 
 def create_progress() -> ProgressBar:
@@ -19,25 +23,60 @@ def create_progress() -> ProgressBar:
 
 
 def shown_metrics(trainer: L.Trainer) -> dict[str, str]:
-    """Loss, score and learning rate of the moment, as text."""
+    """Loss, score in percent and learning rate of the moment, as text."""
+    score = getattr(trainer.lightning_module, "monitor", None)
     shown = {}
     for name, value in trainer.progress_bar_metrics.items():
-        shown[name.removesuffix("_step")] = f"{float(value):.3f}"
+        is_score = name == score
+        shown[name.removesuffix("_step")] = f"{100 * float(value):.1f} %" if is_score else f"{float(value):.3f}"
     if trainer.training and trainer.optimizers:
         shown["lr"] = f"{trainer.optimizers[0].param_groups[0]['lr']:.1e}"
     return shown
 
 
+def counts_steps(trainer: L.Trainer) -> bool:
+    """Whether the length of a run is given in steps, not in epochs."""
+    return trainer.max_steps != -1
+
+
 class RichProgress(RichProgressBar):
-    """Lightning's bar with the step and the learning rate beside loss and score."""
+    """Lightning's bar with loss, score and learning rate; it fills by steps where the run is counted in steps."""
+
+    @property
+    def total_train_batches(self) -> int | float:
+        """Where the bar ends: steps of the whole run, or batches of the epoch."""
+        return self.trainer.estimated_stepping_batches if counts_steps(self.trainer) else super().total_train_batches
+
+    def configure_columns(self, trainer: L.Trainer) -> list[Any]:
+        """What stands in a line; a narrow terminal goes without bar, speed and clock."""
+        description, bar, done, clock, speed = super().configure_columns(trainer)
+        width = self._width()
+        in_time = [clock] if width >= NARROW else []
+        return [description, *([bar] if width >= WIDE else []), done, *in_time, *([speed] if width >= WIDEST else [])]
+
+    def _width(self) -> int:
+        return self._console.width if self._console else WIDEST
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Begin a bar for the epoch, or go on with that of the run."""
+        if self.train_progress_bar_id is None or not counts_steps(trainer):
+            super().on_train_epoch_start(trainer, pl_module)
+
+    def _update(self, progress_bar_id: Any, current: int, visible: bool = True, hard: bool = False) -> None:
+        if progress_bar_id == self.train_progress_bar_id and counts_steps(self.trainer):
+            current = self.trainer.global_step
+        super()._update(progress_bar_id, current, visible, hard)
 
     def _get_train_description(self, current_epoch: int) -> str:
-        return f"Epoch {current_epoch}"  # the length of a run is counted in steps
+        return "step" if counts_steps(self.trainer) else f"epoch {current_epoch + 1}"
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         """What stands behind the bar."""
-        step = f"{trainer.global_step}/{trainer.estimated_stepping_batches:.0f}" if trainer.training else ""
-        return {"step": step, **shown_metrics(trainer)}
+        step = {"step": str(trainer.global_step)} if trainer.training and not counts_steps(trainer) else {}
+        shown = shown_metrics(trainer)
+        if self._width() < WIDE:
+            shown.pop("lr", None)
+        return {**step, **shown}
 
 
 class PlainProgress(ProgressBar):
@@ -87,7 +126,7 @@ class PlainProgress(ProgressBar):
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print the scores."""
         if not trainer.sanity_checking and trainer.state.fn == "fit":
-            self._line(trainer, "validated")
+            self._line(trainer, ["validated"])
 
     def _eval_line(self, stage: str, batch_idx: int, totals: Sequence[float]) -> None:
         """How far an evaluation is, if the last line is long ago."""
@@ -97,19 +136,30 @@ class PlainProgress(ProgressBar):
             print(f"{stage} {batch_idx + 1}/{sum(totals):.0f}", flush=True)
         self._last_line = self._last_line or now
 
-    def _pace(self, trainer: L.Trainer) -> str:
+    def _pace(self, trainer: L.Trainer) -> list[str]:
         done = trainer.global_step - self._first_step
         rate = done / max(time.monotonic() - self._begun, 1e-9)
         left = (trainer.estimated_stepping_batches - trainer.global_step) / max(rate, 1e-9)
-        return f"{rate:.2f} steps/s | {_clock(left)} left"
+        return [f"{rate:.2f} steps/s", *([f"{_clock(left)} left"] if math.isfinite(left) else [])]
 
-    def _line(self, trainer: L.Trainer, tail: str) -> None:
+    def _line(self, trainer: L.Trainer, tail: Sequence[str]) -> None:
         if not self._enabled:
             return
         self._last_line = time.monotonic()
         total = trainer.estimated_stepping_batches
-        metrics = " | ".join(f"{name} {value}" for name, value in shown_metrics(trainer).items())
-        print(f"step {trainer.global_step}/{total:.0f} | {metrics} | {tail}", flush=True)
+        metrics = [f"{name} {value}" for name, value in shown_metrics(trainer).items()]
+        of = f"/{total:.0f}" if math.isfinite(total) else ""
+        print(_fit([f"step {trainer.global_step}{of}", *metrics, *tail]), flush=True)
+
+
+def _fit(parts: Sequence[str]) -> str:
+    """Parts in a line; in a narrow terminal without learning rate, speed and time left."""
+    width = shutil.get_terminal_size((UNKNOWN, 24)).columns
+    kept = list(parts)
+    for needless in ("lr ", "steps/s", " left"):
+        if len(" | ".join(kept)) > width:
+            kept = [part for part in kept if needless not in part]
+    return " | ".join(kept)
 
 
 def _clock(seconds: float) -> str:

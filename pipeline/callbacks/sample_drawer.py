@@ -1,9 +1,10 @@
-"""The same few validation images after each validation: when they are drawn, and with what weights."""
+"""The same few validation images after validations: when they are drawn, and with what weights."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -11,12 +12,37 @@ import lightning.pytorch as L
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from numpy.typing import NDArray
 from torch import Tensor
 
+from foveate.pipeline.callbacks.drawing import SIDE, Pixels
+from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.wandb import WandbLogger
 
-Pixels = NDArray[np.uint8]
+LEAST_SIDE = 200
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """Pictures of validation images that a training draws.
+
+    Args:
+        count: How many images; 0 draws none. Not given: 4 overlays, or 16 images on a sheet of a classifier.
+        every: Draw after each this-many-th validation; the last validation of a training is always drawn.
+        side: The most pixels that a picture has down and across.
+
+    Raises:
+        ConfigError: A number is too small.
+    """
+
+    count: int | None = None
+    every: int = 1
+    side: int = SIDE
+
+    def __post_init__(self) -> None:
+        if (self.count is not None and self.count < 0) or self.every < 1 or self.side < LEAST_SIDE:
+            raise ConfigError(
+                f"pictures: count is at least 0 (none), every at least 1, side at least {LEAST_SIDE} pixels, not {self}"
+            )
 
 
 class GivesSamples(Protocol):
@@ -27,29 +53,35 @@ class GivesSamples(Protocol):
 
 
 class SampleDrawer(L.Callback):
-    """Has `count` validation images drawn into a folder after each validation.
+    """Has a few validation images drawn into a folder after validations.
 
     Args:
-        folder: Where PNG files go.
-        count: How many images; 0 draws none.
+        folder: Where pictures go.
+        options: How many, how often and how large.
+        default_count: How many if the options do not say.
     """
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, options: PictureOptions, *, default_count: int) -> None:
         super().__init__()
         self.folder = folder
-        self.count = count
+        self.options = options
+        self.count = default_count if options.count is None else options.count
+        self._validations = 0
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draw, in the first process only, with the weights that were evaluated."""
         gives = cast(GivesSamples, getattr(trainer, "datamodule", None))
         if trainer.sanity_checking or not trainer.is_global_zero or not self.count or not hasattr(gives, "samples"):
             return
+        self._validations += 1
+        if self._validations % self.options.every and not trainer.fit_loop.done:
+            return
         given = gives.samples("val", self.count)
-        self.draw(pl_module, [given[index] for index in range(len(given))], f"step-{trainer.global_step:06d}")
+        self.draw(pl_module, [given[index] for index in range(len(given))], trainer.global_step)
 
     @abstractmethod
-    def draw(self, module: L.LightningModule, samples: Sequence[dict[str, Any]], step: str) -> None:
-        """Draw samples of the data module into the folder under the name of the step, and send them."""
+    def draw(self, module: L.LightningModule, samples: Sequence[dict[str, Any]], step: int) -> None:
+        """Draw samples of the data module into the folder under the number of the step, and send them."""
 
 
 def predict(module: L.LightningModule, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K ..."]:

@@ -1,1 +1,1 @@
-"""Where metrics go: always a local CSV file, and Weights & Biases if asked."""
+"""Loggers: a local CSV file is always written, Weights & Biases if the recipe asks for it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import logging
 import math
 from argparse import Namespace
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +67,17 @@ class CsvLog(Logger):
             csv.DictWriter(file, self._fields).writerow(row)
 
     def _read_fields(self) -> list[str]:
+        """The columns so far; a last line that a crash cut off is ended, so that the next row begins on its own."""
         if not self.path.is_file():
             return []
-        with self.path.open(newline="", encoding="utf-8") as file:
-            return next(csv.reader(file), [])
+        content = self.path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            with self.path.open("ab") as file:
+                file.write(b"\n")
+        return next(csv.reader(_lines(content)), [])
 
     def _widen(self, fresh: list[str]) -> None:
-        """Add columns: write the rows so far anew, beside the file, and put it in place at once."""
+        """Add columns: write all rows again into a draft, which then replaces the file."""
         self._fields += fresh
         rows = read_log(self.path)
         with replacing(self.path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
@@ -81,11 +87,34 @@ class CsvLog(Logger):
 
 
 def read_log(path: Path) -> list[dict[str, str]]:
-    """The rows of a log; none if there is no file."""
+    """The rows of a log that can be read; none if there is no file.
+
+    Lines that a crash damaged are left out, and a file with such lines is warned of once: a repeated heading, a line
+    that was cut off, bytes that are no UTF-8.
+
+    Args:
+        path: A file that `CsvLog` wrote.
+    """
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    heading, *lines = list(csv.reader(_lines(path.read_bytes()))) or [[]]
+    rows = [dict(zip(heading, line, strict=True)) for line in lines if _is_row(line, heading)]
+    if len(rows) < len(lines):
+        _warn_once(path, len(lines) - len(rows))
+    return rows
+
+
+def _lines(content: bytes) -> list[str]:
+    return content.decode("utf-8", errors="replace").replace("\0", "\ufffd").splitlines()
+
+
+def _is_row(line: list[str], heading: list[str]) -> bool:
+    return len(line) == len(heading) and line != heading and not any("\ufffd" in cell for cell in line)
+
+
+@cache
+def _warn_once(path: Path, count: int) -> None:
+    logging.getLogger(__name__).warning("foveate: %s: %d damaged lines were left out", path, count)
 
 
 def _plain(value: float) -> float | str:

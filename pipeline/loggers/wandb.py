@@ -1,4 +1,4 @@
-"""Weights & Biases, which may fail without the training noticing."""
+"""Logging to Weights & Biases; its failures never stop a training."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from foveate.pipeline.files import write_text
 
 START_TIMEOUT = 20.0  # seconds until a server counts as out of reach
 ID_FILE = "wandb-run-id.txt"
+PROJECT = "foveate"
 
 
 class WandbLogger(LightningWandbLogger):
     """Log to Weights & Biases; without a key or a network to a local folder, from where it can be synced.
 
-    Never prompts, and never stops a training: the first failure is told once, the CSV log has everything.
+    It never asks for input and never stops a training: the first failure is printed once, and the CSV log has every
+    number.
 
     Args:
-        name: Name of the run; W&B makes one up if not given.
-        project: W&B project.
-        entity: User or team.
+        name: Name of the run; WANDB_NAME, or the run directory's (camvid_segnext_t/0003), if not given.
+        project: W&B project; WANDB_PROJECT, or foveate, if not given.
+        entity: User or team; WANDB_ENTITY, or your own account's, if not given.
         group: Runs that belong together.
         tags: Labels of the run.
         notes: Text about the run.
@@ -42,7 +44,7 @@ class WandbLogger(LightningWandbLogger):
     def __init__(
         self,
         name: str | None = None,
-        project: str = "foveate",
+        project: str | None = None,
         entity: str | None = None,
         group: str | None = None,
         tags: list[str] | None = None,
@@ -52,13 +54,14 @@ class WandbLogger(LightningWandbLogger):
         save_dir: str | None = None,
         id: str | None = None,
     ) -> None:
+        environment = os.environ.get
         super().__init__(
-            name=name,
-            project=project,
+            name=name or environment("WANDB_NAME"),
+            project=project or environment("WANDB_PROJECT") or PROJECT,
             save_dir=save_dir or ".",
             id=id,
             log_model=log_model,  # type: ignore[arg-type]
-            entity=entity,
+            entity=entity or environment("WANDB_ENTITY"),
             group=group,
             tags=tags,
             notes=notes,
@@ -67,7 +70,13 @@ class WandbLogger(LightningWandbLogger):
         self._failed = False
 
     def settle_in(self, run: Path) -> None:
-        """Keep local files in a run directory, and go on with the W&B run that was begun there."""
+        """Keep local files in a run directory, take its name, and go on with the W&B run that was begun there.
+
+        Args:
+            run: The run directory.
+        """
+        if self._name is None:
+            self._wandb_init["name"] = self._name = f"{run.parent.name}/{run.name}"
         self._wandb_init["dir"] = self._save_dir = str(run)
         known = run / ID_FILE
         if self._id is None and known.is_file():

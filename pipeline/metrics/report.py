@@ -1,18 +1,15 @@
-"""What a run says of its scores: tables on the screen and in files."""
+"""Scores as tables on the screen and as figures in files."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from foveate.pipeline.files import write_text
 from foveate.pipeline.metrics.classification import ClassificationScores
 from foveate.pipeline.metrics.confusion import Scores
 from foveate.pipeline.text import markdown_table
@@ -28,7 +25,7 @@ class Report:
 
     Attributes:
         columns: What the figures of a row are.
-        rows: A name and its figures, for each class.
+        rows: The name of each class and its figures, in the data set's order.
         means: The same for the lines under the table.
         figures: What a file holds.
     """
@@ -40,91 +37,152 @@ class Report:
 
 
 def report_segmentation(scores: Scores, names: Sequence[str]) -> Report:
-    """IoU and accuracy of each class, with the means."""
-    iou, accuracy = scores.iou.tolist(), scores.accuracy.tolist()
-    return Report(
-        columns=("IoU", "accuracy"),
-        rows=[(name, [i, a]) for name, i, a in zip(names, iou, accuracy, strict=True)],
-        means=[
-            (f"mean of {int((~scores.iou.isnan()).sum())}", [scores.miou, scores.macc]),
-            ("all pixels", [math.nan, scores.aacc]),
-        ],
-        figures={
+    """IoU, accuracy and share of the labelled pixels of each class, with the means.
+
+    Args:
+        scores: Scores of K classes.
+        names: K names.
+    """
+    names = _distinct(names)
+    return report_figures(
+        {
             "miou": _number(scores.miou),
             "macc": _number(scores.macc),
             "aacc": _number(scores.aacc),
-            "iou": dict(zip(names, map(_number, iou), strict=True)),
-            "accuracy": dict(zip(names, map(_number, accuracy), strict=True)),
+            "iou": _by_name(names, scores.iou.tolist()),
+            "accuracy": _by_name(names, scores.accuracy.tolist()),
+            "pixels": dict(zip(names, scores.confusion.sum(1).tolist(), strict=True)),
             "confusion": scores.confusion.tolist(),
-        },
+        }
     )
 
 
 def report_classification(scores: ClassificationScores, names: Sequence[str]) -> Report:
-    """Accuracy of each class, with the mean, that of all images, top 5 and the calibration error."""
-    accuracy = scores.accuracy.tolist()
-    means = [(f"mean of {int((scores.images > 0).sum())}", [scores.macc]), ("all images", [scores.acc])]
-    if scores.acc5 is not None:
-        means.append(("all images, top 5", [scores.acc5]))
+    """Accuracy and share of the images of each class, with the means and the calibration error.
+
+    Args:
+        scores: Scores of K classes.
+        names: K names.
+    """
+    names = _distinct(names)
     confused = [(names[label], names[said], count) for label, said, count in scores.most_confused()]
     figures: dict[str, Any] = {
         "acc": _number(scores.acc),
         "acc5": None if scores.acc5 is None else _number(scores.acc5),
         "macc": _number(scores.macc),
         "calibration_error": _number(scores.calibration_error),
-        "accuracy": dict(zip(names, map(_number, accuracy), strict=True)),
+        "accuracy": _by_name(names, scores.accuracy.tolist()),
         "images": dict(zip(names, scores.images.tolist(), strict=True)),
         "most_confused": [{"label": label, "predicted": said, "images": count} for label, said, count in confused],
     }
     if scores.confusion is not None and len(names) <= MATRIX:
         figures["confusion"] = scores.confusion.tolist()
+    return report_figures(figures)
+
+
+def report_figures(figures: Mapping[str, Any]) -> Report:
+    """The report of figures as a file holds them, of segmentation (with `iou`) or of classification."""
+    return _of_segmentation(figures) if "iou" in figures else _of_classification(figures)
+
+
+def _of_segmentation(figures: Mapping[str, Any]) -> Report:
+    iou, accuracy = figures["iou"], figures["accuracy"]
+    pixels: Mapping[str, int] = figures["pixels"]
+    total = sum(pixels.values())
+    rows = [(name, [_value(iou[name]), _value(accuracy[name]), _share(pixels[name], total)]) for name in iou]
+    scored = sum(value is not None for value in iou.values())
     return Report(
-        columns=("accuracy",),
-        rows=[(name, [value]) for name, value in zip(names, accuracy, strict=True)],
-        means=[*means, ("calibration error", [scores.calibration_error])],
+        columns=("IoU", "accuracy", "pixels"),
+        rows=rows,
+        means=[
+            (f"mean of {scored}", [_value(figures["miou"]), _value(figures["macc"]), math.nan]),
+            ("all pixels", [math.nan, _value(figures["aacc"]), math.nan]),
+        ],
         figures=figures,
     )
 
 
-def print_report(report: Report, title: str) -> None:
-    """The table on the screen, best first, with the means under it."""
-    print(title, flush=True)
-    table = Table()
-    table.add_column("class")
+def _of_classification(figures: Mapping[str, Any]) -> Report:
+    accuracy: Mapping[str, float | None] = figures["accuracy"]
+    images: Mapping[str, int] = figures["images"]
+    total = sum(images.values())
+    means = {f"mean of {sum(count > 0 for count in images.values())}": figures["macc"], "all images": figures["acc"]}
+    if figures["acc5"] is not None:
+        means["all images, top 5"] = figures["acc5"]
+    means["calibration error"] = figures["calibration_error"]
+    return Report(
+        columns=("accuracy", "images"),
+        rows=[(name, [_value(value), _share(images[name], total)]) for name, value in accuracy.items()],
+        means=[(name, [_value(value), math.nan]) for name, value in means.items()],
+        figures=figures,
+    )
+
+
+def print_report(report: Report, title: str, note: str = "") -> None:
+    """Print the table with the means under it, classes in the data set's order.
+
+    Args:
+        report: What is shown.
+        title: The line above the table.
+        note: A second line, such as what was scored.
+    """
+    console = Console(highlight=False)
+    for line in filter(None, (title, note)):
+        console.print(line, markup=False, soft_wrap=not console.is_terminal)
+    table = Table(pad_edge=False, box=None)
+    table.add_column("class", overflow="fold")
     for column in report.columns:
-        table.add_column(column, justify="right")
-    ordered = sorted(report.rows, key=lambda row: -1 if math.isnan(row[1][0]) else row[1][0], reverse=True)
-    for name, figures in _shown(ordered):
+        table.add_column(f"{column} %", justify="right", no_wrap=True)
+    for name, figures in _shown(report.rows):
         table.add_row(name, *map(_percent, figures))
-    table.add_section()
+    table.add_row()
     for name, figures in report.means:
         table.add_row(name, *("" if math.isnan(figure) else _percent(figure) for figure in figures))
-    Console().print(table)
+    console.print(table, markup=False)
 
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
+    """All rows, or of many those with the best and the worst first figure; each part in the data set's order."""
     if len(rows) <= SHOWN:
         return list(rows)
+    scored = [place for place, row in enumerate(rows) if not math.isnan(row[1][0])]
+    ranked = sorted(scored, key=lambda place: rows[place][1][0], reverse=True)
     half = SHOWN // 2
-    return [*rows[:half], (f"({len(rows) - 2 * half} more)", [math.nan] * len(rows[0][1])), *rows[-half:]]
+    best, worst = ranked[:half], ranked[half:][-half:]
+    gap = (f"({len(rows) - len(best) - len(worst)} more between them)", [math.nan] * len(rows[0][1]))
+    return [*(rows[place] for place in sorted(best)), gap, *(rows[place] for place in sorted(worst))]
 
 
 def report_as_markdown(report: Report) -> str:
     """The table for a text file, every class in it."""
     rows = [[name, *map(_percent, figures)] for name, figures in report.rows]
-    rows += [[f"**{name}**", *(f"**{_percent(figure)}**" for figure in figures)] for name, figures in report.means]
+    rows += [
+        [f"**{name}**", *("" if math.isnan(figure) else f"**{_percent(figure)}**" for figure in figures)]
+        for name, figures in report.means
+    ]
     return "\n".join(markdown_table(["class", *(f"{column} %" for column in report.columns)], rows))
-
-
-def write_report(path: Path, report: Report) -> None:
-    """The figures as JSON, in [0, 1]; null where there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(report.figures, indent=2) + "\n")
 
 
 def _percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
 
 
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of which none stands twice: a repeated one gets its number."""
+    return [name if name not in names[:place] else f"{name} ({place})" for place, name in enumerate(names)]
+
+
+def _by_name(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:
+    return dict(zip(names, map(_number, values), strict=True))
+
+
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 6)
+
+
+def _value(number: float | None) -> float:
+    return math.nan if number is None else number
+
+
+def _share(count: int, total: int) -> float:
+    return count / total if total else math.nan

@@ -1,4 +1,4 @@
-"""Writes checkpoints so that a kill or a full disk never costs the one before."""
+"""Writes checkpoints so that a kill or a full disk never damages the previous one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foveate.pipeline.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write beside the target, flush to disk, then put it in place at once.
+    """Write a draft beside the target, flush it to the disk, then rename it.
 
     Lightning's own writer goes through the system's temporary folder; where that is another file system, a kill while
     it copies leaves half a checkpoint under the final name.

@@ -1,4 +1,4 @@
-"""Reads checkpoints: never runs code in them, and says plainly what does not fit."""
+"""Reads checkpoints without running code in them, and says what does not fit."""
 
 from __future__ import annotations
 
@@ -34,6 +34,22 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
+def describe_checkpoint(checkpoint: Mapping[str, Any]) -> str:
+    """Step, network, task and data of a checkpoint, in words.
+
+    Example:
+        >>> describe_checkpoint({"global_step": 500, "hyper_parameters": {"network": "segnext_t"}})
+        'step 500, segnext_t'
+    """
+    settings: Mapping[str, Any] = checkpoint.get("hyper_parameters") or {}
+    labels: Mapping[str, Any] = settings.get("labels") or {}
+    facts = [f"step {checkpoint.get('global_step', 'unknown')}", str(settings.get("network") or "")]
+    if labels:
+        task = "segmentation" if "colours" in labels else "classification"
+        facts.append(f"{task} of {len(labels.get('names') or ())} classes ({labels.get('name')})")
+    return ", ".join(filter(None, facts))
+
+
 def load_into(model: nn.Module, checkpoint: Mapping[str, Any], path: Path) -> None:
     """Copy a checkpoint's weights into a model, after `check_fits`."""
     check_fits(model, checkpoint, path)
@@ -41,7 +57,7 @@ def load_into(model: nn.Module, checkpoint: Mapping[str, Any], path: Path) -> No
 
 
 def check_fits(model: nn.Module, checkpoint: Mapping[str, Any], path: Path) -> None:
-    """Compare names and shapes.
+    """Compare the names and shapes of a checkpoint's tensors with those of a model.
 
     Raises:
         CheckpointError: They differ; the message names some of both.

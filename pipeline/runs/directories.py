@@ -1,6 +1,6 @@
 """Run directories: numbered, one per training, with a link to the latest.
 
-runs/latest -> camvid_segnext_t/0002
+runs/latest -> camvid_segnext_t/0002, the newest that has trained a step
 runs/camvid_segnext_t/0002/{recipe.yaml, metrics.csv, checkpoints/{best,last}.ckpt, overlays/, summary.md}
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.pipeline.errors import CheckpointError, ConfigError
@@ -28,7 +29,17 @@ def global_rank() -> int:
 
 
 def choose_run(root: Path, name: str) -> Path:
-    """A new run directory. The first process makes it and tells the others; they take what they are told."""
+    """A new run directory. The first process makes it and tells the others; they take what they are told.
+
+    `latest` stays where it is until the run has trained a step (see `point_latest`).
+
+    Args:
+        root: Where runs are kept.
+        name: The recipe's name.
+
+    Raises:
+        ConfigError: The name leads elsewhere, or the directory cannot be made.
+    """
     if global_rank() > 0:
         return Path(os.environ.get(RUN_DIR_VARIABLE, str(root / name / "other-process")))
     run = _create_next(root, name)
@@ -37,8 +48,12 @@ def choose_run(root: Path, name: str) -> Path:
 
 
 def hand_on(run: Path) -> None:
-    """Point `latest` at a run, and tell the processes that this one starts."""
+    """Tell the processes that this one starts which run they belong to."""
     os.environ[RUN_DIR_VARIABLE] = str(run)
+
+
+def point_latest(run: Path) -> None:
+    """Point `latest` at a run, among those of its recipe and among all."""
     for link in (run.parent / "latest", run.parent.parent / "latest"):
         _point(link, run)
 
@@ -92,13 +107,26 @@ def find_checkpoint(which: str, root: Path, name: str | None) -> Path:
         if not path.is_file():
             raise CheckpointError(f"{path}: no such checkpoint (--ckpt_path takes a file, last or best)")
         return path.absolute()
-    candidates = list_runs(root, name) if name else [p for p in [root / "latest"] if p.is_dir()]
+    candidates = list_runs(root, name) if name else [p.resolve() for p in [root / "latest"] if p.is_dir()]
     for run in reversed(candidates):
         checkpoint = run.resolve() / CHECKPOINTS / f"{which}.ckpt"
         if checkpoint.is_file():
             return checkpoint
+    raise CheckpointError(_why_none(which, root, name, candidates))
+
+
+def _why_none(which: str, root: Path, name: str | None, runs: Sequence[Path]) -> str:
+    """Why there is no such checkpoint: nothing was trained, or nothing was validated."""
+    for run in reversed(runs):
+        if which == "best" and (run / CHECKPOINTS / "last.ckpt").is_file():
+            return f"{run}: has no best.ckpt, since it was never validated; take its last weights: --ckpt_path last"
     place = root / (name or "latest")
-    raise CheckpointError(f"no run with a {which!r} checkpoint below {place}; train first: foveate fit --config RECIPE")
+    return f"no run with a {which!r} checkpoint below {place}; train first: foveate fit --config RECIPE"
+
+
+def short(path: Path) -> str:
+    """A path to be shown: from the current folder on, where it lies below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def run_of(checkpoint: Path) -> Path | None:

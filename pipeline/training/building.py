@@ -99,7 +99,7 @@ def beside_ours(given: Sequence[Callback], ours: Sequence[Callback]) -> list[Cal
             callback.__class__ = OwnCheckpoint
     if any(isinstance(callback, ProgressBar) for callback in given):
         ours = [callback for callback in ours if not isinstance(callback, ProgressBar)]
-    return [*given, *ours]
+    return [*ours, *given]
 
 
 def check_monitors(trainer: L.Trainer, task: Any) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
+import time
 import warnings
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +20,11 @@ from lightning.pytorch.loggers import Logger
 
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
+from foveate.pipeline.callbacks.final_validation import FinalValidation, validates
 from foveate.pipeline.callbacks.overlays import SampleOverlays
 from foveate.pipeline.callbacks.progress import create_progress
+from foveate.pipeline.callbacks.sample_drawer import PictureOptions
+from foveate.pipeline.callbacks.step_numbers import StepNumbers
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import OneLineErrors, shorten
 from foveate.pipeline.commands.help import COMMON, OPTIONS
@@ -29,9 +35,17 @@ from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.models import PLUS
 from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
-from foveate.pipeline.runs.checkpoints import check_fits, load_into, read_checkpoint
+from foveate.pipeline.runs.checkpoints import check_fits, describe_checkpoint, load_into, read_checkpoint
 from foveate.pipeline.runs.class_paths import import_only_ours
-from foveate.pipeline.runs.directories import RUNS, choose_run, global_rank, hand_on
+from foveate.pipeline.runs.directories import (
+    CHECKPOINTS,
+    RUNS,
+    choose_run,
+    global_rank,
+    hand_on,
+    point_latest,
+    short,
+)
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
 from foveate.pipeline.runs.remembered import module_of, remember
 from foveate.pipeline.training.building import (
@@ -94,6 +108,7 @@ class FoveateCLI(LightningCLI):
             parser.link_arguments("data.label_set", "model.init_args.labels", apply_on="instantiate")
         else:
             parser.add_argument("--out", type=str, default="predictions", help="Folder to write to.")
+        parser.add_class_arguments(PictureOptions, "pictures")
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parse the request's words; `sys.argv` holds them in another order, which is no mistake."""
@@ -125,17 +140,18 @@ class FoveateCLI(LightningCLI):
         self.choose_directory()
         settings = self.config_init.trainer
         loggers = _loggers(settings.logger, self.run_dir)
-        callbacks: list[L.Callback] = []
+        callbacks: list[L.Callback] = [FinalValidation(), StepNumbers()] if self.run_dir else []
         if settings.enable_progress_bar is not False:
             callbacks.append(create_progress())
         if self.run_dir is not None:
             pictures = SampleSheet if isinstance(self.model, ClassificationTask) else SampleOverlays
+            recipe = self.resolved_recipe()
             callbacks += [
-                RecipeKeeper(self.run_dir, self.resolved_recipe()),
-                pictures(self.run_dir / "overlays"),
+                RecipeKeeper(self.run_dir, recipe),
+                pictures(self.run_dir / "overlays", self.config_init.pictures),
             ]
             if settings.enable_checkpointing is not False:
-                callbacks += create_checkpoints(self.run_dir, self.model.monitor)
+                callbacks += create_checkpoints(self.run_dir, self.model.monitor, recipe)
         given = settings.callbacks or []
         own = beside_ours(given if isinstance(given, list) else [given], callbacks)
         plugins = settings.plugins or [AtomicCheckpointIO()]
@@ -178,7 +194,7 @@ def run(request: Request) -> None:
 
 def fit(request: Request) -> None:
     """Train, from nothing or going on from a checkpoint."""
-    from foveate.pipeline.training.summary import summarise
+    from foveate.pipeline.training.summary import Training, summarise
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
@@ -189,15 +205,30 @@ def fit(request: Request) -> None:
         if finished := nothing_left(cli.trainer, checkpoint, request.checkpoint):
             print(finished, flush=True)
             return
+        _tell_checkpoint(request.checkpoint, checkpoint)
     _introduce(cli)
+    began, first_step = time.monotonic(), int(checkpoint.get("global_step", 0))
     cli.trainer.fit(
         cli.model,
         cli.datamodule,
         ckpt_path=str(request.checkpoint) if request.checkpoint else None,
         weights_only=True,
     )
+    if cli.run_dir and not cli.trainer.global_step:
+        _keep_start(cli, cli.run_dir)
     if cli.trainer.is_global_zero and cli.run_dir:
-        summarise(cli.run_dir, cli.model, cli.trainer)
+        seconds, command = time.monotonic() - began, shlex.join(request.words)
+        summarise(Training(cli.run_dir, cli.resolved_recipe(), command, seconds, first_step), cli.model, cli.trainer)
+
+
+def _keep_start(cli: FoveateCLI, run: Path) -> None:
+    """Keep and validate the weights of a training without a step, such as `--trainer.max_steps 0`."""
+    if cli.trainer.checkpoint_callbacks:
+        cli.trainer.save_checkpoint(run / CHECKPOINTS / "last.ckpt")
+        if cli.trainer.is_global_zero:
+            point_latest(run)
+    if validates(cli.trainer):
+        cli.trainer.validate(cli.model, cli.datamodule, verbose=False)
 
 
 def evaluate(request: Request) -> None:
@@ -217,7 +248,8 @@ def evaluate(request: Request) -> None:
     cli.model.use_engine(request.engine)
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
     if cli.trainer.is_global_zero:
-        report_scores(request, cli.model, cli.resolved_recipe(), weights)
+        step = int(checkpoint.get("global_step", 0))
+        report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
 
 
 def predict(request: Request) -> None:
@@ -235,12 +267,19 @@ def predict(request: Request) -> None:
 
 
 def _take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:
-    """The checkpoint's, or published ones, which then have to be complete."""
+    """The checkpoint's, or published ones, which then have to be complete; says which."""
     if cli.request.checkpoint is not None:
         take_rank(cli.model, checkpoint["state_dict"])
         load_into(cli.model, checkpoint, cli.request.checkpoint)
+        _tell_checkpoint(cli.request.checkpoint, checkpoint)
     else:
         cli.model.load_initial_weights(complete=True)
+
+
+def _tell_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Say which weights are used."""
+    if global_rank() == 0:
+        print(f"checkpoint {short(path)}: {describe_checkpoint(checkpoint)}", flush=True)
 
 
 def _loggers(given: Any, run_dir: Path | None) -> list[Logger]:
@@ -259,7 +298,7 @@ def _introduce(cli: FoveateCLI) -> None:
     if global_rank() > 0:
         return
     count = sum(p.numel() for p in cli.model.parameters())
-    place = f"run directory {cli.run_dir}" if cli.run_dir else "a trial that writes nothing"
+    place = f"run directory {short(cli.run_dir)}" if cli.run_dir else "a trial that writes nothing"
     frozen = cli.model.freezing.describe(cli.model.network)
     print(f"{cli.request.name}: {count:,} parameters{frozen}; {place}", flush=True)
     task = cli.config.model.init_args
@@ -300,14 +339,20 @@ def _note(trainer: Any, message: str) -> None:
 
 def quiet() -> None:
     """Leave out what Lightning and friends say at each start and nobody can act on."""
-    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed", "lightning.pytorch"):
+    for name in (
+        "lightning.pytorch.utilities.rank_zero",
+        "lightning.fabric.utilities.seed",
+        "lightning.fabric.utilities.distributed",
+        "lightning.pytorch",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
         r".*isinstance\(treespec, LeafSpec\).*",  # inside Lightning, with torch 2.14
         r".*does not have many workers.*",  # the number is a setting of the data module
         r".*Checkpoint directory .* exists and is not empty.*",  # a run that goes on
         r".*is smaller than the logging interval.*",  # short runs are fine
-        r".*ended before the epoch ended.*",  # a run that goes on begins its epoch anew
+        r".*ended before the epoch ended.*",  # a run that goes on starts its epoch again
+        r".*Grad strides do not match bucket view strides.*",  # layouts of depthwise weights between processes
     ):
         warnings.filterwarnings("ignore", message=message)
     # Lightning 2.6 calls jsonargparse by names that go with its version 5
@@ -320,4 +365,5 @@ def print_full_help(command: str) -> None:
     parser.add_lightning_class_args(L.Trainer, "trainer")
     parser.add_lightning_class_args(L.LightningModule, "model", subclass_mode=True)
     parser.add_lightning_class_args(L.LightningDataModule, "data", subclass_mode=True)
+    parser.add_class_arguments(PictureOptions, "pictures")
     parser.print_help()

@@ -9,6 +9,7 @@ from pathlib import Path
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.directories import RECIPE, RUNS, find_checkpoint, run_of
+from foveate.pipeline.runs.limits import without_limits
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
 from foveate.pipeline.runs.remembered import module_of, recall
 from foveate.pipeline.training.flags import spell_out_flags, take_option, value_of
@@ -31,6 +32,7 @@ class Request:
         flags: The rest of the command line.
         modules: Modules named by --plugins, and those that the checkpoint's run remembers.
         engine: What runs the network, of --engine.
+        words: The whole command line, to be shown.
     """
 
     command: str
@@ -41,6 +43,7 @@ class Request:
     run: Path | None = None
     modules: list[str] = field(default_factory=list)
     engine: str = "torch"
+    words: list[str] = field(default_factory=list)
 
 
 def understand(command: str, argv: Sequence[str]) -> Request:
@@ -70,6 +73,8 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     found = [load_yaml(file) for file in files] or [_recipe_of(checkpoint, command)]
     recipe = merge(accept(recipe, names) for recipe in found)
     recipe.pop(PLUGINS, None)
+    if not files and command != "fit":
+        recipe = without_limits(recipe)  # a limit of the training does not limit its scores
     flags = spell_out_flags(rest, names)
     check_paths(recipe, flags, predicts=command == "predict")
     return Request(
@@ -81,6 +86,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         flags=flags,
         modules=modules,
         engine=_engine(engines, command),
+        words=["foveate", command, *argv],
     )
 
 

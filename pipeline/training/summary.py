@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as L
+import torch
 
+from foveate.pipeline.callbacks.final_validation import validates
+from foveate.pipeline.callbacks.score_keeper import ScoreKeeper, describe_evaluation
 from foveate.pipeline.files import write_text
 from foveate.pipeline.loggers.csv import read_log
-from foveate.pipeline.metrics.report import print_report, report_as_markdown, write_report
-from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
+from foveate.pipeline.metrics.report import Report, print_report, report_as_markdown
+from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE, short
 from foveate.pipeline.runs.recipes import Recipe, load_yaml
+from foveate.pipeline.runs.scores import Evaluation, describe_data, tell_apart, write_scores
 from foveate.pipeline.task import VisionTask
 from foveate.pipeline.training.curves import draw_curves
+from foveate.pipeline.training.ending import tell_end
 from foveate.pipeline.training.request import Request
 
-# How samples are read and augmented for training changes no score.
-INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling"}
+WRITTEN = ("summary.md", "curves.png", "metrics.csv", "val-best.json", "val-last.json", "overlays", "recipe.yaml")
+Scored = tuple[Evaluation, Report]
 
 
-def report_scores(request: Request, task: VisionTask, recipe: Recipe, weights: str | None = None) -> None:
-    """Print the scores of an evaluation and write them beside the checkpoint's run.
+@dataclass(frozen=True)
+class Training:
+    """A training that has ended.
+
+    Attributes:
+        run: Its directory.
+        recipe: Its recipe with everything spelled out.
+        command: The words that started it, in one line.
+        seconds: How long it took, validations included.
+        first_step: The step at which it began; above 0 where a run was continued.
+    """
+
+    run: Path
+    recipe: Recipe
+    command: str
+    seconds: float
+    first_step: int = 0
+
+
+def report_scores(
+    request: Request,
+    task: VisionTask,
+    recipe: Recipe,
+    trainer: L.Trainer,
+    step: int,
+    weights: str | None = None,
+) -> None:
+    """Print the scores of an evaluation and write them into the checkpoint's run.
 
     Scores of other data than the run's own, or of another way to evaluate, go to a file of another name.
 
@@ -32,73 +64,123 @@ def report_scores(request: Request, task: VisionTask, recipe: Recipe, weights: s
         request: What was asked for.
         task: The task that was evaluated.
         recipe: What was evaluated, with everything spelled out.
+        trainer: What evaluated it.
+        step: Optimiser steps that the weights were trained for.
         weights: Published weights that were scored in place of a checkpoint.
     """
+    split = "val" if request.command == "validate" else "test"
     report = task.report_of_scores()
     if report is None:
+        print(f"nothing was scored: limit_{split}_batches is 0, or there is no {split} split", flush=True)
         return
-    split = "val" if request.command == "validate" else "test"
-    print_report(report, f"{split}, {weights or request.checkpoint}")
-    if request.run is not None and request.checkpoint is not None:
-        name = "-".join([split, request.checkpoint.stem, *tell_apart(recipe, load_yaml(request.run / RECIPE))])
-        path = request.run / f"{name}.json"
-        write_report(path, report)
-        print(f"scores written to {path}", flush=True)
+    own = load_yaml(request.run / RECIPE) if request.run else recipe
+    evaluation = describe_evaluation(
+        trainer,
+        report,
+        recipe,
+        split=split,
+        checkpoint=request.checkpoint or Path(weights or "no checkpoint"),
+        step=step,
+        engine=request.engine,
+        differences=tell_apart(recipe, own, split=split, engine=request.engine),
+    )
+    print_report(report, evaluation.title, evaluation.note)
+    if request.run is not None:
+        print(f"scores written to {short(write_scores(request.run, evaluation, report))}", flush=True)
 
 
-def tell_apart(recipe: Recipe, own: Recipe) -> list[str]:
-    """What sets scores of one recipe apart from those of the run's own: the data's folder and a hash; nothing if equal.
+def summarise(training: Training, task: VisionTask, trainer: L.Trainer) -> None:
+    """Print the scores of the best and of the last weights, write summary.md and curves.png, and say how it ended.
 
-    Example:
-        >>> tell_apart({"data": {"init_args": {"root": "/d/rain"}}}, {"data": {"init_args": {"root": "/d/city"}}})
-        ['rain', '642d90']
+    Args:
+        training: What has ended.
+        task: What was trained.
+        trainer: What trained it.
     """
-    settings = _settings(recipe)
-    if settings == _settings(own):
-        return []
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
-    root = str(_arguments(recipe, "data").get("root") or "data")
-    place = "".join(letter if letter.isalnum() or letter in "._" else "_" for letter in Path(root).name)
-    return [place or "data", digest[:6]]
-
-
-def _settings(recipe: Recipe) -> dict[str, Any]:
-    """What decides on scores, but for the weights: the data, and how images are put through the network."""
-    data = {key: value for key, value in _arguments(recipe, "data").items() if key not in INDIFFERENT}
-    if data.get("root"):
-        data["root"] = str(Path(data["root"]).expanduser().resolve())
-    kind = str(recipe.get("data", {}).get("class_path", "")).rpartition(".")[2]
-    return {"class": kind, "data": data, "inference": _arguments(recipe, "model").get("inference")}
-
-
-def _arguments(recipe: Recipe, part: str) -> Mapping[str, Any]:
-    arguments: Mapping[str, Any] = (recipe.get(part) or {}).get("init_args") or {}
-    return arguments
-
-
-def summarise(run: Path, task: VisionTask, trainer: L.Trainer) -> None:
-    """Print the last validation of a training, write summary.md and curves.png, and say where everything is."""
+    run = training.run
+    keeper = next((found for found in trainer.callbacks if isinstance(found, ScoreKeeper)), None)  # type: ignore[attr-defined]
+    kept = [keeper.read(which) for which in ("best", "last")] if keeper else []
+    known = [found for found in kept if found is not None]
+    same = len(known) == 2 and known[0][0].step == known[1][0].step
+    scored = known[:1] if same else known
+    for evaluation, report in scored:
+        print_report(report, evaluation.title, evaluation.note)
     log = read_log(run / "metrics.csv")
-    history = [float(row[task.monitor]) for row in log if row.get(task.monitor)]
-    lines = [f"# {run.parent.name} {run.name}", "", f"{trainer.global_step} steps."]
-    if history:
-        end, best = 100 * history[-1], 100 * max(history)
-        lines += [f"Val {task.figure} {end:.1f} % at the end, {best:.1f} % at best."]
-    report = task.report_of_scores()
-    if report is not None:
-        print_report(report, f"val after step {trainer.global_step}")
-        write_report(run / "val-last.json", report)
-        lines += ["", report_as_markdown(report)]
-    if draw_curves(log, run / "curves.png", monitor=task.monitor, figure=task.figure):
-        lines += ["", f"![loss and {task.figure} by step](curves.png)"]
-    write_text(run / "summary.md", "\n".join(lines) + "\n")
-    _tell(run, history, task.figure)
+    drawn = draw_curves(log, run / "curves.png", monitor=task.monitor, figure=task.figure, name=_name(run))
+    end = tell_end(trainer, run, training.first_step)
+    write_text(run / "summary.md", "\n".join(_page(training, task, trainer, scored, end, drawn)) + "\n")
+    _tell(run, known, task)
+    if not scored:
+        print(_why_no_scores(trainer), flush=True)
+    print(end, flush=True)
 
 
-def _tell(run: Path, history: list[float], figure: str) -> None:
-    best = run / CHECKPOINTS / "best.ckpt"
-    if history and best.is_file():
-        print(f"best val {figure} {100 * max(history):.1f} %: {best}")
-    written = ("summary.md", "curves.png", "metrics.csv", "overlays", "recipe.yaml")
-    there = [name for name in written if (run / name).exists()]
-    print(f"in {run}: {', '.join(there)}", flush=True)
+def _page(
+    training: Training, task: VisionTask, trainer: L.Trainer, scored: Sequence[Scored], end: str, drawn: bool
+) -> list[str]:
+    """The lines of summary.md."""
+    run = training.run
+    lines = [f"# {_name(run)}", "", end.replace("Go on with: ", "Go on with: `") + "`", ""]
+    lines += [_in_words(found, task) for found in scored] or [_why_no_scores(trainer)]
+    lines += ["", *_facts(training, task, trainer)]
+    if drawn:
+        lines += ["", f"![training loss and val {task.figure} by step](curves.png)"]
+    picture = _latest_picture(run)
+    if picture is not None:
+        lines += ["", f"![{picture.parent.name if picture.parent != run else ''} {picture.stem}]({picture.as_posix()})"]
+    for evaluation, report in scored:
+        lines += ["", f"## {evaluation.title}", "", f"{evaluation.note}.", "", report_as_markdown(report)]
+    return lines
+
+
+def _in_words(found: Scored, task: VisionTask) -> str:
+    evaluation, report = found
+    value = report.figures[task.monitor.rpartition("/")[2]]
+    which = Path(evaluation.checkpoint).stem
+    part = " of a part of the split" if evaluation.partial else ""
+    return f"- {which}.ckpt (step {evaluation.step}): val {task.figure} {100 * (value or 0):.1f} %{part}"
+
+
+def _facts(training: Training, task: VisionTask, trainer: L.Trainer) -> list[str]:
+    parameters = sum(parameter.numel() for parameter in task.network.parameters())
+    device = torch.cuda.get_device_name() if trainer.strategy.root_device.type == "cuda" else "CPU"
+    minutes = training.seconds / 60
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, lightning {version('lightning')}"
+    return [
+        f"- network: {task.hparams['network']}, {parameters:,} parameters",
+        f"- data: {' '.join(describe_data(training.recipe).values())}",
+        f"- time: {minutes:.1f} minutes for {trainer.global_step - training.first_step} steps, validations included",
+        f"- machine: {trainer.world_size} x {device}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        f"- precision {trainer.precision}, {versions}",
+        f"- command: `{training.command}`",
+    ]
+
+
+def _latest_picture(run: Path) -> Path | None:
+    """A picture of the last validation, from the run directory on."""
+    steps = sorted((run / "overlays").glob("step-*"))
+    pictures = sorted(steps[-1].iterdir()) if steps and steps[-1].is_dir() else steps[-1:]
+    return pictures[0].relative_to(run) if pictures else None
+
+
+def _tell(run: Path, scored: Sequence[Scored], task: VisionTask) -> None:
+    """Say which checkpoints there are, and where the rest is."""
+    values = {Path(evaluation.checkpoint).stem: (evaluation, report) for evaluation, report in scored}
+    for which in ("best", "last"):
+        path = run / CHECKPOINTS / f"{which}.ckpt"
+        if path.is_file():
+            found = values.get(which)
+            score = f" ({_in_words(found, task).partition('(')[2].replace('):', ',')})" if found else ""
+            print(f"{which}: {short(path)}{score}")
+    there = [name for name in WRITTEN if (run / name).exists()]
+    print(f"in {short(run)}: {', '.join(there)}", flush=True)
+
+
+def _why_no_scores(trainer: L.Trainer) -> str:
+    if not validates(trainer):
+        return "Never validated, so there is no best.ckpt: limit_val_batches is 0, or the data has no val split."
+    return "Not validated yet, so there is no best.ckpt."
+
+
+def _name(run: Path) -> str:
+    return f"{run.parent.name} {run.name}"

@@ -23,6 +23,8 @@ def trainer() -> MagicMock:
         optimizers=[SimpleNamespace(param_groups=[{"lr": 6e-5}])],
         sanity_checking=False,
         num_val_batches=[10],
+        max_steps=120,
+        lightning_module=SimpleNamespace(monitor="val/miou"),
         state=SimpleNamespace(fn="fit"),
     )
     return fake
@@ -31,14 +33,28 @@ def trainer() -> MagicMock:
 MODULE = L.LightningModule()
 
 
-def test_a_line_holds_step_loss_miou_rate_and_time_left(trainer: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_holds_step_loss_miou_rate_and_time_left(
+    trainer: MagicMock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     progress = PlainProgress(every=0)
     progress.on_train_start(trainer, MODULE)
     progress._first_step = 0
     progress.on_train_batch_end(trainer)
     line = capsys.readouterr().out
-    assert line.startswith("step 30/120 | train/loss 0.812 | val/miou 0.400 | lr 6.0e-05 | ")
+    assert line.startswith("step 30/120 | train/loss 0.812 | val/miou 40.0 % | lr 6.0e-05 | ")
     assert line.strip().endswith("left")
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "120"])
+def test_a_line_fits_its_terminal(
+    columns: str, trainer: MagicMock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    progress = PlainProgress(every=0)
+    progress.on_train_start(trainer, MODULE)
+    progress.on_train_batch_end(trainer)
+    assert len(capsys.readouterr().out.strip()) <= int(columns)
 
 
 def test_lines_are_not_more_frequent_than_asked(trainer: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+
+import pytest
 
 from foveate.pipeline.loggers.csv import CsvLog, read_log
 
@@ -21,3 +24,22 @@ def test_a_run_that_goes_on_keeps_its_rows(tmp_path: Path) -> None:
     CsvLog(tmp_path).log_metrics({"b": 2.0}, 2)
     assert [row["step"] for row in read_log(tmp_path / "metrics.csv")] == ["1", "2"]
     assert not list(tmp_path.glob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"step,a\n", b"2,\xff\xfe\n", b"2,0.", b"\0\0\0\n", b"2,1.0,7\n"],
+    ids=["heading", "utf8", "cut", "nul", "long"],
+)
+def test_damaged_lines_are_left_out_and_told_once(
+    tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(b"step,a\n1,0.5\n" + damage)
+    log = CsvLog(tmp_path)
+    log.log_metrics({"a": 1.0}, 3)
+    log.log_metrics({"b": 2.0}, 4)
+    with caplog.at_level(logging.WARNING):
+        rows = read_log(path)
+    assert [row["step"] for row in rows if row["step"] != "2"] == ["1", "3", "4"]
+    assert len([record for record in caplog.records if "damaged" in record.message]) <= 1

@@ -14,7 +14,7 @@ from foveate.pipeline.loggers.wandb import WandbLogger
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("WANDB_MODE", "WANDB_API_KEY"):
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_PROJECT", "WANDB_ENTITY", "WANDB_NAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
@@ -82,3 +82,18 @@ def test_a_backend_that_dies_is_told_once(tmp_path: Path, capsys: pytest.Capture
         logger.log_metrics({"a": 1.0}, step)
     logger.finalize("failed")
     assert capsys.readouterr().err.count("W&B failed (ConnectionResetError: gone)") == 1
+
+
+def test_the_run_is_named_after_its_directory_and_the_environment_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert WandbLogger()._wandb_init["project"] == "foveate"
+    monkeypatch.setenv("WANDB_PROJECT", "streets")
+    monkeypatch.setenv("WANDB_ENTITY", "our-team")
+    logger = WandbLogger()
+    logger.settle_in(tmp_path / "camvid_segnext_t" / "0003")
+    told = logger._wandb_init
+    assert (told["project"], told["entity"], told["name"]) == ("streets", "our-team", "camvid_segnext_t/0003")
+    given = WandbLogger(name="mine", project="p", entity="e")
+    given.settle_in(tmp_path)
+    assert [given._wandb_init[key] for key in ("name", "project", "entity")] == ["mine", "p", "e"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from foveate.pipeline.errors import CheckpointError, ConfigError
-from foveate.pipeline.runs.directories import choose_run, find_checkpoint, list_runs, run_of
+from foveate.pipeline.runs.directories import choose_run, find_checkpoint, list_runs, point_latest, run_of
 
 
 @pytest.fixture(autouse=True)
@@ -25,10 +25,22 @@ def checkpoint(run: Path, name: str = "last") -> Path:
     return path
 
 
-def test_runs_are_numbered_and_the_latest_is_linked(tmp_path: Path) -> None:
+def test_runs_are_numbered_and_latest_is_the_one_that_trained(tmp_path: Path) -> None:
     runs = [choose_run(tmp_path, "camvid") for _ in range(3)]
     assert [run.name for run in runs] == ["0001", "0002", "0003"]
-    assert (tmp_path / "latest").resolve() == (tmp_path / "camvid" / "latest").resolve() == runs[-1]
+    assert not (tmp_path / "latest").exists()
+    point_latest(runs[1])
+    choose_run(tmp_path, "camvid")
+    assert (tmp_path / "latest").resolve() == (tmp_path / "camvid" / "latest").resolve() == runs[1]
+
+
+def test_a_run_that_was_never_validated_has_no_best_and_says_so(tmp_path: Path) -> None:
+    run = choose_run(tmp_path, "camvid")
+    checkpoint(run)
+    point_latest(run)
+    for name in (None, "camvid"):
+        with pytest.raises(CheckpointError, match=r"never validated.*--ckpt_path last"):
+            find_checkpoint("best", tmp_path, name)
 
 
 def test_run_ten_thousand_comes_after_9999(tmp_path: Path) -> None:

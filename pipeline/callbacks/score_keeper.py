@@ -1,0 +1,140 @@
+"""The score files of a training: of its best and of its last weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+
+from foveate.pipeline.metrics.report import Report
+from foveate.pipeline.runs.directories import CHECKPOINTS
+from foveate.pipeline.runs.recipes import Recipe
+from foveate.pipeline.runs.scores import (
+    Evaluation,
+    describe_data,
+    describe_settings,
+    read_scores,
+    tell_apart,
+    write_scores,
+)
+
+
+class ScoreKeeper(Checkpoint):
+    """Write the scores of each validation as those of last.ckpt, and of best.ckpt where they are the best so far.
+
+    It counts as a checkpoint callback, since Lightning calls those last, in the order given: when this one is called,
+    the checkpoints of the validation were written.
+
+    Args:
+        run: The run directory.
+        recipe: The recipe with everything spelled out.
+        best: What keeps best.ckpt.
+    """
+
+    def __init__(self, run: Path, recipe: Recipe, best: ModelCheckpoint) -> None:
+        self.run = run
+        self.recipe = recipe
+        self.best = best
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the files, in the first process only."""
+        report: Report | None = getattr(pl_module, "report_of_scores", lambda: None)()
+        if trainer.sanity_checking or not trainer.is_global_zero or report is None:
+            return
+        step = trainer.global_step
+        for which in ["last", *(["best"] if self.best._last_global_step_saved == step and step else [])]:
+            write_scores(self.run, self._describe(trainer, which, report), report, keep=False)
+
+    def read(self, which: str) -> tuple[Evaluation, Report] | None:
+        """The scores of `best` or `last`, also those that an earlier part of the training wrote."""
+        return read_scores(self.run / f"{'-'.join(['val', which, *self._differences()])}.json")
+
+    def _describe(self, trainer: L.Trainer, which: str, report: Report) -> Evaluation:
+        return describe_evaluation(
+            trainer,
+            report,
+            self.recipe,
+            split="val",
+            checkpoint=self.run / CHECKPOINTS / f"{which}.ckpt",
+            step=trainer.global_step,
+            differences=self._differences(),
+        )
+
+    def _differences(self) -> list[str]:
+        return tell_apart(self.recipe, self.recipe)
+
+
+def describe_evaluation(
+    trainer: L.Trainer,
+    report: Report,
+    recipe: Recipe,
+    *,
+    split: str,
+    checkpoint: Path,
+    step: int,
+    engine: str = "torch",
+    differences: list[str] | None = None,
+) -> Evaluation:
+    """What a trainer has just scored, and how.
+
+    Args:
+        trainer: After its evaluation.
+        report: The scores.
+        recipe: The recipe with everything spelled out.
+        split: val or test.
+        checkpoint: File of the weights.
+        step: Optimiser steps that they were trained for.
+        engine: What ran the network.
+        differences: What sets data and settings apart from the run's own (see `tell_apart`).
+    """
+    images, of_images = count_images(trainer, split)
+    pixels = sum(report.figures["pixels"].values()) if "pixels" in report.figures else None
+    in_run = checkpoint.parent.name == CHECKPOINTS
+    return Evaluation(
+        checkpoint=Path(*checkpoint.parts[-4:] if in_run else checkpoint.parts).as_posix(),
+        step=step,
+        split=split,
+        scored_split=scored_split(getattr(trainer, "datamodule", None), split),
+        data=describe_data(recipe),
+        images=images,
+        of_images=of_images,
+        pixels=pixels,
+        settings=describe_settings(recipe, split, engine),
+        differences=tuple(differences or ()),
+    )
+
+
+def count_images(trainer: L.Trainer, split: str) -> tuple[int | None, int | None]:
+    """How many images of a split were scored, and how many it has; None where the data does not say.
+
+    Args:
+        trainer: After an evaluation of the split.
+        split: val or test.
+    """
+    loader: Any = trainer.val_dataloaders if split == "val" else trainer.test_dataloaders
+    batches = trainer.num_val_batches if split == "val" else trainer.num_test_batches
+    try:
+        total, each = len(loader.dataset), int(loader.batch_size)
+        most = sum(batches) * each * trainer.world_size
+    except (AttributeError, TypeError, OverflowError):
+        return None, None
+    return int(min(total, most)), total
+
+
+def scored_split(data: Any, split: str) -> str:
+    """The split whose images a data module gave: val where it has no labelled test split and gives val's instead.
+
+    Args:
+        data: The data module, after an evaluation of `split`.
+        split: val or test.
+    """
+    if split != "test" or not hasattr(data, "samples"):
+        return split
+    try:
+        data.setup("validate")
+        first = [data.samples(name, 1)[0]["path"] for name in ("test", "val")]
+    except Exception:  # somebody's data module without a val split or without paths: nothing to compare
+        return split
+    return "val" if first[0] == first[1] else "test"

@@ -1,0 +1,204 @@
+"""Score files of a run: each says what was scored and how, and none replaces another's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foveate.pipeline.files import write_text
+from foveate.pipeline.metrics.report import Report, report_figures
+from foveate.pipeline.runs.limits import limits_of
+from foveate.pipeline.runs.recipes import Recipe
+
+# How samples are read and augmented for training changes no score.
+INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling"}
+KEY = "evaluation"  # where a score file says what was scored
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was scored, and how.
+
+    Attributes:
+        checkpoint: The file of the weights, from the folder of all runs on.
+        step: Optimiser steps that these weights were trained for.
+        split: val or test, as the command says.
+        scored_split: What was scored in truth: val where a data set has no labelled test split.
+        data: The data module's class and the data's folder.
+        images: How many images were scored; None where the data does not say how many it has.
+        of_images: How many the split has.
+        pixels: How many labelled pixels were scored; None for classifiers.
+        settings: Engine, precision, inference and limits.
+        differences: What the file's name says beside split and checkpoint.
+    """
+
+    checkpoint: str
+    step: int
+    split: str
+    scored_split: str
+    data: Mapping[str, str]
+    images: int | None
+    of_images: int | None
+    pixels: int | None
+    settings: Mapping[str, Any]
+    differences: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def partial(self) -> bool:
+        """Whether a part of the split was left out."""
+        return bool(self.settings.get("limits")) and (self.images is None or self.images != self.of_images)
+
+    @property
+    def name(self) -> str:
+        """Name of the score file, without its ending: split, checkpoint, and what differs from the run's own."""
+        return "-".join([self.split, Path(self.checkpoint).stem, *self.differences])
+
+    @property
+    def title(self) -> str:
+        """One line: split, step and checkpoint."""
+        instead = f" (of the {self.scored_split} split)" if self.scored_split != self.split else ""
+        return f"{self.split}{instead}{' (part of it)' if self.partial else ''}, step {self.step}, {self.checkpoint}"
+
+    @property
+    def note(self) -> str:
+        """One line: data, images, pixels and settings."""
+        of = f" of {self.of_images}" if self.partial else ""
+        seen = [f"{self.images:,}{of} images"] if self.images is not None else []
+        seen += [f"{self.pixels:,} labelled pixels"] if self.pixels is not None else []
+        where = " ".join(filter(None, (self.data["class"], self.data.get("root", ""))))
+        return ", ".join([where, *seen, *_in_words(self.settings)])
+
+    def as_json(self) -> dict[str, Any]:
+        """What a score file says of itself."""
+        fields = asdict(self)
+        fields.pop("differences")
+        return {**fields, "partial": self.partial}
+
+
+def describe_settings(recipe: Recipe, split: str, engine: str = "torch") -> dict[str, Any]:
+    """What decides on scores beside weights and data.
+
+    Args:
+        recipe: The recipe that was evaluated, with everything spelled out.
+        split: val or test.
+        engine: What ran the network.
+    """
+    trainer = recipe.get("trainer") or {}
+    settings = {
+        "engine": engine,
+        "precision": str(trainer.get("precision") or "32-true"),
+        "inference": _arguments(recipe, "model").get("inference"),
+        "limits": limits_of(recipe, split),
+    }
+    return {key: value for key, value in settings.items() if value not in (None, {})}
+
+
+def describe_data(recipe: Recipe) -> dict[str, str]:
+    """The class of the data module and the data's folder."""
+    kind = str((recipe.get("data") or {}).get("class_path", "")).rpartition(".")[2]
+    root = _arguments(recipe, "data").get("root")
+    return {"class": kind, **({"root": str(Path(str(root)).expanduser().resolve())} if root else {})}
+
+
+def tell_apart(recipe: Recipe, own: Recipe, *, split: str = "val", engine: str = "torch") -> list[str]:
+    """What the name of a score file adds where data or settings are not the run's own; nothing where they are.
+
+    Args:
+        recipe: What was evaluated.
+        own: The run's recipe.
+        split: val or test.
+        engine: What ran the network.
+
+    Returns:
+        The data's folder, the engine if another than torch, `partial` under a limit, and a hash of data and
+        settings.
+
+    Example:
+        >>> tell_apart({"data": {"init_args": {"root": "/d/rain"}}}, {"data": {"init_args": {"root": "/d/city"}}})[0]
+        'rain'
+    """
+    data = _data(recipe)
+    settings, own_settings = describe_settings(recipe, split, engine), describe_settings(own, split)
+    own_settings.pop("limits", None)
+    if (data, settings) == (_data(own), own_settings):
+        return []
+    digest = hashlib.sha256(json.dumps([data, settings], sort_keys=True, default=str).encode()).hexdigest()
+    place = Path(str(data["data"].get("root") or "data")).name or "data"
+    words = [place, engine if engine != "torch" else "", "partial" if "limits" in settings else ""]
+    return [*map(_safe, filter(None, words)), digest[:6]]
+
+
+def write_scores(run: Path, evaluation: Evaluation, report: Report, *, keep: bool = True) -> Path:
+    """Write a score file: figures in [0, 1], null where there is none.
+
+    Args:
+        run: The run directory.
+        evaluation: What was scored.
+        report: The scores.
+        keep: A file of the same name with the scores of another step is kept under a name with its step. A training
+            replaces it, as it replaces the checkpoint.
+    """
+    path = run / f"{evaluation.name}.json"
+    before = _read(path)
+    step = (before or {}).get(KEY, {}).get("step")
+    if keep and before is not None and step != evaluation.step:
+        path.replace(path.with_name(f"{path.stem}-step-{'unknown' if step is None else f'{step:06d}'}.json"))
+    write_text(path, json.dumps({KEY: evaluation.as_json(), **report.figures}, indent=2) + "\n")
+    return path
+
+
+def read_scores(path: Path) -> tuple[Evaluation, Report] | None:
+    """The scores of a file; None if there is none, or it does not say what was scored."""
+    content = _read(path)
+    if content is None or not isinstance(content.get(KEY), dict):
+        return None
+    fields = {key: value for key, value in content.pop(KEY).items() if key != "partial"}
+    try:
+        return Evaluation(**fields), report_figures(content)
+    except (KeyError, TypeError):  # of another version
+        return None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _data(recipe: Recipe) -> dict[str, Any]:
+    """What is read, without what changes no score."""
+    arguments = {key: value for key, value in _arguments(recipe, "data").items() if key not in INDIFFERENT}
+    described = describe_data(recipe)
+    if "root" in described:
+        arguments["root"] = described["root"]
+    return {"class": described["class"], "data": arguments}
+
+
+def _in_words(settings: Mapping[str, Any]) -> list[str]:
+    inference = settings.get("inference") or {}
+    mode = inference.get("mode")
+    windows = (
+        f"slide {_size(inference['size'])} stride {_size(inference['stride'])}" if mode == "slide" else "whole images"
+    )
+    limits = [f"{key} {value}" for key, value in settings.get("limits", {}).items()]
+    engine = f"engine {settings['engine']}, {settings['precision']}"
+    return [engine, *([windows] if mode else []), *limits]
+
+
+def _size(sides: Any) -> str:
+    return "x".join(map(str, sides))
+
+
+def _safe(text: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "._" else "_" for letter in text)
+
+
+def _arguments(recipe: Recipe, part: str) -> Mapping[str, Any]:
+    arguments: Mapping[str, Any] = (recipe.get(part) or {}).get("init_args") or {}
+    return arguments

@@ -1,0 +1,60 @@
+"""Tables of scores: classes in the data set's order, with their shares, in any width."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from foveate.pipeline.metrics.classification import score_classes
+from foveate.pipeline.metrics.confusion import score
+from foveate.pipeline.metrics.report import (
+    Report,
+    print_report,
+    report_as_markdown,
+    report_classification,
+    report_segmentation,
+)
+
+NAMES = ["road", "car", "bus"]
+
+
+def segmentation() -> Report:
+    return report_segmentation(score(torch.tensor([[1, 2, 0], [0, 9, 0], [0, 0, 0]])), NAMES)
+
+
+def test_classes_keep_the_order_of_the_data_set_and_have_a_share(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report(segmentation(), "val, step 5, best.ckpt")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2:5] == [["road", "33.3", "33.3", "25.0"], ["car", "81.8", "100.0", "75.0"], ["bus", "-", "-", "0.0"]]
+    assert [row[0] for row in segmentation().rows] == NAMES
+
+
+def test_classes_of_one_name_keep_a_row_each() -> None:
+    report = report_segmentation(score(torch.eye(3, dtype=torch.long)), ["other", "car", "other"])
+    assert [name for name, _ in report.rows] == ["other", "car", "other (2)"]
+
+
+def test_a_classifiers_table_has_the_share_of_images() -> None:
+    counts = torch.tensor([4, 1, 0]), torch.tensor([2, 1, 0]), torch.tensor([4, 1, 0])
+    page = report_as_markdown(report_classification(score_classes(*counts, calibration_error=0.1), NAMES))
+    assert "| road | 50.0 | 80.0 |" in page
+    assert "| **all images** | **60.0** |  |" in page
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_table_fits_its_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_report(segmentation(), "val")
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= columns
+
+
+def test_of_many_classes_the_best_and_the_worst_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    right = torch.arange(100)
+    counts = torch.full((100,), 100), right, right
+    print_report(
+        report_classification(score_classes(*counts, calibration_error=0.0), list(map(str, range(100)))), "val"
+    )
+    first = [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:43]]
+    assert first == [*map(str, range(80, 100)), "(60", *map(str, range(20))]
