@@ -6,7 +6,6 @@ on, one that is complete costs a look at each file, and pairs whose files have c
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -183,8 +182,16 @@ def origin(pair: Pair) -> str:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process is here. The lock ends with the process, however that ends."""
+    """Wait until no other process is here. The lock ends with the process, however that ends.
+
+    Without locks (Windows, some file systems) two processes may write the same file: each is whole all the same.
+    """
+    try:
+        import fcntl  # POSIX only
+    except ImportError:
+        yield
+        return
     with path.open("w") as file:
-        with suppress(OSError):  # a file system without locks: files are whole all the same, if made twice
+        with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
