@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foveate.pipeline.comparison.bootstrap import SCORES, bootstrap, interval
+from foveate.pipeline.comparison.bootstrap import SCORES, average, interval
 from foveate.pipeline.comparison.measures import Measures
 from foveate.pipeline.comparison.result import Cell
 from foveate.pipeline.measuring.receptive_field import effective_reach
@@ -59,7 +59,7 @@ def score_row(row: Row, first: Row, score: str) -> Result | None:
     """The scores of a row beside those of the first; None where no training ended."""
     if not row.cells:
         return None
-    drawn = bootstrap([cell.counts for cell in row.cells.values()], score)
+    drawn = average([cell.draw_scores(score) for cell in row.cells.values()])
     ours, theirs = (
         {seed: float(SCORES[score](cell.counts.sum(0))) for seed, cell in one.cells.items()} for one in (row, first)
     )
@@ -67,7 +67,7 @@ def score_row(row: Row, first: Row, score: str) -> Result | None:
     gain, gain_low, gain_high = math.nan, math.nan, math.nan
     if both:
         gain = float(np.mean([ours[seed] - theirs[seed] for seed in both]))
-        pair = [bootstrap([one.cells[seed].counts for seed in both], score) for one in (row, first)]
+        pair = [average([one.cells[seed].draw_scores(score) for seed in both]) for one in (row, first)]
         gain_low, gain_high = interval(pair[0] - pair[1])
     return Result(float(np.mean(list(ours.values()))), *interval(drawn), list(ours.values()), gain, gain_low, gain_high)
 
@@ -94,9 +94,9 @@ def cells_of(row: Row, first: Row, score: str) -> list[str]:
         row.label,
         f"{costs.parameters:,}",
         f"{costs.macs / 1e6:,.1f}",
-        f"{1000 * costs.forward.seconds:.1f}",
+        f"{1000 * costs.forward.median:.1f}",
         f"{costs.forward.ratio:.2f}",
-        f"{1000 * costs.step.seconds:.1f}",
+        f"{1000 * costs.step.median:.1f}",
         f"{costs.step.ratio:.2f}",
         memory,
         _field(costs),
@@ -150,8 +150,8 @@ def _figures(row: Row, first: Row, score: str) -> dict[str, object]:
     if row.measures is not None:
         costs = row.measures
         figures |= {"parameters": costs.parameters, "macs": costs.macs, "memory_bytes": costs.memory}
-        figures |= {"forward_seconds": costs.forward.seconds, "forward_ratio": costs.forward.ratio}
-        figures |= {"step_seconds": costs.step.seconds, "step_ratio": costs.step.ratio}
+        figures |= {"forward_seconds": costs.forward.median, "forward_ratio": costs.forward.ratio}
+        figures |= {"step_seconds": costs.step.median, "step_ratio": costs.step.ratio}
         figures |= {"theoretical_field": _field(costs)}
     result = score_row(row, first, score)
     if result is not None:
