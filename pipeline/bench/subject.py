@@ -45,7 +45,7 @@ class Subject:
     name: str
     num_classes: int
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    clipping: Clipping = Clipping()
+    clipping: Clipping = Clipping()  # noqa: RUF009  frozen
 
     def build(self) -> VisionTask:
         """The task, with classes of made-up names."""

@@ -50,12 +50,11 @@ class Measures:
     def from_values(values: Mapping[str, Any]) -> Measures:
         """From what `as_values` gave."""
         figures = {key: value for key, value in values.items() if key != "method"}
-        times = {
-            name: Times(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
-            for name, given in figures.items()
-            if name in ("forward", "step")
-        }
-        return Measures(**{**figures, **times})
+        return Measures(**{**figures, "forward": _times(values["forward"]), "step": _times(values["step"])})
+
+
+def _times(values: Mapping[str, Any]) -> Times:
+    return Times(values["median"], tuple(values["quartiles"]), values["ratio"], tuple(values["ratio_quartiles"]))
 
 
 def are_current(values: Mapping[str, Any], limit: int) -> bool:

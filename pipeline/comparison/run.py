@@ -120,9 +120,7 @@ def _read_kept(study: Study, entries: Sequence[Entry], seeds: int) -> Cells:
     return {key: cell for key, path in places.items() if (cell := read_cell(path)) is not None}
 
 
-def _rows(
-    entries: Sequence[Entry], faults: dict[str, str], measures: dict[str, Measures], cells: Cells
-) -> list[Row]:
+def _rows(entries: Sequence[Entry], faults: dict[str, str], measures: dict[str, Measures], cells: Cells) -> list[Row]:
     rows = []
     for entry in entries:
         own = {seed: cell for (label, seed), cell in cells.items() if label == entry.label}

@@ -52,7 +52,6 @@ def create_engine(
         ('folded', (1, 5))
     """
     from foveate.pipeline.engines.engine import check_precision
-
     from foveate.plugins.ops.precision import without_autocast
 
     check_engine(engine)

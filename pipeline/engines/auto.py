@@ -103,9 +103,7 @@ def list_candidates(device: torch.device) -> list[str]:
     return ["torch", "folded", *(["openvino"] if is_installed() else [])]
 
 
-def build_engines(
-    network: nn.Module, image: Tensor, precision: Precision, names: Sequence[str]
-) -> dict[str, Engine]:
+def build_engines(network: nn.Module, image: Tensor, precision: Precision, names: Sequence[str]) -> dict[str, Engine]:
     """Those of the named engines that take this network; torch itself always does."""
     engines = {}
     for name in names:

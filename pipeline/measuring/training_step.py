@@ -37,7 +37,7 @@ class Clipping:
             torch.nn.utils.clip_grad_norm_(parameters, self.limit)
 
 
-def create_step(task: VisionTask, batch: Mapping[str, Any], context: Context, clipping: Clipping = Clipping()) -> Work:  # noqa: B008  frozen
+def create_step(task: VisionTask, batch: Mapping[str, Any], context: Context, clipping: Clipping = Clipping()) -> Work:
     """A function that takes one training step on a batch: loss, backward pass, clipping and the recipe's optimiser.
 
     The learning rate is 0, so that the weights stay; a step takes as long at any rate. What callbacks add (a moving

@@ -85,7 +85,7 @@ def test_folding_leaves_the_network_alone(jitter: Jitter) -> None:
 
 
 def test_a_wide_map_is_folded_in_bands(jitter: Jitter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foveate.pipeline.engines.fold.mscan.BAND_BYTES", 1)
+    monkeypatch.setattr("foveate.pipeline.models.folded_block.BAND_BYTES", 1)
     network, image = used(tiny_segmenter(), jitter), torch.randn(2, 3, 101, 67)
     with torch.no_grad():
         assert difference(fold(network, image)(image), network(image)) < 1e-5
@@ -186,9 +186,7 @@ class OneSize(nn.Module):
 
 
 @pytest.mark.slow
-def test_openvino_converts_once_for_all_sizes(
-    jitter: Jitter, openvino: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_openvino_converts_once_for_all_sizes(jitter: Jitter, openvino: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from foveate.pipeline.engines import openvino as module
 
     network = used(tiny_segmenter(), jitter)
@@ -291,3 +289,39 @@ def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foveate.pipeline.engines.native.COMPILERS", ("no-such-compiler",))
     with pytest.raises(ConfigError, match=r"needs a C\+\+ compiler"):
         create_engine(tiny_segmenter(), torch.rand(1, 3, 32, 32), engine="compile")
+
+
+class Doubled(nn.Module):
+    """A third party's block that offers a folded form."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + x
+
+    def folded(self) -> nn.Module:
+        return Twice()
+
+
+class Twice(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
+class Tripled(Doubled):
+    """It computes something else than what its parent folds."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 3 * x
+
+
+class Faulty(Doubled):
+    def folded(self) -> nn.Module:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(("block", "kind"), [(Doubled, Twice), (Tripled, Tripled), (Faulty, Faulty)])
+def test_a_block_that_offers_it_is_folded(block: type[nn.Module], kind: type[nn.Module]) -> None:
+    network, image = nn.Sequential(nn.Conv2d(3, 4, 1), block()), torch.rand(1, 3, 8, 8)
+    folded = fold(network, image)
+    assert type(folded[1]) is kind  # type: ignore[index]
+    torch.testing.assert_close(folded(image), network(image))
+    assert type(network[1]) is block

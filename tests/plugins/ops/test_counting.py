@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from foveate.pipeline.engines.fold.network import fold
 from foveate.pipeline.models import create_model
-from foveate.pipeline.models.mscan import VARIANTS
 from foveate.plugins.attention.deformable import modulated_deformable_conv
 from foveate.plugins.attention.self_attention import SelfAttention
 from foveate.plugins.ops.counting import count_macs
@@ -107,7 +106,9 @@ def test_a_block_in_a_slot_adds_what_it_costs_alone() -> None:
         count_macs(create_model("segnext_t", num_classes=19, attention={"stage": name}), image)
         for name in ("none", "self_attention")
     )
-    alone = sum(self_attention(c, (64 // stride) ** 2) for c, stride in zip((32, 64, 160, 256), (4, 8, 16, 32)))
+    alone = sum(
+        self_attention(c, (64 // stride) ** 2) for c, stride in zip((32, 64, 160, 256), (4, 8, 16, 32), strict=True)
+    )
     assert inside - without == alone
 
 
