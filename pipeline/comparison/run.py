@@ -24,6 +24,7 @@ from foveate.pipeline.text import first_line
 from foveate.plugins.tables import create_console
 
 MEASURES = "measures.json"
+DECIDING, SHOWN = 4, ("MMACs", "parameters", "memory MiB")  # columns of the terminal: the first ones, and these
 Cells = dict[tuple[str, int], Cell]  # by label and seed
 
 
@@ -142,8 +143,8 @@ def _facts(study: Study, seeds: int) -> list[str]:
 
 
 def _print(rows: Sequence[Row], score: str) -> None:
-    """The table without its costs in full: those are in the files."""
-    shown = [place for place, text in enumerate(headings(score)) if text not in ("forward ms", "step ms", "ratio")]
+    """Print the table without the costs in full: those are in the files."""
+    shown = [place for place, text in enumerate(headings(score)) if text in SHOWN or place < DECIDING]
     table = Table(box=None, pad_edge=False)
     for place in shown:
         table.add_column(headings(score)[place], justify="right" if place else "left", no_wrap=True)
