@@ -59,7 +59,7 @@ class Measures:
         memory: Bytes at the peak beyond the network, by engine; None where it could not be told.
         left_out: Engines that cannot run here, and why.
         profiled: The engine whose modules were timed.
-        places: Share of the time by place in the network.
+        places: Share of the time by part of the network.
         kinds: Share of the time by class of module.
     """
 

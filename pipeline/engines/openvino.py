@@ -25,7 +25,7 @@ KEPT = 4  # sizes with a compiled form of their own
 STEADY = 60.0  # seconds at one size with the form of open sizes: one for that size alone, a tenth faster, then pays
 EXAMPLE = (1, 3, 128, 192)  # what the form of open sizes is traced on
 TRIALS = ((1, 3, 128, 192), (2, 3, 96, 160))  # and what it is tried on
-TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}  # of the largest logit
+TOLERANCE = 1e-3  # of the largest logit
 HINTS = {"float32": {"INFERENCE_PRECISION_HINT": "f32"}, "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16"}}
 # In float32, OpenVINO 2026.4 takes LightHam's factorisation of small maps for attention, and compiling that crashes.
 HINTS["float32"]["SNIPPETS_MODE"] = "DISABLE"
@@ -109,23 +109,28 @@ class CompiledShapes:
 
 
 def _compile_open(core: Core, precision: Precision) -> Form | None:
-    """A form for images of any size; None where the network cannot be traced so, or depends on the traced size."""
+    """A form for images of any size; None where the network cannot be traced so, or depends on the traced size.
+
+    In bfloat16 there is none: with open sizes OpenVINO 2026.4 did not end an inference of a small LightHam.
+    """
+    if precision == "bfloat16":
+        return None
     try:
         form = _compile(core, EXAMPLE, precision, open_sizes=True)
         trials = [torch.rand(shape, generator=torch.Generator().manual_seed(0)) for shape in TRIALS]
-        agree = all(_agrees(form, core, image, precision) for image in trials)
+        agree = all(_agrees(form, core, image) for image in trials)
     except Exception:  # of the tracer, the converter, or a network of one size: it has a form for each size
         return None
     return form if agree else None
 
 
-def _agrees(form: Form, core: Core, image: Tensor, precision: Precision) -> bool:
+def _agrees(form: Form, core: Core, image: Tensor) -> bool:
     with torch.no_grad():
         wanted: Tensor = core(image)
     given = form(image)
     if given.shape != wanted.shape:
         return False
-    return float((given - wanted).abs().max()) <= TOLERANCE[precision] * float(wanted.abs().max())
+    return float((given - wanted).abs().max()) <= TOLERANCE * float(wanted.abs().max())
 
 
 def _size(shape: Shape) -> str:
