@@ -23,6 +23,7 @@ from foveate.pipeline import provenance
 from foveate.pipeline.averaging import EmaWeights
 from foveate.pipeline.engines import check_engine, create_engine
 from foveate.pipeline.engines.engine import Engine, Precision
+from foveate.pipeline.engines.remaining import count_batches
 from foveate.pipeline.errors import ConfigError, DivergedError
 from foveate.pipeline.failures import named_failures
 from foveate.pipeline.freezing import Freeze, Freezing
@@ -187,8 +188,11 @@ class VisionTask(L.LightningModule):
             return self.network
         if self._engine is None:
             precision: Precision = "bfloat16" if self._is_bfloat16() else "float32"
-            self._engine = create_engine(self.network, pixels, engine=self._engine_name, precision=precision)
-            rank_zero_only(print)(f"engine: {self._engine.name}, {precision}", flush=True)
+            self._engine = create_engine(
+                self.network, pixels, engine=self._engine_name, precision=precision, calls=count_batches(self._trainer)
+            )
+            note = f" ({self._engine.note})" if self._engine.note else ""
+            rank_zero_only(print)(f"engine: {self._engine.name}, {precision}{note}", flush=True)
         return self._engine
 
     def _is_bfloat16(self) -> bool:

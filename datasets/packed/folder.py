@@ -211,10 +211,13 @@ def origin(pair: Pair) -> str:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock. The lock ends with the process, even a killed one."""
+    """Wait until no other process holds the lock. The lock ends with the process, even a killed one.
+
+    Without locks (Windows, some file systems) two processes may write the same file: each is whole all the same.
+    """
     with path.open("w") as file:
-        with suppress(OSError, ImportError):  # without locks, files are made twice but still whole
-            import fcntl  # late: Windows has none
+        with suppress(OSError, ImportError):
+            import fcntl  # POSIX only
 
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,8 +14,9 @@ from foveate.pipeline.engines.engine import Core, Engine, Precision, autocast
 from foveate.pipeline.engines.fold.network import fold
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.measuring.costs import added_memory, count_macs, count_parameters, in_fresh_process
-from foveate.pipeline.measuring.latency import Latency, Work, measure_peak, time_all
 from foveate.pipeline.measuring.modules import Shares, time_modules
+from foveate.pipeline.measuring.timing import Times, Work, measure_peak, time_in_turn
+from foveate.pipeline.measuring.training_step import create_step
 from foveate.pipeline.task import VisionTask
 
 STEP = "training step"
@@ -55,18 +55,18 @@ class Measures:
         parameters: Trained values.
         macs: Multiply-adds for one image.
         peak: Multiply-adds a second of a large matrix product here, in this precision.
-        latencies: Of one batch, by engine; `training step` beside them.
+        latencies: Times of one batch, by engine; `training step` beside them.
         memory: Bytes at the peak beyond the network, by engine; None where it could not be told.
         left_out: Engines that cannot run here, and why.
         profiled: The engine whose modules were timed.
-        places: Share of the time by place in the network.
+        places: Share of the time by part of the network.
         kinds: Share of the time by class of module.
     """
 
     parameters: int
     macs: int
     peak: float
-    latencies: dict[str, Latency]
+    latencies: dict[str, Times]
     memory: dict[str, int | None]
     left_out: dict[str, str]
     profiled: str
@@ -75,7 +75,13 @@ class Measures:
 
 
 def measure(subject: Subject, conditions: Conditions, tell: Tell) -> Measures:
-    """Measure a network; `tell` is told what comes next."""
+    """Measure a network.
+
+    Args:
+        subject: The network.
+        conditions: Under which it is measured.
+        tell: Called with a short text before each part.
+    """
     torch.set_num_threads(conditions.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     task = subject.build().eval().to(device)
@@ -84,7 +90,7 @@ def measure(subject: Subject, conditions: Conditions, tell: Tell) -> Measures:
     macs = count_macs(task.network, pixels)
     engines, left_out = _create_engines(task, pixels, conditions, tell)
     works = _works(subject, task, engines, pixels, conditions)
-    latencies = time_all(works, rounds=conditions.rounds, tell=tell)
+    latencies = time_in_turn(works, rounds=conditions.rounds, tell=tell)
     memory = {}
     for name in works:
         tell(f"memory of {name}, in a process of its own")
@@ -144,19 +150,10 @@ def _call(engine: Engine, pixels: Tensor) -> Work:
 def _step(subject: Subject, conditions: Conditions) -> Work:
     """On a network of its own, so that the engines' stays in evaluation."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    task: Any = subject.build().to(device).train()
     batch = subject.batch(conditions.size, conditions.batch_size)
-    moved = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
-    optimizer = torch.optim.AdamW(task.network.parameters(), lr=0.0, fused=True)  # a step costs the same at any rate
-
-    def work() -> None:
-        optimizer.zero_grad()
-        with autocast(device, conditions.precision):
-            loss = task.compute_loss(moved)
-        loss.backward()
-        optimizer.step()
-
-    return work
+    return create_step(
+        subject.build().to(device), batch, lambda: autocast(device, conditions.precision), subject.clipping
+    )
 
 
 def measure_memory(subject: Subject, conditions: Conditions, name: str) -> int:

@@ -20,7 +20,7 @@ def rows_of(measures: Measures, conditions: Conditions) -> list[tuple[str, ...]]
     rows: list[tuple[str, ...]] = []
     for name, latency in measures.latencies.items():
         low, high = latency.quartiles
-        work = conditions.batch_size * measures.macs * (3 if name == STEP else 1)  # the way back counts twice
+        work = conditions.batch_size * measures.macs * (3 if name == STEP else 1)  # the backward pass counts twice
         memory = measures.memory.get(name)
         rows.append(
             (
@@ -49,13 +49,17 @@ def text_of(title: str, measures: Measures, conditions: Conditions) -> str:
         "",
         *[f"{name} left out: {reason}" for name, reason in measures.left_out.items()],
         "",
-        f"Where the time of the {'plain' if measures.profiled == 'torch' else 'folded'} network goes in torch:",
+        f"Where the time of the {_profiled(measures)} network goes in torch:",
         "",
-        *markdown_table(("place", "share"), _shares(measures.places), padded=True),
+        *markdown_table(("part", "share"), _shares(measures.places), padded=True),
         "",
         *markdown_table(("class of module", "share"), _shares(measures.kinds), padded=True),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _profiled(measures: Measures) -> str:
+    return "plain" if measures.profiled == "torch" else "folded"
 
 
 def _shares(shares: Shares) -> list[tuple[str, str]]:
@@ -86,5 +90,6 @@ def _draw(path: Path, measures: Measures) -> list[Path]:
     axes.barh(list(shares), [100 * share for share in shares.values()], color="tab:blue")
     axes.invert_yaxis()
     axes.set_xlabel("share of the time, %")
+    axes.set_title(f"Where the time of the {_profiled(measures)} network goes", fontsize=11)
     figure.savefig(path, dpi=120)
     return [path]

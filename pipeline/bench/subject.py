@@ -13,13 +13,21 @@ from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.measuring.training_step import Clipping
+from foveate.pipeline.mixing import MixingConfig
 from foveate.pipeline.models import create_model, is_segmenter
+from foveate.pipeline.normalisation import NormalisationConfig
+from foveate.pipeline.optimisation import OptimizerConfig
 from foveate.pipeline.runs.data_modules import known_labels
 from foveate.pipeline.runs.recipes import arguments_of, find_recipe, list_recipes, read_recipe
 from foveate.pipeline.segmentation import SegmentationTask
-from foveate.pipeline.task import VisionTask
+from foveate.pipeline.task import VisionTask, configured
 
-USED = ("network", "attention", "network_options", "loss")  # of a recipe's model
+USED = (
+    "network", "attention", "network_options", "loss",
+    "optimizer", "mixing", "normalisation", "activation_checkpointing",
+)  # fmt: skip  # of a recipe's model: what decides on the time of a step
+CONFIGS: dict[str, Any] = {"optimizer": OptimizerConfig, "mixing": MixingConfig, "normalisation": NormalisationConfig}
 MOST_PIXEL_CLASSES = 250
 
 
@@ -31,11 +39,13 @@ class Subject:
         name: Of the recipe or network.
         num_classes: Of its logits.
         arguments: What its task is built with.
+        clipping: How the recipe clips gradients.
     """
 
     name: str
     num_classes: int
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    clipping: Clipping = Clipping()  # noqa: RUF009  frozen
 
     def build(self) -> VisionTask:
         """The task, with classes of made-up names."""
@@ -70,11 +80,17 @@ def find_subject(name: str, num_classes: int | None) -> Subject:
     file = find_recipe(name)
     recipe = read_recipe(file)
     model = arguments_of(recipe, "model")
-    arguments = {key: model[key] for key in USED if key in model}
+    arguments = {key: _typed(key, model[key]) for key in USED if key in model}
     if "network" not in arguments:
         raise ConfigError(f"{file}: model.init_args names no network")
     count = _count_classes(recipe.get("data", {})) if num_classes is None else num_classes
-    return _checked(Subject(file.stem, count, arguments))
+    trainer = recipe.get("trainer") or {}
+    clipping = Clipping(trainer.get("gradient_clip_val"), trainer.get("gradient_clip_algorithm") or "norm")
+    return _checked(Subject(file.stem, count, arguments, clipping))
+
+
+def _typed(key: str, value: Any) -> Any:
+    return configured(CONFIGS[key], value) if key in CONFIGS and value is not None else value
 
 
 def _is_recipe(name: str) -> bool:

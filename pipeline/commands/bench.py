@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,31 +15,9 @@ from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 
 
-def run(words: Sequence[str]) -> None:
-    """Carry out a command line.
-
-    Raises:
-        ConfigError: It asks for something that is not there.
-    """
-    parser = OneLineParser(prog="foveate bench", description=(bench.__doc__ or "").split("Args:")[0].strip())
-    parser.add_function_arguments(bench, as_positional=True, as_group=False)
-    bench(**vars(parser.parse_args(list(words) or ["--help"])))
-
-
-def bench(
-    recipe: str,
-    size: str = "512x512",
-    batch_size: int = 1,
-    engine: str = "auto",
-    precision: str = "float32",
-    train: bool = False,
-    threads: int | None = None,
-    rounds: int = 9,
-    num_classes: int | None = None,
-    out: Path | None = None,
-    plugins: str = "",
-) -> None:
-    """Tell how fast a network is on this machine, what it costs, and where the time goes. It needs no data.
+@dataclass(frozen=True)
+class BenchOptions:
+    """Measure how fast a network is on this machine, what it costs, and where the time goes. It needs no data.
 
     Example: foveate bench cityscapes_segnext_t --size 1024x2048 --engine all --precision bfloat16
     Example: foveate bench mobilenet_v2_100 --size 224x224 --num_classes 1000 --batch_size 8 --train true
@@ -48,13 +27,47 @@ def bench(
         size: Height x width of an image.
         batch_size: Images at a time.
         engine: torch, folded, compile, openvino, auto (the fastest here), or all of them side by side.
-        precision: float32 or bfloat16.
-        train: Measure a training step too.
-        threads: Of the processor; as many as torch takes if not given.
+        precision: float32 or bfloat16, of the engines and of the training step.
+        train: Measure a training step too, with the recipe's loss, optimiser and gradient clipping.
+        threads: Processor threads; as many as torch takes if not given.
         rounds: How often each time is taken.
-        num_classes: Of the logits; the recipe's if not given, or 19.
+        num_classes: Channels of the logits; the recipe's if not given, or 19.
         out: Folder for bench.md, bench.json and, with matplotlib, bench.png.
         plugins: Modules or files of this folder to take beside the installed plugins, between commas.
+    """
+
+    recipe: str
+    size: str = "512x512"
+    batch_size: int = 1
+    engine: str = "auto"
+    precision: str = "float32"
+    train: bool = False
+    threads: int | None = None
+    rounds: int = 9
+    num_classes: int | None = None
+    out: Path | None = None
+    plugins: str = ""
+
+
+def run(words: Sequence[str]) -> None:
+    """Carry out a command line.
+
+    Args:
+        words: What follows `foveate bench`.
+
+    Raises:
+        ConfigError: It asks for something that is not there.
+    """
+    parser = OneLineParser(prog="foveate bench", description=(BenchOptions.__doc__ or "").split("Args:")[0].strip())
+    parser.add_class_arguments(BenchOptions, as_positional=True, as_group=False)
+    bench(BenchOptions(**vars(parser.parse_args(list(words) or ["--help"]))))
+
+
+def bench(options: BenchOptions) -> None:
+    """Measure a network and print what was found.
+
+    Args:
+        options: What is measured, and how.
 
     Raises:
         ConfigError: It asks for something that is not there.
@@ -66,24 +79,25 @@ def bench(
     from foveate.pipeline.bench.subject import find_subject
 
     conditions = Conditions(
-        size=parse_size(size),
-        batch_size=batch_size,
-        engine=_checked_engine(engine),
-        precision=_checked_precision(precision),
-        train=train,
-        rounds=rounds,
-        threads=torch.get_num_threads() if threads is None else threads,
+        size=parse_size(options.size),
+        batch_size=options.batch_size,
+        engine=_checked_engine(options.engine),
+        precision=_checked_precision(options.precision),
+        train=options.train,
+        rounds=options.rounds,
+        threads=torch.get_num_threads() if options.threads is None else options.threads,
     )
-    if min(batch_size, rounds, conditions.threads) < 1:
+    if min(conditions.batch_size, conditions.rounds, conditions.threads) < 1:
         raise ConfigError("--batch_size, --rounds and --threads are at least 1")
-    if modules := split_names(plugins):
+    if modules := split_names(options.plugins):
         installed_plugins(modules)
-    subject = find_subject(recipe, num_classes)
+    subject = find_subject(options.recipe, options.num_classes)
     measures = measure(subject, conditions, _tell)
     text = text_of(subject.name, measures, conditions)
     print(text, flush=True)
-    if out is not None:
-        print(f"written: {', '.join(map(str, write_page(out, text, measures, conditions)))}", flush=True)
+    if options.out is not None:
+        files = write_page(options.out, text, measures, conditions)
+        print(f"written: {', '.join(map(str, files))}", flush=True)
 
 
 def _checked_engine(name: str) -> str:
@@ -105,6 +119,6 @@ def _checked_precision(name: str) -> Literal["float32", "bfloat16"]:
 
 
 def _tell(what: str) -> None:
-    """A line that the next one writes over on a terminal; elsewhere lines."""
+    """Print to stderr: on a terminal the next text replaces this one, elsewhere each is a line."""
     end = "\r" if sys.stderr.isatty() else "\n"
     print(f"\x1b[2Kbench: {what}" if end == "\r" else f"bench: {what}", file=sys.stderr, end=end, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from foveate.pipeline.command_line import OneLineParser
@@ -15,32 +16,8 @@ from foveate.plugins.selection import split_names
 RECIPE_FLAGS = ("--data.", "--model.", "--trainer.")
 
 
-def run(words: Sequence[str]) -> None:
-    """Carry out a command line.
-
-    Raises:
-        ConfigError: It asks for something that is not there.
-    """
-    flags, own = split_flags(words)
-    parser = OneLineParser(prog="foveate compare", description=(compare.__doc__ or "").split("Args:")[0].strip())
-    parser.add_function_arguments(compare, as_positional=True, as_group=False, skip={"flags"})
-    compare(**vars(parser.parse_args(own or ["--help"])), flags=flags)
-
-
-def compare(
-    recipe: str,
-    blocks: str = "none,se,cbam,lka,msca,simam",
-    slot: str = "gate",
-    seeds: int = 3,
-    steps: int = 300,
-    out: Path | None = None,
-    rounds: int = 7,
-    field: int = 8192,
-    wandb: str | None = None,
-    plugins: str = "",
-    disable: str = "",
-    flags: Sequence[str] = (),
-) -> None:
+@dataclass(frozen=True)
+class CompareOptions:
     """Train a recipe with several attention blocks and compare what they cost and give.
 
     All start from the same weights where they share them, and see the same images in the same order. A training that
@@ -61,6 +38,42 @@ def compare(
         wandb: Log to this W&B project, as one group.
         plugins: Modules or files of this folder to take beside the installed plugins, between commas.
         disable: Plugins not to import, between commas.
+    """
+
+    recipe: str
+    blocks: str = "none,se,cbam,lka,msca,simam"
+    slot: str = "gate"
+    seeds: int = 3
+    steps: int = 300
+    out: Path | None = None
+    rounds: int = 7
+    field: int = 8192
+    wandb: str | None = None
+    plugins: str = ""
+    disable: str = ""
+
+
+def run(words: Sequence[str]) -> None:
+    """Carry out a command line.
+
+    Args:
+        words: What follows `foveate compare`.
+
+    Raises:
+        ConfigError: It asks for something that is not there.
+    """
+    flags, own = split_flags(words)
+    description = (CompareOptions.__doc__ or "").split("Args:")[0].strip()
+    parser = OneLineParser(prog="foveate compare", description=description)
+    parser.add_class_arguments(CompareOptions, as_positional=True, as_group=False)
+    compare(CompareOptions(**vars(parser.parse_args(own or ["--help"]))), flags)
+
+
+def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
+    """Carry out a comparison.
+
+    Args:
+        options: What is compared.
         flags: Flags of the recipe.
 
     Raises:
@@ -70,23 +83,23 @@ def compare(
     from foveate.pipeline.comparison.run import carry_out
     from foveate.pipeline.comparison.study import Study
 
-    if min(seeds, steps, rounds) < 1 or field < 0:
+    if min(options.seeds, options.steps, options.rounds) < 1 or options.field < 0:
         raise ConfigError("--seeds, --steps and --rounds are at least 1, --field at least 0")
-    modules, disabled = split_names(plugins), split_names(disable)
+    modules, disabled = split_names(options.plugins), split_names(options.disable)
     if modules or disabled:
         installed_plugins(modules, disabled)
-    file = find_recipe(recipe)
+    file = find_recipe(options.recipe)
     study = Study(
         name=file.stem,
         recipe=read_recipe(file, [module_of(module) for module in modules]),
         flags=list(flags),
-        slot=slot,
-        steps=steps,
-        out=out or Path("comparisons") / f"{file.stem}-{slot}",
-        group=wandb,
+        slot=options.slot,
+        steps=options.steps,
+        out=options.out or Path("comparisons") / f"{file.stem}-{options.slot}",
+        group=options.wandb,
         modules=modules,
     )
-    carry_out(study, parse_entries(blocks), seeds=seeds, rounds=rounds, limit=field)
+    carry_out(study, parse_entries(options.blocks), seeds=options.seeds, rounds=options.rounds, limit=options.field)
 
 
 def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,8 +1,9 @@
-"""What each validation image adds to a score, so that images can be drawn again and again (the bootstrap)."""
+"""What each validation image adds to a score, and the bootstrap: scores over images drawn with replacement."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import lightning.pytorch as L
@@ -30,7 +31,7 @@ class SampleCounts(Callback):
         self.rows: list[Tensor] = []
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin anew."""
+        """Forget the last validation."""
         self.rows = []
 
     def on_validation_batch_end(
@@ -75,11 +76,31 @@ def bootstrap(seeds: Sequence[Counts], score: str, *, draws: int = DRAWS) -> NDA
         score: `mIoU` or `accuracy`.
         draws: How often the images are drawn.
     """
-    images = len(seeds[0])
+    return average([draw_scores(counts, score, draws=draws) for counts in seeds])
+
+
+def draw_scores(counts: Counts, score: str, *, draws: int = DRAWS) -> NDArray[np.float64]:
+    """Scores (draws,) of one training, over images drawn with replacement.
+
+    Args:
+        counts: A row for each image.
+        score: `mIoU` or `accuracy`.
+        draws: How often the images are drawn.
+    """
+    return np.asarray(SCORES[score](_times_drawn(len(counts), draws) @ counts))
+
+
+def average(drawn: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Mean over trainings, draw by draw."""
+    mean: NDArray[np.float64] = np.mean(drawn, axis=0)
+    return mean
+
+
+@lru_cache(maxsize=4)
+def _times_drawn(images: int, draws: int) -> NDArray[np.float64]:
+    """How often each image occurs in each draw, (draws, images)."""
     chosen = np.random.default_rng(0).integers(0, images, (draws, images))
-    times = np.stack([np.bincount(row, minlength=images) for row in chosen]).astype(np.float64)
-    drawn: NDArray[np.float64] = np.mean([SCORES[score](times @ counts) for counts in seeds], axis=0)
-    return drawn
+    return np.stack([np.bincount(row, minlength=images) for row in chosen]).astype(np.float64)
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -20,12 +20,28 @@ NOTES = (
     "stands beside it.",
 )
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222 }
-.wide { overflow-x: auto } table { border-collapse: collapse } img { max-width: 100%; height: auto }
-th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
-th:first-child, td:first-child { text-align: left } h2 { margin-top: 2rem; font-size: 1.1rem }
-.notes { color: #555; font-size: 13px } .fault { color: #a00; white-space: normal; text-align: left }
+:root { color-scheme: light dark; --text: #222; --back: #fff; --soft: #555; --line: #ddd; --bad: #a00; --head: #f4f4f4 }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #ddd; --back: #16181c; --soft: #aaa; --line: #3a3d44; --bad: #ff8a80; --head: #22252b }
+  img { background: #fff; border-radius: 4px }
+}
+body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 75rem; padding: 0 1rem;
+  color: var(--text); background: var(--back) }
+h1 { font-size: 1.5rem; line-height: 1.25 } h2 { margin-top: 2rem; font-size: 1.1rem }
+.wide { overflow-x: auto; border: 1px solid var(--line); border-radius: 4px } img { max-width: 100%; height: auto }
+table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums }
+th, td { padding: .3rem .55rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
+th { background: var(--head) } tr:last-child td { border-bottom: 0 }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--back) }
+th:first-child { background: var(--head) }
+.notes { color: var(--soft); font-size: 13px; padding-left: 1.2rem }
+.fault { color: var(--bad); white-space: normal; text-align: left; min-width: 16rem }
+@media (max-width: 600px) {
+  table { font-size: 13px } th, td { padding: .25rem .4rem }
+  td:first-child { white-space: normal; overflow-wrap: anywhere; max-width: 8rem }
+}
 """
+VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 
 
 def write_report(out: Path, title: str, facts: Sequence[str], rows: Sequence[Row], score: str) -> list[Path]:
@@ -54,7 +70,7 @@ def _page(title: str, facts: Sequence[str], rows: Sequence[Row], score: str) -> 
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in NOTES)
     said = "".join(f"<p>{html.escape(fact)}</p>" for fact in facts)
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8">{VIEWPORT}<title>{html.escape(title)}</title>'
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{said}"
         f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>{pictures}{missing}'
         f'<ul class="notes">{notes}</ul></html>\n'
@@ -62,7 +78,7 @@ def _page(title: str, facts: Sequence[str], rows: Sequence[Row], score: str) -> 
 
 
 def _line(row: Row, first: Row, score: str) -> str:
-    texts = [html.escape(text) for text in cells_of(row, first, score)]
+    texts = [html.escape(text) for text in cells_of(row, first, score)]  # in the order of the headings
     if row.fault and not row.cells:
         cell = f'<td colspan="{len(texts) - 1}" class="fault">{html.escape(row.fault)}</td>'
         return f"<tr><td>{texts[0]}</td>{cell}</tr>"

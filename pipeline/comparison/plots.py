@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -25,15 +26,16 @@ def draw(rows: Sequence[Row], score: str) -> list[tuple[str, str]]:
     done = [row for row in rows if row.cells]
     if not done:
         return []
-    return [
-        (f"{score} of each block", _draw_scores(done, rows[0], score)),
-        (f"{score} against the time of a training step", _draw_trade(done, rows[0], score)),
-        ("Training loss", _draw_losses(done)),
-        ("Effective receptive field: what moves the encoder's last feature in the middle", _draw_reaches(done)),
-    ]
+    figures = {
+        f"{score} of each block": _draw_scores(done, rows[0], score),
+        f"{score} against the time of a training step": _draw_trade(done, rows[0], score),
+        "Training loss": _draw_losses(done),
+        "Effective receptive field of the encoder's last feature": _draw_reaches(done),
+    }
+    return [(title, _embed(figure, title)) for title, figure in figures.items()]
 
 
-def _draw_scores(rows: Sequence[Row], first: Row, score: str) -> str:
+def _draw_scores(rows: Sequence[Row], first: Row, score: str) -> Any:
     figure, axes = _figure(7, 0.5 + 0.45 * len(rows))
     for place, row in enumerate(rows):
         result = score_row(row, first, score)
@@ -47,10 +49,10 @@ def _draw_scores(rows: Sequence[Row], first: Row, score: str) -> str:
     axes.invert_yaxis()
     axes.set_xlabel(f"{score} %: mean (line), seeds (dots), 95 % over the images (bar)")
     axes.grid(axis="x", alpha=0.3)
-    return _embed(figure)
+    return figure
 
 
-def _draw_trade(rows: Sequence[Row], first: Row, score: str) -> str:
+def _draw_trade(rows: Sequence[Row], first: Row, score: str) -> Any:
     figure, axes = _figure(7, 4)
     for row in rows:
         result = score_row(row, first, score)
@@ -62,10 +64,10 @@ def _draw_trade(rows: Sequence[Row], first: Row, score: str) -> str:
     axes.set_ylabel(f"{score} %")
     axes.grid(alpha=0.3)
     axes.margins(0.12)
-    return _embed(figure)
+    return figure
 
 
-def _draw_losses(rows: Sequence[Row]) -> str:
+def _draw_losses(rows: Sequence[Row]) -> Any:
     figure, axes = _figure(7, 4)
     for row in rows:
         lengths = [len(cell.losses) for cell in row.cells.values()]
@@ -78,10 +80,10 @@ def _draw_losses(rows: Sequence[Row]) -> str:
     axes.set_yscale("log")
     axes.legend(ncols=2)
     axes.grid(alpha=0.3)
-    return _embed(figure)
+    return figure
 
 
-def _draw_reaches(rows: Sequence[Row]) -> str:
+def _draw_reaches(rows: Sequence[Row]) -> Any:
     from matplotlib import pyplot
 
     columns = min(3, len(rows))
@@ -95,7 +97,7 @@ def _draw_reaches(rows: Sequence[Row]) -> str:
         strength = np.mean([cell.reach for cell in row.cells.values()], axis=0)
         axes.imshow(np.sqrt(strength), cmap="magma", vmin=0, vmax=1)
         axes.set_title(f"{row.label}: {effective_reach(strength):.0f} px", fontsize=9)
-    return _embed(figure, "png")
+    return figure
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
@@ -104,11 +106,15 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     return pyplot.subplots(figsize=(width, max(1.6, height)), layout="constrained")
 
 
-def _embed(figure: Any, kind: str = "svg") -> str:
+def _embed(figure: Any, title: str) -> str:
+    """The figure as an `<img>` with its title: SVG, but PNG where it holds images."""
     from matplotlib import pyplot
 
+    kind = "png" if any(axes.images for axes in figure.axes) else "svg"
+    figure.suptitle(title, fontsize=11)
     content = io.BytesIO()
     figure.savefig(content, format=kind, dpi=110)
     pyplot.close(figure)
     media = {"svg": "image/svg+xml", "png": "image/png"}[kind]
-    return f'<img alt="" src="data:{media};base64,{base64.b64encode(content.getvalue()).decode()}">'
+    data = base64.b64encode(content.getvalue()).decode()
+    return f'<img alt="{html.escape(title)}" src="data:{media};base64,{data}">'

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foveate.pipeline.comparison.bootstrap import Counts
+from foveate.pipeline.comparison.bootstrap import Counts, draw_scores
 from foveate.pipeline.comparison.entries import Entry
 from foveate.pipeline.comparison.study import CellCLI, Study
 from foveate.pipeline.files import replacing
@@ -41,6 +41,17 @@ class Cell:
     losses: NDArray[np.float32]
     reach: NDArray[np.float32]
     seconds: float = math.nan
+    _drawn: dict[str, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def draw_scores(self, score: str) -> NDArray[np.float64]:
+        """Scores over images drawn with replacement; computed once.
+
+        Args:
+            score: `mIoU` or `accuracy`.
+        """
+        if score not in self._drawn:
+            self._drawn[score] = draw_scores(self.counts, score)
+        return self._drawn[score]
 
 
 @dataclass
@@ -59,7 +70,13 @@ class Losses(Callback):
 
 
 def run_cell(study: Study, entry: Entry, seed: int) -> Cell:
-    """Train a block with a seed, and keep the result; nothing is kept of a training that ends early."""
+    """Train a block with a seed, and keep the result; nothing is kept of a training that ends early.
+
+    Args:
+        study: What is held the same.
+        entry: The block.
+        seed: Of the weights and the order of images.
+    """
     started = time.perf_counter()
     cli = study.build(entry, seed)
     losses = Losses()

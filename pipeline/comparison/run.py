@@ -14,7 +14,7 @@ from rich.table import Table
 
 from foveate.pipeline.comparison.bootstrap import SCORES
 from foveate.pipeline.comparison.entries import Entry
-from foveate.pipeline.comparison.measures import Measures, measure, try_out
+from foveate.pipeline.comparison.measures import Candidate, Measures, are_current, measure, try_out
 from foveate.pipeline.comparison.page import write_report
 from foveate.pipeline.comparison.result import RESULT, Cell, read_cell, run_cell
 from foveate.pipeline.comparison.study import Study
@@ -24,73 +24,84 @@ from foveate.pipeline.text import first_line
 from foveate.plugins.tables import create_console
 
 MEASURES = "measures.json"
+DECIDING, SHOWN = 4, ("MMACs", "parameters", "memory MiB")  # columns of the terminal: the first ones, and these
+Cells = dict[tuple[str, int], Cell]  # by label and seed
 
 
 def carry_out(study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int, limit: int) -> list[Row]:
-    """Do what is not done yet, and write the report after each training."""
+    """Do what is not done yet, and write the report after each training.
+
+    Args:
+        study: What is held the same.
+        entries: The blocks; the first is what the others are compared with.
+        seeds: Trainings of each block.
+        rounds: How often each time is taken.
+        limit: How far receptive fields are followed, in pixels; 0 leaves them out.
+    """
     study.settle()
     started = time.monotonic()
     faults: dict[str, str] = {}
-    score = _score_of(study, entries, faults)
-    working = [entry for entry in entries if entry.label not in faults]
-    measures = _measure(study, working, rounds, limit)
-    rows: list[Row] = []
+    candidates = _try_out(study, entries, faults)
+    score: str = candidates[0].task.figure
+    measures = _measure(study, candidates, rounds, limit)
+    del candidates  # their networks take memory
+    cells = _read_kept(study, entries, seeds)
     todo = [(entry, seed) for seed in range(seeds) for entry in entries]
     for number, (entry, seed) in enumerate(todo, start=1):
-        _run(study, entry, seed, faults, f"[{number}/{len(todo)}]", score)
-        rows = _rows(study, entries, seeds, faults, measures)
+        _run(study, entry, seed, faults, f"[{number}/{len(todo)}]", score, cells)
+        rows = _rows(entries, faults, measures, cells)
         files = write_report(study.out, _title(study), _facts(study, seeds), rows, score)
     _print(rows, score)
     print(f"{(time.monotonic() - started) / 60:.1f} min; written: {', '.join(map(str, files))}", flush=True)
     return rows
 
 
-def _score_of(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> str:
-    """The name of the score, after each block took a step; those that cannot are faults.
+def _try_out(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> list[Candidate]:
+    """The blocks that took a training step; those that cannot are faults.
 
     Raises:
         ConfigError: No block works, so the recipe or the command line is at fault.
     """
-    last = None
+    candidates, last = [], None
     for entry in entries:
         try:
-            try_out(study, entry)
+            candidates.append(try_out(study, entry))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # of a plugin: also sys.exit
             faults[entry.label], last = first_line(error), error
             print(f"{entry.label}: left out: {faults[entry.label]}", flush=True)
-    if len(faults) == len(entries) and last is not None:
+    if not candidates and last is not None:
         raise last
-    working = next(entry for entry in entries if entry.label not in faults)
-    figure: str = study.build(working, 0).model.figure
-    return figure
+    return candidates
 
 
-def _measure(study: Study, entries: Sequence[Entry], rounds: int, limit: int) -> dict[str, Measures]:
-    """What was measured before, or all blocks anew if one of them was not: times are comparable within a run only."""
+def _measure(study: Study, candidates: Sequence[Candidate], rounds: int, limit: int) -> dict[str, Measures]:
+    """Kept figures, or all blocks measured if one is missing: times are comparable within a run only."""
     file = study.out / MEASURES
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    labels = [entry.label for entry in entries]
-    if [label for label, figures in known.items() if label in labels and figures.get("limit") == limit] != labels:
-        print(f"measuring {len(entries)} blocks in turn", flush=True)
-        measured = measure(study, entries, rounds=rounds, limit=limit)
+    labels = [candidate.entry.label for candidate in candidates]
+    if [label for label, figures in known.items() if label in labels and are_current(figures, limit)] != labels:
+        print(f"measuring {len(labels)} blocks in turn", flush=True)
+        measured = measure(study, candidates, rounds=rounds, limit=limit)
         known = {label: figures.as_values() for label, figures in measured.items()}
         write_text(file, json.dumps(known, indent=2) + "\n")
     return {label: Measures.from_values(known[label]) for label in labels}
 
 
-def _run(study: Study, entry: Entry, seed: int, faults: dict[str, str], progress: str, score: str) -> None:
-    """One training, if it is to be done."""
+def _run(
+    study: Study, entry: Entry, seed: int, faults: dict[str, str], progress: str, score: str, cells: Cells
+) -> None:
+    """One training, if it is to be done; its result joins the others."""
     what = f"{progress} {entry.label}, seed {seed}"
     if entry.label in faults:
         return
-    if read_cell(study.folder(entry, seed) / RESULT) is not None:
+    if (entry.label, seed) in cells:
         print(f"{what}: done before", flush=True)
         return
     print(f"{what}: {study.steps} steps", flush=True)
     try:
-        cell = run_cell(study, entry, seed)
+        cell = cells[entry.label, seed] = run_cell(study, entry, seed)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -104,14 +115,17 @@ def _score(cell: Cell, score: str) -> str:
     return f"{score} {100 * float(SCORES[score](cell.counts.sum(0))):.1f} %"
 
 
-def _rows(
-    study: Study, entries: Sequence[Entry], seeds: int, faults: dict[str, str], measures: dict[str, Measures]
-) -> list[Row]:
+def _read_kept(study: Study, entries: Sequence[Entry], seeds: int) -> Cells:
+    """The trainings that ended before."""
+    places = {(entry.label, seed): study.folder(entry, seed) / RESULT for entry in entries for seed in range(seeds)}
+    return {key: cell for key, path in places.items() if (cell := read_cell(path)) is not None}
+
+
+def _rows(entries: Sequence[Entry], faults: dict[str, str], measures: dict[str, Measures], cells: Cells) -> list[Row]:
     rows = []
     for entry in entries:
-        kept = {seed: read_cell(study.folder(entry, seed) / RESULT) for seed in range(seeds)}
-        cells = {seed: cell for seed, cell in kept.items() if cell is not None}
-        rows.append(Row(entry.label, faults.get(entry.label, ""), measures.get(entry.label), cells))
+        own = {seed: cell for (label, seed), cell in cells.items() if label == entry.label}
+        rows.append(Row(entry.label, faults.get(entry.label, ""), measures.get(entry.label), own))
     return rows
 
 
@@ -129,8 +143,8 @@ def _facts(study: Study, seeds: int) -> list[str]:
 
 
 def _print(rows: Sequence[Row], score: str) -> None:
-    """The table without its costs in full: those are in the files."""
-    shown = [place for place, text in enumerate(headings(score)) if text not in ("forward ms", "step ms", "ratio")]
+    """Print the table without the costs in full: those are in the files."""
+    shown = [place for place, text in enumerate(headings(score)) if text in SHOWN or place < DECIDING]
     table = Table(box=None, pad_edge=False)
     for place in shown:
         table.add_column(headings(score)[place], justify="right" if place else "left", no_wrap=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
+from torch import Tensor
 
 from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.comparison.bootstrap import SampleCounts
@@ -22,6 +23,7 @@ from foveate.pipeline.training.command import FoveateCLI
 from foveate.pipeline.training.request import Request
 
 SETTINGS = "settings.json"
+Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Study:
     flags: list[str] = field(default_factory=list)
     group: str | None = None
     modules: list[str] = field(default_factory=list)
+    _empty: dict[int, Weights] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def build(self, entry: Entry, seed: int) -> CellCLI:
         """Task, data and trainer of a block and a seed; all blocks of a seed share the weights they can."""
@@ -56,8 +59,14 @@ class Study:
         folder = self.folder(entry, seed)
         flags = [*self._fixed(recipe), *self.flags, "--seed_everything", str(seed), *self._wandb(entry, seed)]
         cli = CellCLI(Request(command="fit", recipe=recipe, name=folder.name, flags=flags, run=folder))
-        share_weights(cli.model, self.slot, seed)
+        share_weights(cli.model, self._shared(cli.model, seed), seed)
         return cli
+
+    def _shared(self, task: VisionTask, seed: int) -> Weights:
+        """Initial weights of the network with nothing in the slot; drawn once for each seed."""
+        if seed not in self._empty:
+            self._empty[seed] = draw_shared(task, self.slot, seed)
+        return self._empty[seed]
 
     def folder(self, entry: Entry, seed: int) -> Path:
         """Where the result of a cell is kept."""
@@ -148,17 +157,33 @@ class CellCLI(FoveateCLI):
         return trainer
 
 
-def share_weights(task: VisionTask, slot: str, seed: int) -> None:
-    """Give a network the initial weights that it would have with nothing in the slot, where it has them.
+def draw_shared(task: VisionTask, slot: str, seed: int) -> Weights:
+    """The initial weights that a network would have with nothing in the slot.
 
-    So networks that differ in the slot alone start the same, though each block draws its own random numbers.
+    Args:
+        task: The network with something in the slot.
+        slot: The slot.
+        seed: Of the random numbers.
     """
     settings = task.hparams
     attention = {**(settings["attention"] or {}), slot: "none"}
     options: dict[str, Any] = dict(settings["network_options"] or {})
     L.seed_everything(seed, verbose=False)
     empty = create_model(settings["network"], num_classes=len(task.labels), attention=attention, **options)
-    own, shared = task.network.state_dict(), empty.state_dict()
+    return empty.state_dict()
+
+
+def share_weights(task: VisionTask, shared: Weights, seed: int) -> None:
+    """Give a network the shared initial weights where it has them, then those of the recipe.
+
+    So networks that differ in the slot alone start the same, though each block draws its own random numbers.
+
+    Args:
+        task: The network.
+        shared: What `draw_shared` gave.
+        seed: Of the random numbers that come next.
+    """
+    own = task.network.state_dict()
     task.network.load_state_dict({name: shared.get(name, value) for name, value in own.items()})
     task.load_initial_weights()
     L.seed_everything(seed, verbose=False)

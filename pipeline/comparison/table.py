@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foveate.pipeline.comparison.bootstrap import SCORES, bootstrap, interval
+from foveate.pipeline.comparison.bootstrap import SCORES, average, interval
 from foveate.pipeline.comparison.measures import Measures
 from foveate.pipeline.comparison.result import Cell
 from foveate.pipeline.measuring.receptive_field import effective_reach
@@ -59,7 +59,7 @@ def score_row(row: Row, first: Row, score: str) -> Result | None:
     """The scores of a row beside those of the first; None where no training ended."""
     if not row.cells:
         return None
-    drawn = bootstrap([cell.counts for cell in row.cells.values()], score)
+    drawn = average([cell.draw_scores(score) for cell in row.cells.values()])
     ours, theirs = (
         {seed: float(SCORES[score](cell.counts.sum(0))) for seed, cell in one.cells.items()} for one in (row, first)
     )
@@ -67,41 +67,48 @@ def score_row(row: Row, first: Row, score: str) -> Result | None:
     gain, gain_low, gain_high = math.nan, math.nan, math.nan
     if both:
         gain = float(np.mean([ours[seed] - theirs[seed] for seed in both]))
-        pair = [bootstrap([one.cells[seed].counts for seed in both], score) for one in (row, first)]
+        pair = [average([one.cells[seed].draw_scores(score) for seed in both]) for one in (row, first)]
         gain_low, gain_high = interval(pair[0] - pair[1])
     return Result(float(np.mean(list(ours.values()))), *interval(drawn), list(ours.values()), gain, gain_low, gain_high)
 
 
-HEADINGS = (
-    "block", "parameters", "MMACs", "forward ms", "ratio", "step ms", "ratio", "memory MiB",
-    "field px", "effective px",
+COSTS = (
+    "step ms", "forward ms", "forward ratio", "MMACs", "parameters", "memory MiB", "field px", "effective px",
 )  # fmt: skip
 
 
 def headings(score: str) -> list[str]:
-    """Of the columns, with the score that the task has."""
-    return [*HEADINGS, f"{score} % (95 %)", "seeds", "gain (95 %)"]
+    """The columns: first what decides (score, gain, time of a step), then what each block costs."""
+    return ["block", f"{score} % (95 %)", "gain (95 %)", "step ratio", "seeds", *COSTS]
 
 
 def cells_of(row: Row, first: Row, score: str) -> list[str]:
-    """A row as texts, in the order of the headings."""
+    """A row as texts, in the order of the headings.
+
+    Args:
+        row: The block.
+        first: What it is compared with.
+        score: `mIoU` or `accuracy`.
+    """
+    value, seeds, gain = _scores_of(row, first, score)
     if row.measures is None:
-        return [row.label, *["-"] * (len(HEADINGS) - 1), row.fault or "-", "-", "-"]
+        return [row.label, value, gain, "-", seeds, *["-"] * len(COSTS)]
     costs = row.measures
-    memory = "-" if costs.memory is None else f"{costs.memory / 2**20:.0f}"
     reaches = [effective_reach(cell.reach) for cell in row.cells.values()]
     return [
         row.label,
-        f"{costs.parameters:,}",
-        f"{costs.macs / 1e6:,.1f}",
-        f"{1000 * costs.forward.seconds:.1f}",
-        f"{costs.forward.ratio:.2f}",
-        f"{1000 * costs.step.seconds:.1f}",
+        value,
+        gain,
         f"{costs.step.ratio:.2f}",
-        memory,
+        seeds,
+        f"{1000 * costs.step.median:.1f}",
+        f"{1000 * costs.forward.median:.1f}",
+        f"{costs.forward.ratio:.2f}",
+        f"{costs.macs / 1e6:,.1f}",
+        f"{costs.parameters:,}",
+        "-" if costs.memory is None else f"{costs.memory / 2**20:.0f}",
         _field(costs),
         f"{np.mean(reaches):.0f}" if reaches else "-",
-        *_scores_of(row, first, score),
     ]
 
 
@@ -150,8 +157,8 @@ def _figures(row: Row, first: Row, score: str) -> dict[str, object]:
     if row.measures is not None:
         costs = row.measures
         figures |= {"parameters": costs.parameters, "macs": costs.macs, "memory_bytes": costs.memory}
-        figures |= {"forward_seconds": costs.forward.seconds, "forward_ratio": costs.forward.ratio}
-        figures |= {"step_seconds": costs.step.seconds, "step_ratio": costs.step.ratio}
+        figures |= {"forward_seconds": costs.forward.median, "forward_ratio": costs.forward.ratio}
+        figures |= {"step_seconds": costs.step.median, "step_ratio": costs.step.ratio}
         figures |= {"theoretical_field": _field(costs)}
     result = score_row(row, first, score)
     if result is not None:

@@ -20,7 +20,12 @@ NAMES = (*ENGINES, "auto")
 
 
 def create_engine(
-    network: nn.Module, image: Tensor, *, engine: str = "auto", precision: Precision = "float32"
+    network: nn.Module,
+    image: Tensor,
+    *,
+    engine: str = "auto",
+    precision: Precision = "float32",
+    calls: int | None = None,
 ) -> Engine:
     """Make a trained network ready to be run many times.
 
@@ -30,8 +35,10 @@ def create_engine(
         image: Normalised images (B, C, H, W) as they will come; other sizes work too.
         engine: `torch` (the network as it is), `folded` (norms, scales and activations inside the convolutions),
             `compile` (that through torch's compiler), `openvino`, or `auto`: the fastest of those that can run here
-            and that give the same logits.
-        precision: float32, or bfloat16 where the arithmetic bears it.
+            and that give the same logits. For a few images, `auto` leaves out what takes longer to prepare than it
+            can save.
+        precision: float32, or bfloat16 where the arithmetic bears it; autocast around the call has no influence.
+        calls: How many times the engine will run, as far as is known; None stands for many.
 
     Raises:
         ConfigError: There is no such engine or precision, or it cannot run here or with this network.
@@ -45,16 +52,18 @@ def create_engine(
         ('folded', (1, 5))
     """
     from foveate.pipeline.engines.engine import check_precision
+    from foveate.plugins.ops.precision import without_autocast
 
     check_engine(engine)
     check_precision(precision)
-    if engine == "auto":
-        from foveate.pipeline.engines.auto import choose_engine
+    with without_autocast(image.device):
+        if engine == "auto":
+            from foveate.pipeline.engines.auto import choose_engine
 
-        return choose_engine(network, image, precision)
-    from foveate.pipeline.engines.build import build_engine
+            return choose_engine(network, image, precision, calls)
+        from foveate.pipeline.engines.build import build_engine
 
-    return build_engine(network, image, engine, precision)
+        return build_engine(network, image, engine, precision)
 
 
 def check_engine(name: str) -> None:

@@ -1,12 +1,13 @@
-"""The fastest engine for a network and a size, by trying."""
+"""The fastest engine for a network, found by trying what is worth trying."""
 
 from __future__ import annotations
 
+import logging
+import math
 import statistics
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import torch
@@ -19,9 +20,14 @@ from foveate.pipeline.engines.openvino import is_installed
 from foveate.pipeline.errors import ConfigError
 
 ROUNDS = 3
+MANY = 100  # calls from which on engines are tried on the whole image: for fewer the trial takes too much of the time
+CORNER = 256  # pixels
+WORTH = {"folded": 3.0, "openvino": 45.0}  # seconds of the plain network from which on preparing an engine pays
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}  # of the largest logit
 CUDA = ("torch",)  # until a measurement there says otherwise
-Key = tuple[tuple[int, ...], str, str]
+Key = tuple[str, str, tuple[str, ...]]  # precision, device, what was tried
+
+log = logging.getLogger(__name__)
 _chosen: WeakKeyDictionary[nn.Module, dict[Key, str]] = WeakKeyDictionary()
 
 
@@ -41,38 +47,70 @@ class Trial:
     difference: float
 
 
-def choose_engine(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Engine:
-    """Try what can run here on this image, and take the fastest; the next time with this shape it is known."""
-    key = (tuple(image.shape), precision, image.device.type)
+def choose_engine(
+    network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision, calls: int | None = None
+) -> Engine:
+    """Try what can run here and is worth its preparation, and take the fastest; the choice is remembered.
+
+    Args:
+        network: A segmenter or classifier.
+        image: Normalised images as they will come.
+        precision: Of the arithmetic.
+        calls: How many times the engine will run; None stands for many.
+    """
+    sample = image if calls is None or calls >= MANY else _corner(network, image)
+    work = math.inf if calls is None else calls * _estimate(network, image, precision)
+    names = [name for name in list_candidates(image.device) if work > WORTH.get(name, 0.0)]
+    if names == ["torch"] and math.isfinite(work):
+        note = f"auto: the {calls} images left take about {work:.0f} s, less than preparing another engine saves"
+        return replace(build_engine(network, image, "torch", precision), note=note)
+    key = (precision, image.device.type, tuple(names))
     known = _chosen.setdefault(network, {})
     if key in known:
         return build_engine(network, image, known[key], precision)
-    engines = build_engines(network, image, precision)
-    if len(engines) == 1:
+    engines = build_engines(network, image, precision, names)
+    trials = try_engines(engines, sample, precision, _reference(network, sample)) if len(engines) > 1 else []
+    if not trials:
         return next(iter(engines.values()))
-    trials = try_engines(engines, image, precision, _reference(network, image))
     best = min(trials, key=lambda trial: trial.seconds)
     known[key] = best.engine.name
     times = ", ".join(f"{trial.engine.name} {1e3 * trial.seconds:.0f} ms" for trial in trials)
-    print(f"engine auto: {best.engine.name} ({times})", file=sys.stderr, flush=True)
-    return best.engine
+    height, width = sample.shape[2:]
+    return replace(best.engine, note=f"auto: the fastest of {times} at {height} x {width}")
+
+
+def _corner(network: nn.Module, image: Tensor) -> Tensor:
+    """A part of one image that is quick to run; the whole of it where the network takes one size only."""
+    corner = image[:1, :, :CORNER, :CORNER]
+    try:
+        _reference(network, corner)
+    except (RuntimeError, ValueError, AssertionError):
+        return image
+    return corner
+
+
+def _estimate(network: nn.Module, image: Tensor, precision: Precision) -> float:
+    """Seconds that the plain network takes for the images, told by their corner."""
+    corner, plain = _corner(network, image), build_engine(network, image, "torch", precision)
+    plain(corner)  # the first call takes longer
+    return _time(plain, corner) * image.numel() / corner.numel()
 
 
 def list_candidates(device: torch.device) -> list[str]:
-    """What `auto` tries: not `compile`, which takes minutes before the first image."""
+    """The engines that `auto` considers: not `compile`, which takes minutes before the first image."""
     if device.type != "cpu":
         return list(CUDA)
     return ["torch", "folded", *(["openvino"] if is_installed() else [])]
 
 
-def build_engines(network: nn.Module, image: Tensor, precision: Precision) -> dict[str, Engine]:
-    """Every candidate that takes this network; torch itself always does."""
+def build_engines(network: nn.Module, image: Tensor, precision: Precision, names: Sequence[str]) -> dict[str, Engine]:
+    """Those of the named engines that take this network; torch itself always does."""
     engines = {}
-    for name in list_candidates(image.device):
+    for name in names:
         try:
             engines[name] = build_engine(network, image, name, precision)
         except ConfigError as error:
-            print(f"engine auto: {name} left out: {error}", file=sys.stderr, flush=True)
+            log.warning("engine auto: %s left out: %s", name, error)
     return engines
 
 
@@ -83,8 +121,12 @@ def try_engines(engines: Mapping[str, Engine], image: Tensor, precision: Precisi
         name: engine for name, engine in engines.items() if name == "torch" or differences[name] <= TOLERANCE[precision]
     }
     for name in engines.keys() - same.keys():
-        off = f"its logits differ by {differences[name]:.2g} of the largest, more than {TOLERANCE[precision]:g}"
-        print(f"engine auto: {name} left out: {off}", file=sys.stderr, flush=True)
+        log.warning(
+            "engine auto: %s left out: its logits differ by %.2g of the largest, more than %g",
+            name,
+            differences[name],
+            TOLERANCE[precision],
+        )
     times: dict[str, list[float]] = {name: [] for name in same}
     for _ in range(ROUNDS):
         for name, engine in same.items():

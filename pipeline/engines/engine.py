@@ -15,6 +15,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.segmenter import Segmenter
 from foveate.pipeline.models.upsampling import classify, classify_upsampled, upsample
 from foveate.plugins.hints import did_you_mean
+from foveate.plugins.ops.precision import without_autocast
 
 Run = Callable[[Tensor], Tensor]
 Precision = Literal["float32", "bfloat16"]
@@ -25,11 +26,13 @@ PRECISIONS = ("float32", "bfloat16")
 class Engine:
     """A trained network, ready to be run many times; it holds the weights as they were when it was made.
 
+    Its precision is its own: autocast around a call changes nothing.
+
     Attributes:
         name: How it runs: torch, folded, compile or openvino.
         run: From normalised images (B, C, H, W) to logits; of a segmenter at its stride.
         coarse: Whether those are still to be brought to the image's size.
-        note: What a user may want to know about it.
+        note: What a user may want to know about it: why it was chosen, what happens at another size.
     """
 
     name: str
@@ -39,13 +42,13 @@ class Engine:
 
     def __call__(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B ..."]:
         """The same logits as the network gives in evaluation: of each image, or of each of its pixels."""
-        with torch.inference_mode():
+        with torch.inference_mode(), without_autocast(image.device):
             logits = self.run(image)
             return upsample(logits, (image.shape[2], image.shape[3])) if self.coarse else logits
 
     def classify(self, image: Float[Tensor, "B C H W"]) -> Int64[Tensor, "B ..."]:
         """The likeliest class of each image or pixel: what `engine(image).argmax(1)` gives, but sooner."""
-        with torch.inference_mode():
+        with torch.inference_mode(), without_autocast(image.device):
             logits = self.run(image)
             return classify_upsampled(logits, (image.shape[2], image.shape[3])) if self.coarse else classify(logits)
 

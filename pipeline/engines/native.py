@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-import sys
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,8 @@ from foveate.pipeline.engines.fold.network import cast_weights, fold
 from foveate.pipeline.errors import ConfigError
 
 COMPILERS = ("g++", "clang++", "c++", "cl")
+
+log = logging.getLogger(__name__)
 
 
 def create_torch(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Engine:
@@ -36,9 +38,9 @@ def create_compiled(network: nn.Module, image: Float[Tensor, "B C H W"], precisi
     """
     check_compiler()
     core = fold_core(network, image, precision)
-    print("engine compile: the first image of each size takes a minute or more", file=sys.stderr, flush=True)
+    log.warning("engine compile: the first image of each size takes a minute or more")
     core.compile(dynamic=False)
-    return Engine("compile", _runner(core, precision), core.coarse, "compiled anew for each size")
+    return Engine("compile", _runner(core, precision), core.coarse, "compiled again for each size of image")
 
 
 def check_compiler() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -13,7 +12,8 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+
+from foveate.plugins.ops import counting
 
 CLEAR = Path("/proc/self/clear_refs")
 STATUS = Path("/proc/self/status")
@@ -25,19 +25,17 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def count_macs(network: nn.Module, image: Float[Tensor, "B C H W"]) -> int:
-    """Multiply-adds of convolutions and matrix products for one image, in evaluation."""
-    training = network.training
-    network.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(image[:1])
-    network.train(training)
-    return int(counter.get_total_flops()) // 2
+    """Multiply-adds for the first of some normalised images, in evaluation (see the counter in plugins)."""
+    return counting.count_macs(network, image[:1])
 
 
 def added_memory(work: Callable[[], object]) -> int:
     """Bytes that a piece of work takes at its peak beyond what was held before; run it in a fresh process.
 
-    On a GPU those of torch's allocator, else the resident memory of the process.
+    On a GPU this is the memory of torch's allocator, else the resident memory of the process.
+
+    Raises:
+        OSError: The system does not tell a process its memory (Windows).
     """
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -50,7 +48,7 @@ def added_memory(work: Callable[[], object]) -> int:
 
 
 def _forget_peak() -> int:
-    """Start the system's high-water mark anew where it can be, and say how much is held."""
+    """Reset the system's high-water mark where that is possible, and return how much is held."""
     try:
         CLEAR.write_text("5")
         return _status("VmRSS")
@@ -61,6 +59,10 @@ def _forget_peak() -> int:
 def _peak() -> int:
     if STATUS.is_file():
         return _status("VmHWM")
+    try:
+        import resource  # POSIX only
+    except ImportError as error:
+        raise OSError("this system does not tell the peak memory of a process") from error
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -71,7 +73,7 @@ def _status(field: str) -> int:
 
 
 def in_fresh_process(work: Callable[..., int], *arguments: object) -> int | None:
-    """The answer of a function that runs in a process of its own; None where that process fails."""
+    """The result of a function that runs in a process of its own; None where that process fails."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             return pool.submit(work, *arguments).result()

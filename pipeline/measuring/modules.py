@@ -25,12 +25,12 @@ class Clock:
         self._last = 0.0
 
     def enter(self, name: str) -> None:
-        """A module begins; the one it is in waits."""
+        """Start timing a module; its parent's timer is paused."""
         self._switch()
         self._running.append(name)
 
     def leave(self) -> None:
-        """It ends; the one it is in goes on."""
+        """Stop timing a module; its parent's timer goes on."""
         self._switch()
         self._running.pop()
 
@@ -44,7 +44,7 @@ class Clock:
 
 
 def time_modules(network: nn.Module, run: Callable[[], object], *, rounds: int = 3) -> tuple[Shares, Shares]:
-    """Shares of the time of calls, by place in the network and by class of module, the largest first.
+    """Shares of the time of calls, by part of the network and by class of module, the largest first.
 
     Args:
         network: Whose modules are looked at.

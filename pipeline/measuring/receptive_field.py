@@ -1,4 +1,4 @@
-"""How far around a feature the image matters: the most that can, and what does."""
+"""Theoretical and effective receptive field of an encoder."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 START = 512  # pixels; where this is too short, the whole limit is looked at
 NARROW = 32  # the other side of the strip that is looked at
-SHARE = 0.0455  # of the peak: two deviations of a bell
+SHARE = 0.0455  # of the peak: two standard deviations of a bell curve
 
 
 def theoretical_reach(encoder: nn.Module, limit: int) -> int | None:
-    """Pixels across, over which the image can change the encoder's last feature at one place; None: `limit` or more.
+    """Pixels across, over which the image can change the encoder's last feature at one position; None: `limit` or more.
 
     The weights are moved a little, so that a branch which starts at zero counts; the larger of height and width.
     """

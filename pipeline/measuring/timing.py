@@ -1,4 +1,4 @@
-"""Times of several networks, taken in turn, so that a noisy machine is as unfair to all of them."""
+"""Times of pieces of work taken in turn, so that a noisy machine is as unfair to all; and the machine's own speed."""
 
 from __future__ import annotations
 
@@ -10,53 +10,83 @@ from dataclasses import dataclass
 import torch
 
 Work = Callable[[], object]
+SIDE = 1536  # of the square matrices
+PRODUCTS = 7
 
 
 @dataclass(frozen=True)
 class Times:
-    """Of one network.
+    """Of one piece of work.
 
     Attributes:
-        seconds: The median.
-        ratio: The median of its ratios to the first network, round by round.
-        spread: Quartiles of those ratios.
+        median: Seconds of one call.
+        quartiles: Seconds.
+        ratio: The median of its ratios to the first piece of work, round by round.
+        ratio_quartiles: Quartiles of those ratios.
     """
 
-    seconds: float
+    median: float
+    quartiles: tuple[float, float]
     ratio: float
-    spread: tuple[float, float]
+    ratio_quartiles: tuple[float, float]
 
 
-def time_in_turn(works: Mapping[str, Work], *, rounds: int, warm_up: int = 2) -> dict[str, Times]:
+def time_in_turn(
+    works: Mapping[str, Work], *, rounds: int, warm_up: int = 1, tell: Callable[[str], None] = lambda _: None
+) -> dict[str, Times]:
     """Run each piece of work once a round, A B C A B C ..., and compare each with the first of its round.
 
     Args:
-        works: What to run, by name; the first is what the others are compared with.
-        rounds: How often; at least 1.
+        works: What to run, by name; the others are compared with the first.
+        rounds: How often each is timed; at least 1.
         warm_up: Rounds before, that do not count.
+        tell: Called with a short text before each round.
     """
     measured: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(warm_up + rounds):
+    for number in range(1 - warm_up, rounds + 1):
+        tell(f"round {number} of {rounds}" if number > 0 else "first calls")
         for name, work in works.items():
-            seconds = _time(work)
-            if number >= warm_up:
+            seconds = time_once(work)
+            if number > 0:
                 measured[name].append(seconds)
     first = measured[next(iter(works))]
-    return {name: _summarise(times, first) for name, times in measured.items()}
+    return {name: summarise(times, first) for name, times in measured.items()}
 
 
-def _summarise(times: Sequence[float], first: Sequence[float]) -> Times:
-    ratios = [time / reference for time, reference in zip(times, first, strict=True)]
-    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
-    return Times(statistics.median(times), statistics.median(ratios), (low, high))
+def summarise(times: Sequence[float], first: Sequence[float]) -> Times:
+    """Medians and quartiles.
+
+    Args:
+        times: Seconds of each round.
+        first: Seconds of what is compared with, in the same rounds.
+
+    Example:
+        >>> summarise([3.0, 1.0, 2.0], [1.0, 1.0, 1.0])
+        Times(median=2.0, quartiles=(1.0, 3.0), ratio=2.0, ratio_quartiles=(1.0, 3.0))
+    """
+    ratios = [seconds / max(reference, 1e-9) for seconds, reference in zip(times, first, strict=True)]
+    return Times(statistics.median(times), _quartiles(times), statistics.median(ratios), _quartiles(ratios))
 
 
-def _time(work: Work) -> float:
+def _quartiles(values: Sequence[float]) -> tuple[float, float]:
+    low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
+    return low, high
+
+
+def time_once(work: Work) -> float:
+    """Seconds of a call, until what it started on a GPU has ended."""
     _finish()
     started = time.perf_counter()
     work()
     _finish()
     return time.perf_counter() - started
+
+
+def measure_peak(dtype: torch.dtype, device: torch.device) -> float:
+    """Multiply-adds a second in the fastest of a few products of square matrices."""
+    left, right = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
+    with torch.inference_mode():
+        return SIDE**3 / min(time_once(lambda: left @ right) for _ in range(PRODUCTS))
 
 
 def _finish() -> None:

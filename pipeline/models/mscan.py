@@ -16,12 +16,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.models.checkpointing import run_block
+from foveate.pipeline.models.folded_block import FoldedBlock, FoldedMlp
 from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath, linear_rates
 from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.plugins.attention.msca import MultiScaleConvAttention
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
+from foveate.plugins.ops.affine import affine_of, fold_after, fold_before, scaling
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
+from foveate.plugins.ops.folding import fold_offered
+from foveate.plugins.ops.fused import FusedConv2d, name_activation
 from foveate.plugins.ops.gelu import GELU
 from foveate.plugins.ops.residual import scaled_residual
 
@@ -105,6 +109,22 @@ class Block(nn.Module):
         normed = self.norm1(x)
         x = scaled_residual(x, self.attn.gated(normed), self.drop_path.scale(x, self.layer_scale_1), normed)
         return scaled_residual(x, self.mlp(self.norm2(x)), self.drop_path.scale(x, self.layer_scale_2))
+
+    def folded(self) -> FoldedBlock:
+        """The same at evaluation with norms and scales inside the convolutions (see `Foldable`)."""
+        norm, scale_1, attn, mlp = affine_of(self.norm1), scaling(self.layer_scale_1), self.attn, self.mlp
+        fold_before(norm, attn.proj_1)
+        fold_after(attn.proj_2, scale_1._replace(shift=scale_1.scale * norm.shift))
+        fold_before(affine_of(self.norm2), mlp.fc1)
+        fold_after(mlp.fc2, scaling(self.layer_scale_2))
+        gelu = name_activation(attn.activation)
+        return FoldedBlock(
+            proj_1=FusedConv2d(attn.proj_1, gelu),
+            gate=fold_offered(attn.spatial_gating_unit),
+            proj_2=FusedConv2d(attn.proj_2),
+            mlp=FoldedMlp(FusedConv2d(mlp.fc1), FusedConv2d(mlp.dwconv, gelu), FusedConv2d(mlp.fc2)),
+            shortcut=(scale_1.scale * norm.scale).to(self.norm1.weight.dtype)[:, None, None],
+        )
 
 
 class Stem(nn.Module):

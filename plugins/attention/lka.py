@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
+from foveate.plugins.ops.fused import FusedConv2d
 
 
 class LargeKernelAttention(nn.Module):
@@ -39,3 +40,22 @@ class LargeKernelAttention(nn.Module):
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         attention: Tensor = self.conv1(self.conv_spatial(self.conv0(x)))
         return attention * x
+
+    def folded(self) -> nn.Module:
+        """The same with the product inside the last convolution (see `Foldable`)."""
+        return FoldedLka(self.conv0, self.conv_spatial, self.conv1)
+
+
+class FoldedLka(nn.Module):
+    """The gate at evaluation, with its product in the last convolution.
+
+    Args:
+        near, far, mix: The gate's convolutions, in their order.
+    """
+
+    def __init__(self, near: nn.Conv2d, far: nn.Conv2d, mix: nn.Conv2d) -> None:
+        super().__init__()
+        self.near, self.far, self.mix = FusedConv2d(near), FusedConv2d(far), FusedConv2d(mix)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return self.mix.times(self.far(self.near(x)), x)

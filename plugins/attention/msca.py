@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
+from foveate.plugins.ops.fused import FusedConv2d
 from foveate.plugins.ops.strips import add_strips
 
 
@@ -44,3 +45,32 @@ class MultiScaleConvAttention(nn.Module):
         pairs = [(getattr(self, f"conv{n}_1"), getattr(self, f"conv{n}_2")) for n in range(self.scales)]
         gated: Tensor = self.conv3(add_strips(self.conv0(x), pairs)) * x
         return gated
+
+    def folded(self) -> nn.Module:
+        """The same with the sums in place and the product inside the last convolution (see `Foldable`)."""
+        pairs = [(getattr(self, f"conv{n}_1"), getattr(self, f"conv{n}_2")) for n in range(self.scales)]
+        return FoldedMsca(self.conv0, pairs, self.conv3)
+
+
+class FoldedMsca(nn.Module):
+    """The gate at evaluation, with its product in the last convolution and its sum in place.
+
+    Args:
+        near: The 5 x 5 convolution.
+        pairs: The strips, across and down.
+        mix: The 1 x 1 convolution.
+    """
+
+    def __init__(self, near: nn.Conv2d, pairs: Sequence[tuple[nn.Conv2d, nn.Conv2d]], mix: nn.Conv2d) -> None:
+        super().__init__()
+        self.near, self.mix = FusedConv2d(near), FusedConv2d(mix)
+        self.across = nn.ModuleList(FusedConv2d(across) for across, _ in pairs)
+        self.down = nn.ModuleList(FusedConv2d(down) for _, down in pairs)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        near = self.near(x)
+        seen = near.clone() if not len(self.down) else near
+        for number, (across, down) in enumerate(zip(self.across, self.down, strict=True)):
+            far = down(across(near))
+            seen = far.add_(seen) if number == 0 else seen.add_(far)
+        return self.mix.times(seen, x)

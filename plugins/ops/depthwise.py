@@ -1,9 +1,9 @@
 """Depthwise convolution that learns fast on a CPU.
 
-Where the kernels of `native` can be had, they do the way back, and with it the GELU after a convolution. Elsewhere the
-weight gradient is rewritten. oneDNN's falls off its fast path for kernels wider than three columns: at 32 channels and
-128 x 128 cells a 1 x 21 takes some forty times as long as a 21 x 1. Two exact rewrites avoid that: a row kernel is a
-column kernel of the transposed tensors, and a wide kernel is several narrow ones side by side.
+Where the kernels of `native` are available, they carry out the backward pass, and the GELU after a convolution with
+it. Elsewhere the weight gradient is rewritten. oneDNN's falls off its fast path for kernels wider than three columns:
+at 32 channels and 128 x 128 positions a 1 x 21 takes some forty times as long as a 21 x 1. Two exact rewrites avoid
+that: a row kernel is a column kernel of the transposed tensors, and a wide kernel is several narrow ones side by side.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from foveate.plugins.ops.eager import is_eager_on_cpu
 from foveate.plugins.ops.layout import layout_of
 from foveate.plugins.ops.native import depthwise as native
 
-SMALL_MAP = 48 * 48  # cells; up to here a tall kernel's rows stay in the cache
+SMALL_MAP = 48 * 48  # positions; up to here a tall kernel's rows stay in the cache
 FAST_COLUMNS = 3  # kernels up to this width stay on oneDNN's fast path
 Pair = tuple[int, int]
 
@@ -33,7 +33,7 @@ class DepthwiseConv2d(nn.Conv2d):
         channels: Number of channels C, in and out.
         kernel: Height and width, odd; one number for both.
         stride: Step of the kernel; sides are divided by it and rounded up.
-        dilation: Distance between the cells the kernel looks at.
+        dilation: Distance between the positions the kernel reads.
         bias: Whether a bias is added.
     """
 
@@ -91,14 +91,14 @@ def agree(x: Tensor, weight: Tensor) -> bool:
 
 
 def is_faster_forward(x: Tensor, weight: Tensor) -> bool:
-    """As measured in bfloat16: 1.0 to 1.8 times as fast as stock, but not for 3 x 3, nor tall kernels on large maps."""
+    """Whether our forward is faster: 1.0 to 1.8 times in bfloat16, not for 3 x 3, nor tall kernels on large maps."""
     rows, columns = weight.shape[2:]
     is_long = columns > FAST_COLUMNS or (rows > FAST_COLUMNS and x.shape[2] * x.shape[3] <= SMALL_MAP)
     return is_long and x.dtype == torch.bfloat16 and native.takes(x)
 
 
 class _FastGradient(torch.autograd.Function):
-    """The way back by a kernel of ours, or else the stock input gradient and a rewritten weight's."""
+    """The backward pass by a kernel of ours, or else PyTorch's input gradient and a rewritten weight gradient."""
 
     @staticmethod
     def forward(
@@ -129,7 +129,7 @@ class _FastGradient(torch.autograd.Function):
 
 
 class _FusedGelu(torch.autograd.Function):
-    """Convolution and GELU as one kernel each way; only the input is kept, what lies between is computed anew."""
+    """Convolution and GELU as one kernel each way; only the input is kept, what lies between is recomputed."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
@@ -155,7 +155,7 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dila
         x: The input, (B, C, H, W).
         weight: The kernel, for its shape and dtype.
         padding: Rows and columns of zero padding that keep the size.
-        dilation: Spacing of the cells the kernel looks at.
+        dilation: Spacing of the positions the kernel reads.
     """
     if weight.shape[2] == 1:
         flipped = weight_gradient_plain(
@@ -168,7 +168,7 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dila
 
 
 def weight_gradient_plain(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int) -> Tensor:
-    """The same by the stock operator: the reference."""
+    """The same by PyTorch's own operator: the reference."""
     gradient = _convolution_backward(grad, x, weight, padding, dilation, 1, (False, True, False))[1]
     assert gradient is not None
     return gradient

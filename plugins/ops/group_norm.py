@@ -15,7 +15,7 @@ from foveate.plugins.ops.native.compiled import takes
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group norm; on a CPU its way back is a kernel's, in bfloat16 a seventh of the stock one's time."""
+    """Group norm; on a CPU a kernel carries out its backward pass, in bfloat16 in a seventh of PyTorch's time."""
 
     def forward(self, input: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C *S"]:
         if self.affine and input.ndim == 4 and torch.is_grad_enabled() and is_eager_on_cpu(input) and takes(input):
@@ -25,7 +25,7 @@ class GroupNorm(nn.GroupNorm):
 
 
 class _Kernel(torch.autograd.Function):
-    """Stock forward."""
+    """PyTorch's own forward pass, our backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:

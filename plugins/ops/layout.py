@@ -1,4 +1,4 @@
-"""Which way a map lies in memory."""
+"""The memory layout of a feature map."""
 
 from __future__ import annotations
 

@@ -55,11 +55,11 @@ def factorise_plain(x: Float[Tensor, "B N D"], bases: Float[Tensor, "B D R"], *,
 
 
 class _Factorisation(torch.autograd.Function):
-    """The way back by hand.
+    """Hand-written backward pass.
 
     Each step adds a thin product to the gradient of the features. Autograd would make each at full width and add it up;
     here their factors are put side by side and multiplied once. What each step multiplied the features by is small, so
-    those products are kept for the way back.
+    those products are kept for the backward pass.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Batch norm for maps that may shrink to one place."""
+"""Batch norm for feature maps that may shrink to one position."""
 
 from __future__ import annotations
 

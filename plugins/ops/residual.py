@@ -36,7 +36,7 @@ def scaled_residual(
 
 
 def scaled_residual_plain(x: Tensor, branch: Tensor, scale: Tensor, more: Tensor | None = None) -> Tensor:
-    """The same by stock operators: the reference."""
+    """The same by PyTorch's own operators: the reference."""
     added = branch if more is None else branch + more
     return x + scale[..., None, None] * added
 

@@ -53,7 +53,7 @@ def upsampled_cross_entropy_plain(
     label_smoothing: float = 0.0,
     ignore_index: int = 255,
 ) -> Float[Tensor, ""]:
-    """The same by stock operators: the reference."""
+    """The same by PyTorch's own operators: the reference."""
     full = F.interpolate(logits.float(), size=labels.shape[1:], mode="bilinear", align_corners=False)
     return F.cross_entropy(
         full, labels.long(), weights, ignore_index=ignore_index, reduction="sum", label_smoothing=label_smoothing

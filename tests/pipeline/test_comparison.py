@@ -9,21 +9,24 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim import SGD
 
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.commands.compare import split_flags
-from foveate.pipeline.comparison.bootstrap import accuracy, bootstrap, interval, mean_iou
+from foveate.pipeline.comparison.bootstrap import accuracy, bootstrap, draw_scores, interval, mean_iou
 from foveate.pipeline.comparison.entries import parse_entries
-from foveate.pipeline.comparison.measures import Measures
+from foveate.pipeline.comparison.measures import Measures, are_current
 from foveate.pipeline.comparison.page import write_report
 from foveate.pipeline.comparison.result import Cell, read_cell, write_cell
-from foveate.pipeline.comparison.study import share_weights
+from foveate.pipeline.comparison.study import draw_shared, share_weights
 from foveate.pipeline.comparison.table import Row, cells_of, score_row
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.measuring.costs import count_macs, count_parameters
 from foveate.pipeline.measuring.receptive_field import effective_map, effective_reach, theoretical_reach
 from foveate.pipeline.measuring.timing import Times, time_in_turn
+from foveate.pipeline.measuring.training_step import Clipping, create_step
 from foveate.pipeline.metrics.confusion import count_confusion, score
+from foveate.pipeline.optimisation import OptimizerConfig
 from foveate.pipeline.segmentation import SegmentationTask
 from foveate.plugins.errors import PluginConfigError
 
@@ -74,7 +77,7 @@ def task(block: str) -> SegmentationTask:
 def test_networks_that_differ_in_the_slot_start_the_same_elsewhere() -> None:
     tasks = [task("se"), task("msca")]
     for one in tasks:
-        share_weights(one, "gate", seed=3)
+        share_weights(one, draw_shared(one, "gate", 3), seed=3)
     ours, theirs = (one.network.state_dict() for one in tasks)
     shared = [name for name in ours if "spatial_gating_unit" not in name]
     assert len(shared) > 200
@@ -83,8 +86,8 @@ def test_networks_that_differ_in_the_slot_start_the_same_elsewhere() -> None:
 
 def test_two_seeds_start_differently() -> None:
     one, two = task("se"), task("se")
-    share_weights(one, "gate", seed=3)
-    share_weights(two, "gate", seed=4)
+    share_weights(one, draw_shared(one, "gate", 3), seed=3)
+    share_weights(two, draw_shared(two, "gate", 4), seed=4)
     assert not torch.equal(next(one.network.parameters()), next(two.network.parameters()))
 
 
@@ -159,7 +162,7 @@ def test_times_are_taken_in_turn_and_compared_round_by_round() -> None:
     order: list[str] = []
     times = time_in_turn({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=3, warm_up=1)
     assert order == ["a", "b"] * 4
-    assert times["a"].ratio == 1
+    assert times["a"].ratio == pytest.approx(1)
 
 
 def cell(right: float) -> Cell:
@@ -184,7 +187,7 @@ def test_a_damaged_result_counts_as_none(tmp_path: Path, content: bytes) -> None
 
 
 def rows() -> list[Row]:
-    times = Times(0.1, 1.5, (1.4, 1.6))
+    times = Times(0.1, (0.09, 0.11), 1.5, (1.4, 1.6))
     costs = Measures(1_000_000, 2_000_000, times, times, 2**20, 65, 8192)
     return [
         Row("none", "", costs, {0: cell(0.5), 1: cell(0.6)}),
@@ -205,14 +208,14 @@ def test_the_gain_is_the_mean_difference_over_the_seeds() -> None:
 
 def test_the_first_row_has_no_gain_and_one_seed_no_range() -> None:
     first, second, _ = rows()
-    assert cells_of(first, first, "accuracy")[-1] == "-"
+    assert cells_of(first, first, "accuracy")[2] == "-"
     alone = Row("se", "", second.measures, {0: cell(0.7)})
-    assert cells_of(alone, first, "accuracy")[-2] == "one"
+    assert cells_of(alone, first, "accuracy")[4] == "one"
 
 
 def test_beside_a_first_row_that_failed_there_is_no_gain() -> None:
     _, second, failed = rows()
-    assert cells_of(second, failed, "accuracy")[-1] == "-"
+    assert cells_of(second, failed, "accuracy")[2] == "-"
 
 
 def test_the_report_holds_every_block_and_says_why_one_failed(tmp_path: Path) -> None:
@@ -232,3 +235,45 @@ def test_measures_survive_their_file() -> None:
     assert costs is not None
     assert Measures.from_values(costs.as_values()) == costs
     assert not math.isnan(costs.step.ratio)
+
+
+def test_figures_of_an_older_way_of_measuring_are_not_kept() -> None:
+    costs = rows()[0].measures
+    assert costs is not None
+    values = costs.as_values()
+    assert are_current(values, 8192)
+    assert not are_current(values, 512)
+    assert not are_current({key: value for key, value in values.items() if key != "method"}, 8192)
+
+
+def test_images_are_drawn_once_for_each_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def draw(counts: np.ndarray, score: str) -> np.ndarray:
+        drawn.append(len(counts))
+        return draw_scores(counts, score)
+
+    monkeypatch.setattr("foveate.pipeline.comparison.result.draw_scores", draw)
+    both = rows()
+    for _ in range(3):
+        write_report(tmp_path, "Blocks", [], both, "accuracy")
+    assert len(drawn) == 4  # two blocks with two seeds
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_timed_step_is_the_recipes(precision: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = SegmentationTask("mobilenet_v2_035+light_ham", labels=TWO, optimizer=OptimizerConfig(name="sgd"))
+    seen: list[object] = []
+    loss = one.compute_loss
+
+    def compute_loss(batch: object) -> torch.Tensor:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return loss(batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(one, "compute_loss", compute_loss)
+    monkeypatch.setattr(SGD, "step", lambda self, *args: seen.append(self.param_groups[0]["lr"]))
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda parameters, limit: seen.append(limit))
+    batch = {"image": torch.zeros(2, 3, 32, 32, dtype=torch.uint8), "mask": torch.zeros(2, 32, 32, dtype=torch.uint8)}
+    half = precision == torch.bfloat16
+    create_step(one, batch, lambda: torch.autocast("cpu", precision, enabled=half), Clipping(1.5))()
+    assert seen == [half, 1.5, 0.0]

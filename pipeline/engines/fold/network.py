@@ -1,4 +1,4 @@
-"""A network that does at evaluation exactly what another does, in fewer passes over memory."""
+"""A copy of a network that computes the same at evaluation, in fewer passes over memory."""
 
 from __future__ import annotations
 
@@ -8,30 +8,28 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.pipeline.engines.fold.affine import affine_of, can_fold, fold_after
-from foveate.pipeline.engines.fold.fused import FusedConv2d, can_fuse, name_activation
-from foveate.pipeline.engines.fold.mscan import FoldedBlock
 from foveate.pipeline.engines.fold.observing import find_pairs
 from foveate.pipeline.models.layers import DropPath
-from foveate.pipeline.models.mscan import Block
+from foveate.plugins.ops.affine import affine_of, can_fold, fold_after
+from foveate.plugins.ops.folding import fold_offered
+from foveate.plugins.ops.fused import FusedConv2d, can_fuse, name_activation
 
 IDLE = (nn.Dropout, nn.Dropout2d, DropPath)
 SMALL = 128  # pixels; what follows what does not depend on the size
-CAST = (nn.Conv2d, nn.Linear, FusedConv2d, FoldedBlock)  # where autocast would cast weights in each call
+CAST = (nn.Conv2d, nn.Linear, FusedConv2d)  # where autocast would cast weights in each call
 
 
 def fold(network: nn.Module, image: Float[Tensor, "B C H W"]) -> nn.Module:
     """A copy for evaluation with batch norms, scales and activations inside the convolutions; the network stays.
 
-    Blocks of a family that is known are replaced as a whole. Everywhere else, plugins included, one run shows which
-    batch norm and which activation alone follows which convolution.
+    Modules that offer a folded form of themselves (see `Foldable`) are replaced by it. Everywhere else, one run shows
+    which batch norm and which activation alone follows which convolution.
 
     Args:
         network: Any network; its weights are taken as they are now.
         image: One that it takes.
     """
-    folded = copy.deepcopy(network).eval().requires_grad_(False)
-    _replace_families(folded)
+    folded = fold_offered(copy.deepcopy(network).eval().requires_grad_(False))
     _replace(folded, {module: nn.Identity() for module in folded.modules() if isinstance(module, IDLE)})
     pairs = _observe(folded, image)
     norms = {norm: conv for conv, norm in pairs if can_fold(conv, norm)}
@@ -40,10 +38,6 @@ def fold(network: nn.Module, image: Float[Tensor, "B C H W"]) -> nn.Module:
     _replace(folded, {norm: nn.Identity() for norm in norms})
     _fuse_activations(folded, [(norms.get(maker, maker), reader) for maker, reader in pairs])
     return folded.to(memory_format=torch.channels_last)
-
-
-def _replace_families(network: nn.Module) -> None:
-    _replace(network, {module: FoldedBlock(module) for module in network.modules() if type(module) is Block})
 
 
 def _observe(network: nn.Module, image: Tensor) -> list[tuple[nn.Module, nn.Module]]:

@@ -1,4 +1,4 @@
-"""Which module alone reads what another gives, seen in one run: so that any network can be folded, whoever wrote it."""
+"""Find, in one run of any network, the pairs of modules of which the second alone reads the first's output."""
 
 from __future__ import annotations
 

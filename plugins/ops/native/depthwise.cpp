@@ -189,7 +189,7 @@ inline void write(T* to, Vector sum, long count, Mode mode) {
 template <class Kernel, class T>
 void forward(const Shape& shape, const T* x, const float* weight, const float* bias, T* out, Mode mode) {
     const long down = shape.down(), tasks = shape.patches() * shape.blocks();
-#pragma omp parallel
+#pragma omp parallel num_threads(threads)
     {
         Ring maps(shape, 2 * down + 1, shape.across());
         std::vector<const float*> rows(shape.rows);
@@ -317,7 +317,7 @@ void backward(const Shape& shape, const T* x, const T* grad, const float* weight
               float* grad_weight, float* grad_bias, Mode mode) {
     const long tasks = shape.patches() * shape.blocks(), each = (shape.taps() + 1) * LANES;
     Floats parts(tasks * each);
-#pragma omp parallel
+#pragma omp parallel num_threads(threads)
     {
         Backward<Kernel, T> task(shape, x, grad, weight, bias, grad_x, mode);
 #pragma omp for schedule(static)

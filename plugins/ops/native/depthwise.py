@@ -27,7 +27,7 @@ def forward(
         x: The map.
         weight: The kernel.
         bias: Its bias.
-        dilation: Distance between the cells the kernel looks at.
+        dilation: Distance between the positions the kernel reads.
         gelu: Whether a GELU follows.
         onto: A map like x that is added to, in place, instead.
     """

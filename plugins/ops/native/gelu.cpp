@@ -9,7 +9,7 @@ constexpr long CHUNK = 4096;  // that a thread takes at a time
 
 template <class Each>
 void in_chunks(long count, Each each) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (long first = 0; first < count; first += CHUNK)
         for (long at = first; at < std::min(count, first + CHUNK); at += LANES) each(at, count - at);
 }

@@ -19,7 +19,7 @@ template <class T>
 std::vector<double> sums_of(const Shape& shape, const T* grad, const T* x) {
     const long channels = shape.channels, parts = shape.parts();
     std::vector<float> partial(shape.batch * parts * 2 * channels, 0.0f);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (long part = 0; part < shape.batch * parts; part++) {
         const long first = part % parts * PLACES, end = std::min(shape.places, first + PLACES);
         float *plain = partial.data() + part * 2 * channels, *times = plain + channels;
@@ -65,7 +65,7 @@ void backward(const Shape& shape, const T* grad, const T* x, const float* mean, 
                 rest[image * channels + c] = (float)(-slope * m - level * s / count);
             }
         }
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (long place = 0; place < shape.batch * shape.places; place++) {
         const long at = place * channels, row = place / shape.places * channels;
         for (long c = 0; c < channels; c += LANES) {

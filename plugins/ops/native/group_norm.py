@@ -1,4 +1,4 @@
-"""The kernel of a group norm's way back, as a function of tensors."""
+"""The kernel of a group norm's backward pass, as a function of tensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def backward(
         grad: Gradient of the norm's result.
         x: What was normalised, as `compiled.takes` it.
         mean: Of each group.
-        scale: One over the deviation of each group.
+        scale: One over the standard deviation of each group.
         weight: Of each channel.
     """
     grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)

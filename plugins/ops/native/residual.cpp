@@ -12,7 +12,7 @@ constexpr long PLACES = 256;  // that a thread takes at a time
 template <class T>
 void forward(long batch, long places, long channels, const float* x, const T* branch, const float* more,
              const float* scale, float* out) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (long place = 0; place < batch * places; place++) {
         const long at = place * channels;
         const float* by = scale + place / places * channels;
@@ -31,7 +31,7 @@ void backward(long batch, long places, long channels, const float* grad, const T
               const float* scale, T* grad_branch, float* grad_more, float* grad_scale) {
     const long parts = (places + PLACES - 1) / PLACES;
     std::vector<float> sums(batch * parts * channels, 0.0f);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (long part = 0; part < batch * parts; part++) {
         const long image = part / parts, first = part % parts * PLACES, end = std::min(places, first + PLACES);
         const float* by = scale + image * channels;

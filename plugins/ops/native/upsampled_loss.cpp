@@ -180,7 +180,7 @@ extern "C" void upsampled_cross_entropy(const long* given, const float* logits, 
     };
     auto lowest = [&](long task) { return source(rows_of(task).first, sizes.coarse_height, sizes.height).first; };
     auto highest = [&](long task) { return source(rows_of(task).second - 1, sizes.coarse_height, sizes.height).second; };
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (long task = 0; task < tasks; task++) {
         const long image = task / bands, coarse = sizes.coarse_height * sizes.coarse_width * sizes.classes;
         if (gradient) parts[task].assign((highest(task) - lowest(task) + 1) * pitch, 0.0f);

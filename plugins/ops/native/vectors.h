@@ -8,6 +8,8 @@
 #include <immintrin.h>
 #endif
 
+inline thread_local int threads = 1;  // that a kernel may take, as the caller said last (use_threads)
+
 constexpr long LANES = 16;
 typedef float Vector __attribute__((vector_size(64)));
 typedef int32_t Whole __attribute__((vector_size(64)));

@@ -13,8 +13,8 @@ from torch import nn
 from foveate.cli import main
 from foveate.pipeline.bench.subject import find_subject
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.measuring.latency import time_all
 from foveate.pipeline.measuring.modules import time_modules
+from foveate.pipeline.measuring.timing import time_in_turn
 
 TINY = ["bench", "mobilenet_v2_035", "--size", "64x96", "--num_classes", "5", "--rounds", "2", "--threads", "1"]
 
@@ -75,7 +75,19 @@ def test_time_belongs_to_the_module_that_takes_it() -> None:
     assert next(iter(kinds)) == "Sleepy"
 
 
-def test_works_are_timed_in_turn() -> None:
+def test_works_are_timed_in_turn_and_that_is_told() -> None:
     calls: list[str] = []
-    time_all({name: lambda name=name: calls.append(name) for name in "AB"}, rounds=2, tell=lambda _: None)  # type: ignore[misc]
-    assert "".join(calls) == "ABABAB"
+    works = {name: lambda name=name: calls.append(name) for name in "AB"}  # type: ignore[misc]
+    time_in_turn(works, rounds=2, tell=calls.append)
+    assert calls == ["first calls", "A", "B", "round 1 of 2", "A", "B", "round 2 of 2", "A", "B"]
+
+
+def test_a_step_is_measured_with_the_recipes_optimiser_and_clipping(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "model: {class_path: SegmentationTask, init_args: {network: segnext_t, optimizer: {name: sgd, lr: 0.1}}}\n"
+        "data: {class_path: CityscapesDataModule}\ntrainer: {gradient_clip_val: 0.5}\n"
+    )
+    subject = find_subject(str(recipe), 3)
+    assert subject.build().optimizer_config.name == "sgd"
+    assert subject.clipping.limit == 0.5

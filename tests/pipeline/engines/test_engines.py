@@ -85,7 +85,7 @@ def test_folding_leaves_the_network_alone(jitter: Jitter) -> None:
 
 
 def test_a_wide_map_is_folded_in_bands(jitter: Jitter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foveate.pipeline.engines.fold.mscan.BAND_BYTES", 1)
+    monkeypatch.setattr("foveate.pipeline.models.folded_block.BAND_BYTES", 1)
     network, image = used(tiny_segmenter(), jitter), torch.randn(2, 3, 101, 67)
     with torch.no_grad():
         assert difference(fold(network, image)(image), network(image)) < 1e-5
@@ -118,15 +118,109 @@ def test_an_engine_labels_as_its_logits_say(jitter: Jitter) -> None:
 
 
 @pytest.mark.slow
-def test_auto_takes_one_of_those_that_agree(
-    jitter: Jitter, capsys: pytest.CaptureFixture[str], unchecked: None
+def test_auto_takes_one_of_those_that_agree_and_remembers_it(
+    jitter: Jitter, monkeypatch: pytest.MonkeyPatch, unchecked: None
 ) -> None:
     network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96)
     engine = create_engine(network, image, engine="auto")
     assert engine.name in NAMES
-    assert "engine auto" in capsys.readouterr().err
-    assert create_engine(network, image, engine="auto").name == engine.name
-    assert capsys.readouterr().err == ""  # remembered
+    assert "at 64 x 96" in engine.note
+    monkeypatch.setattr("foveate.pipeline.engines.auto.try_engines", lambda *args: pytest.fail("tried again"))
+    assert create_engine(network, torch.randn(1, 3, 32, 32), engine="auto").name == engine.name
+
+
+def test_auto_prepares_nothing_for_a_few_small_images(jitter: Jitter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foveate.pipeline.engines.auto.build_engines", lambda *args: pytest.fail("prepared"))
+    network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96)
+    engine = create_engine(network, image, engine="auto", calls=3)
+    assert engine.name == "torch"
+    assert "3 images left" in engine.note
+
+
+@pytest.mark.parametrize(
+    ("calls", "tried"), [(1, []), (10, ["torch", "folded"]), (1000, ["torch", "folded", "openvino"])]
+)
+def test_auto_weighs_what_is_left_to_do(
+    calls: int, tried: list[str], jitter: Jitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+
+    def build(network: nn.Module, image: Tensor, precision: str, names: list[str]) -> dict[str, object]:
+        given.extend(names)
+        return {"torch": create_engine(network, image, engine="torch")}
+
+    monkeypatch.setattr("foveate.pipeline.engines.auto.build_engines", build)
+    monkeypatch.setattr("foveate.pipeline.engines.auto._estimate", lambda *args: 1.0)  # second an image
+    monkeypatch.setattr("foveate.pipeline.engines.auto.is_installed", lambda: True)
+    create_engine(used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96), engine="auto", calls=calls)
+    assert given == tried
+
+
+def test_autocast_around_an_engine_changes_nothing(jitter: Jitter) -> None:
+    network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96)
+    for engine in ("torch", "folded"):
+        wanted = create_engine(network, image, engine=engine)(image)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(create_engine(network, image, engine=engine)(image), wanted)
+
+
+@pytest.mark.slow
+def test_openvino_is_converted_inside_autocast_too(jitter: Jitter, openvino: None) -> None:
+    network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        wanted = network(image)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        engine = create_engine(network, image, engine="openvino", precision="bfloat16")
+        assert difference(engine(image), wanted) < 0.05
+
+
+class OneSize(nn.Module):
+    """A network that takes 32 x 32 only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(32, 32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+def test_openvino_converts_once_for_all_sizes(jitter: Jitter, openvino: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from foveate.pipeline.engines import openvino as module
+
+    network = used(tiny_segmenter(), jitter)
+    engine = create_engine(network, torch.randn(1, 3, 64, 96), engine="openvino")
+    monkeypatch.setattr(module, "_compile", lambda *args, **named: pytest.fail("converted again"))
+    for shape in ((1, 3, 64, 96), (1, 3, 45, 70), (3, 3, 33, 64)):
+        image = torch.randn(shape)
+        with torch.no_grad():
+            assert difference(engine(image), network(image)) < 1e-5
+
+
+@pytest.mark.slow
+def test_openvino_converts_a_network_of_one_size_for_that(openvino: None) -> None:
+    network, image = OneSize(), torch.rand(1, 3, 32, 32)
+    engine = create_engine(network, image, engine="openvino")
+    assert "each size" in engine.note
+    with torch.no_grad():
+        assert difference(engine(image), network(image)) < 1e-5
+
+
+@pytest.mark.slow
+def test_a_size_that_stays_gets_a_form_of_its_own(
+    jitter: Jitter, openvino: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from foveate.pipeline.engines import openvino as module
+
+    network, image = used(tiny_segmenter(), jitter), torch.randn(1, 3, 64, 96)
+    shapes = create_engine(network, image, engine="openvino").run
+    assert isinstance(shapes, module.CompiledShapes)
+    shapes(image)
+    monkeypatch.setattr(module, "STEADY", 0.0)
+    assert shapes.find((1, 3, 64, 96)) is not shapes._open
+    with torch.no_grad():
+        assert difference(shapes(image), shapes.core(image)) < 1e-5
 
 
 def test_auto_leaves_out_an_engine_that_differs(
@@ -195,3 +289,39 @@ def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foveate.pipeline.engines.native.COMPILERS", ("no-such-compiler",))
     with pytest.raises(ConfigError, match=r"needs a C\+\+ compiler"):
         create_engine(tiny_segmenter(), torch.rand(1, 3, 32, 32), engine="compile")
+
+
+class Doubled(nn.Module):
+    """A third party's block that offers a folded form."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + x
+
+    def folded(self) -> nn.Module:
+        return Twice()
+
+
+class Twice(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
+class Tripled(Doubled):
+    """It computes something else than what its parent folds."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 3 * x
+
+
+class Faulty(Doubled):
+    def folded(self) -> nn.Module:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(("block", "kind"), [(Doubled, Twice), (Tripled, Tripled), (Faulty, Faulty)])
+def test_a_block_that_offers_it_is_folded(block: type[nn.Module], kind: type[nn.Module]) -> None:
+    network, image = nn.Sequential(nn.Conv2d(3, 4, 1), block()), torch.rand(1, 3, 8, 8)
+    folded = fold(network, image)
+    assert type(folded[1]) is kind  # type: ignore[index]
+    torch.testing.assert_close(folded(image), network(image))
+    assert type(network[1]) is block

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,11 +104,74 @@ def test_a_missing_compiler_is_no_error(fresh: None, monkeypatch: pytest.MonkeyP
     assert compiled.kernels() is None
 
 
-def test_a_failing_compiler_is_no_error(fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failing_compiler_is_tried_once_and_its_reason_is_warned_of(
+    fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(compiled, "FLAGS", ("--no-such-flag",))
     assert compiled.kernels() is None
-    assert list((tmp_path / "foveate").iterdir()) == []
+    (kept,) = (tmp_path / "foveate").iterdir()
+    assert "no-such-flag" in kept.read_text()
+    assert "no-such-flag" in caplog.records[-1].message
+    assert caplog.records[-1].levelname == "WARNING"
+
+    caplog.clear()
+    monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: pytest.fail("tried again"))
+    compiled.kernels.cache_clear()  # as in another process
+    assert compiled.kernels() is None
+    assert caplog.records == []
+
+
+@needs_kernels
+def test_a_compiler_that_was_replaced_is_tried_again(
+    fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(compiled, "COMPILERS", (str(tmp_path / "broken"),))
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    assert compiled.kernels() is None
+    (kept,) = (tmp_path / "cache/foveate").iterdir()
+    assert "exit status 3" in kept.read_text()
+    broken.write_text('#!/bin/sh\nexec c++ "$@"\n')
+    compiled.kernels.cache_clear()
+    assert compiled.kernels() is not None
+
+
+def test_a_compiler_that_hangs_is_given_up(fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def hang(words: list[str], **options: object) -> None:
+        raise subprocess.TimeoutExpired(words, 120)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(shutil, "which", lambda name: sys.executable)
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert compiled.kernels() is None
+    assert [file.suffix for file in (tmp_path / "foveate").iterdir()] == [".failed"]
+
+
+THREADS = """
+import os, sys
+import numpy as np
+import torch
+from foveate.plugins.ops.native import depthwise as native
+torch.set_num_threads(int(sys.argv[1]))
+x = torch.from_numpy(np.ones((1, 512, 128, 16), np.float32)).permute(0, 3, 1, 2)  # by no operator with threads
+weight = torch.from_numpy(np.ones((16, 1, 3, 3), np.float32))
+before = len(os.listdir("/proc/self/task"))
+native.forward(x, weight, None)
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@needs_kernels
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_kernels_take_the_threads_that_torch_was_given(threads: int) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    words = [sys.executable, "-c", THREADS, str(threads)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == threads - 1
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(

@@ -1,4 +1,4 @@
-"""What at evaluation is one affine map of each channel goes into the convolution beside it: exact, but for rounding."""
+"""Fold batch norm and per-channel scale into the adjacent convolution: exact, but for rounding."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def is_plain(conv: nn.Module) -> bool:
 
 
 def affine_of(norm: _NormBase) -> Affine:
-    """What a batch norm does at evaluation, in float64: a small variance costs no digits."""
+    """The affine function of a batch norm at evaluation, in float64, where a small variance costs no digits."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     scale = (norm.running_var.double() + norm.eps).rsqrt()
@@ -47,14 +47,31 @@ def affine_of(norm: _NormBase) -> Affine:
     return Affine(scale, shift + norm.bias.double() if norm.affine else shift)
 
 
+def scaling(scale: Float[Tensor, " C"]) -> Affine:
+    """A factor for each channel, without shift."""
+    scale = scale.detach().double()
+    return Affine(scale, torch.zeros_like(scale))
+
+
 def fold_after(conv: nn.Conv2d, affine: Affine) -> None:
-    """Let a convolution do what came after it."""
+    """Fold what follows a convolution into its weights, in place.
+
+    Args:
+        conv: The convolution.
+        affine: What follows it.
+    """
     weight = affine.scale[:, None, None, None] * conv.weight.double()
     _renew(conv, weight, affine.scale * _bias_of(conv) + affine.shift)
 
 
 def fold_before(affine: Affine, conv: nn.Conv2d) -> None:
-    """Let a convolution do what came before it; it pads nothing, or the shift would be missing at the border.
+    """Fold what precedes a convolution into its weights, in place.
+
+    Only a 1 x 1 convolution without padding can take it: where zeros are padded the shift would be missing.
+
+    Args:
+        affine: What precedes it.
+        conv: The convolution.
 
     Raises:
         ValueError: The convolution pads, or has groups.

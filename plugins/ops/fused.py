@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.pipeline.engines.fold.affine import is_plain
+from foveate.plugins.ops.affine import is_plain
 from foveate.plugins.ops.eager import is_eager_on_cpu
 
 Scalars = list[float | None]
