@@ -160,8 +160,8 @@ def test_a_finished_run_says_why_nothing_is_trained(cityscapes_root: Path, capsy
     assert fit(cityscapes_root, 2) == 0
     assert main(["fit", "--ckpt_path", "last"]) == 0
     last = capsys.readouterr().out.strip().splitlines()[-1]
-    assert last.startswith("nothing was left to train after step 2: max_steps 2 is reached. Go on with: ")
-    assert last.endswith("foveate fit --ckpt_path last --trainer.max_steps 4")
+    assert "at step 2, nothing is left to train up to --trainer.max_steps 2" in last
+    assert last.endswith("last.ckpt --trainer.max_steps 4")
 
 
 def test_a_step_has_one_number_everywhere(cityscapes_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
