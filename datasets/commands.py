@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.layouts import LabelFiles, Layout, LayoutOption, settle_layout
 from foveate.datasets.text import Size, to_size
-
-if TYPE_CHECKING:  # torch takes seconds to import
-    from foveate.datasets.segmentation import SegmentationDataModule
 
 SHOWN = 20  # faults
 
@@ -128,8 +125,8 @@ def _segmentation_data(
     labels: LabelFiles,
     ignore: int | list[int] | None,
     cache_dir: str | None = None,
-) -> SegmentationDataModule:
-    """The data module of a layout with label maps."""
+) -> Any:
+    """The data module of a layout with label maps, whose type stands in modules that take seconds to import."""
     if layout == "cityscapes":
         from foveate.datasets.cityscapes import CityscapesDataModule
 

@@ -135,7 +135,7 @@ class VisionTask(L.LightningModule):
         self.loss = create_loss(loss, num_classes)
         self.reported = create_metrics(metrics or [], num_classes)
         self.num_classes = num_classes
-        self.mean_loss = MeanMetric()
+        self.mean_loss = MeanMetric(nan_strategy="disable")  # a loss that is not finite shows as such
         self._provenance: provenance.Provenance | None = None
         self._engine_name = "torch"
         self._engine: Engine | None = None

@@ -364,7 +364,8 @@ def test_prediction_needs_a_head_too(folder_root: Path, capsys: pytest.CaptureFi
 def test_weights_or_a_checkpoint_are_needed_and_not_both(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, *PUBLISHED]) == 2
     assert "which weights? give --ckpt_path CHECKPOINT, best or last, or --config RECIPE" in last_line(capsys)
-    Path("a.ckpt").touch()
+    for name in ("a.ckpt", "w.pth"):
+        Path(name).touch()
     assert main([command, *PUBLISHED, "--ckpt_path", "a.ckpt", "--model.weights", "w.pth"]) == 2
     assert "either --ckpt_path" in last_line(capsys)
 

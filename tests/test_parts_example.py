@@ -44,7 +44,9 @@ def test_a_checkpoint_names_each_part_that_is_missing(
     words = ["fit", "--config", "synthetic_segnext_t", "--plugins", "my_parts", "--data.root", str(cityscapes_root)]
     assert main([*words, *WORDS]) == 0, capsys.readouterr().err
     monkeypatch.setattr(manager, "_installed", None)
-    assert main(["validate", "--ckpt_path", "last"]) == 5
+    last = Path("runs/latest/checkpoints/last.ckpt").resolve()
+    alone = last.rename("alone.ckpt")  # away from its run, no plugin is remembered
+    assert main(["validate", "--ckpt_path", str(alone)]) == 5
     assert "needs the encoder 'tiny' of a module that was given on the command line" in capsys.readouterr().err
 
 

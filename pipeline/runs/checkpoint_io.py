@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from foveate.pipeline.files import replacing
+from foveate.pipeline.runs.directories import CHECKPOINTS
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -22,3 +23,28 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Replace the file at `path`, or leave it as it was and raise."""
         with replacing(Path(path)) as draft, draft.open("wb") as file:
             torch.save(checkpoint, file)
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read a checkpoint; that of a run that was moved keeps its best score so far.
+
+        Args:
+            path: The file.
+            args: See Lightning's TorchCheckpointIO.
+            kwargs: Likewise.
+        """
+        checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **kwargs)
+        for state in (checkpoint.get("callbacks") or {}).values():
+            folders = Path(str(state.get("dirpath"))), Path(path).absolute().parent
+            if all(folder.name == CHECKPOINTS for folder in folders):
+                _bring_home(state, folders[1])
+        return checkpoint
+
+
+def _bring_home(state: dict[str, Any], folder: Path) -> None:
+    """Let the state of a checkpoint callback speak of the folder in which the checkpoint lies now."""
+    before = str(state["dirpath"])
+    for key, value in state.items():
+        if isinstance(value, str) and value.startswith(before):
+            state[key] = str(folder / value.removeprefix(before).lstrip("/\\"))
+    kept = state.get("best_k_models") or {}
+    state["best_k_models"] = {str(folder / Path(path).name): score for path, score in kept.items()}

@@ -51,7 +51,7 @@ def test_a_run_on_ones_own_data_can_be_used_like_any_other(
     for words in (["validate"], ["test"], ["predict", "--data.images", "photos"], ["fit", "--trainer.max_steps", "4"]):
         forget()
         assert main([*words, "--ckpt_path", "last"]) == 0
-        assert f"imported {NAME} of {module}" in capsys.readouterr().err
+        assert f"importing {NAME} of {module}" in capsys.readouterr().err
     forget()
     assert main(["validate", "--ckpt_path", "last", "--plugins", NAME]) == 0
     last = Path("runs/latest/checkpoints/last.ckpt").resolve()
@@ -91,6 +91,9 @@ def test_a_module_that_is_gone_is_named(module: Path) -> None:
 
 def test_what_is_given_again_is_not_recalled(module: Path) -> None:
     assert recall({"plugins": [{"module": NAME, "file": str(module)}]}, [f"./{NAME}.py"]) == []
+    folder = module.parent / "folder"
+    folder.mkdir()
+    module.rename(folder / module.name)
     assert module_of(f"folder/{NAME}.py") == NAME
 
 
