@@ -29,7 +29,8 @@ from foveate.pipeline.models import is_segmenter
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation import OptimizerConfig
 from foveate.pipeline.schedules import ScheduleConfig
-from foveate.pipeline.task import RecipeOptions, VisionTask, choose, configured, plain
+from foveate.pipeline.task import VisionTask, choose
+from foveate.pipeline.task_options import RecipeOptions, TaskOptions, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
 MOST = 1000  # classes up to which a confusion matrix is counted; ImageNet-21K's would take 3.8 GB
@@ -97,9 +98,8 @@ class ClassificationTask(VisionTask):
             raise ConfigError(f"{labels.name} names the class of each pixel: that is for SegmentationTask")
         labels = configured(ClassSet, labels)
         mixing = MixingConfig() if mixing is None else configured(MixingConfig, mixing)
-        super().__init__(
+        options = TaskOptions(
             network=network,
-            num_classes=len(labels),
             attention=attention,
             weights=weights,
             loss=loss,
@@ -112,6 +112,10 @@ class ClassificationTask(VisionTask):
             activation_checkpointing=activation_checkpointing,
             compile=compile,
             freeze=freeze,
+        )
+        super().__init__(
+            options,
+            num_classes=len(labels),
             hparams={"labels": plain(asdict(labels)), "mixing": asdict(mixing)},
         )
         self.labels = labels

@@ -77,6 +77,7 @@ def foveate_encoders() -> Iterator[Encoder]:
         prefix=True,
         summary="Any network of timm that gives features, such as timm:convnext_atto",
         build=f"{_MODELS}.timm:create_encoder",
+        names=f"{_MODELS}.timm:list_encoders",
         classifier=f"{_MODELS}.timm:create_classifier",
     )
     yield Encoder(
@@ -101,6 +102,7 @@ def foveate_decoders() -> Iterator[Decoder]:
         prefix=True,
         summary="Any decoder of segmentation_models_pytorch: smp:Unet, smp:FPN, smp:DeepLabV3Plus, smp:UPerNet ...",
         build=f"{_MODELS}.smp.decoder:create_decoder",
+        names=f"{_MODELS}.smp.names:list_decoders",
     )
 
 

@@ -23,7 +23,8 @@ from foveate.pipeline.models.upsampling import classify, upsample
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation import OptimizerConfig
 from foveate.pipeline.schedules import ScheduleConfig
-from foveate.pipeline.task import RecipeOptions, VisionTask, choose, configured, plain
+from foveate.pipeline.task import VisionTask, choose
+from foveate.pipeline.task_options import RecipeOptions, TaskOptions, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
 
@@ -85,9 +86,8 @@ class SegmentationTask(VisionTask):
             raise ConfigError(f"{labels.name} names the class of whole images: that is for ClassificationTask")
         labels = configured(LabelSet, labels)
         inference = configured(InferenceConfig, inference)
-        super().__init__(
+        options = TaskOptions(
             network=network,
-            num_classes=len(labels),
             attention=attention,
             weights=weights,
             loss=loss,
@@ -100,6 +100,10 @@ class SegmentationTask(VisionTask):
             activation_checkpointing=activation_checkpointing,
             compile=compile,
             freeze=freeze,
+        )
+        super().__init__(
+            options,
+            num_classes=len(labels),
             hparams={"labels": plain(asdict(labels)), "inference": plain(asdict(inference))},
         )
         self.labels = labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import lightning.pytorch as L
@@ -24,28 +24,26 @@ from foveate.pipeline.averaging import EmaWeights
 from foveate.pipeline.engines import check_engine, create_engine
 from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.engines.remaining import count_batches
-from foveate.pipeline.errors import ConfigError, DivergedError
+from foveate.pipeline.errors import DivergedError
 from foveate.pipeline.failures import named_failures
-from foveate.pipeline.freezing import Freeze, Freezing
-from foveate.pipeline.losses import RecipeLoss, create_loss
+from foveate.pipeline.freezing import Freezing
+from foveate.pipeline.losses import create_loss
 from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.report import Report
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.checkpointing import checkpoint_activations
 from foveate.pipeline.models.segnext import VARIANTS
-from foveate.pipeline.normalisation import NormalisationConfig, Normalise
-from foveate.pipeline.optimisation import OptimizerConfig, create_optimizer
-from foveate.pipeline.schedules import PlateauLR, ScheduleConfig, create_schedule, renew_settings
+from foveate.pipeline.normalisation import Normalise
+from foveate.pipeline.optimisation import create_optimizer
+from foveate.pipeline.schedules import PlateauLR, create_schedule, renew_settings
+from foveate.pipeline.task_options import RecipeOptions, TaskOptions
 from foveate.pipeline.weights import load_complete_weights, load_initial_weights
 from foveate.pipeline.weights.factorisation import current_rank
-from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
 from foveate.plugins.errors import PluginError
 from foveate.plugins.guard import named_backward
 
-Config = TypeVar("Config")
 REPORTING = ("loss ", "metric ")  # how what is no part of the network is filed in a provenance
 Task = TypeVar("Task", bound="VisionTask")
-RecipeOptions = dict[str, dict[str, Option] | Option]  # of a network; of ENCODER+DECODER a mapping for each part
 
 
 class VisionTask(L.LightningModule):
@@ -54,20 +52,8 @@ class VisionTask(L.LightningModule):
     Every argument ends up in the checkpoint as plain values, so that it can be rebuilt from names.
 
     Args:
-        network: Name of the model (foveate models list).
+        options: What the tasks have in common.
         num_classes: Number of classes.
-        attention: What sits in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
-        weights: File with weights to start from, read when training begins; None starts from nothing.
-        loss: What is minimised: a name, a mapping with `name` and options, or a list of such with a `weight` each.
-        metrics: What evaluation reports beside the task's own figures.
-        optimizer: How weights are updated.
-        schedule: How the learning rate changes.
-        ema: Decay of a moving average of the weights, which then is what is evaluated and kept; None keeps none.
-        normalisation: Mean and deviation of images; those of the weights to start from, or of ImageNet, if not given.
-        network_options: Further options of the model, such as `{drop_path: 0.2}`.
-        activation_checkpointing: Whether blocks keep their input only while training and are run again on the way back.
-        compile: Whether training runs the network's parts through torch.compile.
-        freeze: Parts of the network that do not learn, for ever or until a step.
         hparams: What else the task was given, as plain values.
 
     Attributes:
@@ -82,58 +68,29 @@ class VisionTask(L.LightningModule):
 
     def __init__(
         self,
+        options: TaskOptions,
         *,
-        network: str,
         num_classes: int,
-        attention: dict[str, RecipeSlot] | None,
-        weights: str | None,
-        loss: RecipeLoss,
-        metrics: Sequence[RecipeBlock] | None,
-        optimizer: OptimizerConfig,
-        schedule: ScheduleConfig,
-        ema: float | None,
-        normalisation: NormalisationConfig | None,
-        network_options: RecipeOptions | None,
-        activation_checkpointing: bool,
-        compile: bool,
-        freeze: Freeze | None,
         hparams: Mapping[str, Any],
     ) -> None:
         super().__init__()
-        self.optimizer_config = configured(OptimizerConfig, optimizer)
-        self.schedule_config = configured(ScheduleConfig, schedule)
-        given = None if normalisation is None else configured(NormalisationConfig, normalisation)
-        self.save_hyperparameters(
-            {
-                "network": network,
-                "attention": attention,
-                "weights": weights,
-                "loss": loss,
-                "metrics": list(metrics or []),
-                "optimizer": asdict(self.optimizer_config),
-                "schedule": plain(asdict(self.schedule_config)),
-                "ema": ema,
-                "normalisation": None if given is None else plain(asdict(given)),
-                "network_options": network_options,
-                "activation_checkpointing": activation_checkpointing,
-                "compile": compile,
-                "freeze": freeze,
-                **hparams,
-            }
-        )
-        options: dict[str, Any] = dict(network_options or {})
-        self.network = create_model(network, num_classes=num_classes, attention=attention, **options)
+        options = options.settled()
+        self.optimizer_config, self.schedule_config = options.optimizer, options.schedule
+        self.save_hyperparameters({**options.as_values(), **hparams})
+        built: dict[str, Any] = dict(options.network_options or {})
+        self.network = create_model(options.network, num_classes=num_classes, attention=options.attention, **built)
         self.network.to(memory_format=torch.channels_last)
-        if activation_checkpointing:
+        if options.activation_checkpointing:
             checkpoint_activations(self.network)
-        self.freezing = Freezing(self.network, freeze)
-        self._compiles = compile
-        self._initial_weights = weights
-        self._averaging = None if ema is None else EmaWeights(ema)
+        self.freezing = Freezing(self.network, options.freeze)
+        self._compiles = options.compile
+        self._initial_weights = options.weights
+        self._averaging = None if options.ema is None else EmaWeights(options.ema)
+        given = options.normalisation
         self._normalisation_is_given = given is not None
         self.normalise = Normalise() if given is None else Normalise.from_config(given)
-        self.loss = create_loss(loss, num_classes)
-        self.reported = create_metrics(metrics or [], num_classes)
+        self.loss = create_loss(options.loss, num_classes)
+        self.reported = create_metrics(options.metrics or [], num_classes)
         self.num_classes = num_classes
         self.mean_loss = MeanMetric(nan_strategy="disable")  # a loss that is not finite shows as such
         self._provenance: provenance.Provenance | None = None
@@ -370,27 +327,3 @@ class VisionTask(L.LightningModule):
 def choose(keep: Bool[Tensor, " B"], *tensors: Tensor) -> tuple[Tensor, ...]:
     """The samples to keep of each tensor (B, ...), without a copy where that is all of them."""
     return tensors if bool(keep.all()) else tuple(tensor[keep] for tensor in tensors)
-
-
-def configured(kind: type[Config], value: Config | Mapping[str, Any] | None) -> Config:
-    """A configuration object; a checkpoint holds it as a mapping.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    if value is None:
-        raise ConfigError(f"{kind.__name__} is missing: pass it, or let the data module give it")
-    if isinstance(value, Mapping):
-        return kind(**{k: _tupled(v) for k, v in value.items()})
-    return value
-
-
-def _tupled(value: object) -> object:
-    return tuple(map(_tupled, value)) if isinstance(value, list) else value
-
-
-def plain(value: Any) -> Any:
-    """Tuples become lists: a checkpoint holds primitives only."""
-    if isinstance(value, Mapping):
-        return {k: plain(v) for k, v in value.items()}
-    return [plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -84,6 +84,8 @@ class Encoder(Record):
         classifier: `build(name, *, num_classes, in_channels, attention, **options) -> nn.Module` with `encoder` and
             `head`, for an encoder with a head of its own; without it the last feature is averaged and classified.
         prefix: It answers every name that begins with `name:`, and is built with the whole.
+        names: Lists the names behind a prefix, as `"module:function"` or the function; asked only to answer a name that
+            does not exist.
         paper: Where the idea was published.
         api: The version of this interface that the plugin was written for.
 
@@ -97,6 +99,7 @@ class Encoder(Record):
 
     classifier: str | Build | None = None
     prefix: bool = False
+    names: str | Callable[[], Iterable[str]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,8 @@ class Decoder(Record):
         build: `build(name, *, in_channels, strides, num_classes, attention, **options) -> nn.Module` with `stride`,
             that of its logits. It is given all features of the encoder, and takes those it wants.
         prefix: It answers every name that begins with `name:`, and is built with the whole.
+        names: Lists the names behind a prefix, as `"module:function"` or the function; asked only to answer a name that
+            does not exist.
         paper: Where the idea was published.
         api: The version of this interface that the plugin was written for.
 
@@ -121,6 +126,7 @@ class Decoder(Record):
     given: ClassVar[tuple[str, ...]] = ("name", "in_channels", "strides", "num_classes", "attention")
 
     prefix: bool = False
+    names: str | Callable[[], Iterable[str]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

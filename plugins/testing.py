@@ -10,10 +10,11 @@ from torch import nn
 
 from foveate.plugins.blocks import find_offer, parse_spec
 from foveate.plugins.building import check_options, load
-from foveate.plugins.conformance import behaviour, copies, device, features, graphs, learning
+from foveate.plugins.conformance import features
 from foveate.plugins.conformance.costs import Cost, measure_costs
 from foveate.plugins.conformance.isolation import ENDED, LATE, can_travel, try_apart
 from foveate.plugins.conformance.rule import Result, Rule, try_rule
+from foveate.plugins.conformance.rules import RULES
 from foveate.plugins.conformance.subject import Builder, Subject
 from foveate.plugins.errors import PluginError
 from foveate.plugins.manager import Offer
@@ -22,31 +23,6 @@ from foveate.plugins.records import Block
 __all__ = ["RULES", "Cost", "Result", "Rule", "assert_conforms", "check_block", "describe", "measure_costs"]
 
 WIDER = (32, 64, 96, 128, 192, 256)  # tried where a block is not built at the width asked for
-RULES: tuple[Rule, ...] = (
-    features.build_and_run,
-    features.keep_shape,
-    features.keep_widths,
-    features.take_one_sample,
-    features.keep_dtype,
-    features.keep_layout,
-    device.follow_device,
-    learning.stay_finite,
-    learning.reach_weights,
-    learning.use_parameters,
-    learning.reach_input,
-    behaviour.leave_input,
-    behaviour.repeat,
-    behaviour.forget,
-    behaviour.keep_samples_apart,
-    behaviour.differ_as_declared,
-    copies.save_and_load,
-    copies.copy_deeply,
-    copies.pickle_and_back,
-    graphs.compile_it,
-    graphs.export_it,
-    graphs.run_as_onnx,
-)
-
 Checked = str | Mapping[str, Any] | Offer[Block] | Callable[..., nn.Module]
 
 

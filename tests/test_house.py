@@ -20,7 +20,17 @@ Graph = dict[str, set[str]]
 
 # Lists of records, and signatures whose parameters are the keys of a recipe or the options of a command.
 LISTS = {"foveate_encoders", "foveate_blocks"}
-OPTIONS: set[str] = {"SegmentationTask.__init__", "ClassificationTask.__init__"}
+OPTIONS = {
+    "SegmentationTask.__init__",
+    "ClassificationTask.__init__",
+    "create_classifier",
+    "VisionTransformer.__init__",
+}
+    "SegmentationTask.__init__",
+    "ClassificationTask.__init__",
+    "create_classifier",
+    "VisionTransformer.__init__",
+}
 
 
 def module_of(path: Path) -> str:

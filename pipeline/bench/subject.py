@@ -21,7 +21,8 @@ from foveate.pipeline.optimisation import OptimizerConfig
 from foveate.pipeline.runs.data_modules import known_labels
 from foveate.pipeline.runs.recipes import arguments_of, find_recipe, list_recipes, read_recipe
 from foveate.pipeline.segmentation import SegmentationTask
-from foveate.pipeline.task import VisionTask, configured
+from foveate.pipeline.task import VisionTask
+from foveate.pipeline.task_options import configured
 
 USED = (
     "network", "attention", "network_options", "loss",

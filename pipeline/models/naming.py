@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from foveate.plugins.manager import Plugins
-from foveate.plugins.records import Decoder, Encoder
+from foveate.plugins.records import Decoder, Encoder, resolve
 
 PLUS = "+"  # between encoder and decoder
 
@@ -61,14 +61,20 @@ def suggest_decoder(name: str, plugins: Plugins) -> str | None:
         name: What somebody wrote.
         plugins: Where decoders are looked up.
     """
-    from foveate.pipeline.models.smp.names import list_decoders  # late: imports torch
+    records = [offer.record for offer in plugins.of_kind(Decoder)]
+    return nearest(name, [known for record in records for known in _names(record)])
 
-    offered = [offer.record.name for offer in plugins.of_kind(Decoder) if not offer.record.prefix]
-    return nearest(name, [*offered, *list_decoders()])
+
+def _names(record: Encoder | Decoder) -> Iterable[str]:
+    """The names that a record answers: its own, or those behind its prefix as far as it lists them."""
+    if not record.prefix:
+        return [record.name]
+    listed: Iterable[str] = resolve(record.names)() if record.names else []
+    return listed
 
 
 def _suggest_encoder(name: str, models: Sequence[str], plugins: Plugins) -> str | None:
-    """The nearest encoder of the plugins; one of timm's by its bare name; a known one as it is."""
+    """The nearest encoder; one of a library by its bare name, such as resnet18 of timm; a known one as it is."""
     offers = plugins.of_kind(Encoder)
     if any(offer.record.prefix and name.startswith(f"{offer.record.name}:") for offer in offers):
         return name
@@ -76,6 +82,5 @@ def _suggest_encoder(name: str, models: Sequence[str], plugins: Plugins) -> str 
     close = nearest(name, known)
     if close is not None and _key(close) == _key(name):
         return close
-    import timm  # late: an optional look at a large library
-
-    return f"timm:{name}" if timm.is_model(name) else close
+    behind = (known for offer in offers if offer.record.prefix for known in _names(offer.record))
+    return next((known for known in behind if known.partition(":")[2] == name), close)

@@ -27,7 +27,6 @@ from foveate.pipeline.callbacks.sample_drawer import PictureOptions
 from foveate.pipeline.callbacks.step_numbers import StepNumbers
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import OneLineErrors, shorten
-from foveate.pipeline.commands.help import COMMON, OPTIONS
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.freezing import learns_later
 from foveate.pipeline.loggers.csv import CsvLog
@@ -55,6 +54,7 @@ from foveate.pipeline.training.building import (
     explained,
     name_devices,
 )
+from foveate.pipeline.training.options import COMMON, OPTIONS
 from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
 from foveate.pipeline.weights.factorisation import take_rank

@@ -13,7 +13,7 @@ from foveate.pipeline.callbacks.class_predictions import ClassPredictionWriter
 from foveate.pipeline.callbacks.predictions import PredictionWriter
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
-from foveate.pipeline.task import plain
+from foveate.pipeline.task_options import plain
 from foveate.pipeline.text import few
 from foveate.pipeline.training.evaluation import evaluation_settings
 from foveate.pipeline.training.published import labels_of_weights

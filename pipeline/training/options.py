@@ -1,0 +1,47 @@
+"""The usual options of the training commands, with what they mean: for the short help, and for hints."""
+
+from __future__ import annotations
+
+COMMON = (
+    ("--config RECIPE", "a shipped recipe by name, or a YAML file; may be repeated, the later wins"),
+    ("--ckpt_path FILE|last|best", "a checkpoint; last and best mean the newest run's"),
+    ("--plugins MODULE", "load attention blocks from my_module.py or an importable module"),
+    ("--disable PLUGIN", "do not load a plugin; FOVEATE_PLUGINS=none|a,b in the environment allows only those"),
+    ("--model.inference.mode MODE", "whole, or slide: overlapping windows"),
+    ("--trainer.precision P", "32-true, bf16-mixed or 16-mixed"),
+    ("--trainer.devices N", "how many GPUs or processes"),
+    ("--trainer.accelerator A", "auto, cpu or gpu"),
+)
+
+ENGINE = ("--engine NAME", "what runs the network: torch, folded, compile, openvino, or auto, the fastest here")
+
+OPTIONS = {
+    "fit": (
+        ("--data.root DIR", "where the data set lies"),
+        ("--data.batch_size N", "images per step and device"),
+        ("--data.crop [H,W]", "size of a training crop; of classifiers --data.image_size N"),
+        ("--data.scale [LOW,HIGH]", "random resize before the crop"),
+        ("--data.num_workers N", "reading processes; 0 reads in the training process"),
+        ("--model.network NAME", "see foveate models list"),
+        ("--model.attention.gate BLOCK", "see foveate plugins list; also .stage, .decoder; '{name: lka, kernel: 35}'"),
+        ("--model.weights FILE", "weights to start from: a file, timm:NAME, hf://owner/repository/file"),
+        ("--model.ema DECAY", "evaluate and keep a moving average of the weights, such as 0.999"),
+        ("--model.loss.average A", "valid, or all_pixels as in the official recipe"),
+        ("--model.optimizer.lr X", "learning rate of the encoder; also .layer_decay, .weight_decay"),
+        ("--model.optimizer.decoder_lr_multiplier X", "how much faster the decoder or head learns"),
+        ("--model.schedule.warmup_steps N", "steps of linear rise"),
+        ("--trainer.max_steps N", "length of the training; or --trainer.max_epochs"),
+        ("--trainer.val_check_interval N", "steps between validations"),
+        ("--trainer.accumulate_grad_batches N", "batches per optimiser step"),
+        ("--trainer.logger wandb", "log to Weights & Biases too; --trainer.logger.project NAME"),
+        ("--trainer.default_root_dir DIR", "where runs are kept (runs)"),
+        ("--seed_everything N", "seed of weights, order and augmentation"),
+    ),
+    "validate": (
+        ("--data.root DIR", "where the data set lies"),
+        ("--data.eval_batch_size N", "images per step"),
+        ENGINE,
+    ),
+    "test": (("--data.root DIR", "where the data set lies"), ("--data.eval_batch_size N", "images per step"), ENGINE),
+    "predict": (("--data.images DIR|FILE", "what to label"), ("--out DIR", "where to write (predictions)"), ENGINE),
+}
