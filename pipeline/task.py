@@ -15,7 +15,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import Metric
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
@@ -29,6 +29,7 @@ from foveate.pipeline.failures import named_failures
 from foveate.pipeline.freezing import Freezing
 from foveate.pipeline.losses import create_loss
 from foveate.pipeline.metrics.create import create_metrics
+from foveate.pipeline.metrics.mean import MeanLoss
 from foveate.pipeline.metrics.report import Report
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.checkpointing import checkpoint_activations
@@ -92,7 +93,7 @@ class VisionTask(L.LightningModule):
         self.loss = create_loss(options.loss, num_classes)
         self.reported = create_metrics(options.metrics or [], num_classes)
         self.num_classes = num_classes
-        self.mean_loss = MeanMetric(nan_strategy="disable")  # a loss that is not finite shows as such
+        self.mean_loss = MeanLoss()
         self._provenance: provenance.Provenance | None = None
         self._engine_name = "torch"
         self._engine: Engine | None = None

@@ -26,11 +26,6 @@ OPTIONS = {
     "create_classifier",
     "VisionTransformer.__init__",
 }
-    "SegmentationTask.__init__",
-    "ClassificationTask.__init__",
-    "create_classifier",
-    "VisionTransformer.__init__",
-}
 
 
 def module_of(path: Path) -> str:

@@ -1,0 +1,86 @@
+"""What evaluation counts: labelled images only, each once, whatever the batches and processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from foveate.datasets.classes import ClassSet
+from foveate.datasets.labels import CAMVID
+from foveate.pipeline.classification import ClassificationTask
+from foveate.pipeline.segmentation import SegmentationTask
+from foveate.plugins.errors import PluginError
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> SegmentationTask:
+    return SegmentationTask(network="mobilenet_v2_035+smp:FPN", labels=CAMVID, metrics=["calibration_error"]).eval()
+
+
+def batch(count: int) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (count, 3, 32, 48), generator=generator, dtype=torch.uint8)
+    mask = torch.randint(0, 11, (count, 32, 48), generator=generator, dtype=torch.uint8)
+    return {"image": image, "mask": mask, "path": [""] * count}
+
+
+def loss_of(task: SegmentationTask, batches: list[dict[str, Any]]) -> float:
+    task.reset_scores()
+    with torch.no_grad():
+        for one in batches:
+            task.validation_step(one, 0)  # type: ignore[arg-type]
+    return float(task.mean_loss.compute())
+
+
+def part(of: dict[str, Any], *numbers: int) -> dict[str, Any]:
+    return {**of, "image": of["image"][list(numbers)], "mask": of["mask"][list(numbers)]}
+
+
+def test_the_loss_does_not_depend_on_which_images_share_a_batch(segmenter: SegmentationTask) -> None:
+    whole = batch(3)
+    whole["mask"][1, 4:] = 255  # few labelled pixels weigh as an image all the same
+    alone = loss_of(segmenter, [part(whole, number) for number in range(3)])
+    assert loss_of(segmenter, [part(whole, 0, 1), part(whole, 2)]) == pytest.approx(alone, rel=1e-5)
+    assert loss_of(segmenter, [part(whole, 0, 2), part(whole, 1)]) == pytest.approx(alone, rel=1e-5)
+
+
+def test_a_blank_changes_no_loss_and_no_metric(segmenter: SegmentationTask) -> None:
+    whole, blank = batch(2), batch(1)
+    blank["mask"].fill_(255)
+    before = loss_of(segmenter, [whole])
+    error = segmenter.reported["calibration_error"].compute()  # type: ignore[operator]
+    assert loss_of(segmenter, [whole, blank]) == before
+    assert segmenter.reported["calibration_error"].compute() == error  # type: ignore[operator]
+
+
+class Strict(torch.nn.Module):
+    """A loss that knows no blanks, as the plugin contract has it."""
+
+    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        assert int(labels.min()) >= 0
+        return torch.nn.functional.cross_entropy(logits, labels)
+
+
+def test_losses_and_metrics_of_classifiers_see_no_blanks() -> None:
+    task = ClassificationTask(network="mobilenet_v2_035", labels=ClassSet(name="toy", names=("a", "b", "c"))).eval()
+    task.loss = Strict()
+    image = torch.zeros(3, 3, 32, 32, dtype=torch.uint8)
+    with torch.no_grad():
+        said = task.validation_step({"image": image, "label": torch.tensor([0, 2, -1]), "path": [""] * 3}, 0)
+        task.validation_step({"image": image[:1], "label": torch.tensor([-1]), "path": [""]}, 0)
+    assert said.shape == (3,)
+    assert task.tally.images.sum() == 2
+    assert task.mean_loss.images == 2
+
+
+@pytest.mark.parametrize("channels", [10, 12])
+def test_another_number_of_logits_than_classes_is_refused(segmenter: SegmentationTask, channels: int) -> None:
+    with pytest.raises(PluginError, match=rf"gives logits of shape \(1, {channels}, 8, 8\)"):
+        segmenter.checked(torch.zeros(1, channels, 8, 8), dimensions=4)
+
+
+def test_logits_of_another_kind_are_refused(segmenter: SegmentationTask) -> None:
+    with pytest.raises(PluginError, match="a channel is expected for each of the 11 classes"):
+        segmenter.checked(torch.zeros(1, 11), dimensions=4)

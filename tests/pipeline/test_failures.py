@@ -1,0 +1,48 @@
+"""The part of a network that fails is named; our own bugs stay bugs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from foveate.pipeline.errors import ConfigError, DivergedError
+from foveate.pipeline.failures import named_failures
+from foveate.plugins.errors import PluginError
+
+OURS = {"encoder mscan_t": {"distribution": "foveate", "version": "1"}}
+THEIRS = {"loss brier": {"distribution": "foveate-parts", "version": "0.3"}, **OURS}
+
+
+def test_a_librarys_network_is_a_mistake_of_the_recipe() -> None:
+    said = r"timm cannot run it so: ValueError: .*data\.batch_size 2"
+    with pytest.raises(ConfigError, match=said), named_failures("timm:resnet18+light_ham", OURS):
+        raise ValueError("Expected more than 1 value per channel when training")
+
+
+def test_a_plugins_part_is_named_with_its_distribution() -> None:
+    with (
+        pytest.raises(
+            PluginError, match=r"loss brier of foveate-parts 0\.3 fails: IndexError: no such class"
+        ) as caught,
+        named_failures("loss", THEIRS),
+    ):
+        raise IndexError("no such class")
+    assert isinstance(caught.value.__cause__, IndexError)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), KeyError("x")], ids=str)
+def test_what_our_own_parts_raise_stays_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, named_failures("segnext_t", OURS):
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [DivergedError("nan"), PluginError("known"), torch.OutOfMemoryError("x"), RuntimeError("CUDA out of memory")],
+    ids=str,
+)
+def test_known_errors_and_full_memory_pass(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, named_failures("timm:resnet18+light_ham", THEIRS):
+        raise error
+    assert caught.value is error
