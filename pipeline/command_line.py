@@ -73,6 +73,9 @@ def shorten(message: str, known: Iterable[str], help_command: str) -> str:
     if unknown := re.search(r"(?:[Oo]ption|[Kk]ey) '([\w.]+)'(?! is required)", line):
         return _unknown(unknown[1].replace("init_args.", ""), known, help_command)
     line = re.sub(r"Expected a dot import path string: (\w+)", r"no class is called '\1'", line)
+    if accepted := re.findall(r"Expected a typing\.Literal\[(.*?)\]", line):
+        words = [word.strip().strip("'") for part in accepted for word in part.split(",")]
+        line = f"accepted: {', '.join(dict.fromkeys(words))}"
     if inner and key and given and len(given[1]) < 100:
         line = f"--{key[1]} {given[1]}: {line}"
     line = line.replace("Parser key ", "").replace("<class '", "").replace("'>", "")

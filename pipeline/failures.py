@@ -15,10 +15,12 @@ OURS = "foveate"
 LIBRARIES = {"timm:": "timm", "smp:": "segmentation-models-pytorch"}
 Providers = Mapping[str, Mapping[str, str]]  # what `record_providers` gives: "encoder NAME" -> distribution, version
 
+TOO_FEW = "more than 1 value per channel"  # what batch norm says of one value in training, in any network
+
 # What libraries say of images or batches that a network cannot take, and what helps.
 ADVICE = (
     (
-        "more than 1 value per channel",
+        TOO_FEW,
         "batch norm sees one value per channel: give a batch of at least 2 (--data.batch_size 2) or a larger crop",
     ),
     ("divisible", "choose image sides that the network can divide (--data.crop, --model.inference.multiple_of)"),
@@ -49,6 +51,8 @@ def named_failures(network: str, providers: Providers) -> Iterator[None]:
             raise
         if plugins := _of_plugins(providers):
             raise PluginError(f"{' or '.join(plugins)} fails: {first_line(error)}") from error
+        if TOO_FEW in str(error):
+            raise ConfigError(f"{network}: {_advice(str(error))}") from error
         if libraries := [library for prefix, library in LIBRARIES.items() if prefix in network]:
             raise ConfigError(
                 f"{network}: {' and '.join(libraries)} cannot run it so: {first_line(error)}; {_advice(str(error))}"

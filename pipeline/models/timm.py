@@ -136,8 +136,8 @@ def create_encoder(
         >>> create_encoder("timm:test_convnext").strides
         (4, 8, 16, 32)
     """
+    short = _known(name)
     slots = check_slots(attention, ("stage",), name)
-    short = name.removeprefix(PREFIX)
     model = _create(short, features_only=True, in_chans=in_channels, **options)
     return TimmEncoder(model, short, slots.get("stage"))
 
@@ -158,8 +158,8 @@ def create_classifier(
         ConfigError: The name is unknown, the network does not end with one linear layer, or an option is not accepted.
         PluginConfigError: The network has no such slot.
     """
+    short = _known(name)
     before, _ = split_slots(attention, (), name)
-    short = name.removeprefix(PREFIX)
     model: Any = _create(short, num_classes=num_classes, in_chans=in_channels, **options)
     last = model.get_classifier()
     if not isinstance(last, nn.Linear):
@@ -170,13 +170,21 @@ def create_classifier(
     return TimmClassifier(model, LastLayer(last), short, input=create_slot(before, in_channels))
 
 
+def _known(name: str) -> str:
+    """timm's own name of a network, after a look whether there is one."""
+    import timm
+
+    short = name.removeprefix(PREFIX)
+    if not timm.is_model(short):
+        hint = did_you_mean(short, timm.list_models())
+        raise ConfigError(f"timm has no model named {short!r}{hint} (all: timm.list_models())")
+    return short
+
+
 def _create(name: str, **options: Any) -> nn.Module:
     """timm's own constructor; its errors become ConfigErrors."""
     import timm
 
-    if not timm.is_model(name):
-        hint = did_you_mean(name, timm.list_models())
-        raise ConfigError(f"timm has no model named {name!r}{hint} (all: timm.list_models())")
     published = timm.get_pretrained_cfg(name)
     one_size = published is not None and published.fixed_input_size
     try:

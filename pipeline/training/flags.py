@@ -20,8 +20,8 @@ SIZES = ("crop", "size", "stride")
 CLASSES = ("--model", "--data", LOGGER, "--trainer.callbacks", "--trainer.strategy", "--trainer.profiler")
 EVERY_EPOCH, EVERY_STEPS = "--trainer.check_val_every_n_epoch", "--trainer.val_check_interval"
 DATA_SETS = (  # by the end of their class's name, which users leave away
-    *("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule", "DigitsDataModule", "CIFAR10DataModule"),
-    *("PatchesDataModule", "StreamingDataModule"),
+    *("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule", "DigitsDataModule", "Cifar10DataModule"),
+    *("CityscapesPatchesDataModule", "StreamingDataModule"),
 )
 
 

@@ -14,9 +14,9 @@ THEIRS = {"loss brier": {"distribution": "foveate-parts", "version": "0.3"}, **O
 
 
 def test_a_librarys_network_is_a_mistake_of_the_recipe() -> None:
-    said = r"timm cannot run it so: ValueError: .*data\.batch_size 2"
+    said = r"timm cannot run it so: ValueError: .*sides that are multiples of 32"
     with pytest.raises(ConfigError, match=said), named_failures("timm:resnet18+light_ham", OURS):
-        raise ValueError("Expected more than 1 value per channel when training")
+        raise ValueError("The size of tensor a (7) must match the size of tensor b (8)")
 
 
 def test_a_plugins_part_is_named_with_its_distribution() -> None:
@@ -46,3 +46,9 @@ def test_known_errors_and_full_memory_pass(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, named_failures("timm:resnet18+light_ham", THEIRS):
         raise error
     assert caught.value is error
+
+
+def test_one_value_for_a_batch_norm_is_a_mistake_under_our_networks_too() -> None:
+    said = r"segnext_t: batch norm sees one value per channel: give a batch of at least 2"
+    with pytest.raises(ConfigError, match=said), named_failures("segnext_t", OURS):
+        raise ValueError("Expected more than 1 value per channel when training, got input size [1, 256, 1, 1]")
