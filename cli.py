@@ -167,11 +167,13 @@ def _train(command: str, words: list[str]) -> None:
         return
     from foveate.pipeline.training.request import understand
 
-    full_help = "--help-all" in words
-    request = None if full_help else understand(command, words)
+    if "--help-all" in words:
+        _import_named()
+        importlib.import_module("foveate.pipeline.training.lightning_cli").print_full_help(command)
+        return
+    request = understand(command, words)
     _import_named()
-    training = importlib.import_module("foveate.pipeline.training.command")
-    training.print_full_help(command) if request is None else training.run(request)
+    importlib.import_module("foveate.pipeline.training.command").run(request)
 
 
 def _import_named() -> None:

@@ -18,7 +18,7 @@ from foveate.datasets.batch import ClassificationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.normalisation import MEAN, STD
-from foveate.pipeline.optimisation import create_optimizer
+from foveate.pipeline.optimisation.optimiser import create_optimizer
 from foveate.pipeline.weights import load_weights
 
 SIZE, BATCH, CLASSES = 224, 16, 1000

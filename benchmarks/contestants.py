@@ -15,7 +15,7 @@ from foveate.benchmarks.networks import create_task, give_weights
 from foveate.benchmarks.peers import mmseg
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.labels import CAMVID
-from foveate.pipeline.optimisation import OptimizerConfig, create_optimizer
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig, create_optimizer
 
 CROP = (352, 480)
 LR, DECAY = 1e-3, 0.01  # of the shipped recipe camvid_segnext_t: all parts alike, no decay of norms

@@ -18,7 +18,7 @@ from foveate.benchmarks.networks import create_task, random_batch
 from foveate.benchmarks.pairing import ratio
 from foveate.benchmarks.results import Goal, Result, Settings
 from foveate.datasets.batch import SegmentationBatch
-from foveate.pipeline.optimisation import create_optimizer
+from foveate.pipeline.optimisation.optimiser import create_optimizer
 from foveate.pipeline.segmentation import SegmentationTask
 
 SIZE, IMAGES, CLASSES = (256, 256), 4, 19  # images in all, whatever the processes

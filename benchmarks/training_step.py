@@ -15,7 +15,7 @@ from foveate.benchmarks.peaks import waiter
 from foveate.benchmarks.peers import mmseg
 from foveate.benchmarks.results import Goal, Result, Settings
 from foveate.datasets.batch import SegmentationBatch
-from foveate.pipeline.optimisation import create_optimizer
+from foveate.pipeline.optimisation.optimiser import create_optimizer
 from foveate.pipeline.segmentation import SegmentationTask
 from foveate.pipeline.startup import keep_freed_memory
 

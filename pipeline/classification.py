@@ -12,7 +12,6 @@ from foveate.datasets.batch import BLANK, ClassificationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
-from foveate.pipeline.freezing import Freeze
 from foveate.pipeline.losses import RecipeLoss
 from foveate.pipeline.metrics.calibration import CalibrationError
 from foveate.pipeline.metrics.classification import (
@@ -27,8 +26,9 @@ from foveate.pipeline.metrics.report import Report, report_classification
 from foveate.pipeline.mixing import Mixing, MixingConfig
 from foveate.pipeline.models import is_segmenter
 from foveate.pipeline.normalisation import NormalisationConfig
-from foveate.pipeline.optimisation import OptimizerConfig
-from foveate.pipeline.schedules import ScheduleConfig
+from foveate.pipeline.optimisation.freezing import Freeze
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig
+from foveate.pipeline.optimisation.schedules import ScheduleConfig
 from foveate.pipeline.task import VisionTask, choose
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot

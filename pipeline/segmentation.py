@@ -12,7 +12,6 @@ from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import IGNORE, LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
-from foveate.pipeline.freezing import Freeze
 from foveate.pipeline.inference import InferenceConfig, infer, infer_classes
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
 from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
@@ -21,8 +20,9 @@ from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.models.segmenter import Segmenter
 from foveate.pipeline.models.upsampling import classify, upsample
 from foveate.pipeline.normalisation import NormalisationConfig
-from foveate.pipeline.optimisation import OptimizerConfig
-from foveate.pipeline.schedules import ScheduleConfig
+from foveate.pipeline.optimisation.freezing import Freeze
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig
+from foveate.pipeline.optimisation.schedules import ScheduleConfig
 from foveate.pipeline.task import VisionTask, choose
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot

@@ -26,7 +26,6 @@ from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.engines.remaining import count_batches
 from foveate.pipeline.errors import DivergedError
 from foveate.pipeline.failures import named_failures
-from foveate.pipeline.freezing import Freezing
 from foveate.pipeline.losses import create_loss
 from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.mean import MeanLoss
@@ -35,8 +34,9 @@ from foveate.pipeline.models import create_model
 from foveate.pipeline.models.checkpointing import checkpoint_activations
 from foveate.pipeline.models.segnext import VARIANTS
 from foveate.pipeline.normalisation import Normalise
-from foveate.pipeline.optimisation import create_optimizer
-from foveate.pipeline.schedules import PlateauLR, create_schedule, renew_settings
+from foveate.pipeline.optimisation.freezing import Freezing
+from foveate.pipeline.optimisation.optimiser import create_optimizer
+from foveate.pipeline.optimisation.schedules import PlateauLR, create_schedule, renew_settings
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions
 from foveate.pipeline.weights import load_complete_weights, load_initial_weights
 from foveate.pipeline.weights.factorisation import current_rank

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.freezing import Freeze
 from foveate.pipeline.losses import RecipeLoss
 from foveate.pipeline.normalisation import NormalisationConfig
-from foveate.pipeline.optimisation import OptimizerConfig
-from foveate.pipeline.schedules import ScheduleConfig
+from foveate.pipeline.optimisation.freezing import Freeze
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig
+from foveate.pipeline.optimisation.schedules import ScheduleConfig
 from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
 
 Config = TypeVar("Config")

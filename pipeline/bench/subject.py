@@ -17,7 +17,7 @@ from foveate.pipeline.measuring.training_step import Clipping
 from foveate.pipeline.mixing import MixingConfig
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.normalisation import NormalisationConfig
-from foveate.pipeline.optimisation import OptimizerConfig
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig
 from foveate.pipeline.runs.data_modules import known_labels
 from foveate.pipeline.runs.recipes import arguments_of, find_recipe, list_recipes, read_recipe
 from foveate.pipeline.segmentation import SegmentationTask

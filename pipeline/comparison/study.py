@@ -19,7 +19,7 @@ from foveate.pipeline.files import write_text
 from foveate.pipeline.models import create_model
 from foveate.pipeline.runs.recipes import Recipe
 from foveate.pipeline.task import VisionTask
-from foveate.pipeline.training.command import FoveateCLI
+from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request
 
 SETTINGS = "settings.json"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from foveate.pipeline.measuring.timing import Work
-from foveate.pipeline.optimisation import create_optimizer
+from foveate.pipeline.optimisation.optimiser import create_optimizer
 from foveate.pipeline.task import VisionTask
 
 Context = Callable[[], AbstractContextManager[object]]

@@ -26,7 +26,7 @@ from foveate.pipeline.measuring.receptive_field import effective_map, effective_
 from foveate.pipeline.measuring.timing import Times, time_in_turn
 from foveate.pipeline.measuring.training_step import Clipping, create_step
 from foveate.pipeline.metrics.confusion import count_confusion, score
-from foveate.pipeline.optimisation import OptimizerConfig
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig
 from foveate.pipeline.segmentation import SegmentationTask
 from foveate.plugins.errors import PluginConfigError
 

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 from foveate.datasets.classes import ClassSet
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, ConfigError
-from foveate.pipeline.freezing import Freezing, Rule, read_rules
-from foveate.pipeline.optimisation import OptimizerConfig, create_optimizer, parameter_groups
-from foveate.pipeline.schedules import ScheduleConfig
+from foveate.pipeline.optimisation.freezing import Freezing, Rule, read_rules
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig, create_optimizer, parameter_groups
+from foveate.pipeline.optimisation.schedules import ScheduleConfig
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore:.*isinstance\(treespec, LeafSpec\)",  # inside Lightning

@@ -14,8 +14,8 @@ import sys, torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from foveate.pipeline.freezing import Freezing
-from foveate.pipeline.optimisation import OptimizerConfig, create_optimizer
+from foveate.pipeline.optimisation.freezing import Freezing
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig, create_optimizer
 
 dist.init_process_group("gloo", init_method="file://" + sys.argv[1], rank=int(sys.argv[2]), world_size=2)
 torch.manual_seed(0)

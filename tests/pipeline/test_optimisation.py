@@ -12,7 +12,7 @@ from torch.optim import SGD, AdamW
 
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.models import create_model
-from foveate.pipeline.optimisation import (
+from foveate.pipeline.optimisation.optimiser import (
     OptimizerConfig,
     create_optimizer,
     layer_factors,

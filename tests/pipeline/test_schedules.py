@@ -13,8 +13,8 @@ from torch.optim import lr_scheduler as theirs
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.optimisation import OptimizerConfig, create_optimizer
-from foveate.pipeline.schedules import (
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig, create_optimizer
+from foveate.pipeline.optimisation.schedules import (
     PlateauLR,
     ScheduleConfig,
     create_schedule,

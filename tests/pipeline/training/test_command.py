@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import pytest
 
-from foveate.pipeline.training.command import allow_idle_weights
+from foveate.pipeline.training.lightning_cli import allow_idle_weights
 
 
 @pytest.mark.parametrize(

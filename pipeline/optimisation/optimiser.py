@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from foveate.pipeline.errors import CheckpointError
-from foveate.pipeline.ranges import check_range
+from foveate.pipeline.optimisation.ranges import check_range
 from foveate.pipeline.text import few
 
 ENCODER = "encoder."

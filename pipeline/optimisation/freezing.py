@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.parts import find_part, split_list
-from foveate.pipeline.ranges import check_range
+from foveate.pipeline.optimisation.ranges import check_range
 from foveate.pipeline.text import quote_indices
 from foveate.plugins.hints import did_you_mean
 

@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.optimisation import OptimizerConfig, parameter_groups
-from foveate.pipeline.ranges import check_range, refuse
+from foveate.pipeline.optimisation.optimiser import OptimizerConfig, parameter_groups
+from foveate.pipeline.optimisation.ranges import check_range, refuse
 
 log = logging.getLogger("foveate")
 WARMUP_SHARE = 0.1  # of the run, unless said

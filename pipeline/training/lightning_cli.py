@@ -1,0 +1,240 @@
+"""Builds task, data and trainer of a request with LightningCLI."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger
+
+from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
+from foveate.pipeline.callbacks.class_sheets import SampleSheet
+from foveate.pipeline.callbacks.final_validation import FinalValidation
+from foveate.pipeline.callbacks.overlays import SampleOverlays
+from foveate.pipeline.callbacks.progress import create_progress
+from foveate.pipeline.callbacks.sample_drawer import PictureOptions
+from foveate.pipeline.callbacks.step_numbers import StepNumbers
+from foveate.pipeline.classification import ClassificationTask
+from foveate.pipeline.command_line import OneLineErrors, shorten
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.loggers.csv import CsvLog
+from foveate.pipeline.loggers.wandb import WandbLogger
+from foveate.pipeline.models import PLUS
+from foveate.pipeline.optimisation.freezing import learns_later
+from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
+from foveate.pipeline.runs.class_paths import import_only_ours
+from foveate.pipeline.runs.directories import (
+    RUNS,
+    choose_run,
+    global_rank,
+    hand_on,
+)
+from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
+from foveate.pipeline.runs.remembered import module_of, remember
+from foveate.pipeline.training.building import (
+    beside_ours,
+    check_monitors,
+    explain_constructors,
+    explained,
+    name_devices,
+)
+from foveate.pipeline.training.options import COMMON, OPTIONS
+from foveate.pipeline.training.request import Request
+
+TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
+
+
+class RecipeParser(OneLineErrors, LightningArgumentParser):
+    """The parser of recipes and flags: a mistake is one line with a hint."""
+
+    help_command = "foveate fit --help-all"
+
+    def known_options(self) -> list[str]:
+        """Every option, also those that are taken out before parsing, and the usual ones of tasks and data."""
+        usual = [option.split()[0] for options in (COMMON, *OPTIONS.values()) for option, _ in options]
+        return [*dict.fromkeys([*usual, *super().known_options()])]
+
+
+class FoveateCLI(LightningCLI):
+    """Builds task, data and trainer of a request; the caller runs them.
+
+    Args:
+        request: The command line, taken apart.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.run_dir: Path | None = None
+        quiet()
+        explain_constructors()
+        flags = ["--config", dump_recipe(request.recipe), *request.flags]
+        self.gate = partial(import_only_ours, [module_of(module) for module in request.modules])
+        with self.gate():
+            super().__init__(
+                save_config_callback=None,
+                trainer_defaults=TRAINER_DEFAULTS,
+                seed_everything_default=0,
+                parser_class=RecipeParser,
+                parser_kwargs={"prog": f"foveate {request.command}"},
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                args=flags,
+                run=False,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+            )
+
+    def add_arguments_to_parser(self, parser: RecipeParser) -> None:  # type: ignore[override]
+        """The classes of the data decide how many outputs the network has."""
+        if self.request.command != "predict":
+            parser.link_arguments("data.label_set", "model.init_args.labels", apply_on="instantiate")
+        else:
+            parser.add_argument("--out", type=str, default="predictions", help="Folder to write to.")
+        parser.add_class_arguments(PictureOptions, "pictures")
+
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        """Parse the request's words; `sys.argv` holds them in another order, which is no mistake."""
+        try:
+            self.config = name_devices(parser.parse_args(args))
+        except (TypeError, ValueError, KeyError) as error:
+            raise ConfigError(shorten(str(error), parser.known_options(), parser.help_command)) from error
+
+    def before_instantiate_classes(self) -> None:
+        """Settle what the machine cannot do, and say so."""
+        adapt_to_machine(self.config.trainer)
+        task = self.config.model.init_args
+        allow_idle_weights(self.config.trainer, task.network, learns_later(task.get("freeze")))
+
+    def choose_directory(self) -> None:
+        """Give a training its directory, once its data and weights were found; one that goes on keeps its own."""
+        if self.request.command != "fit" or self.config.trainer.fast_dev_run:
+            return
+        self.datamodule.setup("fit")
+        if self.request.checkpoint is None:
+            self.model.load_initial_weights()
+        root = Path(self.config.trainer.default_root_dir or RUNS)
+        self.run_dir = self.request.run or choose_run(root, self.request.name)
+        if self.request.run and global_rank() == 0:
+            hand_on(self.request.run)
+
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
+        """The trainer of the recipe, with our progress, logs and checkpoints."""
+        self.choose_directory()
+        settings = self.config_init.trainer
+        loggers = _loggers(settings.logger, self.run_dir)
+        callbacks: list[L.Callback] = [FinalValidation(), StepNumbers()] if self.run_dir else []
+        if settings.enable_progress_bar is not False:
+            callbacks.append(create_progress())
+        if self.run_dir is not None:
+            pictures = SampleSheet if isinstance(self.model, ClassificationTask) else SampleOverlays
+            recipe = self.resolved_recipe()
+            callbacks += [
+                RecipeKeeper(self.run_dir, recipe),
+                pictures(self.run_dir / "overlays", self.config_init.pictures),
+            ]
+            if settings.enable_checkpointing is not False:
+                callbacks += create_checkpoints(self.run_dir, self.model.monitor, recipe)
+        given = settings.callbacks or []
+        own = beside_ours(given if isinstance(given, list) else [given], callbacks)
+        plugins = settings.plugins or [AtomicCheckpointIO()]
+        ours = {"logger": loggers, "callbacks": own, "plugins": plugins}
+        with explained("trainer"):
+            trainer: L.Trainer = self.trainer_class(**{**settings, **ours, **kwargs})
+        if self.request.command == "fit":
+            check_monitors(trainer, self.model)
+        return trainer
+
+    def resolved_recipe(self) -> Recipe:
+        """The recipe with every default and flag spelled out; the classes' labels come from the data again."""
+        with self.gate():
+            self._dump_config()
+        recipe: Recipe = dict(self.config_dump)
+        recipe.pop("config", None)
+        arguments = recipe["model"].get("init_args", {})
+        arguments.pop("labels", None)
+        if self.model.hparams.get("network_options"):  # with a rank that the weights brought
+            arguments["network_options"] = self.model.hparams["network_options"]
+        if self.request.modules:
+            recipe[PLUGINS] = remember(self.request.modules)
+        return recipe
+
+
+def _loggers(given: Any, run_dir: Path | None) -> list[Logger]:
+    """The local log first, then what the recipe asks for."""
+    if run_dir is None:
+        return []
+    asked = given if isinstance(given, list) else [given] if isinstance(given, Logger) else []
+    for logger in asked:
+        if isinstance(logger, WandbLogger):
+            logger.settle_in(run_dir)
+    return [CsvLog(run_dir), *asked]
+
+
+def adapt_to_machine(trainer: Any) -> None:
+    """Change settings that this machine cannot carry out, and say so."""
+    on_cpu = trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available())
+    if not on_cpu:
+        return
+    if trainer.sync_batchnorm:
+        trainer.sync_batchnorm = False  # torch has it for CUDA only; each process keeps its own statistics
+        _note(trainer, "batch norm is not synchronised between processes on a CPU")
+    if trainer.precision in ("16-mixed", "16", 16):
+        trainer.precision = "bf16-mixed"
+        _note(trainer, "16-mixed needs a GPU: training with bf16-mixed instead")
+
+
+def allow_idle_weights(trainer: Any, network: str, later: bool = False) -> None:
+    """Let several processes train a network part of which the loss may not reach, where no strategy was chosen.
+
+    A decoder leaves some features of an encoder unread, and what only those depend on gets no gradient; nor does what
+    is frozen until a step (`later`).
+    """
+    devices = trainer.devices
+    count = torch.cuda.device_count() if devices in ("auto", -1, "-1") else devices
+    several = len(count) > 1 if isinstance(count, list) else int(count or 1) > 1
+    if several and (PLUS in network or later) and trainer.strategy in ("auto", "ddp"):
+        trainer.strategy = "ddp_find_unused_parameters_true"
+
+
+def _note(trainer: Any, message: str) -> None:
+    if global_rank() == 0 and (trainer.devices not in ("auto", 1, "1") or "batch norm" not in message):
+        print(f"foveate: {message}", file=sys.stderr, flush=True)
+
+
+def quiet() -> None:
+    """Leave out what Lightning and friends say at each start and nobody can act on."""
+    for name in (
+        "lightning.pytorch.utilities.rank_zero",
+        "lightning.fabric.utilities.seed",
+        "lightning.fabric.utilities.distributed",
+        "lightning.pytorch",
+    ):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        r".*isinstance\(treespec, LeafSpec\).*",  # inside Lightning, with torch 2.14
+        r".*does not have many workers.*",  # the number is a setting of the data module
+        r".*Checkpoint directory .* exists and is not empty.*",  # a run that goes on
+        r".*is smaller than the logging interval.*",  # short runs are fine
+        r".*ended before the epoch ended.*",  # a run that goes on starts its epoch again
+        r".*Grad strides do not match bucket view strides.*",  # layouts of depthwise weights between processes
+    ):
+        warnings.filterwarnings("ignore", message=message)
+    # Lightning 2.6 calls jsonargparse by names that go with its version 5
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"lightning\.pytorch\.cli")
+
+
+def print_full_help(command: str) -> None:
+    """Every option, also those of the tasks and data modules."""
+    parser = RecipeParser(prog=f"foveate {command}", description=f"{command}: every option")
+    parser.add_lightning_class_args(L.Trainer, "trainer")
+    parser.add_lightning_class_args(L.LightningModule, "model", subclass_mode=True)
+    parser.add_lightning_class_args(L.LightningDataModule, "data", subclass_mode=True)
+    parser.add_class_arguments(PictureOptions, "pictures")
+    parser.print_help()
