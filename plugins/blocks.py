@@ -1,4 +1,4 @@
-"""From what a recipe says of a slot to the module that sits there."""
+"""Builds the modules of attention slots from their specifications in a recipe."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 BlockSpec = str | Mapping[str, Any] | Callable[..., "nn.Module"]
 SlotSpec = BlockSpec | Sequence[BlockSpec] | None
 
-# The same as a recipe can say it.
+# The specifications that a recipe can hold.
 Option = bool | int | float | str | list[int] | list[float] | list[str] | None
 RecipeBlock = dict[str, Option] | str
 RecipeSlot = list[RecipeBlock] | RecipeBlock | None
 
 
 class SlotBlock:
-    """A block that was looked up for a slot of a model: call it with a width to build it.
+    """A block that was looked up for a slot of a model; calling it with a number of channels builds it.
 
-    A model passes it on as it would a class, so encoders and decoders need not know where blocks are looked up.
+    Encoders and decoders call it like a class, and need not know where blocks are looked up.
 
     Args:
         spec: A name, a mapping with `name` and options, or a class or callable.
-        slot: The slot's name; empty where a block is built outside a model.
-        plugins: Where a name is looked up.
+        slot: The slot's name; empty for a block that is built outside a model.
+        plugins: Where a name is looked up; the installed plugins if None.
 
     Raises:
         PluginError: The name is unknown or ambiguous.
@@ -51,10 +51,13 @@ class SlotBlock:
             self.build = spec
 
     def __call__(self, channels: int) -> nn.Module:
-        """Build the next of the slot's blocks, for features with `channels` channels.
+        """Build the next block of the slot.
+
+        Args:
+            channels: Number of channels of the feature map.
 
         Raises:
-            PluginConfigError: An option or the width is not accepted (exit code 2).
+            PluginConfigError: An option or the number of channels is not accepted (exit code 2).
             PluginError: The plugin fails (exit code 5).
         """
         self.built += 1
@@ -75,11 +78,11 @@ class SlotBlock:
 
 
 def create_block(spec: BlockSpec, channels: int, *, plugins: Plugins | None = None) -> nn.Module:
-    """Build one block for features with `channels` channels.
+    """Build one block for a feature map with `channels` channels.
 
     Args:
         spec: A name, a mapping with `name` and options, or a class or callable.
-        channels: Width of the features.
+        channels: Number of channels of the feature map.
         plugins: Where a name is looked up; the installed plugins if not given.
 
     Raises:
@@ -93,19 +96,19 @@ def create_block(spec: BlockSpec, channels: int, *, plugins: Plugins | None = No
 
 
 def create_slot(spec: SlotSpec, channels: int, *, plugins: Plugins | None = None) -> nn.Module:
-    """Build what a slot holds: one block, several in order, or the identity for None.
+    """Build the content of a slot: one block, several in sequence, or the identity for None.
 
-    A single block is returned bare, so that its parameters keep their published names.
+    A single block is not wrapped, so that its parameters keep their published names.
 
     Args:
         spec: A block's specification, a list of them, or None.
-        channels: Width of the features.
+        channels: Number of channels of the feature map.
         plugins: Where names are looked up; the installed plugins if not given.
 
     Raises:
         PluginError: A name is unknown or ambiguous, an option is not accepted, or a plugin fails.
     """
-    from torch import nn  # late: the records are read without torch
+    from torch import nn  # late import: listing plugins must not import torch
 
     specs = list_specs(spec)
     if not specs:
@@ -115,11 +118,11 @@ def create_slot(spec: SlotSpec, channels: int, *, plugins: Plugins | None = None
 
 
 def find_blocks(slot: str, spec: SlotSpec, plugins: Plugins | None = None) -> list[BlockSpec]:
-    """Look up what a slot holds, before anything is built.
+    """Look up the blocks of a slot, before anything is built.
 
     Args:
         slot: The slot's name, for messages.
-        spec: What a recipe says of the slot.
+        spec: A block's specification, a list of them, or None.
         plugins: Where names are looked up; the installed plugins if not given.
 
     Raises:
@@ -129,7 +132,11 @@ def find_blocks(slot: str, spec: SlotSpec, plugins: Plugins | None = None) -> li
 
 
 def list_specs(spec: SlotSpec) -> list[BlockSpec]:
-    """A slot's content as a list."""
+    """The content of a slot as a list of specifications.
+
+    Args:
+        spec: A block's specification, a list of them, or None.
+    """
     if spec is None:
         return []
     if isinstance(spec, Sequence) and not isinstance(spec, str):
@@ -140,8 +147,11 @@ def list_specs(spec: SlotSpec) -> list[BlockSpec]:
 def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Split a specification into its name and its options.
 
+    Args:
+        spec: A name, or a mapping with `name` and options.
+
     Raises:
-        PluginConfigError: It has no name.
+        PluginConfigError: The mapping has no name.
     """
     if isinstance(spec, str):
         return spec, {}
@@ -153,7 +163,11 @@ def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def find_offer(name: str, plugins: Plugins | None = None) -> Offer[Block]:
-    """The block's offer among the given plugins, or the installed ones.
+    """The offer of a block.
+
+    Args:
+        name: Name of the block, or `distribution:name`.
+        plugins: Where the name is looked up; the installed plugins if not given.
 
     Raises:
         PluginError: The name is unknown or ambiguous.
@@ -164,5 +178,5 @@ def find_offer(name: str, plugins: Plugins | None = None) -> Offer[Block]:
 def _check_width(block: Block, channels: int) -> None:
     if channels % block.multiple_of:
         raise PluginConfigError(
-            f"block {block.name!r} needs a multiple of {block.multiple_of} channels; here are {channels}"
+            f"block {block.name!r} needs a multiple of {block.multiple_of} channels; here there are {channels}"
         )

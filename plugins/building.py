@@ -1,4 +1,4 @@
-"""Builds what a record describes, and blames the right one where that fails."""
+"""Builds the module of a record; an error names the record and its provider."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 def load(offer: Offer[Any], build: str | Build | None = None) -> Build:
-    """The callable behind a record.
+    """Import the callable of a record.
 
     Args:
         offer: The record and its provider.
-        build: Another of the record's callables than `build`.
+        build: Another callable of the record, used instead of `record.build`.
 
     Raises:
-        PluginError: It cannot be imported; the message names the provider.
+        PluginError: The callable cannot be imported; the message names the provider.
     """
     try:
         with traced("import of " + offer.record.name, offer.provider):
             return resolve(offer.record.build if build is None else build)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # sys.exit in a module too
+    except BaseException as error:  # a module may also call sys.exit
         raise PluginError(
             f"{offer.record.noun} {offer.record.name!r} of {offer.provider} cannot be built: "
             f"{type(error).__name__}: {error}"
@@ -51,15 +51,15 @@ def build_module(
 
     Args:
         offer: The record and its provider.
-        *first: What the callable takes by position.
-        options: What a recipe says; only these are checked against the callable's parameters.
-        build: Another of the record's callables than `build`.
-        site: What is built and for which place, for a message; the record and its provider if not given.
-        **given: What else the callable takes by name.
+        *first: Arguments passed by position.
+        options: Options of the recipe; only these are checked against the callable's parameters.
+        build: Another callable of the record, used instead of `record.build`.
+        site: The block, slot and position for error messages; the record and its provider if not given.
+        **given: Other arguments passed by name.
 
     Raises:
-        PluginConfigError: An option is not accepted, or its value is not (exit code 2).
-        PluginError: The plugin fails, or gives no module (exit code 5).
+        PluginConfigError: An option or its value is not accepted (exit code 2).
+        PluginError: The plugin fails, or returns something other than a module (exit code 5).
     """
     record: Record = offer.record
     site = site or f"{record.noun} {record.name!r} of {offer.provider}"
@@ -73,11 +73,11 @@ def build_module(
 
 @contextmanager
 def named(site: str, options: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Name what is built in the error that building it raises.
+    """Turn an error while building into one that names what was built.
 
     Args:
-        site: What is built, for which place, and who offers it.
-        options: What a recipe chose. A TypeError or ValueError then is taken for a wrong choice.
+        site: What is built, where it goes, and who offers it.
+        options: Options of the recipe. If there are any, a TypeError or ValueError is taken for a wrong option.
 
     Raises:
         PluginConfigError: The recipe's options are wrong (exit code 2).
@@ -87,7 +87,7 @@ def named(site: str, options: Mapping[str, Any] | None = None) -> Iterator[None]
         yield
     except (KeyboardInterrupt, GeneratorExit, MemoryError):
         raise
-    except BaseException as error:  # a plugin's sys.exit too
+    except BaseException as error:  # a plugin may also call sys.exit
         if hasattr(error, "exit_code") or type(error).__name__ == "OutOfMemoryError":
             raise
         if options and isinstance(error, TypeError | ValueError):
@@ -96,23 +96,33 @@ def named(site: str, options: Mapping[str, Any] | None = None) -> Iterator[None]
 
 
 def expect_module(module: object, site: str) -> nn.Module:
-    """The module, if it is one.
+    """Return the module, after checking that it is one.
+
+    Args:
+        module: What a callable returned.
+        site: What was built, for the message.
 
     Raises:
-        PluginError: It is something else.
+        PluginError: It is not an nn.Module.
     """
     from torch import nn
 
     if not isinstance(module, nn.Module):
-        raise PluginError(f"{site} cannot be built: its callable gave a {type(module).__name__}, not an nn.Module")
+        raise PluginError(f"{site} cannot be built: its callable returned a {type(module).__name__}, not an nn.Module")
     return module
 
 
 def check_options(what: str, build: Build, options: Mapping[str, Any], given: tuple[str, ...] = ()) -> None:
-    """Refuse an option that a callable does not take, and name those it does.
+    """Refuse an option that a callable does not accept; the message lists the accepted ones.
+
+    Args:
+        what: What is built, for the message.
+        build: The callable.
+        options: Options of the recipe.
+        given: Parameters that Foveate passes itself, which are no options.
 
     Raises:
-        PluginConfigError: One is not accepted.
+        PluginConfigError: An option is not accepted.
     """
     accepted = list_options(build, given)
     if accepted is None:
@@ -125,7 +135,12 @@ def check_options(what: str, build: Build, options: Mapping[str, Any], given: tu
 
 
 def list_options(build: Build, given: tuple[str, ...]) -> list[inspect.Parameter] | None:
-    """The parameters of a callable that a recipe may set; None if it takes any."""
+    """The parameters of a callable that a recipe may set; None if it accepts any name (`**options`).
+
+    Args:
+        build: The callable.
+        given: Parameters that Foveate passes itself.
+    """
     parameters = list(inspect.signature(build).parameters.values())[1:]  # the first is passed by position
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return None

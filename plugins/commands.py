@@ -1,4 +1,4 @@
-"""`foveate plugins`: what is installed, what is wrong with it, and how to make one."""
+"""`foveate plugins`: lists, describes, diagnoses, creates and checks plugins."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ KINDS: dict[str, type[Record]] = {
 
 
 def list_records(what: What = "blocks", plugins: str = "", disable: str = "") -> None:
-    """List what plugins offer: name, paper, who provides it, and what it is.
+    """List the records that plugins offer: name, kind, paper, provider and summary.
 
     Example: foveate plugins list --what encoders
 
     Args:
-        what: blocks, encoders, decoders, losses, metrics, or all.
-        plugins: Modules or files of this folder to take beside the installed plugins, between commas.
-        disable: Plugins not to import, between commas, by entry point or distribution.
+        what: Kind of record: blocks, encoders, decoders, losses, metrics, or all.
+        plugins: Other plugins to load: modules, files, paths or packages, separated by commas.
+        disable: Plugins not to import, by entry point or distribution, separated by commas.
     """
     manager = installed_plugins(split_names(plugins), split_names(disable))
     for name, kind in KINDS.items():
@@ -45,7 +45,7 @@ def list_records(what: What = "blocks", plugins: str = "", disable: str = "") ->
 
 
 def _print_offers(offers: Sequence[Offer[Any]]) -> None:
-    table = create_table("name", "is", "paper", "provided by", "what it does", wide="what it does")
+    table = create_table("name", "kind", "paper", "provided by", "summary", wide="summary")
     for offer in offers:
         record = offer.record
         name = f"{record.name}:..." if getattr(record, "prefix", False) else record.name
@@ -56,13 +56,13 @@ def _print_offers(offers: Sequence[Offer[Any]]) -> None:
 
 
 def show_record(name: str, plugins: str = "") -> None:
-    """Show one record: what it says, who provides it, its options, and of a block what it costs.
+    """Show one record: its fields, provider and options; for a block also parameters and multiply-adds.
 
     Example: foveate plugins info cbam
 
     Args:
-        name: Of a block, encoder, decoder, loss or metric, or distribution:name.
-        plugins: Modules or files of this folder to take beside the installed plugins, between commas.
+        name: Name of a block, encoder, decoder, loss or metric, or distribution:name.
+        plugins: Other plugins to load: modules, files, paths or packages, separated by commas.
     """
     from foveate.plugins.options import describe_options
 
@@ -71,7 +71,7 @@ def show_record(name: str, plugins: str = "") -> None:
     table = create_table("", "", wide="", heading=False)
     for field in dataclasses.fields(record):
         table.add_row(field.name, plain(str(getattr(record, field.name) or "-")))
-    table.add_row("is a", record.noun)
+    table.add_row("record type", record.noun)
     table.add_row("provided by", f"{provider} ({provider.entry_point})")
     for number, option in enumerate(describe_options(offer) or ["none"]):
         table.add_row("options" if number == 0 else "", plain(option))
@@ -81,7 +81,7 @@ def show_record(name: str, plugins: str = "") -> None:
 
 
 def _find_any(manager: Plugins, name: str) -> Offer[Any]:
-    """The record of this name, of whatever kind; what is said of an unknown name speaks of blocks."""
+    """The record of this name, of any kind; the message about an unknown name lists blocks."""
     for kind in (*KINDS.values(), Block):
         try:
             return manager.find(name, kind)
@@ -91,7 +91,7 @@ def _find_any(manager: Plugins, name: str) -> Offer[Any]:
 
 
 def examine_plugins() -> None:
-    """Import each plugin by itself: whether it loads, why not, how long it takes, and what clashes.
+    """Import each plugin in a child process; shows whether it loads, why not, how long it takes, and name clashes.
 
     Example: foveate plugins doctor
     """
@@ -108,7 +108,7 @@ def examine_plugins() -> None:
     print(f"plugin interface here: {API_VERSION}; {ALLOWED}: {os.environ.get(ALLOWED, 'not set: all are loaded')}")
     for point in callbacks:
         owner = point.dist.name if point.dist else "?"
-        print(f"Lightning adds the callbacks of {point.value} ({owner}, {point.group}) to every Trainer by itself")
+        print(f"Lightning adds the callbacks of {point.value} ({owner}, {point.group}) to every Trainer")
     clashes = find_clashes(findings)
     print("\n".join(clashes), end="\n" if clashes else "")
     broken = [found.entry_point for found in findings if found.fault and not found.fault.startswith("not imported")]
@@ -118,13 +118,13 @@ def examine_plugins() -> None:
 
 
 def new_plugin(name: str, out: Path = Path(".")) -> None:
-    """Write a complete plugin package with a block, a test and a README, to start from.
+    """Write a complete plugin package with a block, a test and a README, as a starting point.
 
     Example: foveate plugins new my-attention
 
     Args:
-        name: Of the package and its block: small letters, digits and single '-'.
-        out: Where its folder is made.
+        name: Name of the package and of its block: small letters, digits and single '-'.
+        out: Where its folder is created.
     """
     from foveate.plugins.scaffold import write_plugin
 
@@ -133,15 +133,15 @@ def new_plugin(name: str, out: Path = Path(".")) -> None:
 
 
 def check(name: str, options: dict[str, Any] | None = None, channels: int = 16, plugins: str = "") -> None:
-    """Hold a block to what models ask of one: a table, and for each failure what to do.
+    """Test a block against the rules of the conformance kit; for each failure it says what to do.
 
     Example: foveate plugins check cbam --options '{kernel: 5}'
 
     Args:
-        name: Of the block, or distribution:name.
-        options: What a recipe would say beside the name, as YAML.
-        channels: The width at which most rules try it.
-        plugins: Modules or files of this folder to take beside the installed plugins, between commas.
+        name: Name of the block, or distribution:name.
+        options: The block's options as YAML, as in a recipe.
+        channels: Number of channels that most rules use; if the block cannot be built with it, a larger one is tried.
+        plugins: Other plugins to load: modules, files, paths or packages, separated by commas.
     """
     offer = installed_plugins(split_names(plugins)).find(name, Block)
     from foveate.plugins.testing import check_block, describe

@@ -1,4 +1,4 @@
-"""What is wrong with the installed plugins: each is imported in a process of its own, so that none hides another."""
+"""Finds faults of installed plugins; each is imported in a child process, so that none affects another."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from importlib.metadata import EntryPoint, entry_points
 from foveate.plugins.manager import GROUP, discover
 from foveate.plugins.selection import ALLOWED, select
 
-# Lightning calls what these offer for every Trainer, asked or not.
+# Lightning adds the callbacks of these entry points to every Trainer, without being asked.
 LIGHTNING_GROUPS = ("lightning.pytorch.callbacks_factory", "pytorch_lightning.callbacks_factory")
-PATIENCE = 60.0  # seconds for one import
+PATIENCE = 60.0  # longest duration of one import, in seconds
 PROBE = "import sys; from foveate.plugins.doctor import probe; probe(int(sys.argv[1]))"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one entry point.
+    """The result of importing one entry point.
 
     Attributes:
         point: The entry point.
-        seconds: How long its import took, once Foveate's own was done.
-        torch: Whether the import pulled in torch.
-        records: What it offers, such as "block se".
-        api: The newest version of the interface that its records ask for.
-        fault: Why it is left out; empty if it is not.
+        seconds: Duration of its import, after that of Foveate.
+        torch: Whether its import also imported torch.
+        records: The records that it offers, such as "block se".
+        api: The newest version of the plugin interface that its records need.
+        fault: Why it is left out; empty if it is accepted.
     """
 
     point: EntryPoint
@@ -44,17 +44,17 @@ class Finding:
 
     @property
     def distribution(self) -> str:
-        """Name and version, as pip has them."""
+        """Name and version of the distribution, as in pip."""
         return f"{self.point.dist.name} {self.point.dist.version}" if self.point.dist else "?"
 
     @property
     def entry_point(self) -> str:
-        """As in pyproject."""
+        """The entry point as it is written in pyproject.toml."""
         return f"{self.point.name} = {self.point.value}"
 
 
 def examine() -> list[Finding]:
-    """Import each allowed plugin, in a process of its own, and say what came of it."""
+    """Import each allowed plugin in a child process; returns a finding for every installed plugin."""
     points = _points()
     wanted, _ = select(points, allowed=os.environ.get(ALLOWED), disable=())
     return [
@@ -64,7 +64,11 @@ def examine() -> list[Finding]:
 
 
 def find_clashes(findings: Sequence[Finding]) -> list[str]:
-    """A line for each record that several plugins offer."""
+    """A line for each record that several plugins offer.
+
+    Args:
+        findings: The results of all plugins.
+    """
     offered = defaultdict(list)
     for finding in findings:
         for record in finding.records:
@@ -78,14 +82,18 @@ def find_clashes(findings: Sequence[Finding]) -> list[str]:
 
 
 def find_lightning_callbacks() -> list[EntryPoint]:
-    """The entry points by which installed packages put callbacks into every Trainer."""
+    """The entry points with which installed packages add callbacks to every Trainer."""
     return [point for group in LIGHTNING_GROUPS for point in entry_points(group=group)]
 
 
 def probe(number: int) -> None:
-    """Import one plugin and print what came of it as JSON; run in a process of its own."""
+    """Import one plugin and print the result as JSON; runs in the child process.
+
+    Args:
+        number: Position of the plugin in the sorted list of entry points.
+    """
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a plugin prints is no answer
+    os.dup2(2, 1)  # what a plugin prints goes to stderr and is not taken for the result
     started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -101,7 +109,7 @@ def probe(number: int) -> None:
 
 
 def _points() -> list[EntryPoint]:
-    """Every plugin, in an order that another process finds too."""
+    """All entry points, in an order that is the same in every process."""
     return sorted(entry_points(group=GROUP), key=lambda p: (p.dist.name if p.dist else "", p.name, p.value))
 
 
@@ -110,7 +118,7 @@ def _examine(number: int, point: EntryPoint) -> Finding:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        return Finding(point, fault=f"its import does not end within {PATIENCE:.0f} s")
+        return Finding(point, fault=f"its import takes longer than {PATIENCE:.0f} s")
     try:
         return Finding(point, **json.loads(done.stdout))
     except ValueError:

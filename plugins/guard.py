@@ -1,7 +1,7 @@
-"""Names the plugin at fault when a block fails in its first forward or backward pass.
+"""Names the block and its plugin when a block fails in its first forward or backward pass.
 
-A block's `forward` is replaced, on the instance, by a `FirstPass`, which takes itself away after the first pass in
-training. Parameter names, pickling, copying, tracing and compiling are as without it.
+The block's `forward` is replaced on the instance by a `FirstPass`, which removes itself after the first pass in
+training. Parameter names, pickling, copying, tracing and compiling work as without it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ FORWARD = "forward"  # the attribute that is replaced
 
 @dataclass
 class Site:
-    """Where a block sits, for a message.
+    """The position of a block in a model, for messages.
 
     Attributes:
-        block: The block and who offers it, such as "block 'triplet' of foveate-triplet 0.1".
-        slot: The slot's name; empty where a block was built outside a model.
-        channels: Width of the features.
-        position: The module's name in the model once that is built; before, which of the slot's blocks it is.
+        block: The block and its provider, such as "block 'triplet' of foveate-triplet 0.1".
+        slot: The slot's name; empty for a block that was built outside a model.
+        channels: Number of channels of the feature map.
+        position: The module's name in the model, once the model is built; before, its number among the slot's blocks.
     """
 
     block: str
@@ -42,16 +42,20 @@ class Site:
         return f"{self.block}{slot} ({', '.join(part for part in (self.position, width) if part)})"
 
     def blame(self, what: str) -> PluginError:
-        """The error that names the block; `what` says what it did."""
+        """The error that names the block.
+
+        Args:
+            what: What the block did.
+        """
         return PluginError(f"{self} {what}")
 
 
 class FirstPass:
-    """Stands in for a block's `forward` until the first pass in training.
+    """Replaces a block's `forward` until the first pass in training, and checks each pass.
 
     Args:
         owner: The block.
-        site: Where it sits.
+        site: Its position.
     """
 
     def __init__(self, owner: nn.Module, site: Site) -> None:
@@ -60,7 +64,7 @@ class FirstPass:
 
     @property
     def __code__(self) -> Any:
-        """That of the block's own `forward`: torch.export asks for it."""
+        """The code of the block's own `forward`, which torch.export reads."""
         return type(self.owner).forward.__code__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -83,33 +87,31 @@ class FirstPass:
         return out
 
     def _check(self, x: Tensor, out: Any) -> None:
-        """A block gives a tensor of the input's shape and dtype; autocast may change the dtype."""
+        """Check that the output is a tensor of the input's shape and dtype; autocast may change the dtype."""
         import torch
 
         if not isinstance(out, torch.Tensor):
-            raise self.site.blame(f"gave a {type(out).__name__}, not a tensor")
+            raise self.site.blame(f"returned a {type(out).__name__}, not a tensor")
         if out.shape != x.shape:
             raise self.site.blame(
-                f"changed the shape of its input: {tuple(x.shape)} came out as {tuple(out.shape)}; a block keeps it"
+                f"changed the shape of its input from {tuple(x.shape)} to {tuple(out.shape)}; a block must keep it"
             )
         accepted = {x.dtype}
         if torch.is_autocast_enabled(x.device.type):
             accepted |= {torch.float32, torch.get_autocast_dtype(x.device.type)}
         if out.dtype not in accepted:
-            raise self.site.blame(
-                f"changed the dtype of its input: {x.dtype} came out as {out.dtype}; a block keeps it"
-            )
+            raise self.site.blame(f"changed the dtype of its input from {x.dtype} to {out.dtype}; a block must keep it")
 
 
-_in_backward: list[Site] = []  # the block whose backward pass is under way
+_in_backward: list[Site] = []  # the block whose backward pass is running
 
 
 def guard(module: nn.Module, site: Site) -> nn.Module:
-    """Let a block's first pass be watched; gives the block back.
+    """Check a block in its first pass (see `FirstPass`); returns the block.
 
     Args:
-        module: The block. One with a `forward` of its own on the instance, or a scripted one, is left as it is.
-        site: Where it sits.
+        module: The block. It is left unchanged if it is scripted or has a `forward` on the instance.
+        site: Its position.
     """
     import torch
 
@@ -119,7 +121,7 @@ def guard(module: nn.Module, site: Site) -> nn.Module:
 
 
 def tell_positions(model: nn.Module) -> None:
-    """Tell each watched block of a model what it is called there.
+    """Give each checked block its module name in the model, for messages.
 
     Args:
         model: The whole network.
@@ -132,7 +134,7 @@ def tell_positions(model: nn.Module) -> None:
 
 @contextmanager
 def named_backward() -> Iterator[None]:
-    """Name the block whose backward pass fails inside.
+    """Turn an error of a block's backward pass into one that names the block.
 
     Raises:
         PluginError: The backward pass of a block failed; the message names block, slot and position.
@@ -150,7 +152,7 @@ def named_backward() -> Iterator[None]:
 
 
 def _watch(x: Tensor, out: Tensor, site: Site) -> None:
-    """Note when the backward pass enters a block, at its output, and when it has left it, at its input."""
+    """Record when the backward pass enters a block (gradient of its output) and leaves it (gradient of its input)."""
     if not out.requires_grad or out is x:
         return
 
@@ -167,5 +169,5 @@ def _watch(x: Tensor, out: Tensor, site: Site) -> None:
 
 
 def _is_excused(error: Exception) -> bool:
-    """Whether an error already has its explanation, or is a lack of memory."""
+    """Whether an error is already explained (has an exit code), or is a lack of memory."""
     return hasattr(error, "exit_code") or any(words in str(error) for words in OUT_OF_MEMORY)

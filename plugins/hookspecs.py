@@ -17,13 +17,13 @@ def foveate_blocks() -> Iterable[Block]:  # type: ignore[empty-body]
     """Offer attention blocks.
 
     Returns:
-        The records of the blocks, in any order; a generator will do.
+        The records of the blocks, in any order, as a list or from a generator.
     """
 
 
 @hookspec
 def foveate_encoders() -> Iterable[Encoder]:  # type: ignore[empty-body]
-    """Offer networks that turn an image into features; each is a classifier too.
+    """Offer networks that compute feature maps from an image; each can be a classifier too.
 
     Returns:
         The records of the encoders.
@@ -32,7 +32,7 @@ def foveate_encoders() -> Iterable[Encoder]:  # type: ignore[empty-body]
 
 @hookspec
 def foveate_decoders() -> Iterable[Decoder]:  # type: ignore[empty-body]
-    """Offer networks that turn features into class logits.
+    """Offer networks that compute class logits from feature maps.
 
     Returns:
         The records of the decoders.
@@ -50,14 +50,14 @@ def foveate_losses() -> Iterable[Loss]:  # type: ignore[empty-body]
 
 @hookspec
 def foveate_metrics() -> Iterable[Metric]:  # type: ignore[empty-body]
-    """Offer figures that evaluation reports.
+    """Offer metrics that evaluation reports.
 
     Returns:
         The records of the metrics.
     """
 
 
-# Each hook, and the record it yields.
+# The type of record that each hook yields.
 HOOKS: dict[str, type[Record]] = {
     "foveate_blocks": Block,
     "foveate_encoders": Encoder,

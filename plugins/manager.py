@@ -1,4 +1,4 @@
-"""Discovery: turns entry points into named records, and keeps a faulty plugin from harming the others."""
+"""Discovery: loads plugins from entry points and collects their records; a faulty plugin is left out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ AnyRecord = TypeVar("AnyRecord", bound=Record, covariant=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """Who offers a record: the distribution, its version, and the entry point or module that was loaded."""
+    """Who offers a record.
+
+    Attributes:
+        distribution: Name of the distribution, or of the module named by hand.
+        version: Version of the distribution; empty for a module named by hand.
+        entry_point: The entry point that was loaded, or the --plugins option.
+    """
 
     distribution: str
     version: str
@@ -39,7 +45,12 @@ class Provider:
 
 @dataclass(frozen=True, kw_only=True)
 class Offer(Generic[AnyRecord]):
-    """A record together with its provider."""
+    """A record and its provider.
+
+    Attributes:
+        record: The record.
+        provider: Who offers it.
+    """
 
     record: AnyRecord
     provider: Provider
@@ -47,12 +58,12 @@ class Offer(Generic[AnyRecord]):
 
 @dataclass
 class Plugins:
-    """Every record that the given plugins offer.
+    """The records of a set of plugins.
 
     Attributes:
-        offers: All good offers, in order of discovery.
-        faults: A line for each plugin that was left out, and why.
-        disabled: The plugins that were not imported, as asked.
+        offers: All accepted offers, in order of discovery.
+        faults: For each plugin that was left out, a line with the reason.
+        disabled: The plugins that were not imported because of --disable or FOVEATE_PLUGINS.
     """
 
     offers: list[Offer[Record]] = field(default_factory=list)
@@ -60,7 +71,11 @@ class Plugins:
     disabled: list[str] = field(default_factory=list)
 
     def of_kind(self, kind: type[AnyRecord]) -> Sequence[Offer[AnyRecord]]:
-        """The offers of one kind of record, in order of discovery."""
+        """The offers of one kind of record, in order of discovery.
+
+        Args:
+            kind: The class of the record, such as Block.
+        """
         return [
             Offer(record=offer.record, provider=offer.provider)
             for offer in self.offers
@@ -70,7 +85,11 @@ class Plugins:
     def find(self, name: str, kind: type[AnyRecord]) -> Offer[AnyRecord]:
         """The offer called `name`, or `distribution:name` where two plugins share a name.
 
-        A record that is a `prefix` answers every name that begins with its own and a colon.
+        A record with `prefix` answers every name that begins with its own name and a colon.
+
+        Args:
+            name: The name, as in a recipe.
+            kind: The class of the record, such as Block.
 
         Raises:
             PluginConfigError: No plugin offers it (exit code 2).
@@ -113,19 +132,20 @@ def _plural(noun: str) -> str:
 def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugins:
     """Load the given entry points and modules.
 
-    An installed plugin that fails to load, misspells a hook, has a wrong signature or asks for a newer interface is
-    left out with one warning that names it and its distribution; only Ctrl-C passes. A module that somebody names is
-    wanted, so there the same is an error. Such a module may do without hooks.
+    An installed plugin that fails to import, misspells a hook, has a hook with a wrong signature or needs a newer
+    interface is left out, with one warning that names it and its distribution; only Ctrl-C is not caught. For a module
+    named by hand the same fault is an error, since the user asked for it. Such a module may have no hooks, for example
+    if it holds only a data module.
 
     Args:
         points: The installed plugins.
         modules: Modules, files and packages named by hand, as `sources.locate` takes them.
 
     Raises:
-        PluginConfigError: A named module is not there (exit code 2).
+        PluginConfigError: A named module does not exist (exit code 2).
         PluginError: A named module fails (exit code 5).
     """
-    sources = locate_all(modules)  # first: a wrong name is told before anything is imported
+    sources = locate_all(modules)  # first, so that a wrong name is reported before anything is imported
     plugins = Plugins()
     for point in points:
         distribution = point.dist.name if point.dist else "?"
@@ -145,7 +165,7 @@ def _admit(plugins: Plugins, provider: Provider, point: EntryPoint) -> None:
             records = draw_records(plugin, provider)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # sys.exit at import too: a plugin must not end the host
+    except BaseException as error:  # sys.exit at import too: a plugin must not end Foveate
         fault = f"plugin {provider.entry_point!r} of {provider}: {_reason(error)}"
         plugins.faults.append(fault)
         warnings.warn(f"left out {fault}", RuntimeWarning, stacklevel=4)
@@ -172,13 +192,13 @@ def _admit_named(plugins: Plugins, source: Source) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """An error in one line; pluggy says what is wrong in its third."""
+    """An error in one line, with all lines of its message, since pluggy gives the cause in the third."""
     return textwrap.shorten(f"{type(error).__name__}: {error}", 400)
 
 
 @contextmanager
 def diverted() -> Iterator[None]:
-    """Send what a plugin prints to stderr: what a command prints may be read by another program."""
+    """Redirect what a plugin prints to stderr, since another program may read a command's stdout."""
     with redirect_stdout(sys.stderr):
         yield
 
@@ -187,14 +207,14 @@ _installed: Plugins | None = None
 
 
 def installed_plugins(modules: Sequence[str] = (), disable: Sequence[str] = ()) -> Plugins:
-    """What is installed, found once per process.
+    """The installed plugins; the search is done once per process.
 
     Args:
-        modules: Modules, files and packages to take beside it, as `sources.locate` takes them; searches afresh.
-        disable: Plugins not to import, by entry point or distribution; searches afresh.
+        modules: Modules, files and packages to load too, as `sources.locate` takes them; repeats the search.
+        disable: Plugins not to import, by entry point or distribution; repeats the search.
 
     Raises:
-        PluginConfigError: A module is not there, or nothing called so can be disabled (exit code 2).
+        PluginConfigError: A module does not exist, or no plugin has a name in `disable` (exit code 2).
         PluginError: A module fails (exit code 5).
     """
     global _installed
@@ -210,10 +230,10 @@ def load_named(words: Sequence[str]) -> None:
     """Load the plugins that a command line names, before anything heavy is imported.
 
     Args:
-        words: The command line; of it `--plugins A,B` and `--plugins=A,B` are read.
+        words: The words of the command line; only `--plugins A,B` and `--plugins=A,B` are read.
 
     Raises:
-        PluginConfigError: A module is not there (exit code 2).
+        PluginConfigError: A module does not exist (exit code 2).
         PluginError: A module fails (exit code 5).
     """
     following = [value for word, value in pairwise(words) if word == "--plugins"]

@@ -1,4 +1,4 @@
-"""What a plugin hands over: frozen records, read without importing torch."""
+"""Records: what a plugin offers. They are frozen data classes that can be read without importing torch."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Build = Callable[..., "nn.Module"]
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What every record says.
+    """The fields that every record has.
 
     Args:
-        name: What a recipe calls it.
-        summary: One line for `foveate plugins list`.
-        build: A callable that makes the module, or "module:attribute" of it, imported only when built.
+        name: Its name in recipes.
+        summary: Description of one line for `foveate plugins list`.
+        build: A callable that builds the module, or its "module:attribute", which is imported only when needed.
         paper: Where the idea was published, such as "arXiv:1709.01507".
-        api: The version of this interface that the plugin was written for.
+        api: Version of the plugin interface that the plugin was written for.
     """
 
     noun: ClassVar[str] = "record"
-    given: ClassVar[tuple[str, ...]] = ()  # what Foveate passes to `build`; the rest of its parameters are options
+    given: ClassVar[tuple[str, ...]] = ()  # the parameters of `build` that Foveate passes; the others are options
 
     name: str
     summary: str
@@ -39,21 +39,23 @@ class Record:
 
     def __post_init__(self) -> None:
         if not self.name.replace("-", "_").isidentifier():
-            raise ValueError(f"a {self.noun}'s name is letters, digits, '-' and '_', a letter first: {self.name!r}")
+            raise ValueError(
+                f"a {self.noun}'s name is letters, digits, '-' and '_', beginning with a letter, not {self.name!r}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block(Record):
-    """An attention block: features (B, C, H, W) in, the same shape and dtype out.
+    """An attention block: it maps a feature map (B, C, H, W) to one of the same shape and dtype.
 
     Args:
-        name: What a recipe calls it.
-        summary: One line for `foveate plugins list`.
-        kind: Along which axes it weighs: channel, spatial, channel+spatial, 3-D (both at once), global.
-        build: `build(channels, **options) -> nn.Module`, or "module:attribute" of it, imported only when built.
+        name: Its name in recipes.
+        summary: Description of one line for `foveate plugins list`.
+        kind: The axes that its weights vary along: channel, spatial, channel+spatial, 3-D (both at once); or global.
+        build: `build(channels, **options) -> nn.Module`, or its "module:attribute", which is imported only when needed.
         paper: Where the idea was published, such as "arXiv:1709.01507".
-        multiple_of: The number of channels must divide by this.
-        api: The version of this interface that the plugin was written for.
+        multiple_of: The number of channels must be a multiple of this.
+        api: Version of the plugin interface that the plugin was written for.
 
     Example:
         >>> Block(name="se", summary="Squeeze", kind="channel", build="my_package.block:SqueezeExcitation").kind
@@ -74,20 +76,20 @@ class Block(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder(Record):
-    """A network that turns an image (B, I, H, W) into features, finest first.
+    """A network that computes feature maps from an image (B, I, H, W), finest first.
 
     Args:
-        name: What a recipe calls it; a segmenter is named `encoder+decoder`.
-        summary: One line for `foveate plugins list`.
-        build: `build(name, *, in_channels, attention, **options) -> nn.Module` with `channels` and `strides`, a number
-            for each feature; calling the module gives the features as a tuple. `attention` maps slots to blocks.
+        name: Its name in recipes; a segmenter is named `encoder+decoder`.
+        summary: Description of one line for `foveate plugins list`.
+        build: `build(name, *, in_channels, attention, **options) -> nn.Module`. The module returns a tuple of feature
+            maps, and has `channels` and `strides`: one number for each. `attention` maps slots to blocks.
         classifier: `build(name, *, num_classes, in_channels, attention, **options) -> nn.Module` with `encoder` and
-            `head`, for an encoder with a head of its own; without it the last feature is averaged and classified.
-        prefix: It answers every name that begins with `name:`, and is built with the whole.
-        names: Lists the names behind a prefix, as `"module:function"` or the function; asked only to answer a name that
-            does not exist.
-        paper: Where the idea was published.
-        api: The version of this interface that the plugin was written for.
+            `head`, for an encoder with its own head. Without it the classifier averages the last feature map.
+        prefix: Whether the record answers every name that begins with `name:`; `build` gets the whole name.
+        names: Lists the names behind a prefix, as `"module:function"` or the function; called only for the message
+            about an unknown name.
+        paper: Where the idea was published, such as "arXiv:1709.01507".
+        api: Version of the plugin interface that the plugin was written for.
 
     Example:
         >>> Encoder(name="tiny", summary="Three convolutions", build="my_package.tiny:create").prefix
@@ -104,18 +106,18 @@ class Encoder(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Decoder(Record):
-    """A network that turns an encoder's features into class logits.
+    """A network that computes class logits from an encoder's feature maps.
 
     Args:
-        name: What a recipe calls it; a segmenter is named `encoder+decoder`.
-        summary: One line for `foveate plugins list`.
-        build: `build(name, *, in_channels, strides, num_classes, attention, **options) -> nn.Module` with `stride`,
-            that of its logits. It is given all features of the encoder, and takes those it wants.
-        prefix: It answers every name that begins with `name:`, and is built with the whole.
-        names: Lists the names behind a prefix, as `"module:function"` or the function; asked only to answer a name that
-            does not exist.
-        paper: Where the idea was published.
-        api: The version of this interface that the plugin was written for.
+        name: Its name in recipes; a segmenter is named `encoder+decoder`.
+        summary: Description of one line for `foveate plugins list`.
+        build: `build(name, *, in_channels, strides, num_classes, attention, **options) -> nn.Module`. The module gets
+            all feature maps of the encoder, returns logits, and has `stride`: the stride of the logits.
+        prefix: Whether the record answers every name that begins with `name:`; `build` gets the whole name.
+        names: Lists the names behind a prefix, as `"module:function"` or the function; called only for the message
+            about an unknown name.
+        paper: Where the idea was published, such as "arXiv:1709.01507".
+        api: Version of the plugin interface that the plugin was written for.
 
     Example:
         >>> Decoder(name="linear", summary="1 x 1 convolution", build="my_package.linear:create").noun
@@ -131,15 +133,16 @@ class Decoder(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Loss(Record):
-    """What training minimises.
+    """A loss: what training minimises.
 
     Args:
-        name: What a recipe calls it.
-        summary: One line for `foveate plugins list`.
-        build: `build(num_classes, **options) -> nn.Module`; called with float32 logits (B, K, ...) and labels (B, ...),
-            255 being ignored in label maps, it gives a scalar.
-        paper: Where the idea was published.
-        api: The version of this interface that the plugin was written for.
+        name: Its name in recipes.
+        summary: Description of one line for `foveate plugins list`.
+        build: `build(num_classes, **options) -> nn.Module`. The module maps float32 logits (B, K, ...) and labels
+            (B, ...) to a scalar. In label maps 255 is ignored; the labels of images are all classes. In evaluation
+            the labels contain no blanks; in distributed training of a classifier -1 marks a blank.
+        paper: Where the idea was published, such as "arXiv:1709.01507".
+        api: Version of the plugin interface that the plugin was written for.
 
     Example:
         >>> Loss(name="hinge", summary="Margin", build="my_package.hinge:Hinge").name
@@ -152,15 +155,16 @@ class Loss(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Record):
-    """A figure that evaluation reports beside the task's own.
+    """A metric that evaluation reports in addition to the task's own.
 
     Args:
-        name: What a recipe calls it, and under which it is logged: `val/<name>`.
-        summary: One line for `foveate plugins list`.
+        name: Its name in recipes and logs: `val/<name>`.
+        summary: Description of one line for `foveate plugins list`.
         build: `build(num_classes, **options) -> torchmetrics.Metric`, updated with logits (B, K, ...) and labels
-            (B, ...), 255 being ignored in label maps; `compute` gives a scalar.
-        paper: Where the idea was published.
-        api: The version of this interface that the plugin was written for.
+            (B, ...) that contain no blanks; `compute` gives a scalar. In label maps 255 is ignored; the labels of
+            images are all classes.
+        paper: Where the idea was published, such as "arXiv:1709.01507".
+        api: Version of the plugin interface that the plugin was written for.
 
     Example:
         >>> Metric(name="ece", summary="Calibration", build="my_package.ece:Calibration").noun
@@ -172,11 +176,15 @@ class Metric(Record):
 
 
 def resolve(build: str | Callable[..., Any]) -> Callable[..., Any]:
-    """The callable behind a record's `build`.
+    """The callable that a record's `build` names.
+
+    Args:
+        build: A callable, or "module:attribute" of one.
 
     Raises:
-        ImportError, AttributeError: The string names nothing that can be imported.
-        TypeError: What it names cannot be called.
+        ImportError: The module cannot be imported.
+        AttributeError: The module has no such attribute.
+        TypeError: The attribute is not callable.
     """
     if not isinstance(build, str):
         return build

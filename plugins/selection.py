@@ -1,4 +1,4 @@
-"""Which of the installed plugins are loaded: those not disabled, of which the environment may allow a few only."""
+"""Selects the installed plugins to load: --disable excludes plugins, FOVEATE_PLUGINS allows only some."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from importlib.metadata import EntryPoint
 from foveate.plugins.errors import PluginConfigError
 from foveate.plugins.hints import did_you_mean
 
-OURS = "foveate."  # where our own plugins begin
-ALLOWED = "FOVEATE_PLUGINS"  # in the environment: `none`, or the plugins to load beside our own
+OURS = "foveate."  # how the entry points of Foveate's own plugins begin
+ALLOWED = "FOVEATE_PLUGINS"  # environment variable: `none`, or the plugins to load besides Foveate's own
 
 
 def split_names(text: str) -> list[str]:
-    """What stands between commas.
+    """Split a list of names separated by commas.
+
+    Args:
+        text: The list.
 
     Example:
         >>> split_names("triplet, my_block,")
@@ -24,28 +27,36 @@ def split_names(text: str) -> list[str]:
 
 
 def names_of(point: EntryPoint) -> set[str]:
-    """What a plugin may be called in --disable and FOVEATE_PLUGINS: its entry point or its distribution."""
+    """The names of a plugin in --disable and FOVEATE_PLUGINS: its entry point and its distribution.
+
+    Args:
+        point: Its entry point.
+    """
     return {point.name, point.dist.name} if point.dist else {point.name}
 
 
 def is_ours(point: EntryPoint) -> bool:
-    """Whether Foveate itself offers it."""
+    """Whether a plugin is part of Foveate.
+
+    Args:
+        point: Its entry point.
+    """
     return point.value.startswith(OURS)
 
 
 def select(
     points: Iterable[EntryPoint], *, allowed: str | None, disable: Sequence[str]
 ) -> tuple[list[EntryPoint], list[EntryPoint]]:
-    """Divide entry points into those to load and those not to import.
+    """Split entry points into those to load and those not to import.
 
     Args:
-        points: All there are.
-        allowed: `none`, or names between commas: no other plugin is loaded; our own always are.
-        disable: Names of plugins not to load, ours among them.
+        points: All entry points.
+        allowed: `none`, or names separated by commas: of other plugins only these are loaded; Foveate's own always are.
+        disable: Names of plugins not to import; these may be Foveate's own.
 
     Raises:
-        PluginConfigError: No plugin has a name in `disable`. (One in `allowed` gives a warning: it may be set
-            for many environments.)
+        PluginConfigError: No plugin has a name in `disable`. (An unknown name in `allowed` gives a warning, since the
+            variable may be set for many environments.)
     """
     points = list(points)
     known = sorted(set().union(*map(names_of, points)))

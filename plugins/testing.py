@@ -1,4 +1,4 @@
-"""The conformance kit: what a block must keep to, for pytest and for `foveate plugins check`."""
+"""The conformance kit: tests a block against rules, in pytest and in `foveate plugins check`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from foveate.plugins.records import Block
 
 __all__ = ["RULES", "Cost", "Result", "Rule", "assert_conforms", "check_block", "describe", "measure_costs"]
 
-WIDER = (32, 64, 96, 128, 192, 256)  # tried where a block is not built at the width asked for
+WIDER = (32, 64, 96, 128, 192, 256)  # numbers of channels to try if a block cannot be built with the given one
 Checked = str | Mapping[str, Any] | Offer[Block] | Callable[..., nn.Module]
 
 
@@ -36,26 +36,26 @@ def check_block(
     skip: Collection[str] = (),
     apart: bool = True,
 ) -> list[Result]:
-    """Hold a block to the rules.
+    """Test a block against the rules.
 
-    They are tried in a process of their own, so that a block which ends the process, does not end or takes ever more
-    memory breaks a rule and nothing else. A class inside a function, a lambda, or a class of a script or notebook is
-    tried in the caller's process: another one cannot import it.
+    The rules run in a child process, so that a block which ends the process, hangs or fills the memory breaks a rule
+    and does not harm the caller. A lambda, a class inside a function or a class of a script or notebook is tested in
+    the caller's process, since another process cannot import it.
 
     Args:
         block: Name of an installed block, an offer, or a class or function `build(channels, **options)`.
-        options: What a recipe would say beside the name.
-        channels: The width at which most rules try it; where the block is not built at it, a wider one.
-        multiple_of: What its widths divide by; an offer's record says so itself.
-        rules: Those to try.
+        options: The block's options, as in a recipe.
+        channels: Number of channels that most rules use; if the block cannot be built with it, a larger one is tried.
+        multiple_of: The number of channels must be a multiple of this; for an offer its record decides.
+        rules: The rules to try.
         skip: Names of rules to leave out.
-        apart: Whether to try them in a process of their own; without, a debugger can look into a rule.
+        apart: Whether to use a child process; False lets a debugger step into a rule.
 
     Returns:
-        One result a rule. Where the block cannot be built or run at all, the others are skipped.
+        One result for each rule. If the block cannot be built or run at all, the other rules are skipped.
 
     Raises:
-        PluginConfigError: There is no such block, or no such option.
+        PluginConfigError: The block or an option does not exist.
 
     Example:
         >>> {result.outcome for result in check_block("se", rules=RULES[:5])}
@@ -70,7 +70,7 @@ def check_block(
     subject, built = _build_wide_enough(subject, hold)
     rest = [rule for rule in wanted if rule is not built.rule]
     if built.outcome == "failed":
-        return [built, *(Result(rule, "skipped", "it is not built") for rule in rest)]
+        return [built, *(Result(rule, "skipped", "the block cannot be built") for rule in rest)]
     results = iter(hold(rest, subject))
     return [built if rule is built.rule else next(results) for rule in wanted]
 
@@ -82,7 +82,7 @@ def _try_here(rules: Sequence[Rule], subject: Subject) -> list[Result]:
 def _build_wide_enough(
     subject: Subject, hold: Callable[[Sequence[Rule], Subject], list[Result]]
 ) -> tuple[Subject, Result]:
-    """The subject at the first width at which it is built, and what came of building it."""
+    """The subject with the first number of channels for which it can be built, and the result of building it."""
     (first,) = hold([features.build_and_run], subject)
     if first.outcome != "failed" or first.detail.startswith((LATE, ENDED)):
         return subject, first
@@ -103,15 +103,15 @@ def assert_conforms(
     skip: Collection[str] = (),
     **options: Any,
 ) -> None:
-    """Fail with one line for each rule that a block breaks; for a test.
+    """Assert that a block keeps the rules; the message has a line for each broken rule. For use in tests.
 
     Args:
         block: As `check_block` takes it.
-        channels: The width at which most rules try it.
-        multiple_of: What its widths divide by, where no record says so.
-        rules: Those to try; parametrise a test over RULES to see each by itself.
+        channels: Number of channels that most rules use.
+        multiple_of: The number of channels must be a multiple of this, if no record says so.
+        rules: The rules to try; parametrise a test over RULES to see each of them separately.
         skip: Names of rules to leave out.
-        **options: What a recipe would say beside the name.
+        **options: The block's options, as in a recipe.
 
     Example:
         >>> assert_conforms("cbam", kernel=3, rules=RULES[:5])
@@ -122,21 +122,25 @@ def assert_conforms(
 
 
 def describe(result: Result) -> str:
-    """A failure as one line: the rule, what was seen, what to do."""
+    """A failure in one line: the rule, what was found and what to do.
+
+    Args:
+        result: The failed result.
+    """
     return f"{result.rule}: {result.detail}; {result.advice}"
 
 
 def subject_of(block: Checked, options: Mapping[str, Any], *, channels: int = 16, multiple_of: int = 1) -> Subject:
-    """The block with its options, ready to be built at any width.
+    """The block and its options, ready to be built with any number of channels.
 
     Args:
         block: As `check_block` takes it.
-        options: What a recipe would say beside the name.
-        channels: The width at which most rules try it, or the next that the block accepts.
-        multiple_of: What its widths divide by; an offer's record says so itself.
+        options: The block's options, as in a recipe.
+        channels: Number of channels that most rules use, rounded up to one that the block accepts.
+        multiple_of: The number of channels must be a multiple of this; for an offer its record decides.
 
     Raises:
-        PluginConfigError: There is no such block, or no such option.
+        PluginConfigError: The block or an option does not exist.
     """
     if isinstance(block, str | Mapping):
         name, given = parse_spec(block)
@@ -151,7 +155,7 @@ def subject_of(block: Checked, options: Mapping[str, Any], *, channels: int = 16
 
 
 def _check_options_of(offer: Offer[Block], options: Mapping[str, Any]) -> None:
-    """Refuse an option that the block does not take; what else is wrong with it is for the rules to find."""
+    """Refuse an option that the block does not accept; the rules find all other faults."""
     try:
         build = load(offer)
     except PluginError:

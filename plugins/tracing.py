@@ -1,4 +1,4 @@
-"""`--trace-plugins`: each call of a plugin as a line, with its provider and time."""
+"""`--trace-plugins`: prints a line for each call of a plugin, with its provider and duration."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-VARIABLE = "FOVEATE_TRACE_PLUGINS"  # in the environment, so that every process of a training sees it
+VARIABLE = "FOVEATE_TRACE_PLUGINS"  # an environment variable, so that every process of a training sees it
 
 
 @contextmanager
 def traced(call: str, provider: object, outcome: list[str] | None = None) -> Iterator[None]:
-    """Print how long the work inside took, if asked for.
+    """Print the duration of the work inside, if `--trace-plugins` was given.
 
     Args:
-        call: The hook, or `import` or `build`.
-        provider: Who is called.
-        outcome: What came of it, filled in by the work; printed at the end of the line.
+        call: The name of the hook, or `import` or `build`.
+        provider: The plugin that is called.
+        outcome: The result, filled in during the work and printed at the end of the line.
     """
     if not os.environ.get(VARIABLE):
         yield

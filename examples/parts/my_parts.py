@@ -8,7 +8,7 @@ from foveate.plugins import Decoder, Encoder, Loss, Metric, hookimpl
 
 
 class Tiny(nn.Module):
-    """Two convolutions that halve the sides; features at strides 2 and 4."""
+    """Two convolutions that halve height and width; feature maps at strides 2 and 4."""
 
     channels, strides = (16, 32), (2, 4)
 
@@ -23,7 +23,7 @@ class Tiny(nn.Module):
 
 
 class Linear(nn.Module):
-    """A 1 x 1 convolution over the coarsest feature."""
+    """A 1 x 1 convolution of the coarsest feature map."""
 
     def __init__(self, channels, stride, num_classes):
         super().__init__()
@@ -35,7 +35,7 @@ class Linear(nn.Module):
 
 
 class Brier(nn.Module):
-    """Squared distance between probabilities and the right class, over the labelled pixels."""
+    """Squared distance between probabilities and the one-hot label, averaged over labelled pixels."""
 
     def forward(self, logits, labels):
         valid = labels != 255
@@ -62,7 +62,7 @@ def foveate_decoders():
 
 @hookimpl
 def foveate_losses():
-    yield Loss(name="brier", summary="Squared distance of probabilities", build=lambda num_classes: Brier())
+    yield Loss(name="brier", summary="Squared error of the class probabilities", build=lambda num_classes: Brier())
 
 
 @hookimpl
@@ -70,4 +70,4 @@ def foveate_metrics():
     def build(num_classes, top_k=2):
         return MulticlassAccuracy(num_classes, top_k=top_k, average="micro", ignore_index=255, validate_args=False)
 
-    yield Metric(name="top2", summary="The right class is among the two likeliest", build=build)
+    yield Metric(name="top2", summary="The right class is among the two most probable", build=build)

@@ -1,4 +1,4 @@
-"""Convolutional block attention: channels first, then places."""
+"""Convolutional block attention: channel attention, then spatial attention."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from foveate.plugins.attention.init import OPEN, Init, answer_always, starts_as_
 
 
 class ChannelGate(nn.Module):
-    """Weigh channels by a shared two-layer network over their average and their maximum, summed.
+    """Multiply each channel by a weight from its global average and maximum.
+
+    A shared two-layer network maps the averages and the maxima; the two outputs are added before the sigmoid.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        reduction: The squeezed layer has C / reduction channels; by default a sixteenth, but at least 8.
-        init: `identity` starts with the gate nearly open: 0.98 of the features pass.
+        channels: Number of channels C of the input and of the output.
+        reduction: The hidden layer has C / reduction channels; the default is C / 16, but at least 8.
+        init: `identity` starts with the gate nearly open: the input is multiplied by 0.98.
     """
 
     def __init__(self, channels: int, *, reduction: int | None = None, init: Init = "default") -> None:
@@ -24,7 +26,7 @@ class ChannelGate(nn.Module):
         width = reduced_width(channels, reduction)
         last = nn.Conv2d(width, channels, 1)
         if starts_as_identity(init):
-            answer_always(last, OPEN / 2)  # it answers twice: for the average and for the maximum
+            answer_always(last, OPEN / 2)  # halved: the outputs for average and maximum are added
         self.mlp = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU(), last)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
@@ -33,12 +35,12 @@ class ChannelGate(nn.Module):
 
 
 class SpatialGate(nn.Module):
-    """Weigh places by a convolution over the maximum and the average of their channels, in this order.
+    """Multiply each position by a weight from a convolution over the maximum and the average of its channels.
 
     Args:
-        channels: Width C of the features; any will do.
-        kernel: Side of the convolution, odd.
-        init: `identity` starts with the gate nearly open: 0.98 of the features pass.
+        channels: Number of channels C; not used, since no parameter depends on it.
+        kernel: Side of the convolution; odd.
+        init: `identity` starts with the gate nearly open: the input is multiplied by 0.98.
     """
 
     def __init__(self, channels: int, *, kernel: int = 7, init: Init = "default") -> None:
@@ -57,17 +59,17 @@ class SpatialGate(nn.Module):
 
 
 class ConvBlockAttention(nn.Module):
-    """Weigh channels, then places.
+    """CBAM: channel attention followed by spatial attention.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        reduction: The squeezed layer has C / reduction channels; by default a sixteenth, but at least 8.
-        kernel: Side of the spatial convolution, odd.
-        init: `identity` starts with both gates nearly open: 0.96 of the features pass.
+        channels: Number of channels C of the input and of the output.
+        reduction: The hidden layer has C / reduction channels; the default is C / 16, but at least 8.
+        kernel: Side of the spatial convolution; odd.
+        init: `identity` starts with both gates nearly open: the input is multiplied by 0.96.
 
     Source:
-        Woo et al. 2018, CBAM, section 3 (arXiv:1807.06521). The convolution's batch norm and its order of
-        maximum and average are the authors' code's.
+        Woo et al. 2018, CBAM, section 3 (arXiv:1807.06521). The batch norm after the spatial
+        convolution and the order of maximum and average follow the authors' code.
     """
 
     def __init__(self, channels: int, *, reduction: int | None = None, kernel: int = 7, init: Init = "default") -> None:

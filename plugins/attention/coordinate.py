@@ -11,12 +11,14 @@ from foveate.plugins.attention.init import OPEN, Init, answer_always, starts_as_
 
 
 class CoordinateAttention(nn.Module):
-    """Weigh each feature by its row and by its column: channel attention that keeps one coordinate at a time.
+    """Multiply each position by two sets of channel weights: those of its row and those of its column.
+
+    The feature map is averaged along one axis at a time, so the weights keep the other coordinate.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        reduction: The squeezed layer has C / reduction channels; by default a thirty-second, but at least 8.
-        init: `identity` starts with both gates nearly open: 0.96 of the features pass.
+        channels: Number of channels C of the input and of the output.
+        reduction: The hidden layer has C / reduction channels; the default is C / 32, but at least 8.
+        init: `identity` starts with both gates nearly open: the input is multiplied by 0.96.
 
     Source:
         Hou et al. 2021, Coordinate Attention, section 3.2 (arXiv:2103.02907).
@@ -25,7 +27,7 @@ class CoordinateAttention(nn.Module):
     def __init__(self, channels: int, *, reduction: int | None = None, init: Init = "default") -> None:
         super().__init__()
         width = reduced_width(channels, reduction, default=32)
-        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)  # the norm would cancel one
+        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)  # no bias: the norm that follows would cancel it
         self.norm = nn.BatchNorm2d(width)
         self.act = nn.Hardswish()
         self.conv_h = nn.Conv2d(width, channels, 1)

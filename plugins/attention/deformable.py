@@ -14,19 +14,20 @@ from foveate.plugins.ops.precision import exact_dtype, without_autocast
 
 
 class DeformableConv(nn.Module):
-    """A convolution that chooses where it looks: each place shifts each tap of the kernel by an offset of its own.
+    """Deformable convolution: at each position every kernel tap is moved by a learned offset.
 
-    Offsets start at 0, an ordinary convolution. The sampling runs in float32 at least: in bfloat16 an offset of
-    more than two cells could not tell hundredths apart. The output is the convolution's, not a gate on its input.
-    In ONNX it is DeformConv, of opset 19 and later; tried with onnxscript 0.7 and onnxruntime 1.31.
+    The offsets start at 0, which is an ordinary convolution. Sampling is done in float32 or higher precision: in
+    bfloat16 an offset of more than two positions has a resolution coarser than a hundredth. The output is that of the
+    convolution; it does not gate the input. ONNX export uses DeformConv, which needs opset 19 or later; tested with
+    onnxscript 0.7 and onnxruntime 1.31.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        kernel: Side of the convolution, odd.
-        dilation: Spacing of its taps before they shift.
-        bias: Whether the convolution has one.
-        modulated: Whether each tap is also weighed by a sigmoid, one half at the start (version 2).
-        init: `identity` starts with the convolution that copies its input.
+        channels: Number of channels C of the input and of the output.
+        kernel: Side of the convolution; odd.
+        dilation: Spacing of the kernel taps before the offsets are added.
+        bias: Whether the convolution has a bias.
+        modulated: Whether each sample is also multiplied by a sigmoid weight, which starts at 0.5 (version 2).
+        init: `identity` starts with a convolution that copies its input.
 
     Source:
         Dai et al. 2017, section 2.1 (arXiv:1703.06211); Zhu et al. 2018, section 3.2 (arXiv:1811.11168).
@@ -53,7 +54,7 @@ class DeformableConv(nn.Module):
         if self.modulation is not None:
             answer_always(self.modulation, 0)
         if starts_as_identity(init):
-            self._copy_input(2.0 if modulated else 1.0)  # modulation starts at one half
+            self._copy_input(2.0 if modulated else 1.0)  # modulation starts at 0.5
 
     def _copy_input(self, scale: float) -> None:
         nn.init.dirac_(self.conv.weight)
@@ -86,5 +87,13 @@ class DeformableConv(nn.Module):
 def modulated_deformable_conv(
     channels: int, *, kernel: int = 3, dilation: int = 1, bias: bool = True, init: Init = "default"
 ) -> DeformableConv:
-    """Version 2: see DeformableConv."""
+    """Modulated deformable convolution (version 2); see DeformableConv.
+
+    Args:
+        channels: Number of channels C of the input and of the output.
+        kernel: Side of the convolution; odd.
+        dilation: Spacing of the kernel taps before the offsets are added.
+        bias: Whether the convolution has a bias.
+        init: `identity` starts with a convolution that copies its input.
+    """
     return DeformableConv(channels, kernel=kernel, dilation=dilation, bias=bias, modulated=True, init=init)

@@ -11,13 +11,14 @@ from foveate.plugins.attention.checks import check_odd
 
 
 class EfficientChannelAttention(nn.Module):
-    """Weigh each channel by the global averages of the channels next to it.
+    """Multiply each channel by a weight from the global averages of neighbouring channels.
 
-    Costs a handful of weights: one kernel slides over the channels, so nothing is squeezed.
+    The weights come from a 1-D convolution over the channel averages. It has only `kernel` parameters and needs no
+    hidden layer.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        kernel: Channels that decide together, odd; by default what the paper reads off the width (see kernel_for).
+        channels: Number of channels C of the input and of the output.
+        kernel: Length of the 1-D convolution, in channels; odd. The default follows the paper (see kernel_for).
 
     Source:
         Wang et al. 2020, ECA-Net, section 3.2 (arXiv:1910.03151).
@@ -35,7 +36,12 @@ class EfficientChannelAttention(nn.Module):
 
 
 def kernel_for(channels: int) -> int:
-    """The paper's kernel: (log2(C) + 1) / 2, made odd, but at least 3, below which no channel sees another.
+    """The paper's kernel length: (log2(C) + 1) / 2, made odd.
+
+    It is at least 3 here: with a kernel of 1 a channel would not see its neighbours.
+
+    Args:
+        channels: Number of channels C.
 
     Example:
         >>> [kernel_for(channels) for channels in (4, 64, 128, 512)]

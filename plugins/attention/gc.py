@@ -12,22 +12,23 @@ from foveate.plugins.ops.precision import exact_dtype, without_autocast
 
 
 class GlobalContext(nn.Module):
-    """Add to every place one summary of all places: their average, weighted by softmax, through two layers.
+    """Add one global context vector to every position.
 
-    Starts as the identity: the last layer is 0, as in the authors' code.
+    The vector is an average of all positions, weighted by a softmax, passed through two layers. The block starts as
+    the identity: the last layer is initialised to 0, as in the authors' code.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        reduction: The squeezed layer has C / reduction channels; by default a sixteenth, but at least 8.
+        channels: Number of channels C of the input and of the output.
+        reduction: The hidden layer has C / reduction channels; the default is C / 16, but at least 8.
 
     Source:
-        Cao et al. 2019, GCNet, section 3.3 (arXiv:1904.11492). Fusion by addition.
+        Cao et al. 2019, GCNet, section 3.3 (arXiv:1904.11492). The context is fused by addition.
     """
 
     def __init__(self, channels: int, *, reduction: int | None = None) -> None:
         super().__init__()
         width = reduced_width(channels, reduction)
-        self.mask = nn.Conv2d(channels, 1, 1, bias=False)  # the softmax would cancel one
+        self.mask = nn.Conv2d(channels, 1, 1, bias=False)  # no bias: the softmax would cancel it
         self.fc1 = nn.Conv2d(channels, width, 1)
         self.norm = nn.LayerNorm(width)
         self.act = nn.ReLU()
@@ -42,7 +43,7 @@ class GlobalContext(nn.Module):
         return x + context
 
     def _summary(self, x: Tensor) -> Tensor:
-        """The weighted average (B, C, 1, 1); in float32, since float16 has no room for a millionth of a weight."""
+        """The weighted average (B, C, 1, 1), computed in float32: weights of a millionth underflow in float16."""
         logits = self.mask(x).flatten(2)
         with without_autocast(x.device):
             exact = exact_dtype(x.dtype)

@@ -19,19 +19,19 @@ EvalBases = Literal["fixed", "random"]
 
 
 class NMF2d(nn.Module):
-    """Replace non-negative features by their best rebuild from `rank` bases.
+    """Replace non-negative features by a low-rank reconstruction (non-negative matrix factorisation).
 
-    While training the bases start anew from random numbers each time. At evaluation they start from numbers
-    stored with the weights, so one image always gives one answer; `random` keeps the published behaviour.
+    In training the bases are initialised at random in every forward pass. In evaluation they start from a buffer that
+    is stored with the weights, so that evaluation is deterministic; `random` keeps the published behaviour.
 
     Args:
-        channels: Width D of the features.
+        channels: Number of channels D.
         rank: Number of bases R.
-        eval_bases: `fixed` or `random`.
+        eval_bases: Where the bases start in evaluation: `fixed` (the buffer) or `random`.
     """
 
     bases: Tensor
-    differs_in_training = "random bases, and one update of them fewer"
+    differs_in_training = "random bases, and one update step fewer"
 
     def __init__(self, channels: int, *, rank: int, eval_bases: EvalBases = "fixed") -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class NMF2d(nn.Module):
         return rebuilt.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
     def _start(self, batch: int) -> Tensor:
-        """Bases (B, D, R) to begin with; float32 whatever dtype the weights were cast to."""
+        """Initial bases (B, D, R), in float32 whatever the dtype of the weights."""
         if not self.training and self.eval_bases == "fixed":
             return self.bases.float().expand(batch, -1, -1)
         return F.normalize(torch.rand(batch, *self.bases.shape[1:], device=self.bases.device), dim=1)
@@ -59,20 +59,20 @@ class NMF2d(nn.Module):
 
 
 class Hamburger(nn.Module):
-    """Add to the features what a few bases, fitted to all places of the map at once, can say of them.
+    """Add a low-rank reconstruction of the feature map, fitted to all positions at once.
 
-    A 1 x 1 convolution and a ReLU, the factorisation, another 1 x 1 convolution and a batch norm. The cost grows
-    with the number of places, not with its square.
+    The layers are a 1 x 1 convolution and a ReLU, the factorisation, another 1 x 1 convolution and a batch norm. The
+    cost is linear in the number of positions.
 
     Args:
-        channels: Width C of the features; the output has the same.
+        channels: Number of channels C of the input and of the output.
         rank: Number of bases (64 in the paper, for 512 channels).
-        eval_bases: `fixed` gives one image one answer; `random` is as published. While training they are random.
-        init: `identity` starts with the norm at 0: nothing is added.
+        eval_bases: `fixed` makes evaluation deterministic; `random` is as published. In training bases are random.
+        init: `identity` starts with the batch norm's scale at 0: nothing is added.
 
     Source:
         Geng et al. 2021, Is Attention Better Than Matrix Decomposition?, section 2.2 (arXiv:2109.04553). SegNeXt's
-        decoder has its own, with a group norm and a ReLU at the end.
+        decoder has a variant of its own, which ends with a group norm and a ReLU.
     """
 
     def __init__(

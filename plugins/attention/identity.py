@@ -6,10 +6,10 @@ from torch import nn
 
 
 def identity(channels: int) -> nn.Module:
-    """The identity, for the baseline of a comparison.
+    """The identity, as the baseline of a comparison.
 
     Args:
-        channels: Width of the features; any will do.
+        channels: Number of channels; not used.
     """
     del channels
     return nn.Identity()

@@ -1,4 +1,4 @@
-"""How a block starts: as usual, or as the identity."""
+"""Initialisation of a block: its default, or as the identity."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from typing import Literal
 from torch import nn
 
 Init = Literal["default", "identity"]
-OPEN = 4.0  # sigmoid(4) = 0.98: nearly open, and steep enough to close again
+OPEN = 4.0  # sigmoid(4) = 0.98: nearly open, with a gradient large enough to close the gate again
 
 
 def starts_as_identity(init: str) -> bool:
-    """Whether a block is to let features through as they are until training moves it.
+    """Whether `init` asks a block to start as the identity.
+
+    Args:
+        init: `default` or `identity`.
+
+    Raises:
+        ValueError: It is neither.
 
     Example:
         >>> starts_as_identity("identity"), starts_as_identity("default")
@@ -23,7 +29,12 @@ def starts_as_identity(init: str) -> bool:
 
 
 def answer_always(layer: nn.Conv2d | nn.Linear | nn.BatchNorm2d, value: float) -> None:
-    """Make a layer give one number whatever comes in: weights 0, bias `value`; the first step moves both."""
+    """Make a layer's output constant: weights 0, bias `value`. Training changes both from the first step on.
+
+    Args:
+        layer: The layer, changed in place.
+        value: Its output at every position, if the layer has a bias; 0 otherwise.
+    """
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.constant_(layer.bias, value)

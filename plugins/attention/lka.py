@@ -1,4 +1,4 @@
-"""VAN's gate."""
+"""Large kernel attention, the gate of VAN."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from foveate.plugins.ops.fused import FusedConv2d
 
 
 class LargeKernelAttention(nn.Module):
-    """Weigh each feature by a large neighbourhood: a near and a dilated depthwise convolution, then 1 x 1.
+    """Multiply the input by a decomposed large-kernel convolution of it.
+
+    The large kernel is decomposed into a depthwise, a dilated depthwise and a 1 x 1 convolution.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        kernel: Side of the large kernel that is stood in for (21 in the paper).
-        dilation: Spacing of the far convolution; the near one is `2 * dilation - 1` wide, the far one
-            `ceil(kernel / dilation)`, made odd.
-        init: `identity` starts with the last convolution at 1 everywhere, a gate that lets all through.
+        channels: Number of channels C of the input and of the output.
+        kernel: Side of the large kernel that is decomposed (21 in the paper).
+        dilation: Dilation of the second convolution, whose kernel is `ceil(kernel / dilation)` wide, made odd; the
+            kernel of the first is `2 * dilation - 1` wide.
+        init: `identity` starts with a last convolution whose output is 1 everywhere: the input is multiplied by 1.
 
     Source:
-        Guo et al. 2022, Visual Attention Network, section 3.1 (arXiv:2202.09741). The gate is a product.
+        Guo et al. 2022, Visual Attention Network, section 3.1 (arXiv:2202.09741). The gate is a product
+        without a sigmoid.
     """
 
     def __init__(self, channels: int, *, kernel: int = 21, dilation: int = 3, init: Init = "default") -> None:
@@ -42,15 +45,17 @@ class LargeKernelAttention(nn.Module):
         return attention * x
 
     def folded(self) -> nn.Module:
-        """The same with the product inside the last convolution (see `Foldable`)."""
+        """The same block with the product computed inside the last convolution (see `Foldable`)."""
         return FoldedLka(self.conv0, self.conv_spatial, self.conv1)
 
 
 class FoldedLka(nn.Module):
-    """The gate at evaluation, with its product in the last convolution.
+    """Large kernel attention in evaluation, with the product computed inside the last convolution.
 
     Args:
-        near, far, mix: The gate's convolutions, in their order.
+        near: The depthwise convolution.
+        far: The dilated depthwise convolution.
+        mix: The 1 x 1 convolution.
     """
 
     def __init__(self, near: nn.Conv2d, far: nn.Conv2d, mix: nn.Conv2d) -> None:

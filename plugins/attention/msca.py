@@ -1,4 +1,4 @@
-"""SegNeXt's gate."""
+"""Multi-scale convolutional attention, the gate of SegNeXt."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from foveate.plugins.ops.strips import add_strips
 
 
 class MultiScaleConvAttention(nn.Module):
-    """Weigh each feature by what lies around it, at several distances.
+    """Multiply the input by a multi-scale convolution of it.
 
-    After a 5 x 5 convolution, strips of 7, 11 and 21 cells, across then down, stand in for square
-    kernels of that reach: the cost grows with the side, not with its square.
+    After a 5 x 5 depthwise convolution, pairs of strip convolutions (1 x k, then k x 1; k = 7, 11, 21) approximate
+    square k x k kernels. The cost is linear in k instead of quadratic. A 1 x 1 convolution mixes their sum.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        kernels: Length of each pair of strips, odd.
-        init: `identity` starts with the last convolution at 1 everywhere, a gate that lets all through.
+        channels: Number of channels C of the input and of the output.
+        kernels: Length k of each pair of strips; odd.
+        init: `identity` starts with a last convolution whose output is 1 everywhere: the input is multiplied by 1.
 
     Source:
-        Guo et al. 2022, SegNeXt, section 3.1 (arXiv:2209.08575). The gate is a product; no sigmoid.
+        Guo et al. 2022, SegNeXt, section 3.1 (arXiv:2209.08575). The gate is a product, without a sigmoid.
     """
 
     def __init__(self, channels: int, *, kernels: Sequence[int] = (7, 11, 21), init: Init = "default") -> None:
         super().__init__()
         self.conv0 = DepthwiseConv2d(channels, 5)
-        for number, length in enumerate(kernels):  # names as in the published weights
+        for number, length in enumerate(kernels):  # the parameter names of the published weights
             self.add_module(f"conv{number}_1", DepthwiseConv2d(channels, (1, length)))
             self.add_module(f"conv{number}_2", DepthwiseConv2d(channels, (length, 1)))
         self.conv3 = nn.Conv2d(channels, channels, 1)
@@ -47,17 +47,17 @@ class MultiScaleConvAttention(nn.Module):
         return gated
 
     def folded(self) -> nn.Module:
-        """The same with the sums in place and the product inside the last convolution (see `Foldable`)."""
+        """The same block with sums in place and the product computed inside the last convolution (see `Foldable`)."""
         pairs = [(getattr(self, f"conv{n}_1"), getattr(self, f"conv{n}_2")) for n in range(self.scales)]
         return FoldedMsca(self.conv0, pairs, self.conv3)
 
 
 class FoldedMsca(nn.Module):
-    """The gate at evaluation, with its product in the last convolution and its sum in place.
+    """Multi-scale attention in evaluation: sums in place, the product computed inside the last convolution.
 
     Args:
-        near: The 5 x 5 convolution.
-        pairs: The strips, across and down.
+        near: The 5 x 5 depthwise convolution.
+        pairs: The strip convolutions: 1 x k and k x 1 of each length.
         mix: The 1 x 1 convolution.
     """
 

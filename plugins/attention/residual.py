@@ -12,7 +12,12 @@ from foveate.plugins.ops.norm import PooledBatchNorm2d
 
 
 class ResidualUnit(nn.Module):
-    """The input and what a bottleneck of three convolutions adds to it, each after its norm and ReLU."""
+    """A pre-activation bottleneck: three convolutions, each after a batch norm and a ReLU, with a skip connection.
+
+    Args:
+        channels: Number of channels of the input and of the output.
+        width: Number of channels inside.
+    """
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -28,20 +33,20 @@ class ResidualUnit(nn.Module):
 
 
 class ResidualAttention(nn.Module):
-    """Strengthen features by up to twice: (1 + M) x, where a small hourglass decides the mask M.
+    """Multiply the input by 1 + M, where the mask M in (0, 1) comes from a small hourglass network.
 
-    The mask halves the map `depth` times and comes back up by interpolation, with sums across; the features
-    themselves are the trunk.
+    The mask branch downsamples the feature map `depth` times and upsamples it by interpolation, with skip connections
+    between equal sizes. The trunk branch is the input itself.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        depth: How often the mask halves the map; a side of 1 stays 1.
-        reduction: The mask's residual units have C / reduction channels inside; by default a quarter, but at least 8.
-        init: `identity` starts with the mask nearly 0: the features are multiplied by 1.02.
+        channels: Number of channels C of the input and of the output.
+        depth: How often the mask branch halves height and width; a side of 1 stays 1.
+        reduction: The residual units have C / reduction channels inside; the default is C / 4, but at least 8.
+        init: `identity` starts with the mask nearly 0: the input is multiplied by 1.02.
 
     Source:
         Wang et al. 2017, Residual Attention Network, sections 3.1 and 3.2 (arXiv:1704.06904), with one residual
-        unit between two changes of scale (r = 1).
+        unit between two changes of resolution (r = 1).
     """
 
     def __init__(self, channels: int, *, depth: int = 2, reduction: int | None = None, init: Init = "default") -> None:

@@ -10,17 +10,19 @@ from foveate.plugins.attention.init import Init, answer_always, starts_as_identi
 
 
 class SpatialChannelExcitation(nn.Module):
-    """Weigh channels by their global averages and, beside it, places by their channels; the two are added.
+    """Channel attention and spatial attention in parallel; the two gated feature maps are added.
+
+    Channel weights come from global averages through two layers, spatial weights from a 1 x 1 convolution.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        reduction: The squeezed layer has C / reduction channels; by default half, but at least 8.
-        bias: Whether the layers have one.
-        init: `identity` starts with both last layers at 0: two halves of the features, which add up to them.
+        channels: Number of channels C of the input and of the output.
+        reduction: The hidden layer has C / reduction channels; the default is C / 2, but at least 8.
+        bias: Whether the layers have a bias.
+        init: `identity` starts with both last layers at 0: each gate gives half the input, and the sum is the input.
 
     Source:
-        Roy et al. 2018, Concurrent Spatial and Channel Squeeze & Excitation, section 2 (arXiv:1803.02579). Half the
-        channels and biases are the authors' code's; segmentation_models_pytorch takes a sixteenth.
+        Roy et al. 2018, Concurrent Spatial and Channel Squeeze & Excitation, section 2 (arXiv:1803.02579). C / 2 and
+        the biases follow the authors' code; segmentation_models_pytorch takes C / 16.
     """
 
     def __init__(
@@ -38,5 +40,5 @@ class SpatialChannelExcitation(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         by_channel: Tensor = self.fc2(self.act(self.fc1(x.mean((2, 3), keepdim=True)))).sigmoid()
-        by_place: Tensor = self.conv(x).sigmoid()
-        return x * by_channel + x * by_place
+        by_position: Tensor = self.conv(x).sigmoid()
+        return x * by_channel + x * by_position

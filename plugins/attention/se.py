@@ -10,13 +10,16 @@ from foveate.plugins.attention.init import OPEN, Init, answer_always, starts_as_
 
 
 class SqueezeExcitation(nn.Module):
-    """Weigh each channel by a number that the global averages of all channels decide.
+    """Multiply each channel by a weight that two layers compute from the global averages of all channels.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        reduction: The squeezed layer has C / reduction channels; by default a sixteenth, but at least 8.
-        bias: Whether the two layers have one.
-        init: `identity` starts with the gate nearly open: 0.98 of the features pass. It takes a bias to hold it so.
+        channels: Number of channels C of the input and of the output.
+        reduction: The hidden layer has C / reduction channels; the default is C / 16, but at least 8.
+        bias: Whether the two layers have a bias.
+        init: `identity` starts with the gate nearly open: the input is multiplied by 0.98. It needs a bias.
+
+    Raises:
+        ValueError: `identity` was asked for without a bias.
 
     Source:
         Hu et al. 2018, Squeeze-and-Excitation Networks, section 3 (arXiv:1709.01507).
@@ -32,7 +35,7 @@ class SqueezeExcitation(nn.Module):
         self.act = nn.ReLU()
         if starts_as_identity(init):
             if not bias:
-                raise ValueError("se: init 'identity' needs bias: true; without one the gate starts half open")
+                raise ValueError("se: init 'identity' needs bias: true; without a bias the gate starts at 0.5")
             answer_always(self.fc2, OPEN)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:

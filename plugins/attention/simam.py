@@ -9,17 +9,20 @@ from foveate.plugins.ops.precision import exact_dtype
 
 
 class SimpleAttention(nn.Module):
-    """Weigh each feature by how far it stands out from the rest of its channel; nothing is learned.
+    """Multiply each value by a sigmoid of its squared distance from the channel mean; there are no parameters.
 
-    The squares are taken in float32: in float16 a feature of 256 would overflow.
+    The squares are computed in float32: in float16 a value of 256 would overflow.
 
     Args:
-        channels: Width C of the features; any will do.
+        channels: Number of channels C; not used, since no parameter depends on it.
         regularisation: The paper's lambda, added to the variance; positive.
+
+    Raises:
+        ValueError: The regularisation is not positive.
 
     Source:
         Yang et al. 2021, SimAM, section 3.3, the closed form of the minimal energy (ICML 2021).
-        A map of one place has no variance: its features stand out by nothing and are multiplied by sigmoid(0.5).
+        A feature map of one position has variance 0; its values are multiplied by sigmoid(0.5).
     """
 
     def __init__(self, channels: int, *, regularisation: float = 1e-4) -> None:

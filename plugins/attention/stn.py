@@ -12,22 +12,23 @@ from foveate.plugins.ops.layout import like_layout
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
 from foveate.plugins.ops.sampling import GridAverage, affine_grid
 
-GRID = 4  # the localisation net sees where things are on a grid of 4 x 4
+GRID = 4  # the localisation network pools its features to 4 x 4
 
 
 class SpatialTransformer(nn.Module):
-    """Look at the map through an affine transform that a small network chooses for each sample.
+    """Resample the feature map with an affine transform that a small network predicts for each sample.
 
-    Starts as the identity: the network's last layer answers it whatever comes in. Places that come from outside
-    are 0. In a segmenter it moves features away from the mask, so there it belongs into a classifier's `input`.
+    The block starts as the identity: the network's last layer has weights 0 and the identity transform as its bias.
+    Positions sampled from outside the feature map are 0. Use it in the slot `input` of a classifier: in a segmenter it
+    would move features away from their labels.
 
     Args:
-        channels: Width C of the features, or of the image; the output has the same.
-        width: Channels of the localisation network's two convolutions.
+        channels: Number of channels C of the feature map or image, and of the output.
+        width: Number of channels of the localisation network's two convolutions.
 
     Source:
-        Jaderberg et al. 2015, Spatial Transformer Networks, section 3 (arXiv:1506.02025). The coordinates run from
-        -1 to 1 between the map's outer edges.
+        Jaderberg et al. 2015, Spatial Transformer Networks, section 3 (arXiv:1506.02025). Coordinates run from -1 to
+        1 between the outer edges of the feature map (`align_corners=False`).
     """
 
     def __init__(self, channels: int, *, width: int = 16) -> None:
@@ -50,7 +51,7 @@ class SpatialTransformer(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         hidden = self.localise(x)
-        exact = exact_dtype(x.dtype)  # bfloat16 places a cell to a 256th of the map
+        exact = exact_dtype(x.dtype)  # bfloat16 resolves a coordinate only to 1/256 of the map
         with without_autocast(x.device):
             theta = F.linear(hidden.to(exact), self.theta.weight.to(exact), self.theta.bias.to(exact))
             grid = affine_grid(theta.view(-1, 2, 3), x)

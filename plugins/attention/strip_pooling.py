@@ -12,16 +12,16 @@ from foveate.plugins.ops.norm import PooledBatchNorm2d
 
 
 class StripPooling(nn.Module):
-    """Weigh each feature by what lies in its whole row and its whole column.
+    """Multiply each position by weights from the averages of its row and of its column.
 
     Args:
-        channels: Width C of the features; the output has the same.
-        kernel: Neighbouring rows, or columns, that are mixed after pooling, odd.
-        init: `identity` starts with the gate nearly open: 0.98 of the features pass.
+        channels: Number of channels C of the input and of the output.
+        kernel: Length of the 1-D convolutions over the pooled rows and columns; odd.
+        init: `identity` starts with the gate nearly open: the input is multiplied by 0.98.
 
     Source:
-        Hou et al. 2020, Strip Pooling, section 3.1 (arXiv:2003.13328). The two batch norms and the ReLU are the
-        authors' code's.
+        Hou et al. 2020, Strip Pooling, section 3.1 (arXiv:2003.13328). The two batch norms and the ReLU follow the
+        authors' code.
     """
 
     def __init__(self, channels: int, *, kernel: int = 3, init: Init = "default") -> None:

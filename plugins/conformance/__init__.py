@@ -1,1 +1,1 @@
-"""What a block must keep to, as small rules; `foveate.plugins.testing` is the door."""
+"""The rules of the conformance kit; the public interface is `foveate.plugins.testing`."""

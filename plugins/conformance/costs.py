@@ -1,4 +1,4 @@
-"""What a block costs, by width."""
+"""Parameters and multiply-adds of a block, by number of channels."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from foveate.plugins.conformance.subject import Size, Subject
 from foveate.plugins.ops.counting import count_macs
 
-WIDTHS = (32, 64, 160, 256)  # SegNeXt-T's
+WIDTHS = (32, 64, 160, 256)  # the widths of SegNeXt-T's stages
 MAP: Size = (64, 64)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a block costs at one width.
+    """Parameters and multiply-adds of a block at one number of channels.
 
     Attributes:
-        channels: The width.
-        parameters: Number of trained values.
-        macs: Multiply-adds for one feature map (see `count_macs`).
+        channels: Number of channels.
+        parameters: Number of parameters.
+        macs: Number of multiply-adds for one feature map (see `count_macs`).
     """
 
     channels: int
@@ -28,7 +28,7 @@ class Cost:
 
 
 def measure_costs(subject: Subject, widths: Sequence[int] = WIDTHS, size: Size = MAP) -> list[Cost]:
-    """Count at each width, or the next larger one that the block accepts.
+    """Count parameters and multiply-adds at each number of channels, or the next larger one that the block accepts.
 
     Args:
         subject: The block.

@@ -1,4 +1,4 @@
-"""A block follows its features to another device; a made-up one will do."""
+"""A rule on devices: a block works on another device than the CPU. Fake tensors stand in for that device."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicO
 from foveate.plugins.conformance.rule import BrokenRuleError, SkippedRuleError, rule
 from foveate.plugins.conformance.subject import Subject
 
-# Fake tensors know shape, dtype and device; what asks them for a value ends so.
+# Fake tensors have shape, dtype and device, but no values; reading a value raises one of these.
 UNKNOWN_VALUES = (DataDependentOutputException, DynamicOutputShapeException, NotImplementedError)
 
 
 @rule(
     "device",
-    advice="make tensors with device=x.device (or x.new_zeros, torch.zeros_like), and register constants as buffers, "
-    "which follow .to(device)",
+    advice="create tensors with device=x.device (or x.new_zeros, torch.zeros_like), and register constants as buffers, "
+    "which .to(device) moves",
 )
 def follow_device(subject: Subject) -> str:
-    """Everything follows the features to another device (played by tensors without values)."""
+    """The block runs on the device of its input (tested with fake tensors, which have no values)."""
     module, features = subject.module(), subject.features()
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     device = _stand_in(mode)
     with mode, torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a device that is not there
+        warnings.simplefilter("ignore")  # about a device that is absent
         _move(module, mode, device)
         x = mode.from_tensor(features).to(device)
         try:
             out = module(x)
         except UNKNOWN_VALUES as error:
-            raise SkippedRuleError("the block reads values, and the made-up device has none") from error
+            raise SkippedRuleError("the block reads tensor values, and fake tensors have none") from error
         except RuntimeError as error:
             if "device" in str(error):
-                raise BrokenRuleError(f"a tensor stayed behind: {error}") from error
-            raise SkippedRuleError(f"not to be tried on a made-up device: {error}") from error
+                raise BrokenRuleError(f"a tensor is on another device than the input: {error}") from error
+            raise SkippedRuleError(f"cannot be tested with fake tensors: {error}") from error
     if out.device != x.device:
-        raise BrokenRuleError(f"the output is on {out.device}, the features were on {x.device}")
-    return f"as on {x.device}"
+        raise BrokenRuleError(f"the input is on {x.device}, the output on {out.device}")
+    return f"tested with fake tensors on {x.device}"
 
 
 def _stand_in(mode: FakeTensorMode) -> str:
-    """CUDA where torch was built for it, present or not; else the device that has no storage."""
+    """The device to imitate: "cuda" where torch was built for it, with or without a GPU; "meta" elsewhere."""
     try:
         with mode:
             torch.empty(1, device="cuda")
@@ -53,7 +53,7 @@ def _stand_in(mode: FakeTensorMode) -> str:
 
 
 def _move(module: nn.Module, mode: FakeTensorMode, device: str) -> None:
-    """Put parameters and buffers, and nothing else, on the device, as `module.to` would."""
+    """Move parameters and buffers to the device, and nothing else, as `module.to` does."""
 
     def moved(tensor: Tensor) -> Tensor:
         fake: Tensor = mode.from_tensor(tensor.detach()).to(device)

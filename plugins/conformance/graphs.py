@@ -1,4 +1,4 @@
-"""A block can leave Python: compiled, exported, and as ONNX."""
+"""Rules on graphs: a block can be compiled, exported and run as ONNX."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from foveate.plugins.conformance.rule import BrokenRuleError, SkippedRuleError, 
 from foveate.plugins.conformance.subject import SIZE, Size, Subject, backward, call, is_close
 
 ONNX_NEEDS = ("onnx", "onnxscript", "onnxruntime")
-OPSET = 20  # deformable convolution came with 19, GridSample's present form with 20
-OTHER: Size = (9, 31)  # a side shorter and a side longer than what is traced, both odd
+OPSET = 20  # DeformConv came with opset 19, the present form of GridSample with 20
+OTHER: Size = (9, 31)  # one side shorter and one longer than in the traced input, both odd
 
 
-@rule("compile", advice="keep the forward pass to tensor operations; see TORCH_LOGS=graph_breaks,recompiles")
+@rule(
+    "compile",
+    advice="use only tensor operations in the forward pass; TORCH_LOGS=graph_breaks,recompiles shows others",
+)
 def compile_it(subject: Subject) -> None:
-    """torch.compile gives the same answer and gradient (traced, not generated: no compiler is needed)."""
+    """torch.compile gives the same output and gradient (backend aot_eager, which needs no C++ compiler)."""
     x = subject.features()
     try:
-        import torch._dynamo  # what torch.compile runs on: absent where Python is too new for this torch
+        import torch._dynamo  # torch.compile needs it; missing where Python is too new for this torch
     except (ImportError, RuntimeError) as error:
         raise SkippedRuleError(f"torch.compile is not available: {error}") from error
     torch._dynamo.reset()
@@ -44,10 +47,10 @@ def compile_it(subject: Subject) -> None:
 
 @rule(
     "export",
-    advice="no branch, loop or size that depends on values: use torch.where, sizes of x, and operators of torch",
+    advice="use no branch, loop or size that depends on tensor values: use torch.where, x.shape and torch operators",
 )
 def export_it(subject: Subject) -> None:
-    """torch.export captures the whole block, and the captured one gives the same answer."""
+    """torch.export captures the whole block, and the exported block gives the same output."""
     x = subject.features()
     with torch.no_grad(), _quiet():
         exported: Any = torch.export.export(subject.module(), (x.clone(),), strict=False).module()
@@ -56,13 +59,13 @@ def export_it(subject: Subject) -> None:
 
 @rule(
     "onnx",
-    advice="use operators that the ONNX exporter knows (what it says names the one it lacks), and take sizes from "
-    "x.shape in forward: no int(x.shape[2]), no adaptive pooling but to 1 x 1",
+    advice="use operators that the ONNX exporter supports (its message names the missing one), and take sizes from "
+    "x.shape in forward: no int(x.shape[2]), and adaptive pooling to 1 x 1 only",
 )
 def run_as_onnx(subject: Subject) -> str:
-    """Exported to ONNX, the block gives the same answer in onnxruntime.
+    """Exported to ONNX, the block gives the same output in onnxruntime.
 
-    The file has opset 20 and leaves height and width open; it is run at the size it was traced at and at another one.
+    The model has opset 20 and dynamic height and width; it is run at the size it was traced at and at another size.
     """
     missing = [name for name in ONNX_NEEDS if importlib.util.find_spec(name) is None]
     if missing:
@@ -80,15 +83,15 @@ def run_as_onnx(subject: Subject) -> str:
 
 
 def _write_onnx(subject: Subject, file: str) -> None:
-    """Write the block with height and width left open, or say why that cannot be."""
+    """Write the block with dynamic height and width, or raise with the reason why that fails."""
     try:
         _export_onnx(subject, {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}).save(file)
     except Exception as error:
         try:
             _export_onnx(subject, None)
         except Exception as fixed:
-            raise BrokenRuleError(f"not to be exported: {_root(fixed)}") from fixed
-        raise BrokenRuleError(f"exported for {SIZE[0]} x {SIZE[1]} alone: {_root(error)}") from error
+            raise BrokenRuleError(f"cannot be exported: {_root(fixed)}") from fixed
+        raise BrokenRuleError(f"can be exported for {SIZE[0]} x {SIZE[1]} only: {_root(error)}") from error
 
 
 def _export_onnx(subject: Subject, sizes: dict[int, Any] | None) -> Any:
@@ -98,7 +101,7 @@ def _export_onnx(subject: Subject, sizes: dict[int, Any] | None) -> Any:
 
 
 def _root(error: BaseException) -> str:
-    """What it began with: the exporter wraps it twice."""
+    """The first error of a chain, as text: the exporter wraps it twice."""
     while error.__cause__ is not None:
         error = error.__cause__
     return textwrap.shorten(f"{type(error).__name__}: {error}", 300)
@@ -106,7 +109,7 @@ def _root(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Tracers talk and warn about themselves."""
+    """Hide the output and warnings of tracers, which concern only themselves."""
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -114,4 +117,4 @@ def _quiet() -> Iterator[None]:
 
 def _expect_close(out: Tensor, plain: Tensor, what: str) -> None:
     if not is_close(out, plain):
-        raise BrokenRuleError(f"{what} gives another answer")
+        raise BrokenRuleError(f"{what} gives another output")

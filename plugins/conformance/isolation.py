@@ -1,7 +1,7 @@
-"""Rules in a process of their own: whatever a block does there, the caller goes on and knows which rule it was in.
+"""Tries rules in a child process, so that a block which crashes, hangs or exits does not end the caller.
 
-One process serves all rules, and stays for the next block. Where a rule ends it, or does not end, another is started
-for the rules that are left.
+One process tries all rules, and stays for the next block. If a rule ends the process or takes too long, that rule is
+broken, and another process is started for the remaining rules.
 """
 
 from __future__ import annotations
@@ -25,46 +25,46 @@ from typing import IO, Any
 from foveate.plugins.conformance.rule import Outcome, Result, Rule, try_rule
 from foveate.plugins.conformance.subject import Subject
 
-PATIENCE = 120.0  # seconds for one rule; the slowest of ours takes about 10
-PATIENCE_AGAIN = 20.0  # once a rule took too long: the next ones probably will too
-MEMORY = 8 * 1024**3  # bytes that the process may take
-ATTEMPTS = 4  # processes for one block
+PATIENCE = 120.0  # seconds for one rule; the slowest of Foveate's own blocks takes about 10
+PATIENCE_AGAIN = 20.0  # seconds for one rule after another took too long, since the next ones probably will too
+MEMORY = 8 * 1024**3  # bytes of memory that the process may allocate
+ATTEMPTS = 4  # largest number of processes started for one block
 SERVE = "from foveate.plugins.conformance.isolation import serve; serve()"
 
-LATE, ENDED = "it does not end", "it ends the process"  # how the reason of a lost rule begins
-ABSENT = "absent"  # the other process cannot import the block, though it could be pickled here
+LATE, ENDED = "it does not end", "it ends the process"  # how the reason begins where a rule gave no answer
+ABSENT = "absent"  # the child process cannot import the block, although it could be pickled here
 
 Answer = tuple[Outcome, str]
 
 
 def can_travel(subject: Subject) -> bool:
-    """Whether another process can build the block too; a class inside a function or a lambda exists here only.
+    """Whether a child process can build the block; it cannot if that is a lambda or a class inside a function.
 
     Args:
         subject: The block.
     """
     try:
         _pack(subject)
-    except Exception:  # whatever an object says when it is pickled
+    except Exception:  # pickling an arbitrary object may raise anything
         return False
     return True
 
 
 def try_apart(rules: Sequence[Rule], subject: Subject) -> list[Result]:
-    """Hold a block to rules, in another process; one that ends the process or does not end is broken.
+    """Try rules on a block in a child process; a rule that ends the process or takes too long is broken.
 
     Args:
-        rules: Those to try.
-        subject: The block; it must travel.
+        rules: The rules to try.
+        subject: The block; `can_travel` must hold for it.
 
     Returns:
-        One result a rule.
+        One result for each rule, in order.
     """
     results: list[Result] = []
     attempts, patience = 0, PATIENCE
     while len(results) < len(rules):
         if attempts == ATTEMPTS:
-            reason = f"not tried: the block ended or held up {ATTEMPTS} processes"
+            reason = f"not tried: the block ended or blocked {ATTEMPTS} processes"
             return [*results, *(Result(rule, "skipped", reason) for rule in rules[len(results) :])]
         attempts += 1
         left = rules[len(results) :]
@@ -79,7 +79,7 @@ def try_apart(rules: Sequence[Rule], subject: Subject) -> list[Result]:
 
 
 class _Worker:
-    """The process that tries rules, started when it is first needed."""
+    """The child process that tries rules, started when it is first needed."""
 
     _only: _Worker | None = None
 
@@ -100,7 +100,7 @@ class _Worker:
         return cls._only
 
     def ask(self, rules: Sequence[Rule], subject: Subject, patience: float) -> tuple[list[Answer], str]:
-        """Answers to the rules in order, and why there is none to the next; empty if all are answered."""
+        """Answers to the rules, in order, and the reason why the next rule has none (empty if all have one)."""
         request = pickle.dumps((list(sys.path), _pack((subject, [rule.name for rule in rules]))))
         answers: list[Answer] = []
         try:
@@ -120,7 +120,7 @@ class _Worker:
         except OSError:
             self.stop()
             return answers, ABSENT
-        except BaseException:  # Ctrl-C: an answer that comes later would be taken for one to another request
+        except BaseException:  # Ctrl-C: a late answer would be taken for the answer to the next request
             self.stop()
             raise
         return answers, ""
@@ -138,12 +138,12 @@ class _Worker:
 
 
 def serve() -> None:
-    """Answer requests from stdin on stdout until stdin ends; run in a process of its own."""
+    """Read requests from stdin and write answers to stdout until stdin ends; runs in the child process."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a block prints is no answer
+    os.dup2(2, 1)  # what a block prints goes to stderr and is not taken for an answer
     sys.stdout = sys.stderr
     _limit_memory()
-    from foveate.plugins.conformance.rules import RULES  # here: the caller has no need of what the rules import
+    from foveate.plugins.conformance.rules import RULES  # late: the caller does not need what it imports
 
     rules = {rule.name: rule for rule in RULES}
     requests = sys.stdin.buffer
@@ -162,7 +162,7 @@ def _answers(request: bytes, rules: Mapping[str, Rule]) -> Iterator[Answer | str
     sys.path[:] = path
     try:
         subject, names = _unpack(rest)
-    except Exception:  # whatever a module raises when it is imported here
+    except Exception:  # importing a plugin's module may raise anything
         yield ABSENT
         return
     for name in names:
@@ -181,7 +181,7 @@ def _describe_end(code: int) -> str:
 
 
 def _limit_memory() -> None:
-    """Let a block that takes ever more memory fail here, before the machine runs out of it."""
+    """Limit the memory of this process, so that a block fails here before the machine runs out of memory."""
     try:
         import resource
     except ImportError:  # Windows
@@ -192,7 +192,7 @@ def _limit_memory() -> None:
 
 
 class _Packer(pickle.Pickler):
-    """Names classes and functions by their file too, for a process that cannot import their module by name."""
+    """Pickles classes and functions with the file of their module, for a process that cannot import it by name."""
 
     def persistent_id(self, obj: object) -> tuple[str, str, str] | None:
         if not isinstance(obj, type) and type(obj).__name__ != "function":
@@ -200,9 +200,9 @@ class _Packer(pickle.Pickler):
         module = sys.modules.get(str(getattr(obj, "__module__", "")))
         file, name = getattr(module, "__file__", None), str(getattr(obj, "__qualname__", ""))
         if module is None or _attribute(module, name) is not obj:
-            return None  # pickle says itself what is wrong
+            return None  # pickle's own error explains it
         if module.__name__ == "__main__":
-            raise pickle.PicklingError(f"{name} is of a script or notebook")
+            raise pickle.PicklingError(f"{name} is defined in a script or notebook")
         if file is None:
             return None
         return module.__name__, file, name
@@ -237,8 +237,8 @@ def _import(name: str, file: str) -> Any:
             return found
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no Python file")
-    for depth in range(1, name.count(".") + 1):  # pickle imports the packages above, which pytest leaves out
+        raise ImportError(f"{file} is not a Python file")
+    for depth in range(1, name.count(".") + 1):  # unpickling imports parent packages too
         package = ".".join(name.split(".")[:depth])
         sys.modules.setdefault(package, ModuleType(package))
     module = sys.modules[name] = importlib.util.module_from_spec(spec)

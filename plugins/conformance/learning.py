@@ -1,4 +1,4 @@
-"""Whether a block learns: finite numbers, gradients for all, nothing unused."""
+"""Rules on training: finite values, gradients for every parameter and for the input."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from torch import Tensor
 from foveate.plugins.conformance.rule import BrokenRuleError, rule
 from foveate.plugins.conformance.subject import Subject, backward, lacks_kernel
 
-LARGE = 6e4  # float16 ends at 65504
+LARGE = 6e4  # close to the largest float16, 65504
 SEEDS = (0, 1, 2)
 
 
 @rule(
     "finite",
-    advice="subtract the maximum before exp (or use softmax), add an epsilon inside sqrt and below a fraction line "
-    "(1e-8 is 0 in float16: take 1e-5, or compute in float32), and do not divide by H * W - 1",
+    advice="subtract the maximum before exp (or use softmax), add an epsilon inside sqrt and to a denominator "
+    "(1e-8 is 0 in float16: use 1e-5, or compute in float32), and do not divide by H * W - 1",
 )
 def stay_finite(subject: Subject) -> str:
-    """Values and gradients are finite for large, constant and single features, and under bfloat16 and float16."""
+    """Output and gradients are finite for large values, zeros and 1 x 1 maps, and in bfloat16 and float16."""
     x = subject.features()
     large = x / x.abs().max() * LARGE
     _expect_finite(subject, large, "values up to 60000")
     _expect_finite(subject, torch.zeros_like(x), "zeros")
-    _expect_finite(subject, subject.features((1, 1)), "a map of 1 x 1")
+    _expect_finite(subject, subject.features((1, 1)), "a feature map of 1 x 1")
     with torch.autocast("cpu", torch.bfloat16):
         _expect_finite(subject, large, "values up to 60000 under bfloat16 autocast")
     try:
         with torch.autocast("cpu", torch.float16):
-            _expect_finite(subject, x, "normal features under float16 autocast")
-            _expect_finite(subject, x.half(), "normal float16 features under autocast")
+            _expect_finite(subject, x, "standard normal values under float16 autocast")
+            _expect_finite(subject, x.half(), "standard normal float16 values under autocast")
             _expect_finite(subject, torch.zeros_like(x).half(), "float16 zeros under autocast")
     except RuntimeError as error:
         if not lacks_kernel(error):
             raise
-        return "float16 not tried: no kernel on this CPU"
+        return "float16 was not tested: this CPU has no kernel for it"
     return ""
 
 
 @rule(
     "gradients",
-    advice="a weight whose gradient is always zero does not learn: look for a factor 0, a detach(), a round or an "
-    "argmax behind it",
+    advice="a weight whose gradient is always zero does not learn: look for a factor of 0, a detach(), a round or an "
+    "argmax after it",
 )
 def reach_weights(subject: Subject) -> str:
-    """Each gradient is finite, and of weights with two dimensions or more not zero in all of three seeds."""
+    """Gradients are finite; each weight (2 or more dimensions) has a non-zero one for at least one of 3 seeds."""
     dead: set[str] | None = None
     for seed in SEEDS:
         module = subject.module(seed=seed).train()
@@ -62,11 +62,11 @@ def reach_weights(subject: Subject) -> str:
 
 @rule(
     "unused parameters",
-    advice="remove the parameter, or use it in every forward pass: training on several devices stops at one that gets "
-    "no gradient",
+    advice="remove the parameter, or use it in every forward pass: distributed training (DDP) fails if one gets no "
+    "gradient",
 )
 def use_parameters(subject: Subject) -> None:
-    """Each parameter takes part, as training on several devices (DDP) asks."""
+    """Every parameter gets a gradient, as distributed training (DDP) needs."""
     module = subject.module().train()
     backward(module, subject.features())
     unused = [name for name, p in module.named_parameters() if p.requires_grad and p.grad is None]
@@ -76,18 +76,17 @@ def use_parameters(subject: Subject) -> None:
 
 @rule(
     "gradient of the input",
-    advice="let the features themselves pass, not x.detach(), x.data or a copy through numpy: layers below learn "
-    "through the block",
+    advice="use x itself, not x.detach(), x.data or a numpy copy: earlier layers get their gradient through the block",
 )
 def reach_input(subject: Subject) -> None:
-    """A gradient reaches the features, and so the layers below."""
+    """The input gets a gradient, so that earlier layers learn."""
     _, gradient = backward(subject.module().train(), subject.features())
     if gradient is None:
-        raise BrokenRuleError("no gradient reaches the features")
+        raise BrokenRuleError("the input gets no gradient")
     if not gradient.isfinite().all():
-        raise BrokenRuleError("the gradient of the features is not finite")
+        raise BrokenRuleError("the gradient of the input is not finite")
     if not gradient.any():
-        raise BrokenRuleError("the gradient of the features is zero")
+        raise BrokenRuleError("the gradient of the input is zero")
 
 
 def _expect_finite(subject: Subject, x: Tensor, given: str) -> None:

@@ -1,4 +1,4 @@
-"""A rule, and what came of it."""
+"""A rule and its result."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Check = Callable[[Subject], str | None]
 
 
 class BrokenRuleError(AssertionError):
-    """The block breaks the rule; the message says where."""
+    """The block breaks the rule; the message says how."""
 
 
 class SkippedRuleError(Exception):
-    """The rule cannot be tried here; the message says why."""
+    """The rule cannot be tested here; the message says why."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that a block must keep to.
+    """One requirement for blocks.
 
     Attributes:
-        name: What the table and the tests call it.
-        promise: What holds of a block that passes.
-        advice: What to do where it fails.
-        check: Raises where the rule is broken; may return a remark.
+        name: Its name in tables and tests.
+        promise: What is true of a block that passes.
+        advice: What to do if a block fails.
+        check: Tests a block; raises if the block breaks the rule, and may return a remark.
     """
 
     name: str
@@ -46,7 +46,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a rule, with a remark or the reason."""
+    """The result of one rule.
+
+    Attributes:
+        rule: The rule.
+        outcome: `passed`, `failed` or `skipped`.
+        detail: A remark, or the reason of a failure or skip.
+    """
 
     rule: Rule
     outcome: Outcome
@@ -54,12 +60,17 @@ class Result:
 
     @property
     def advice(self) -> str:
-        """What to do, of a failure."""
+        """What to do about a failure; empty for other outcomes."""
         return self.rule.advice if self.outcome == "failed" else ""
 
 
 def rule(name: str, *, advice: str) -> Callable[[Check], Rule]:
-    """Make a rule of a function; the first line of its docstring is what it promises."""
+    """Turn a function into a rule; the first line of its docstring becomes the promise.
+
+    Args:
+        name: Its name in tables and tests.
+        advice: What to do if a block fails.
+    """
 
     def make(check: Check) -> Rule:
         promise = (check.__doc__ or name).splitlines()[0].rstrip(".")
@@ -69,7 +80,12 @@ def rule(name: str, *, advice: str) -> Callable[[Check], Rule]:
 
 
 def try_rule(rule: Rule, subject: Subject) -> Result:
-    """Hold a block to a rule; whatever it raises is a failure. The caller's random numbers go on undisturbed."""
+    """Try a rule on a block; any exception is a failure. The caller's random state is left unchanged.
+
+    Args:
+        rule: The rule.
+        subject: The block.
+    """
     numbers = random.getstate()
     try:
         with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""The block under test: built afresh as often as a rule asks, and fed with copies."""
+"""The block under test: rules build a new module for each trial and pass it copies of the input."""
 
 from __future__ import annotations
 
@@ -16,42 +16,46 @@ from foveate.plugins.manager import Offer
 from foveate.plugins.records import Block
 
 Size = tuple[int, int]
-SIZE: Size = (16, 24)  # even and not square; a rule that means another size names it
+SIZE: Size = (16, 24)  # even and not square; the default size of rules
 
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds a block at any width, as a recipe would; it can be pickled where the block's callable can.
+    """Builds a block with any number of channels, as a recipe would; can be pickled if the callable can.
 
     Attributes:
         source: An offer, or a class or function `build(channels, **options)`.
-        options: What a recipe would say beside the name.
+        options: The block's options, as in a recipe.
     """
 
     source: Offer[Block] | Callable[..., nn.Module]
     options: Mapping[str, Any]
 
     def __call__(self, channels: int) -> nn.Module:
-        """The block, without the watch over its first pass: what it does wrong is for the rules to find."""
+        """Build the block, without the checks of its first pass (see `guard`): the rules find faults themselves.
+
+        Args:
+            channels: Number of channels.
+        """
         if isinstance(self.source, Offer):
             return build_module(self.source, channels, options=self.options)
         return self.source(channels, **self.options)
 
     @property
     def target(self) -> Callable[..., Any]:
-        """What is called in the end."""
+        """The class or function that builds the block."""
         return load(self.source) if isinstance(self.source, Offer) else self.source
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A block to be tried.
+    """A block to test.
 
     Attributes:
-        name: What it is called in messages.
-        build: From a width to a module.
-        channels: The width at which most rules try it.
-        multiple_of: What its widths divide by.
+        name: Its name in messages.
+        build: Builds a module from a number of channels.
+        channels: Number of channels that most rules use.
+        multiple_of: The number of channels must be a multiple of this.
     """
 
     name: str
@@ -60,7 +64,12 @@ class Subject:
     multiple_of: int = 1
 
     def module(self, *, seed: int = 0, channels: int | None = None) -> nn.Module:
-        """A fresh module in evaluation, the same for the same seed, each parameter moved off its start."""
+        """A new module in evaluation mode, with every parameter moved away from its initial value.
+
+        Args:
+            seed: The same seed gives the same module.
+            channels: Number of channels; the subject's if not given.
+        """
         random.seed(seed)
         torch.manual_seed(seed)
         return jitter(self.build(channels or self.channels)).eval()
@@ -68,34 +77,59 @@ class Subject:
     def features(
         self, size: Size = SIZE, *, batch: int = 2, channels: int | None = None, seed: int = 0
     ) -> Float[Tensor, "B C H W"]:
-        """Normal random features."""
+        """A feature map (B, C, H, W) of standard normal values.
+
+        Args:
+            size: Height and width.
+            batch: Number of samples B.
+            channels: Number of channels C; the subject's if not given.
+            seed: Seed of the values.
+        """
         generator = torch.Generator().manual_seed(1000 + seed)
         return torch.randn(batch, channels or self.channels, *size, generator=generator)
 
     def width(self, wanted: int) -> int:
-        """The smallest width from `wanted` on that the block accepts."""
+        """The smallest accepted number of channels that is at least `wanted`.
+
+        Args:
+            wanted: Number of channels.
+        """
         return -(-wanted // self.multiple_of) * self.multiple_of
 
 
 def jitter(module: nn.Module) -> nn.Module:
-    """Move every parameter off its start, so that none hides behind a zero, a one or a small scale."""
+    """Add noise to every parameter, since an initial value of zero or one may hide a fault.
+
+    Args:
+        module: Changed in place and returned.
+    """
     with torch.no_grad():
         for parameter in module.parameters():
-            scale = parameter.abs().mean().item() or 0.1  # in proportion: gates multiply
+            scale = parameter.abs().mean().item() or 0.1  # in proportion to the parameter, since gates multiply
             parameter.add_(0.3 * scale * torch.randn_like(parameter))
     return module
 
 
 def call(module: nn.Module, x: Tensor) -> Tensor:
-    """The module's answer to a copy: a block that writes into its input spoils no other rule."""
+    """The module's output for a copy of the input: a block that modifies its input disturbs no other rule.
+
+    Args:
+        module: The block.
+        x: The input (B, C, H, W).
+    """
     out: Tensor = module(x.clone())
     return out
 
 
 def backward(module: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:
-    """The answer, and the gradient that reaches the input; the parameters get theirs on the way.
+    """Run a forward and a backward pass; gives the output and the gradient of the input.
 
-    The loss weighs each output at random, for a sum or a mean is blind to a softmax or a norm.
+    Gradients of parameters are left in `.grad`. The loss is a randomly weighted sum of the output: the gradient of a
+    plain sum or mean is zero behind a softmax or a norm.
+
+    Args:
+        module: The block.
+        x: The input (B, C, H, W).
     """
     leaf = x.clone().requires_grad_()
     out = call(module, leaf)
@@ -106,7 +140,13 @@ def backward(module: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:
 
 
 def is_close(left: Tensor, right: Tensor, tolerance: float = 1e-4) -> bool:
-    """Whether two tensors agree up to a part of the larger one's largest value."""
+    """Whether two tensors have one shape and differ by at most `tolerance` times their largest absolute value.
+
+    Args:
+        left: One tensor.
+        right: The other.
+        tolerance: Largest accepted difference, relative to the largest absolute value.
+    """
     if left.shape != right.shape:
         return False
     largest = max(left.abs().max().item(), right.abs().max().item(), 1e-6)
@@ -114,5 +154,9 @@ def is_close(left: Tensor, right: Tensor, tolerance: float = 1e-4) -> bool:
 
 
 def lacks_kernel(error: RuntimeError) -> bool:
-    """Whether torch has no code for a dtype on this device, which is not the block's fault."""
+    """Whether the error says that torch has no kernel for a dtype on this device, which is not the block's fault.
+
+    Args:
+        error: The error.
+    """
     return isinstance(error, NotImplementedError) or "not implemented for" in str(error)

@@ -151,7 +151,7 @@ def test_check_of_a_faulty_block_ends_with_5_and_says_what_to_do(
     shown = capsys.readouterr()
     assert row(shown.out, "shape").split()[1] == "failed"
     assert "ERROR plugin: block 'crop' of made_up_crop breaks " in shown.err
-    assert "shape: features (2, 16, 1, 7) came out as (2, 16, 1, 6); pad before and crop after" in shown.err
+    assert "shape: the input has shape (2, 16, 1, 7), the output (2, 16, 1, 6); pad before and crop after" in shown.err
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_new_plugin_needs_a_proper_name(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("torch", "a module already"), ("class", "a word of Python"), ("se", "installed already")]
+    ("name", "why"), [("torch", "a module already"), ("class", "a keyword of Python"), ("se", "installed already")]
 )
 def test_a_new_plugin_does_not_take_a_name_that_is_taken(name: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(PluginConfigError, match=why):

@@ -127,9 +127,9 @@ def test_every_model_takes_blocks_of_the_given_plugins(network: str) -> None:
         (Raises, "failed in the forward pass: KeyError: 'lost'"),
         (RaisesInBackward, "failed in the backward pass: RuntimeError: boom"),
         (WritesIntoWhatIsNeeded, "failed in the backward pass: RuntimeError: one of the variables needed"),
-        (Halves, r"changed the shape of its input: \(2, 32, 16, 16\) came out as \(2, 32, 16, 8\)"),
-        (Doubles, r"changed the dtype of its input: torch\.float32 came out as torch\.float64"),
-        (GivesTwo, "gave a tuple, not a tensor"),
+        (Halves, r"changed the shape of its input from \(2, 32, 16, 16\) to \(2, 32, 16, 8\)"),
+        (Doubles, r"changed the dtype of its input from torch\.float32 to torch\.float64"),
+        (GivesTwo, "returned a tuple, not a tensor"),
     ],
 )
 def test_a_block_that_fails_is_named_with_its_slot_and_position(build: type[nn.Module], said: str) -> None:
@@ -143,7 +143,7 @@ def test_a_block_that_fails_is_named_with_its_slot_and_position(build: type[nn.M
     [
         (refuse, "cannot be built: RuntimeError: no compiler"),
         (leave, "cannot be built: SystemExit: 0"),
-        (lambda channels: "text", "its callable gave a str, not an nn.Module"),
+        (lambda channels: "text", "its callable returned a str, not an nn.Module"),
     ],
 )
 def test_a_block_that_cannot_be_built_is_named(build: Callable[..., Any], said: str) -> None:

@@ -121,7 +121,7 @@ def test_a_block_is_tried_wider_where_it_needs_that() -> None:
 def test_a_width_that_lands_in_another_parameter_is_noticed(block: type[nn.Module], parameter: str) -> None:
     built, *_ = check_block(block)
     assert built.outcome == "failed"
-    assert f"the width lands in {parameter!r}" in built.detail
+    assert f"the number of channels is passed to {parameter!r}" in built.detail
 
 
 def test_a_class_inside_a_function_is_tried_here() -> None:

@@ -5,10 +5,10 @@ from foveate.plugins import Block, hookimpl
 
 @hookimpl
 def foveate_blocks():
-    """Offer the one block."""
+    """Offer the block."""
     yield Block(
         name="triplet",
-        summary="Attention across three pairs of axes",
+        summary="Attention weights over three pairs of axes",
         kind="3-D",
         build="foveate_triplet.block:TripletAttention",
         paper="arXiv:2010.03045",

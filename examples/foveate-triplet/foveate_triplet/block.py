@@ -1,16 +1,21 @@
-"""Triplet attention: each pair of axes weighs the third."""
+"""Triplet attention: attention weights over three pairs of axes."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-# Of (B, C, H, W): the axis that is pooled, brought to the front by swapping it with C; C itself stays.
+# The axis of (B, C, H, W) that each branch pools; it is swapped with C first (1 leaves the order as it is).
 POOLED_AXES = (2, 3, 1)
 
 
 class Branch(nn.Module):
-    """Weigh every entry of a plane, from the maximum and the average along the axis across it."""
+    """Attention over one pair of axes: weights from the maximum and the average along the third axis.
+
+    Args:
+        axis: The third axis, which is pooled: 1 (C), 2 (H) or 3 (W).
+        kernel: Side of the convolution over the pair of axes; odd.
+    """
 
     def __init__(self, axis: int, kernel: int) -> None:
         super().__init__()
@@ -26,11 +31,11 @@ class Branch(nn.Module):
 
 
 class TripletAttention(nn.Module):
-    """Weigh features over the planes (C, W), (C, H) and (H, W), and average the three.
+    """Triplet attention: the average of three branches, over (C, W), (C, H) and (H, W).
 
     Args:
-        channels: Width C of the features; any will do, since no parameter depends on it.
-        kernel: Side of the convolution over each plane, odd.
+        channels: Number of channels C; not used, since no parameter depends on it.
+        kernel: Side of the convolution over each pair of axes; odd.
 
     Source:
         Misra et al. 2021, Rotate to Attend: Convolutional Triplet Attention Module, section 3 (arXiv:2010.03045).
@@ -39,7 +44,7 @@ class TripletAttention(nn.Module):
     def __init__(self, channels: int, *, kernel: int = 7) -> None:
         super().__init__()
         if kernel % 2 == 0:
-            raise ValueError(f"triplet: the kernel is odd, not {kernel}")
+            raise ValueError(f"triplet: kernel must be odd, not {kernel}")
         self.branches = nn.ModuleList(Branch(axis, kernel) for axis in POOLED_AXES)
 
     def forward(self, x: Tensor) -> Tensor:

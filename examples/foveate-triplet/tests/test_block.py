@@ -1,4 +1,4 @@
-"""Triplet attention, and how Foveate finds it."""
+"""Tests of triplet attention and of its discovery by Foveate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from foveate.plugins import create_block
 
 
 def weigh(x: Tensor, block: TripletAttention, branch: int) -> Tensor:
-    """One branch in evaluation, for features whose pooled axis is already in front."""
+    """One branch in evaluation, for a feature map whose pooled axis is already swapped with C."""
     conv, norm = block.branches[branch].conv, block.branches[branch].norm
     pooled = torch.stack([x.max(1).values, x.sum(1) / x.shape[1]], 1)
     planes = torch.nn.functional.conv2d(pooled, conv.weight, padding=conv.padding)
