@@ -1,4 +1,4 @@
-"""A moving average of the weights, kept beside those that learn."""
+"""Exponential moving average (EMA) of the weights, kept beside the weights that are trained."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from foveate.pipeline.errors import ConfigError
 
 
 class EmaWeights(WeightAveraging):
-    """Average the weights exponentially; the average is evaluated, kept, and left in the network at the end.
+    """Exponential moving average of the weights; it is validated, saved, and left in the network at the end.
 
-    Early on the decay is lower, (1 + n) / (10 + n) after n steps, so that the average forgets the start. Checkpoints
-    hold the learning weights too (`current_model_state`), from which a training goes on.
+    In the first steps the decay is lower, (1 + n) / (10 + n) after n steps, so that the initial weights soon count for
+    little. Checkpoints also hold the weights that are trained (`current_model_state`), from which training resumes.
 
     Args:
-        decay: What is kept of the average at each step, such as 0.999.
+        decay: Weight of the old average at each step, such as 0.999.
 
     Raises:
         ConfigError: The decay is not between 0 and 1.
@@ -37,7 +37,7 @@ class EmaWeights(WeightAveraging):
         super().__init__(multi_avg_fn=self._blend)
 
     def _blend(self, average: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
-        """Move the averages towards the current values; what counts, such as batches seen, is taken as it is."""
+        """Move the averages towards the current values; integers, such as the number of batches seen, are copied."""
         decay = min(self.decay, (1 + int(updates)) / (10 + int(updates)))
         if torch.is_floating_point(average[0]):
             torch._foreach_lerp_(list(average), list(current), 1 - decay)
@@ -50,19 +50,19 @@ class EmaWeights(WeightAveraging):
         self._swapped = not self._swapped
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Put the learning weights back where a validation was cut off, before a checkpoint is written."""
+        """Restore the trained weights if a validation was interrupted, before a checkpoint is written."""
         if self._swapped:
             self._swap_models(pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Nothing yet: a last checkpoint is written now, of both."""
+        """Do nothing yet: the last checkpoint, with the trained and the averaged weights, is written in this hook."""
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave the average in the network."""
+        """Copy the average into the network."""
         self._copy_average_to_current(pl_module)
         self._average_model = None
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Go on with both; nothing to do outside of training, where the average is the checkpoint's weights."""
+        """Restore trained and averaged weights; outside of training, the checkpoint's weights are the average."""
         if self._average_model is not None:
             super().on_load_checkpoint(trainer, pl_module, checkpoint)

@@ -24,19 +24,19 @@ from foveate.pipeline.weights.checkpoint import Trained, read_trained
 from foveate.pipeline.weights.reading import read_state_dict
 
 WEIGHTS_FILE = "model.safetensors"
-FETCHING = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # what a download is told
+FETCHING = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # options of a download
 
 
 class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["foveate"]):  # type: ignore[misc,call-arg,unused-ignore]
-    """A model that takes bytes; its arguments become config.json, from which it is built again.
+    """A model that takes images as bytes; its arguments are saved in config.json, from which it is rebuilt.
 
     Args:
         network: Name of the model (foveate models list).
         classes: Names of the classes.
         attention: Blocks in the model's slots, by name.
         network_options: Other options of the model.
-        mean: Of the images it was trained on, per channel in 0-255.
-        std: Their standard deviation.
+        mean: Mean of the images it was trained on, per channel in 0-255.
+        std: Standard deviation of those images, likewise.
 
     Raises:
         ConfigError: The network or an option is unknown.
@@ -58,7 +58,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["f
         self.network = create_model(network, num_classes=len(classes), attention=attention, **(network_options or {}))
 
     def forward(self, image: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B K ..."]:
-        """Logits of RGB bytes: (B, K), or (B, K, H, W) of a segmenter."""
+        """Logits of RGB images in bytes: (B, K) from a classifier, (B, K, H, W) from a segmenter."""
         logits: Tensor = self.network(self.normalise(image))
         return logits
 
@@ -69,7 +69,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["f
         The mixin's own method would ignore missing tensors.
         """
         fetching = {key: options.pop(key, None) for key in FETCHING}
-        for key in ("map_location", "strict"):  # of the mixin's own way to load
+        for key in ("map_location", "strict"):  # options of the mixin that are not used
             options.pop(key, None)
         model = cls(**options)
         file = Path(model_id) / WEIGHTS_FILE
@@ -86,7 +86,7 @@ def model_of(source: Trained | str | Path) -> HubModel:
         source: The checkpoint, or what was read from it.
 
     Raises:
-        CheckpointError: The checkpoint is damaged or refused, or its weights do not fit the network that it names.
+        CheckpointError: The checkpoint is damaged or unsafe, or its weights do not fit the network that it names.
     """
     trained = source if isinstance(source, Trained) else read_trained(Path(source))
     mean, std = (list(values) for values in trained.statistics)
@@ -101,7 +101,7 @@ def model_of(source: Trained | str | Path) -> HubModel:
     try:
         model.network.load_state_dict(dict(trained.state))
     except RuntimeError as error:
-        raise CheckpointError(f"{source}: its weights are not of the network it names, {trained.network}") from error
+        raise CheckpointError(f"{source}: its weights do not fit its network, {trained.network}") from error
     return model.eval()
 
 
@@ -116,24 +116,24 @@ def save_pretrained(source: HubModel | str | Path, folder: str | Path) -> None:
 
 
 def push_to_hub(source: HubModel | str | Path, repository: str, **options: Any) -> str:
-    """Upload a model to the hub, and return its address.
+    """Upload a model to the hub, and return its URL.
 
     Args:
         source: A model, or a run's checkpoint.
-        repository: owner/name; created if it does not exist.
-        options: What `huggingface_hub` takes, such as `private=True` or `commit_message`.
+        repository: owner/name; it is created if it does not exist.
+        options: Options of `huggingface_hub`, such as `private=True` or `commit_message`.
     """
     return str(_as_model(source).push_to_hub(repository, **options))
 
 
 def from_pretrained(source: str | Path, **options: Any) -> HubModel:
-    """A model of the hub (owner/name) or of a folder, in evaluation mode.
+    """A model from the hub (owner/name) or from a folder, in evaluation mode.
 
     It is built from the names in config.json; no code in the files is run.
 
     Args:
         source: Repository or folder.
-        options: What `huggingface_hub` takes, such as `revision`.
+        options: Options of `huggingface_hub`, such as `revision`.
 
     Raises:
         CheckpointError: It cannot be fetched, or its files are incomplete, damaged, or do not fit one another.
@@ -142,8 +142,8 @@ def from_pretrained(source: str | Path, **options: Any) -> HubModel:
     """
     try:
         model: HubModel = HubModel.from_pretrained(source, **options)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:  # and what huggingface_hub, safetensors raise
-        raise CheckpointError(f"{source}: no model of foveate can be had from there ({first_line(error)})") from error
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # and those of huggingface_hub, safetensors
+        raise CheckpointError(f"{source}: no foveate model can be loaded from it ({first_line(error)})") from error
     return model.eval()
 
 

@@ -21,13 +21,13 @@ Network = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """How an image is put through the network at evaluation.
+    """How an image is passed through the network at evaluation: as a whole, or in sliding windows.
 
     Args:
-        mode: `whole` at once, or `slide`: in overlapping windows whose logits are averaged.
-        size: Height and width of a window.
-        stride: Step of the windows down and across.
-        multiple_of: With `whole`, sides are padded to a multiple of this; 1 leaves them.
+        mode: `whole`: the whole image at once; `slide`: overlapping windows, whose logits are averaged.
+        size: Height and width of a window, in pixels.
+        stride: Vertical and horizontal step between windows, in pixels.
+        multiple_of: With `whole`, height and width are padded to a multiple of this number; 1 does not pad.
     """
 
     mode: Literal["whole", "slide"] = "whole"
@@ -43,16 +43,16 @@ class InferenceConfig:
 
 
 def infer(network: Network, image: Float[Tensor, "B C H W"], config: InferenceConfig) -> Float[Tensor, "B K H W"]:
-    """Logits of normalised images, at their size."""
+    """Logits of normalised images, at the size of the images."""
     if config.mode == "slide":
         return _infer_slide(network, image, config)
     return _infer_whole(network, image, config.multiple_of)
 
 
 def infer_classes(network: Network, image: Float[Tensor, "B C H W"], config: InferenceConfig) -> Int64[Tensor, "B H W"]:
-    """The class of each pixel of normalised images: `infer(...).argmax(1)`, but sooner.
+    """The class of each pixel of normalised images: the same as `infer(...).argmax(1)`, but faster.
 
-    Of whole images, as they are, the network never makes the full-size logits (see `classify_upsampled`).
+    For whole images without padding, the full-size logits are never computed (see `classify_upsampled`).
     """
     as_they_are = config.mode == "whole" and all(side % config.multiple_of == 0 for side in image.shape[2:])
     if isinstance(network, Engine) and as_they_are:
@@ -84,7 +84,7 @@ def _infer_slide(network: Network, image: Tensor, config: InferenceConfig) -> Te
 
 
 def windows(size: tuple[int, int], window: tuple[int, int], stride: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    """Windows that cover an area; the last ones are moved inward, a window larger than the area is cut to it.
+    """Windows that cover an area. The last ones are moved inward; a window larger than the area is cropped to it.
 
     Example:
         >>> [(r.start, c.start) for r, c in windows((1024, 2048), (1024, 1024), (768, 768))]

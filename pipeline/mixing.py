@@ -1,4 +1,4 @@
-"""What is done to whole batches of a classifier's training images, on the device: mixing two, erasing a part."""
+"""Mixup, CutMix and random erasing: augmentation of whole batches of training images, on the device."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ERASED = (0.02, 1 / 3)  # share of the area, as published
 
 @dataclass(frozen=True)
 class MixingConfig:
-    """How training images are mixed and erased, after they were normalised.
+    """How normalised training images are mixed and erased.
 
     Args:
-        mixup: Alpha of mixup, such as 0.8: each image is laid over another, and so are their labels; 0 is off.
-        cutmix: Alpha of cutmix, such as 1.0: a box of another image is put in; 0 is off. With both, a batch gets one
-            of them, either as often.
-        probability: How often a batch is mixed at all.
-        erasing: Probability that a box of an image is filled with noise.
+        mixup: Alpha of mixup, such as 0.8: pairs of images, and their labels, are blended; 0 is off.
+        cutmix: Alpha of CutMix, such as 1.0: a box of an image is replaced by that of another image; 0 is off. With
+            both, each batch gets one of the two, with equal probability.
+        probability: Probability that a batch is mixed.
+        erasing: Probability that a box of an image is replaced by noise (random erasing).
 
     Source:
         Zhang et al. 2017, mixup (arXiv:1710.09412); Yun et al. 2019, CutMix (arXiv:1905.04899); Zhong et al. 2017,
@@ -47,7 +47,7 @@ class MixingConfig:
 
     @property
     def mixes(self) -> bool:
-        """Whether labels become shares of classes."""
+        """Whether images are mixed, so that labels become shares of classes."""
         return max(self.mixup, self.cutmix) > 0 and self.probability > 0
 
 
@@ -55,7 +55,7 @@ class Mixing(nn.Module):
     """Mix and erase the images of a batch, by torchvision's operations.
 
     Args:
-        config: What, and how often.
+        config: Which operations, and with what probability.
         num_classes: Number of classes K; mixed labels are shares of each (B, K).
     """
 
@@ -70,10 +70,11 @@ class Mixing(nn.Module):
     def forward(
         self, image: Float[Tensor, "B C H W"], label: Int64[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B C H W"], Tensor]:
-        """Images of the same shape, and labels: numbers as they were, or shares (B, K) if the batch was mixed."""
+        """Images of the same shape, and labels: class numbers (B,), or shares (B, K) if the batch was mixed."""
         if self.config.erasing:
-            image = torch.stack([self._erase(one) for one in image])  # of a batch it would erase one box for all
-        # An image alone has none to mix with; it may be the blank that keeps processes in step.
+            # One by one: for a batch, torchvision erases the same box of all images.
+            image = torch.stack([self._erase(one) for one in image])
+        # A single image has no partner; it may be the blank batch that keeps distributed processes in step.
         if self._mix is None or len(image) < 2 or torch.rand(()) >= self.config.probability:
             return image, label
         mixed: tuple[Tensor, Tensor] = self._mix(image, label)

@@ -1,4 +1,4 @@
-"""From bytes to what the network sees, on the device."""
+"""Normalisation of images from bytes to floats, on the device."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
 
-# Of ImageNet's training images in 0-255, RGB: the figures every published SegNeXt expects.
+# Mean and standard deviation of ImageNet in 0-255, RGB, which every published SegNeXt expects.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True)
 class NormalisationConfig:
-    """What images are normalised by, channel by channel in RGB, for images in 0-1 as timm and torchvision have it.
+    """Mean and standard deviation per RGB channel, for images in 0-1 as in timm and torchvision.
 
-    Numbers of any kind will do: lists, NumPy arrays, tensors; they are kept as plain floats.
+    Lists, NumPy arrays and tensors are accepted; they are stored as floats.
 
     Args:
-        mean: Subtracted from each channel, such as [0.485, 0.456, 0.406], ImageNet's.
-        std: What each channel is then divided by, such as [0.229, 0.224, 0.225].
+        mean: Mean that is subtracted from each channel, such as ImageNet's [0.485, 0.456, 0.406].
+        std: Standard deviation that each channel is divided by, such as ImageNet's [0.229, 0.224, 0.225].
 
     Raises:
-        ConfigError: There are not three numbers of each, a standard deviation is not above 0, or the figures are those
-            of images in 0-255.
+        ConfigError: Mean or standard deviation are not three numbers, a standard deviation is not above 0, or the
+            numbers are for images in 0-255.
     """
 
     mean: tuple[float, float, float]
@@ -53,11 +53,11 @@ def read_statistics(mean: Any, std: Any) -> tuple[list[float], list[float]]:
     """Means and standard deviations as plain floats.
 
     Args:
-        mean: One number a channel: a list, a NumPy array, a tensor, of any type of number.
-        std: As many.
+        mean: One number per channel: a list, a NumPy array or a tensor, of any numeric type.
+        std: As many numbers.
 
     Raises:
-        ConfigError: These are no numbers, not as many of each, not finite, or a standard deviation is not above 0.
+        ConfigError: A value is not a finite number, their counts differ, or a standard deviation is not above 0.
 
     Example:
         >>> read_statistics(torch.tensor([[[0.5]]]), [1])
@@ -84,13 +84,13 @@ def _floats(name: str, values: Any) -> list[float]:
 
 
 def _flat(values: Any) -> Iterable[Any]:
-    """The numbers of nested lists; a buffer of a mean has the shape (3, 1, 1)."""
+    """The numbers of nested lists: the buffer of a mean has the shape (3, 1, 1)."""
     for value in values:
         value = value.tolist() if hasattr(value, "tolist") else value
         if isinstance(value, list | tuple):
             yield from _flat(value)
         elif isinstance(value, str | bytes | bool):
-            raise TypeError(f"{value!r} is no number")
+            raise TypeError(f"{value!r} is not a number")
         else:
             yield value
 
@@ -99,8 +99,8 @@ class Normalise(nn.Module):
     """RGB bytes to floats in channels_last order: subtract each channel's mean, divide by its standard deviation.
 
     Args:
-        mean: Of each channel, for images in 0-255.
-        std: Their standard deviations.
+        mean: Mean of each channel, for images in 0-255.
+        std: Standard deviation of each channel, likewise.
 
     Raises:
         ConfigError: See `read_statistics`.
@@ -120,25 +120,25 @@ class Normalise(nn.Module):
 
     @classmethod
     def from_config(cls, config: NormalisationConfig) -> Normalise:
-        """Of figures for images in 0-1.
+        """The module for the mean and standard deviation of images in 0-1.
 
         Args:
-            config: Means and standard deviations.
+            config: Mean and standard deviation of each channel.
         """
         return cls([255 * value for value in config.mean], [255 * value for value in config.std])
 
     def renew(self, mean: Iterable[Any], std: Iterable[Any]) -> None:
-        """Take other figures, for images in 0-255.
+        """Replace mean and standard deviation, for images in 0-255.
 
         Args:
-            mean: Of each channel.
-            std: Their standard deviations.
+            mean: Mean of each channel.
+            std: Standard deviation of each channel.
         """
         for own, new in zip((self.mean, self.std), _buffers(mean, std), strict=True):
             own.copy_(new)
 
 
 def _buffers(mean: Iterable[Any], std: Iterable[Any]) -> tuple[Tensor, Tensor]:
-    """Float32 tensors (C, 1, 1), whatever the numbers are."""
+    """Mean and standard deviation as float32 tensors (C, 1, 1)."""
     means, stds = (torch.tensor(values, dtype=torch.float32).view(-1, 1, 1) for values in read_statistics(mean, std))
     return means, stds

@@ -346,7 +346,7 @@ def test_weights_without_a_head_are_not_scored(
 ) -> None:
     data = ["--data.root", str(folder_root), "--data.num_workers=0", "--data.image_size=32"]
     assert main([command, *PUBLISHED, *data, "--model.weights", weights_of("mobilenet_v2_035", 5)]) == 4
-    assert "cannot be scored or applied as it is: it is of 5 classes, the data of 3" in last_line(capsys)
+    assert "cannot be scored or applied as it is: it has 5 classes, the data have 3" in last_line(capsys)
     state = torch.load("w.pth", weights_only=True)
     torch.save({name: value for name, value in state.items() if not name.startswith("head")}, "w.pth")
     assert main([command, *PUBLISHED, *data, "--model.weights", "w.pth"]) == 4

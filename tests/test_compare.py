@@ -82,7 +82,7 @@ def test_blocks_are_compared_and_those_that_fail_are_rows(
     assert said.count("2 steps") == 2
 
     assert compare(cityscapes_root, "--blocks", "none,se", "--steps", "3") == 2
-    assert "comparison of other settings (steps 2 there, 3 here); choose another --out" in capsys.readouterr().err
+    assert "comparison with other settings (steps 2 there, 3 here); choose another --out" in capsys.readouterr().err
 
 
 def test_with_no_block_that_works_the_error_is_the_recipes(

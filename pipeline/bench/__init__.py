@@ -1,1 +1,1 @@
-"""How fast a network is on this machine, and where the time goes."""
+"""`foveate bench`: how fast a network is on this machine, and which modules take the time."""

@@ -1,4 +1,4 @@
-"""Everything that is measured of one network at one size."""
+"""All measurements of one network at one image size."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Conditions:
-    """Under which a network is measured.
+    """The conditions under which a network is measured.
 
     Attributes:
         size: Height and width of an image.
-        batch_size: Images at a time.
-        engine: A name, `auto`, or `all` that can run here.
+        batch_size: Images per batch.
+        engine: Name of an engine, `auto`, or `all` for every engine that can run here.
         precision: float32 or bfloat16.
         train: Whether a training step is measured too.
-        rounds: How often each time is taken.
-        threads: Of the processor.
+        rounds: Number of timed calls of each engine.
+        threads: Number of processor threads.
     """
 
     size: tuple[int, int]
@@ -49,17 +49,17 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Measures:
-    """What was found.
+    """The results of the measurement.
 
     Attributes:
-        parameters: Trained values.
+        parameters: Number of trainable parameters.
         macs: Multiply-adds for one image.
-        peak: Multiply-adds a second of a large matrix product here, in this precision.
-        latencies: Times of one batch, by engine; `training step` beside them.
-        memory: Bytes at the peak beyond the network, by engine; None where it could not be told.
+        peak: Multiply-adds per second of a large matrix product on this machine, in this precision.
+        latencies: Times of one batch, by engine, and of a `training step` if it was measured.
+        memory: Peak memory in bytes, without the network itself, by engine; None where it could not be measured.
         left_out: Engines that cannot run here, and why.
-        profiled: The engine whose modules were timed.
-        places: Share of the time by part of the network.
+        profiled: The engine whose modules were timed one by one.
+        places: Share of the time by part of the network (path of the module).
         kinds: Share of the time by class of module.
     """
 
@@ -79,8 +79,8 @@ def measure(subject: Subject, conditions: Conditions, tell: Tell) -> Measures:
 
     Args:
         subject: The network.
-        conditions: Under which it is measured.
-        tell: Called with a short text before each part.
+        conditions: Image size, batch size, engines and precision.
+        tell: Called with a short progress text before each measurement.
     """
     torch.set_num_threads(conditions.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -93,9 +93,9 @@ def measure(subject: Subject, conditions: Conditions, tell: Tell) -> Measures:
     latencies = time_in_turn(works, rounds=conditions.rounds, tell=tell)
     memory = {}
     for name in works:
-        tell(f"memory of {name}, in a process of its own")
+        tell(f"memory of {name}, in a separate process")
         memory[name] = in_fresh_process(measure_memory, subject, conditions, name)
-    tell("where the time goes")
+    tell("time of each module")
     profiled, places, kinds = _profile(task, list(engines), pixels, conditions)
     return Measures(
         parameters=count_parameters(task.network),
@@ -119,7 +119,7 @@ def _pixels(subject: Subject, task: VisionTask, conditions: Conditions) -> Tenso
 def _create_engines(
     task: VisionTask, pixels: Tensor, conditions: Conditions, tell: Tell
 ) -> tuple[dict[str, Engine], dict[str, str]]:
-    """Those asked for; of `all` those that can run here."""
+    """The engines that were asked for; for `all`, those that can run here, and the reasons why others cannot."""
     wanted: Sequence[str] = ENGINES if conditions.engine == "all" else [conditions.engine]
     engines: dict[str, Engine] = {}
     left_out: dict[str, str] = {}
@@ -148,7 +148,7 @@ def _call(engine: Engine, pixels: Tensor) -> Work:
 
 
 def _step(subject: Subject, conditions: Conditions) -> Work:
-    """On a network of its own, so that the engines' stays in evaluation."""
+    """A training step on a second network, so that the engines' network stays in evaluation mode."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     batch = subject.batch(conditions.size, conditions.batch_size)
     return create_step(
@@ -157,7 +157,7 @@ def _step(subject: Subject, conditions: Conditions) -> Work:
 
 
 def measure_memory(subject: Subject, conditions: Conditions, name: str) -> int:
-    """Bytes that two calls add to this process, which should do nothing else."""
+    """Peak memory in bytes of two calls; to be run in a process that does nothing else."""
     torch.set_num_threads(conditions.threads)
     if name == STEP:
         step = _step(subject, conditions)
@@ -171,7 +171,7 @@ def measure_memory(subject: Subject, conditions: Conditions, name: str) -> int:
 def _profile(
     task: VisionTask, engines: Sequence[str], pixels: Tensor, conditions: Conditions
 ) -> tuple[str, Shares, Shares]:
-    """Of the folded network if that runs among others, for a compiler and another runtime hide their modules."""
+    """Time the modules of the network in torch, folded if other engines run too: those do not expose their modules."""
     profiled = "torch" if list(engines) == ["torch"] else "folded"
     network = task.network if profiled == "torch" else fold(task.network, pixels)
     core = Core(network).eval()

@@ -1,4 +1,4 @@
-"""What was measured, as a table, as JSON, and as bars."""
+"""Results of `foveate bench` as a Markdown table, as JSON, and as a bar chart."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ HEADINGS = ("engine", "latency ms", "quartiles", "images/s", "share of peak", "p
 
 
 def rows_of(measures: Measures, conditions: Conditions) -> list[tuple[str, ...]]:
-    """A line for each engine, in the order of `HEADINGS`."""
+    """One row per engine, in the order of `HEADINGS`."""
     rows: list[tuple[str, ...]] = []
     for name, latency in measures.latencies.items():
         low, high = latency.quartiles
-        work = conditions.batch_size * measures.macs * (3 if name == STEP else 1)  # the backward pass counts twice
+        work = conditions.batch_size * measures.macs * (3 if name == STEP else 1)  # backward: twice the forward
         memory = measures.memory.get(name)
         rows.append(
             (
@@ -36,20 +36,20 @@ def rows_of(measures: Measures, conditions: Conditions) -> list[tuple[str, ...]]
 
 
 def text_of(title: str, measures: Measures, conditions: Conditions) -> str:
-    """The page, in Markdown."""
+    """The results as Markdown."""
     height, width = conditions.size
     lines = [
         f"# {title} at {height} x {width}",
         "",
-        f"{measures.parameters:,} parameters, {measures.macs / 1e9:.2f} GMACs an image; batch {conditions.batch_size}, "
-        f"{conditions.precision}, {conditions.threads} threads; a large matrix product reaches "
-        f"{measures.peak / 1e9:.0f} GMAC/s here.",
+        f"{measures.parameters:,} parameters, {measures.macs / 1e9:.2f} GMACs per image; "
+        f"batch {conditions.batch_size}, {conditions.precision}, {conditions.threads} threads; a large matrix product "
+        f"reaches {measures.peak / 1e9:.0f} GMAC/s here.",
         "",
         *markdown_table(HEADINGS, rows_of(measures, conditions), padded=True),
         "",
         *[f"{name} left out: {reason}" for name, reason in measures.left_out.items()],
         "",
-        f"Where the time of the {_profiled(measures)} network goes in torch:",
+        f"Profile of the {_profiled(measures)} network in PyTorch, as shares of the time:",
         "",
         *markdown_table(("part", "share"), _shares(measures.places), padded=True),
         "",
@@ -67,7 +67,7 @@ def _shares(shares: Shares) -> list[tuple[str, str]]:
 
 
 def write_page(out: Path, text: str, measures: Measures, conditions: Conditions) -> list[Path]:
-    """The page, its figures, and bars where matplotlib is installed."""
+    """Write bench.md and bench.json, and bench.png where matplotlib is installed."""
     out.mkdir(parents=True, exist_ok=True)
     page, figures = out / "bench.md", out / "bench.json"
     write_text(page, text)
@@ -90,6 +90,6 @@ def _draw(path: Path, measures: Measures) -> list[Path]:
     axes.barh(list(shares), [100 * share for share in shares.values()], color="tab:blue")
     axes.invert_yaxis()
     axes.set_xlabel("share of the time, %")
-    axes.set_title(f"Where the time of the {_profiled(measures)} network goes", fontsize=11)
+    axes.set_title(f"Profile of the {_profiled(measures)} network", fontsize=11)
     figure.savefig(path, dpi=120)
     return [path]

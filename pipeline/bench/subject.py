@@ -1,4 +1,4 @@
-"""What is measured: the network of a recipe, or one by name, without its data."""
+"""The network that is measured: that of a recipe, or one given by name; no data set is needed."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from foveate.pipeline.task_options import configured
 USED = (
     "network", "attention", "network_options", "loss",
     "optimizer", "mixing", "normalisation", "activation_checkpointing",
-)  # fmt: skip  # of a recipe's model: what decides on the time of a step
+)  # fmt: skip  # the options of a recipe's model that affect the time of a training step
 CONFIGS: dict[str, Any] = {"optimizer": OptimizerConfig, "mixing": MixingConfig, "normalisation": NormalisationConfig}
 MOST_PIXEL_CLASSES = 250
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network that can be built in any process, from nothing: what it learned does not change its speed.
+    """A network that any process can build from its arguments. Its weights are random, which does not affect speed.
 
     Attributes:
-        name: Of the recipe or network.
-        num_classes: Of its logits.
-        arguments: What its task is built with.
+        name: Name of the recipe or network.
+        num_classes: Number of classes.
+        arguments: Arguments of its task.
         clipping: How the recipe clips gradients.
     """
 
@@ -49,7 +49,7 @@ class Subject:
     clipping: Clipping = Clipping()  # noqa: RUF009  frozen
 
     def build(self) -> VisionTask:
-        """The task, with classes of made-up names."""
+        """The task, with placeholder names for the classes."""
         names = tuple(f"class {number}" for number in range(self.num_classes))
         if not is_segmenter(self.arguments["network"]):
             return ClassificationTask(**self.arguments, labels=ClassSet(name="made", names=names))
@@ -60,7 +60,7 @@ class Subject:
         )
 
     def batch(self, size: tuple[int, int], batch_size: int) -> dict[str, Any]:
-        """Noise, and labels for it."""
+        """A batch of random images and random labels."""
         random = torch.Generator().manual_seed(0)
         image = torch.randint(256, (batch_size, 3, *size), dtype=torch.uint8, generator=random)
         shape = (batch_size, *size) if is_segmenter(self.arguments["network"]) else (batch_size,)
@@ -73,10 +73,10 @@ def find_subject(name: str, num_classes: int | None) -> Subject:
     """The network of a recipe, or of that name.
 
     Raises:
-        ConfigError: There is no such recipe or network, or its number of classes cannot be told.
+        ConfigError: There is no such recipe or network, or its number of classes is not known without the data.
     """
     if not _is_recipe(name):
-        create_model(name, num_classes=1)  # an unknown name is told with a hint, here
+        create_model(name, num_classes=1)  # raises for an unknown name, with a suggestion
         return _checked(Subject(name, 19 if num_classes is None else num_classes, {"network": name}))
     file = find_recipe(name)
     recipe = read_recipe(file)
@@ -108,11 +108,11 @@ def _checked(subject: Subject) -> Subject:
 
 
 def _count_classes(data: Mapping[str, Any]) -> int:
-    """As the recipe's data module says, if it knows without looking at the data."""
+    """The number of classes of the recipe's data module, if it is known without reading the data."""
     labels = known_labels(data)
     if labels is None:
         short = str(data.get("class_path", "")).rpartition(".")[2]
         raise ConfigError(
-            f"how many classes? {short or 'the recipe'} only knows when it sees its data; give --num_classes N"
+            f"unknown number of classes: {short or 'the recipe'} reads it from the data; give --num_classes N"
         )
     return len(labels)

@@ -1,4 +1,4 @@
-"""`foveate bench`: what a command line asks for, measured and told."""
+"""The command `foveate bench`: parses its options, measures, and prints the results."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from foveate.plugins.selection import split_names
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """Measure how fast a network is on this machine, what it costs, and where the time goes. It needs no data.
+    """Measure a network's latency, throughput, memory and time per module on this machine. No data set is needed.
 
     Example: foveate bench cityscapes_segnext_t --size 1024x2048 --engine all --precision bfloat16
     Example: foveate bench mobilenet_v2_100 --size 224x224 --num_classes 1000 --batch_size 8 --train true
 
     Args:
         recipe: Name of a shipped recipe, a recipe file, or a network (foveate models list).
-        size: Height x width of an image.
-        batch_size: Images at a time.
-        engine: torch, folded, compile, openvino, auto (the fastest here), or all of them side by side.
-        precision: float32 or bfloat16, of the engines and of the training step.
-        train: Measure a training step too, with the recipe's loss, optimiser and gradient clipping.
-        threads: Processor threads; as many as torch takes if not given.
-        rounds: How often each time is taken.
-        num_classes: Channels of the logits; the recipe's if not given, or 19.
+        size: Image size, height x width.
+        batch_size: Images per batch.
+        engine: torch, folded, compile, openvino, auto (the fastest on this machine), or all (compare all of them).
+        precision: float32 or bfloat16, for the engines and for the training step.
+        train: Also measure a training step, with the recipe's loss, optimiser and gradient clipping.
+        threads: Number of processor threads; PyTorch's own choice if not given.
+        rounds: Number of timed calls of each engine.
+        num_classes: Number of classes; that of the recipe, or 19, if not given.
         out: Folder for bench.md, bench.json and, with matplotlib, bench.png.
-        plugins: Modules or files of this folder to take beside the installed plugins, between commas.
+        plugins: Comma-separated modules, or files of this folder, to load in addition to the installed plugins.
     """
 
     recipe: str
@@ -50,13 +50,13 @@ class BenchOptions:
 
 
 def run(words: Sequence[str]) -> None:
-    """Carry out a command line.
+    """Run the command.
 
     Args:
-        words: What follows `foveate bench`.
+        words: The arguments after `foveate bench`.
 
     Raises:
-        ConfigError: It asks for something that is not there.
+        ConfigError: An option is invalid, or the network, engine or precision does not exist.
     """
     parser = OneLineParser(prog="foveate bench", description=(BenchOptions.__doc__ or "").split("Args:")[0].strip())
     parser.add_class_arguments(BenchOptions, as_positional=True, as_group=False)
@@ -64,15 +64,15 @@ def run(words: Sequence[str]) -> None:
 
 
 def bench(options: BenchOptions) -> None:
-    """Measure a network and print what was found.
+    """Measure a network and print the results.
 
     Args:
-        options: What is measured, and how.
+        options: The command's options.
 
     Raises:
-        ConfigError: It asks for something that is not there.
+        ConfigError: An option is invalid, or the network, engine or precision does not exist.
     """
-    import torch  # here and below: what only tells how it is used should not wait for it
+    import torch  # late, as below: --help should not wait for it
 
     from foveate.pipeline.bench.measures import Conditions, measure
     from foveate.pipeline.bench.page import text_of, write_page
@@ -119,6 +119,6 @@ def _checked_precision(name: str) -> Literal["float32", "bfloat16"]:
 
 
 def _tell(what: str) -> None:
-    """Print to stderr: on a terminal the next text replaces this one, elsewhere each is a line."""
+    """Print progress to stderr: one line that is overwritten on a terminal, one line per text elsewhere."""
     end = "\r" if sys.stderr.isatty() else "\n"
     print(f"\x1b[2Kbench: {what}" if end == "\r" else f"bench: {what}", file=sys.stderr, end=end, flush=True)

@@ -1,4 +1,4 @@
-"""`foveate compare`: what a command line asks for, as a study and its entries."""
+"""The command `foveate compare`: turns its options into a study and the blocks to compare."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ RECIPE_FLAGS = ("--data.", "--model.", "--trainer.")
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """Train a recipe with several attention blocks and compare what they cost and give.
+    """Train a recipe with several attention blocks and compare their scores and costs.
 
-    All start from the same weights where they share them, and see the same images in the same order. A training that
-    ended is not run again: the same command goes on where it stopped. Flags of the recipe (--data., --model.,
-    --trainer.) hold for all blocks.
+    All blocks start from the same initial weights in the layers they share, and see the same images in the same
+    order. Trainings that are complete are not repeated: run the same command again to resume a comparison. Flags of
+    the recipe (--data., --model., --trainer.) apply to all blocks.
 
     Example: foveate compare synthetic_segnext_t --blocks none,se,lka --data.root data/scenes
 
     Args:
         recipe: Name of a shipped recipe, or a file.
-        blocks: Between commas: none, se, or with options {name: lka, kernel: 35}. The first is the one to beat.
-        slot: Where they sit: gate, stage, decoder, block or input, as the network has it.
-        seeds: Trainings of each block.
-        steps: Optimiser steps of each training; the schedule follows.
-        out: Folder of the results (comparisons/RECIPE-SLOT).
-        rounds: How often each time is taken.
-        field: How far receptive fields are followed, in pixels; 0 leaves them out.
+        blocks: Comma-separated: none, se, or with options {name: lka, kernel: 35}. The first one is the baseline.
+        slot: Slot for the blocks: gate, stage, decoder, block or input, of those the network has.
+        seeds: Number of seeds (trainings) per block.
+        steps: Optimiser steps per training; the learning rate schedule is scaled to them.
+        out: Folder for the results; comparisons/RECIPE-SLOT if not given.
+        rounds: Number of timed runs per block.
+        field: Largest receptive field that is measured, in pixels; 0 skips receptive fields.
         wandb: Log to this W&B project, as one group.
-        plugins: Modules or files of this folder to take beside the installed plugins, between commas.
-        disable: Plugins not to import, between commas.
+        plugins: Comma-separated modules, or files of this folder, to load in addition to the installed plugins.
+        disable: Comma-separated plugins that are not to be imported.
     """
 
     recipe: str
@@ -54,13 +54,13 @@ class CompareOptions:
 
 
 def run(words: Sequence[str]) -> None:
-    """Carry out a command line.
+    """Run the command.
 
     Args:
-        words: What follows `foveate compare`.
+        words: The arguments after `foveate compare`.
 
     Raises:
-        ConfigError: It asks for something that is not there.
+        ConfigError: An option is invalid, or the recipe, block or slot does not exist.
     """
     flags, own = split_flags(words)
     description = (CompareOptions.__doc__ or "").split("Args:")[0].strip()
@@ -70,16 +70,16 @@ def run(words: Sequence[str]) -> None:
 
 
 def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
-    """Carry out a comparison.
+    """Run a comparison.
 
     Args:
-        options: What is compared.
-        flags: Flags of the recipe.
+        options: The command's options.
+        flags: Flags that change the recipe, for all blocks.
 
     Raises:
-        ConfigError: It asks for something that is not there.
+        ConfigError: An option is invalid, or the recipe, block or slot does not exist.
     """
-    from foveate.pipeline.comparison.entries import parse_entries  # here: what only tells how it is used is quick
+    from foveate.pipeline.comparison.entries import parse_entries  # late: --help should not wait for torch
     from foveate.pipeline.comparison.run import carry_out
     from foveate.pipeline.comparison.study import Study
 
@@ -103,7 +103,7 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
 
 
 def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The flags that belong to the recipe, with their values, and the rest.
+    """Separate the flags of the recipe, with their values, from the options of this command.
 
     Example:
         >>> split_flags(["tiny", "--data.root", "x", "--steps", "5", "--model.loss=dice"])

@@ -1,4 +1,4 @@
-"""`foveate models` and `foveate recipes`: what there is to choose from."""
+"""The commands `foveate models` and `foveate recipes`, which list the available networks and recipes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def print_models() -> None:
     plugins = installed_plugins()
     print("segmenters\n  " + "\n  ".join(list_models()))
     print("  ENCODER+DECODER, such as mobilenet_v2_100+smp:DeepLabV3Plus")
-    for heading, kind in (("encoders, each a classifier by itself", Encoder), ("decoders", Decoder)):
+    for heading, kind in (("encoders (also classifiers)", Encoder), ("decoders", Decoder)):
         print(f"\n{heading}")
         for offer in plugins.of_kind(kind):
             name = offer.record.name + ":NAME" * bool(getattr(offer.record, "prefix", False))
@@ -34,7 +34,7 @@ def print_recipes() -> None:
 
 
 def show_recipe(recipe: str) -> None:
-    """Print a recipe, to read it or to start your own from it.
+    """Print a recipe, to read it or as a template for your own.
 
     Example: foveate recipes show camvid_segnext_t > mine.yaml
 

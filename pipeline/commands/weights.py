@@ -1,4 +1,4 @@
-"""`foveate weights`: describe a file of weights, and export a checkpoint's weights."""
+"""The command `foveate weights`: describes a weights file, and exports the weights of a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Literal
 from foveate.pipeline.runs.directories import RUNS, find_checkpoint
 
 ExportLayout = Literal["foveate", "official", "mmseg", "timm", "torchvision"]
-SHOWN = 80  # characters of a metadata entry
+SHOWN = 80  # characters of a metadata entry that are printed
 
 
 def show_weights(file: str) -> None:
-    """Describe a file of weights: its network and layout as far as they are known, its parts, its metadata.
+    """Describe a weights file: its network and layout as far as they are known, its parts and its metadata.
 
     Example: foveate weights show mscan_t.pth
 
     Args:
-        file: PATH of a file or of a folder of save_pretrained, https://..., hf://owner/repository/file, timm:NAME, or
-            best or last: a checkpoint of the newest run below runs/. PATH::KEY picks one of several state dicts.
+        file: PATH of a file or of a folder that save_pretrained wrote, https://..., hf://owner/repository/file,
+            timm:NAME, or best or last (a checkpoint of the newest run in runs/). PATH::KEY selects one state dict.
     """
-    from foveate.pipeline.weights.sources import open_source  # late: torch takes a second, and help none
+    from foveate.pipeline.weights.sources import open_source  # late: torch takes a second, and --help should not
 
     found = open_source(_checkpoint(file))
     floating = [tensor for tensor in found.state.values() if tensor.is_floating_point()]
@@ -29,12 +29,12 @@ def show_weights(file: str) -> None:
     for name, tensor in found.state.items():
         sizes[name.partition(".")[0]] += tensor.numel()
     print(f"{found.label}: {len(found.state)} tensors, {sum(t.numel() for t in floating):,} numbers")
-    print(f"  is:        {_guess(found.state)}")
+    print(f"  matches:   {_guess(found.state)}")
     if len(found.states) > 1:
         for path, state in found.states.items():
-            mark = "  (shown here)" if state is found.state else ""
-            print(f"  holds:     {path or 'all as one'}, {len(state)} tensors{mark}")
-    print(f"  stored as: {', '.join(sorted({str(t.dtype).removeprefix('torch.') for t in found.state.values()}))}")
+            mark = "  (described here)" if state is found.state else ""
+            print(f"  contains:  {path or 'everything together'}, {len(state)} tensors{mark}")
+    print(f"  dtypes:    {', '.join(sorted({str(t.dtype).removeprefix('torch.') for t in found.state.values()}))}")
     print(f"  parts:     {', '.join(f'{part} {size:,}' for part, size in sizes.most_common(8))}")
     for key, text in found.metadata.items():
         line = " ".join(text.split())
@@ -42,26 +42,26 @@ def show_weights(file: str) -> None:
 
 
 def _guess(state: object) -> str:
-    """The named encoder that the file fits best."""
+    """The known encoder that fits the file best."""
     from foveate.pipeline.weights.variants import closest
 
     assert isinstance(state, dict)
     best = closest({name: tensor.shape for name, tensor in state.items()})
     if best is None:
-        return "no network that is known here"
+        return "no known network"
     name, layout, share = best
     return f"{name if share > 0.999 else f'{share:.0%} of {name}'}, layout {layout}"
 
 
 def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate") -> None:
-    """Write the weights of a run's checkpoint as safetensors, under the names that other libraries read.
+    """Write the weights of a run's checkpoint as safetensors, with the parameter names of another library.
 
     Example: foveate weights export best segnext_t.safetensors --layout official
 
     Args:
-        checkpoint: Checkpoint of a run; last and best mean the newest run's.
+        checkpoint: Checkpoint of a run; last and best are those of the newest run.
         out: File to write; ends with .safetensors.
-        layout: Whose names: foveate, official (the authors'), mmseg, timm or torchvision.
+        layout: Parameter names: foveate, official (the paper authors' code), mmseg, timm or torchvision.
     """
     from foveate.pipeline.weights.checkpoint import read_trained
     from foveate.pipeline.weights.export import export_weights
@@ -72,7 +72,7 @@ def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate
 
 
 def _checkpoint(given: str) -> str:
-    """A file as it is given; the words of a run as the file that they mean."""
+    """The path of a checkpoint; `best` and `last` are looked up in the newest run."""
     if given not in ("best", "last"):
         return given
     from foveate.pipeline.runs.directories import find_checkpoint

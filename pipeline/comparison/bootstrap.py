@@ -1,4 +1,4 @@
-"""What each validation image adds to a score, and the bootstrap: scores over images drawn with replacement."""
+"""Counts of each validation image, and the bootstrap: scores over images drawn with replacement."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from torch import Tensor
 
 from foveate.pipeline.metrics.confusion import count_confusion
 
-Counts = NDArray[np.float64]  # (images, 3 K): of each class its right, labelled and predicted pixels
+Counts = NDArray[np.float64]  # (images, 3 K): correct, labelled and predicted pixels of each class
 DRAWS = 2000
 
 
 class SampleCounts(Callback):
-    """Collects, over a validation, what each image adds: pixels by class, or one image of a class.
+    """Collect the counts of each image during a validation: pixels per class, or one image of a class.
 
     Args:
         num_classes: Number of classes K.
@@ -31,25 +31,25 @@ class SampleCounts(Callback):
         self.rows: list[Tensor] = []
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Forget the last validation."""
+        """Discard the counts of the last validation."""
         self.rows = []
 
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *args: Any, **kwargs: Any
     ) -> None:
-        """Count the batch by the predicted classes that the validation step returns."""
+        """Count a batch, from the predicted classes that the validation step returns."""
         labels = batch["mask"] if "mask" in batch else batch["label"]
         for predicted, wanted in zip(outputs, labels, strict=True):
             confusion = count_confusion(predicted.reshape(-1), wanted.reshape(-1), self.num_classes)
             self.rows.append(torch.cat([confusion.diagonal(), confusion.sum(1), confusion.sum(0)]).cpu())
 
     def counts(self) -> Counts:
-        """A row for each image so far."""
+        """One row per image so far."""
         return torch.stack(self.rows).numpy().astype(np.float64)
 
 
 def mean_iou(counts: Counts) -> NDArray[np.float64]:
-    """Mean IoU over the classes that occur, of each sum of rows (..., 3 K)."""
+    """Mean IoU over the classes that occur, from summed counts (..., 3 K)."""
     right, labelled, predicted = np.split(counts, 3, axis=-1)
     union = labelled + predicted - right
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -58,7 +58,7 @@ def mean_iou(counts: Counts) -> NDArray[np.float64]:
 
 
 def accuracy(counts: Counts) -> NDArray[np.float64]:
-    """Share of what is labelled that is right, of each sum of rows (..., 3 K)."""
+    """Share of the labelled pixels or images that are predicted correctly, from summed counts (..., 3 K)."""
     right, labelled, _ = np.split(counts, 3, axis=-1)
     return np.asarray(right.sum(-1) / labelled.sum(-1))
 
@@ -67,43 +67,43 @@ SCORES = {"mIoU": mean_iou, "accuracy": accuracy}
 
 
 def bootstrap(seeds: Sequence[Counts], score: str, *, draws: int = DRAWS) -> NDArray[np.float64]:
-    """Scores of the same images drawn with replacement, averaged over the seeds of a block.
+    """Bootstrap scores (draws,) of a block, averaged over its seeds; each draw uses the same images for all seeds.
 
-    The draws depend on the number of images alone, so those of two blocks are paired.
+    The draws depend only on the number of images, so two blocks are compared on the same draws.
 
     Args:
-        seeds: Counts of each seed over the same images, in one order.
+        seeds: Counts of each seed, for the same images in the same order.
         score: `mIoU` or `accuracy`.
-        draws: How often the images are drawn.
+        draws: Number of bootstrap draws.
     """
     return average([draw_scores(counts, score, draws=draws) for counts in seeds])
 
 
 def draw_scores(counts: Counts, score: str, *, draws: int = DRAWS) -> NDArray[np.float64]:
-    """Scores (draws,) of one training, over images drawn with replacement.
+    """Bootstrap scores (draws,) of one training: each over as many images, drawn with replacement.
 
     Args:
-        counts: A row for each image.
+        counts: One row per image.
         score: `mIoU` or `accuracy`.
-        draws: How often the images are drawn.
+        draws: Number of bootstrap draws.
     """
     return np.asarray(SCORES[score](_times_drawn(len(counts), draws) @ counts))
 
 
 def average(drawn: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Mean over trainings, draw by draw."""
+    """Mean over the trainings, for each draw."""
     mean: NDArray[np.float64] = np.mean(drawn, axis=0)
     return mean
 
 
 @lru_cache(maxsize=4)
 def _times_drawn(images: int, draws: int) -> NDArray[np.float64]:
-    """How often each image occurs in each draw, (draws, images)."""
+    """How many times each image occurs in each draw, (draws, images)."""
     chosen = np.random.default_rng(0).integers(0, images, (draws, images))
     return np.stack([np.bincount(row, minlength=images) for row in chosen]).astype(np.float64)
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The middle 95 %."""
+    """The 2.5 % and 97.5 % quantiles: a 95 % interval."""
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""The blocks that are compared, as the command line names them."""
+"""The blocks that are compared, parsed from the command line."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Entry:
     """A block of a comparison.
 
     Attributes:
-        label: What its row is called.
-        spec: What a recipe would say of it.
+        label: Name of its row in the table.
+        spec: The block as a recipe would give it.
     """
 
     label: str
@@ -28,12 +28,12 @@ class Entry:
 
     @property
     def folder(self) -> str:
-        """The label as a part of a path."""
+        """The label as a folder name."""
         return re.sub(r"[^A-Za-z0-9._-]+", "_", self.label).strip("_.") or "block"
 
 
 def parse_entries(text: str) -> list[Entry]:
-    """The blocks of a list between commas, such as `none,se,{name: lka, kernel: 35}`.
+    """The blocks of a comma-separated list, such as `none,se,{name: lka, kernel: 35}`.
 
     Raises:
         ConfigError: The list is empty, not readable, or names a block twice.
@@ -59,7 +59,7 @@ def _parse(word: str) -> Entry:
     except yaml.YAMLError as error:
         raise ConfigError(f"--blocks: not readable: {word!r} (write se, or {{name: lka, kernel: 35}})") from error
     if not isinstance(spec, str | Mapping):
-        spec = word  # YAML takes `none`'s like for itself: null, yes, no
+        spec = word  # YAML does not read null, yes and no as text
     name, options = parse_spec(spec)
     find_offer(name)
     said = ",".join(f"{key}={value}" for key, value in options.items())

@@ -1,4 +1,4 @@
-"""What each block costs and how far it sees, before any training."""
+"""Costs and theoretical receptive field of each block, measured before any training."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from foveate.pipeline.measuring.training_step import Clipping, Context, create_s
 from foveate.pipeline.task import VisionTask
 from foveate.plugins.manager import installed_plugins
 
-METHOD = 2  # of measuring; what was kept by an older one is measured again: 1 did not count attention
+METHOD = 2  # version of the measuring method; results of an older one are measured again (1 did not count attention)
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Of one block, on the recipe's training batches.
+    """Measurements of one block, on the recipe's training batches.
 
     Attributes:
-        parameters: Trained values of the network.
+        parameters: Number of trainable parameters of the network.
         macs: Multiply-adds for one image.
         forward: Time of one batch in evaluation, in the recipe's precision.
         step: Time of one training step: the recipe's loss, optimiser, precision and gradient clipping.
-        memory: Bytes that training steps take at their peak beyond the network; None where the system does not tell it.
-        reach: Theoretical receptive field of the encoder in pixels; None: `limit` or more.
-        limit: How far it was followed; 0: not at all.
+        memory: Peak memory in bytes of training steps, without the network; None where it cannot be measured.
+        reach: Theoretical receptive field of the encoder in pixels; None if it is `limit` or more.
+        limit: Largest receptive field that was measured, in pixels; 0 if it was skipped.
     """
 
     parameters: int
@@ -43,12 +43,12 @@ class Measures:
     limit: int
 
     def as_values(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """The measurements as JSON values."""
         return {**asdict(self), "method": METHOD}
 
     @staticmethod
     def from_values(values: Mapping[str, Any]) -> Measures:
-        """From what `as_values` gave."""
+        """The measurements from the values of `as_values`."""
         figures = {key: value for key, value in values.items() if key != "method"}
         return Measures(**{**figures, "forward": _times(values["forward"]), "step": _times(values["step"])})
 
@@ -58,13 +58,13 @@ def _times(values: Mapping[str, Any]) -> Times:
 
 
 def are_current(values: Mapping[str, Any], limit: int) -> bool:
-    """Whether kept figures were measured in today's way, and with this limit of the receptive field."""
+    """Whether stored measurements are of the current method, and of this limit of the receptive field."""
     return values.get("method") == METHOD and values.get("limit") == limit
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A block whose network was built, and took a training step.
+    """A block whose network was built and completed a training step.
 
     Attributes:
         entry: The block.
@@ -84,18 +84,18 @@ class Candidate:
 
     @property
     def context(self) -> Context:
-        """What its forward pass runs in: the recipe's precision."""
+        """The context of its forward pass, with the recipe's precision."""
         context: Context = self.cli.trainer.precision_plugin.forward_context
         return context
 
     def step(self) -> Work:
-        """A training step, on the device and in the precision of the recipe."""
+        """A training step on the recipe's device and in its precision."""
         trainer = self.cli.trainer
         clipping = Clipping(trainer.gradient_clip_val, str(trainer.gradient_clip_algorithm or "norm"))
         return create_step(self.task, self.batch, self.context, clipping)
 
     def forward(self) -> Work:
-        """One batch in evaluation."""
+        """The forward pass of one batch in evaluation mode."""
         task = self.task
         pixels = task.normalise(self.batch["image"].to(task.device))
 
@@ -108,12 +108,12 @@ class Candidate:
 
 
 def try_out(study: Study, entry: Entry) -> Candidate:
-    """Build a block's network and take one training step, to see whether it works at all.
+    """Build a block's network and run one training step, to check that the block works.
 
-    Whatever building or the step raises passes through: it is the caller's to report.
+    Any exception of the construction or the step is passed on to the caller.
 
     Args:
-        study: What is held the same.
+        study: The settings that all blocks share.
         entry: The block.
     """
     cli = study.build(entry, seed=0)
@@ -125,13 +125,13 @@ def try_out(study: Study, entry: Entry) -> Candidate:
 
 
 def measure(study: Study, candidates: Sequence[Candidate], *, rounds: int, limit: int) -> dict[str, Measures]:
-    """Measure blocks side by side, on the first one's training batch.
+    """Measure all blocks in turn, on the training batch of the first one.
 
     Args:
-        study: What is held the same.
-        candidates: The blocks; the first is what the others are compared with.
-        rounds: How often each time is taken.
-        limit: How far receptive fields are followed, in pixels; 0 leaves them out.
+        study: The settings that all blocks share.
+        candidates: The blocks; the first one is the baseline.
+        rounds: Number of timed runs of each block.
+        limit: Largest receptive field that is measured, in pixels; 0 skips it.
     """
     study = study.spelled_out(candidates[0].cli)
     alike = [replace(candidate, batch=candidates[0].batch) for candidate in candidates]
@@ -154,12 +154,12 @@ def measure(study: Study, candidates: Sequence[Candidate], *, rounds: int, limit
 
 
 def measure_memory(study: Study, entry: Entry, threads: int) -> int:
-    """Bytes that two training steps add to this process, which should do nothing else.
+    """Peak memory in bytes of two training steps; to be run in a process that does nothing else.
 
     Args:
-        study: What is held the same.
+        study: The settings that all blocks share.
         entry: The block.
-        threads: Processor threads.
+        threads: Number of processor threads.
     """
     torch.set_num_threads(threads)
     if study.modules:

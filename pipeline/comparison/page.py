@@ -1,4 +1,4 @@
-"""A comparison as files: Markdown, CSV, and one page that holds all it shows."""
+"""The report of a comparison as files: Markdown, CSV, and a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from foveate.pipeline.comparison.table import Row, as_markdown, cells_of, headin
 from foveate.pipeline.files import write_text
 
 NOTES = (
-    "Times are medians of runs taken in turn on training batches, ratios those to the first row, round by round.",
-    "Memory is what training steps take at their peak beyond the network itself.",
-    "Field: the theoretical receptive field of the encoder's last feature; effective: the side of a square as large "
-    "as the area whose pixels move that feature by at least 4.55 % of the strongest.",
-    "The 95 % interval is a bootstrap over the validation images, the mean over seeds recomputed for each draw; for "
-    "the gain over the first row the same images are drawn for both. It says nothing about other seeds: their range "
-    "stands beside it.",
+    "Times are medians over runs on training batches; the blocks run in turn. Ratios are medians of the ratio to the "
+    "first row in the same round.",
+    "Memory is the peak memory of training steps, without the network itself.",
+    "Receptive field: the theoretical receptive field of the encoder's last feature. Effective receptive field: the "
+    "side of a square with the area of those pixels whose influence on that feature is at least 4.55 % of the largest.",
+    "The 95 % interval is a bootstrap over the validation images; the mean over seeds is recomputed for each draw. For "
+    "the gain over the first row the same images are drawn for both. It does not cover the variation between seeds, "
+    "whose range is in the column `seeds`.",
 )
 STYLE = """
 :root { color-scheme: light dark; --text: #222; --back: #fff; --soft: #555; --line: #ddd; --bad: #a00; --head: #f4f4f4 }
@@ -49,9 +50,9 @@ def write_report(out: Path, title: str, facts: Sequence[str], rows: Sequence[Row
 
     Args:
         out: Folder.
-        title: Of the page.
-        facts: What was held the same: recipe, steps, machine.
-        rows: The blocks; the first is what the others are compared with.
+        title: Title of the page.
+        facts: Settings that all blocks share: recipe, steps, machine.
+        rows: The blocks; the first one is the baseline.
         score: `mIoU` or `accuracy`.
     """
     files = [out / f"comparison.{ending}" for ending in ("md", "csv", "html")]

@@ -1,4 +1,4 @@
-"""A comparison as pictures, each a piece of SVG or PNG that a page can hold."""
+"""Plots of a comparison, each as SVG or PNG embedded in HTML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMOOTH = 20  # steps over which the loss is averaged
 
 
 def draw(rows: Sequence[Row], score: str) -> list[tuple[str, str]]:
-    """Titles and pictures as `<img>` tags; none without matplotlib."""
+    """Titles, and plots as `<img>` tags; an empty list without matplotlib."""
     try:
         import matplotlib  # late, and an extra
     except ImportError:
@@ -47,7 +47,7 @@ def _draw_scores(rows: Sequence[Row], first: Row, score: str) -> Any:
         axes.plot(100 * result.mean, place, "|", color="black", markersize=16)
     axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.invert_yaxis()
-    axes.set_xlabel(f"{score} %: mean (line), seeds (dots), 95 % over the images (bar)")
+    axes.set_xlabel(f"{score} %: mean (line), seeds (dots), 95 % interval over the images (bar)")
     axes.grid(axis="x", alpha=0.3)
     return figure
 
@@ -107,7 +107,7 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
 
 
 def _embed(figure: Any, title: str) -> str:
-    """The figure as an `<img>` with its title: SVG, but PNG where it holds images."""
+    """The figure as an `<img>` with its title: PNG if it contains images, else SVG."""
     from matplotlib import pyplot
 
     kind = "png" if any(axes.images for axes in figure.axes) else "svg"

@@ -1,4 +1,4 @@
-"""One training of a comparison, and what is kept of it."""
+"""One training of a comparison, and the result that is stored."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ REACH_IMAGES = 8
 
 @dataclass(frozen=True)
 class Cell:
-    """What came of a training.
+    """The result of one training: one block with one seed.
 
     Attributes:
-        counts: What each validation image adds to the score.
+        counts: Counts of each validation image, from which the score is computed.
         losses: Training loss of each step.
-        reach: How strongly each pixel of an image moves the encoder's last feature in the middle.
-        seconds: How long it took.
+        reach: Influence of each pixel of an image on the centre of the encoder's last feature.
+        seconds: Duration of the training.
     """
 
     counts: Counts
@@ -44,7 +44,7 @@ class Cell:
     _drawn: dict[str, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def draw_scores(self, score: str) -> NDArray[np.float64]:
-        """Scores over images drawn with replacement; computed once.
+        """Bootstrap scores, over images drawn with replacement; computed once and cached.
 
         Args:
             score: `mIoU` or `accuracy`.
@@ -56,26 +56,26 @@ class Cell:
 
 @dataclass
 class Losses(Callback):
-    """The loss of each optimiser step."""
+    """Record the loss of each optimiser step."""
 
     values: list[float] = field(default_factory=list)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Note the loss."""
+        """Record the loss."""
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor):
             self.values.append(loss.item())
 
 
 def run_cell(study: Study, entry: Entry, seed: int) -> Cell:
-    """Train a block with a seed, and keep the result; nothing is kept of a training that ends early.
+    """Train a block with one seed and store the result; nothing is stored if the training does not finish.
 
     Args:
-        study: What is held the same.
+        study: The settings that all blocks share.
         entry: The block.
-        seed: Of the weights and the order of images.
+        seed: Seed of the initial weights and of the order of the images.
     """
     started = time.perf_counter()
     cli = study.build(entry, seed)
@@ -95,7 +95,7 @@ def run_cell(study: Study, entry: Entry, seed: int) -> Cell:
 
 
 def _reach(cli: CellCLI) -> NDArray[np.float32]:
-    """On the first validation images that have the size of the first."""
+    """Effective receptive field over the first validation images, of those that have the size of the first one."""
     task = cli.model
     assert isinstance(task, VisionTask)
     images: list[Tensor] = []
@@ -108,15 +108,15 @@ def _reach(cli: CellCLI) -> NDArray[np.float32]:
 
 
 def write_cell(path: Path, cell: Cell) -> None:
-    """Keep a result, whole or not at all."""
+    """Store a result; the file appears only once it is complete."""
     with replacing(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, counts=cell.counts, losses=cell.losses, reach=cell.reach, seconds=cell.seconds)
 
 
 def read_cell(path: Path) -> Cell | None:
-    """A result that was kept; None if there is none that can be read."""
+    """A stored result; None if there is none or it cannot be read."""
     try:
-        with path.open("rb") as file, np.load(file) as kept:  # numpy leaves a file open that it cannot read
+        with path.open("rb") as file, np.load(file) as kept:  # numpy does not close a file that it cannot read
             return Cell(kept["counts"], kept["losses"], kept["reach"], float(kept["seconds"]))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

@@ -1,4 +1,4 @@
-"""Carries out a study: what is not done yet is tried, measured and trained in turn, and written after each training."""
+"""Runs a study: tries, measures and trains the blocks in turn, and writes the report after each training."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from foveate.pipeline.text import first_line
 from foveate.plugins.tables import create_console
 
 MEASURES = "measures.json"
-DECIDING, SHOWN = 4, ("MMACs", "parameters", "memory MiB")  # columns of the terminal: the first ones, and these
+DECIDING, SHOWN = 4, ("MMACs", "parameters", "memory MiB")  # columns printed on the terminal: the first four, and these
 Cells = dict[tuple[str, int], Cell]  # by label and seed
 
 
 def carry_out(study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int, limit: int) -> list[Row]:
-    """Do what is not done yet, and write the report after each training.
+    """Run the trainings that are not complete yet, and write the report after each of them.
 
     Args:
-        study: What is held the same.
-        entries: The blocks; the first is what the others are compared with.
-        seeds: Trainings of each block.
-        rounds: How often each time is taken.
-        limit: How far receptive fields are followed, in pixels; 0 leaves them out.
+        study: The settings that all blocks share.
+        entries: The blocks; the first one is the baseline.
+        seeds: Number of seeds (trainings) per block.
+        rounds: Number of timed runs of each block.
+        limit: Largest receptive field that is measured, in pixels; 0 skips it.
     """
     study.settle()
     started = time.monotonic()
@@ -44,7 +44,7 @@ def carry_out(study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int
     candidates = _try_out(study, entries, faults)
     score: str = candidates[0].task.figure
     measures = _measure(study, candidates, rounds, limit)
-    del candidates  # their networks take memory
+    del candidates  # frees the memory of their networks
     cells = _read_kept(study, entries, seeds)
     todo = [(entry, seed) for seed in range(seeds) for entry in entries]
     for number, (entry, seed) in enumerate(todo, start=1):
@@ -57,7 +57,7 @@ def carry_out(study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int
 
 
 def _try_out(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> list[Candidate]:
-    """The blocks that took a training step; those that cannot are faults.
+    """The blocks that completed a training step; the errors of the others are added to `faults`.
 
     Raises:
         ConfigError: No block works, so the recipe or the command line is at fault.
@@ -68,7 +68,7 @@ def _try_out(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> 
             candidates.append(try_out(study, entry))
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # of a plugin: also sys.exit
+        except BaseException as error:  # a plugin may raise anything, also SystemExit
             faults[entry.label], last = first_line(error), error
             print(f"{entry.label}: left out: {faults[entry.label]}", flush=True)
     if not candidates and last is not None:
@@ -77,7 +77,7 @@ def _try_out(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> 
 
 
 def _measure(study: Study, candidates: Sequence[Candidate], rounds: int, limit: int) -> dict[str, Measures]:
-    """Kept figures, or all blocks measured if one is missing: times are comparable within a run only."""
+    """The stored measurements; if one is missing, all are repeated: times of different runs cannot be compared."""
     file = study.out / MEASURES
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     labels = [candidate.entry.label for candidate in candidates]
@@ -92,7 +92,7 @@ def _measure(study: Study, candidates: Sequence[Candidate], rounds: int, limit: 
 def _run(
     study: Study, entry: Entry, seed: int, faults: dict[str, str], progress: str, score: str, cells: Cells
 ) -> None:
-    """One training, if it is to be done; its result joins the others."""
+    """Run one training unless its result is stored; the result is added to `cells`."""
     what = f"{progress} {entry.label}, seed {seed}"
     if entry.label in faults:
         return
@@ -116,7 +116,7 @@ def _score(cell: Cell, score: str) -> str:
 
 
 def _read_kept(study: Study, entries: Sequence[Entry], seeds: int) -> Cells:
-    """The trainings that ended before."""
+    """The stored results of earlier trainings."""
     places = {(entry.label, seed): study.folder(entry, seed) / RESULT for entry in entries for seed in range(seeds)}
     return {key: cell for key, path in places.items() if (cell := read_cell(path)) is not None}
 
@@ -143,7 +143,7 @@ def _facts(study: Study, seeds: int) -> list[str]:
 
 
 def _print(rows: Sequence[Row], score: str) -> None:
-    """Print the table without the costs in full: those are in the files."""
+    """Print the most important columns of the table; the others are in the files."""
     shown = [place for place, text in enumerate(headings(score)) if text in SHOWN or place < DECIDING]
     table = Table(box=None, pad_edge=False)
     for place in shown:

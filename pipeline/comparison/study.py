@@ -28,17 +28,17 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Study:
-    """What is held the same for all blocks.
+    """The settings that all blocks of a comparison share.
 
     Attributes:
-        name: Of the recipe.
+        name: Name of the recipe.
         recipe: The recipe.
-        flags: What the command line changes in it, for all blocks.
-        slot: Where the blocks sit.
+        flags: Flags of the command line that change the recipe, for all blocks.
+        slot: The slot that the blocks are put into.
         steps: Optimiser steps of each training.
-        out: Where results are kept.
-        group: W&B project to log to, or none.
-        modules: Modules named by --plugins.
+        out: Folder of the results.
+        group: W&B project to log to; None does not log.
+        modules: Modules given with --plugins.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Study:
     _empty: dict[int, Weights] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def build(self, entry: Entry, seed: int) -> CellCLI:
-        """Task, data and trainer of a block and a seed; all blocks of a seed share the weights they can."""
+        """Task, data and trainer of a block and a seed; blocks with the same seed share initial weights."""
         recipe = copy.deepcopy(self.recipe)
         task = recipe["model"].setdefault("init_args", {})
         task["attention"] = {**(task.get("attention") or {}), self.slot: entry.spec}
@@ -63,17 +63,17 @@ class Study:
         return cli
 
     def _shared(self, task: VisionTask, seed: int) -> Weights:
-        """Initial weights of the network with nothing in the slot; drawn once for each seed."""
+        """Initial weights of the network with an empty slot; drawn once per seed."""
         if seed not in self._empty:
             self._empty[seed] = draw_shared(task, self.slot, seed)
         return self._empty[seed]
 
     def folder(self, entry: Entry, seed: int) -> Path:
-        """Where the result of a cell is kept."""
+        """Folder of the result of one training."""
         return self.out / "cells" / f"{entry.folder}-{seed}"
 
     def _fixed(self, recipe: Recipe) -> list[str]:
-        """One device, the length, and one validation at the end."""
+        """Fixed trainer flags: one device, the number of steps, and one validation at the end."""
         batches = self.steps * int(recipe.get("trainer", {}).get("accumulate_grad_batches") or 1)
         return [
             *("--trainer.max_steps", str(self.steps), "--trainer.max_epochs", "-1"),
@@ -96,17 +96,17 @@ class Study:
         return ["--trainer.logger", json.dumps({"class_path": path, "init_args": logger})]
 
     def spelled_out(self, cli: CellCLI) -> Study:
-        """The same with import paths for task and data, as a process needs them that has imported neither."""
+        """The same study with full import paths of task and data, for a process that has not imported them."""
         recipe = copy.deepcopy(self.recipe)
         for part, built in (("model", cli.model), ("data", cli.datamodule)):
             recipe[part]["class_path"] = f"{type(built).__module__}.{type(built).__qualname__}"
         return replace(self, recipe=recipe)
 
     def settle(self) -> None:
-        """Make the folder of results, or go on in it if it holds a comparison of the same settings.
+        """Create the folder of the results, or continue in it if it holds a comparison with the same settings.
 
         Raises:
-            ConfigError: It holds one of others.
+            ConfigError: The folder holds a comparison with other settings.
         """
         file = self.out / SETTINGS
         ours = json.loads(json.dumps(self._settings(), default=str))
@@ -117,7 +117,7 @@ class Study:
                 said = "; ".join(
                     f"{key} {_short(theirs.get(key))} there, {_short(ours[key])} here" for key in differing
                 )
-                raise ConfigError(f"{self.out} holds a comparison of other settings ({said}); choose another --out")
+                raise ConfigError(f"{self.out} holds a comparison with other settings ({said}); choose another --out")
         self.out.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps(ours, indent=2) + "\n")
 
@@ -132,15 +132,15 @@ class Study:
 
 
 class CellCLI(FoveateCLI):
-    """A training that keeps nothing but what the comparison asks for."""
+    """The command line of one training, which writes no run directory."""
 
     def choose_directory(self) -> None:
-        """Results go where the comparison says."""
+        """Do nothing: the comparison stores the results."""
         self.datamodule.setup("fit")
         self.counts = SampleCounts(len(self.model.labels))
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
-        """A trainer with our counts, and with a logger only where one was asked for."""
+        """A trainer that collects the counts, with a logger only if one was asked for."""
         self.choose_directory()
         settings = self.config_init.trainer
         logger = settings.logger if not isinstance(settings.logger, bool) else None
@@ -158,12 +158,12 @@ class CellCLI(FoveateCLI):
 
 
 def draw_shared(task: VisionTask, slot: str, seed: int) -> Weights:
-    """The initial weights that a network would have with nothing in the slot.
+    """The initial weights that a network has with an empty slot.
 
     Args:
-        task: The network with something in the slot.
-        slot: The slot.
-        seed: Of the random numbers.
+        task: The network with a block in the slot.
+        slot: Name of the slot.
+        seed: Seed of the random numbers.
     """
     settings = task.hparams
     attention = {**(settings["attention"] or {}), slot: "none"}
@@ -174,14 +174,14 @@ def draw_shared(task: VisionTask, slot: str, seed: int) -> Weights:
 
 
 def share_weights(task: VisionTask, shared: Weights, seed: int) -> None:
-    """Give a network the shared initial weights where it has them, then those of the recipe.
+    """Copy the shared initial weights into a network, then the pretrained weights of the recipe, if any.
 
-    So networks that differ in the slot alone start the same, though each block draws its own random numbers.
+    So networks that differ only in the slot start from the same weights, whatever random numbers their blocks draw.
 
     Args:
         task: The network.
-        shared: What `draw_shared` gave.
-        seed: Of the random numbers that come next.
+        shared: The weights from `draw_shared`.
+        seed: Seed of the random numbers that are drawn afterwards.
     """
     own = task.network.state_dict()
     task.network.load_state_dict({name: shared.get(name, value) for name, value in own.items()})

@@ -1,4 +1,4 @@
-"""The rows of a comparison, and how they are written."""
+"""The rows of a comparison, as a Markdown table and as CSV."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Row:
     """A block of a comparison.
 
     Attributes:
-        label: What it is called.
-        fault: Why it failed; empty if it did not.
-        measures: What it costs; None if it failed before.
-        cells: The trainings that ended, by seed.
+        label: Name of the block.
+        fault: The error with which it failed; empty if there was none.
+        measures: Its costs; None if it failed before they were measured.
+        cells: Results of the completed trainings, by seed.
     """
 
     label: str
@@ -39,11 +39,11 @@ class Result:
     """Scores of a row, in [0, 1].
 
     Attributes:
-        mean: Over the seeds, each over all images.
-        low, high: 95 % interval of the mean over draws of the images.
+        mean: Mean over the seeds, each scored over all images.
+        low, high: 95 % bootstrap interval of the mean, over the images.
         seeds: The score of each seed.
-        gain: Mean of the differences to the first row, over the seeds that both have.
-        gain_low, gain_high: 95 % interval of the gain, the images drawn for both rows alike.
+        gain: Mean difference to the first row, over the seeds that both have.
+        gain_low, gain_high: 95 % bootstrap interval of the gain, with the same images drawn for both rows.
     """
 
     mean: float
@@ -56,7 +56,7 @@ class Result:
 
 
 def score_row(row: Row, first: Row, score: str) -> Result | None:
-    """The scores of a row beside those of the first; None where no training ended."""
+    """The scores of a row, and its gain over the first row; None if no training was completed."""
     if not row.cells:
         return None
     drawn = average([cell.draw_scores(score) for cell in row.cells.values()])
@@ -73,21 +73,22 @@ def score_row(row: Row, first: Row, score: str) -> Result | None:
 
 
 COSTS = (
-    "step ms", "forward ms", "forward ratio", "MMACs", "parameters", "memory MiB", "field px", "effective px",
+    "step ms", "forward ms", "forward ratio", "MMACs", "parameters", "memory MiB",
+    "receptive field px", "effective receptive field px",
 )  # fmt: skip
 
 
 def headings(score: str) -> list[str]:
-    """The columns: first what decides (score, gain, time of a step), then what each block costs."""
+    """The columns: score, gain and time of a training step first, then the other costs of each block."""
     return ["block", f"{score} % (95 %)", "gain (95 %)", "step ratio", "seeds", *COSTS]
 
 
 def cells_of(row: Row, first: Row, score: str) -> list[str]:
-    """A row as texts, in the order of the headings.
+    """The cells of a row, in the order of the headings.
 
     Args:
         row: The block.
-        first: What it is compared with.
+        first: The baseline.
         score: `mIoU` or `accuracy`.
     """
     value, seeds, gain = _scores_of(row, first, score)
@@ -134,12 +135,12 @@ def _scores_of(row: Row, first: Row, score: str) -> list[str]:
 
 
 def as_markdown(rows: Sequence[Row], score: str) -> str:
-    """The table for a text file."""
+    """The table in Markdown."""
     return "\n".join(markdown_table(headings(score), [cells_of(row, rows[0], score) for row in rows]))
 
 
 def write_csv(path: Path, rows: Sequence[Row], score: str) -> None:
-    """Every figure in full, a row for each block; scores in [0, 1], times in seconds, memory in bytes."""
+    """Write one row per block, with unrounded figures; scores in [0, 1], times in seconds, memory in bytes."""
     names = [
         "block", "fault", "parameters", "macs", "forward_seconds", "forward_ratio", "step_seconds", "step_ratio",
         "memory_bytes", "theoretical_field", "effective_field", score, "low", "high", "seeds", "gain", "gain_low",

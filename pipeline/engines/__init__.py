@@ -1,6 +1,6 @@
-"""Ways to run a trained network: as it is, folded, compiled, or by another runtime.
+"""Inference engines for a trained network: plain PyTorch, folded, compiled, or OpenVINO.
 
-`create_engine` is what to call; it imports torch and whatever the engine needs when it is called.
+Call `create_engine`; it imports torch and what the engine needs only when it is called.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ def create_engine(
     precision: Precision = "float32",
     calls: int | None = None,
 ) -> Engine:
-    """Make a trained network ready to be run many times.
+    """Prepare a trained network for many calls.
 
     Args:
-        network: A segmenter or classifier; it is put into evaluation and otherwise left alone. Weights that change
-            later are not seen by a folded, compiled or converted copy: make a new engine.
-        image: Normalised images (B, C, H, W) as they will come; other sizes work too.
-        engine: `torch` (the network as it is), `folded` (norms, scales and activations inside the convolutions),
-            `compile` (that through torch's compiler), `openvino`, or `auto`: the fastest of those that can run here
-            and that give the same logits. For a few images, `auto` leaves out what takes longer to prepare than it
-            can save.
-        precision: float32, or bfloat16 where the arithmetic bears it; autocast around the call has no influence.
-        calls: How many times the engine will run, as far as is known; None stands for many.
+        network: A segmenter or classifier; it is put into evaluation mode and not changed otherwise. The folded,
+            compiled and converted engines copy its weights: create a new engine after the weights change.
+        image: Normalised images (B, C, H, W) of the size that will be used most; other sizes work too.
+        engine: `torch` (the network as it is), `folded` (norms, scales and activations folded into the convolutions),
+            `compile` (the folded network through torch.compile), `openvino`, or `auto`: the fastest of those that
+            run on this machine and give the same logits. For few images, `auto` leaves out engines whose
+            preparation takes longer than the time they save.
+        precision: float32, or bfloat16 in the operators that allow it; autocast around the call has no effect.
+        calls: Expected number of calls; None means many.
 
     Raises:
-        ConfigError: There is no such engine or precision, or it cannot run here or with this network.
+        ConfigError: The engine or precision does not exist, or cannot run on this machine or with this network.
 
     Example:
         >>> import torch
@@ -67,7 +67,7 @@ def create_engine(
 
 
 def check_engine(name: str) -> None:
-    """Refuse what is not there.
+    """Check that an engine exists.
 
     Raises:
         ConfigError: There is no such engine.

@@ -1,4 +1,4 @@
-"""The fastest engine for a network, found by trying what is worth trying."""
+"""Engine `auto`: measures the engines that are worth preparing, and takes the fastest."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from foveate.pipeline.engines.openvino import is_installed
 from foveate.pipeline.errors import ConfigError
 
 ROUNDS = 3
-MANY = 100  # calls from which on engines are tried on the whole image: for fewer the trial takes too much of the time
-CORNER = 256  # pixels
-WORTH = {"folded": 3.0, "openvino": 45.0}  # seconds of the plain network from which on preparing an engine pays
-TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}  # of the largest logit
-CUDA = ("torch",)  # until a measurement there says otherwise
-Key = tuple[str, str, tuple[str, ...]]  # precision, device, what was tried
+MANY = 100  # from this number of calls on, engines are timed on the whole image; for fewer that would take too long
+CORNER = 256  # pixels of the part of the image on which engines are timed otherwise
+WORTH = {"folded": 3.0, "openvino": 45.0}  # least seconds in the plain network for which preparing it pays
+TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}  # accepted difference, as a share of the largest logit
+CUDA = ("torch",)  # candidates on a GPU, until other engines are measured there
+Key = tuple[str, str, tuple[str, ...]]  # precision, device type, names of the candidates
 
 log = logging.getLogger(__name__)
 _chosen: WeakKeyDictionary[nn.Module, dict[Key, str]] = WeakKeyDictionary()
@@ -33,13 +33,13 @@ _chosen: WeakKeyDictionary[nn.Module, dict[Key, str]] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of trying an engine.
+    """Time and accuracy of one engine.
 
     Attributes:
-        engine: What was tried.
+        engine: The engine.
         seconds: Median time of a call.
-        difference: Largest difference of its logits from the plain network's in float32, as a share of the largest
-            logit.
+        difference: Largest absolute difference between its logits and those of the plain network in float32, divided
+            by the largest logit.
     """
 
     engine: Engine
@@ -50,19 +50,19 @@ class Trial:
 def choose_engine(
     network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision, calls: int | None = None
 ) -> Engine:
-    """Try what can run here and is worth its preparation, and take the fastest; the choice is remembered.
+    """Time the engines that can run here and are worth preparing, and take the fastest; the choice is cached.
 
     Args:
         network: A segmenter or classifier.
-        image: Normalised images as they will come.
-        precision: Of the arithmetic.
-        calls: How many times the engine will run; None stands for many.
+        image: Normalised images of the size that will be used most.
+        precision: Precision of the engines.
+        calls: Expected number of calls; None means many.
     """
     sample = image if calls is None or calls >= MANY else _corner(network, image)
     work = math.inf if calls is None else calls * _estimate(network, image, precision)
     names = [name for name in list_candidates(image.device) if work > WORTH.get(name, 0.0)]
     if names == ["torch"] and math.isfinite(work):
-        note = f"auto: the {calls} images left take about {work:.0f} s, less than preparing another engine saves"
+        note = f"auto: torch takes about {work:.0f} s for the {calls} images left, too little for another engine to pay"
         return replace(build_engine(network, image, "torch", precision), note=note)
     key = (precision, image.device.type, tuple(names))
     known = _chosen.setdefault(network, {})
@@ -80,7 +80,7 @@ def choose_engine(
 
 
 def _corner(network: nn.Module, image: Tensor) -> Tensor:
-    """A part of one image that is quick to run; the whole of it where the network takes one size only."""
+    """A corner of one image, which runs quickly; the whole image if the network accepts only one size."""
     corner = image[:1, :, :CORNER, :CORNER]
     try:
         _reference(network, corner)
@@ -90,21 +90,21 @@ def _corner(network: nn.Module, image: Tensor) -> Tensor:
 
 
 def _estimate(network: nn.Module, image: Tensor, precision: Precision) -> float:
-    """Seconds that the plain network takes for the images, told by their corner."""
+    """Estimated seconds of the plain network for the images, from the time of a corner."""
     corner, plain = _corner(network, image), build_engine(network, image, "torch", precision)
     plain(corner)  # the first call takes longer
     return _time(plain, corner) * image.numel() / corner.numel()
 
 
 def list_candidates(device: torch.device) -> list[str]:
-    """The engines that `auto` considers: not `compile`, which takes minutes before the first image."""
+    """The engines that `auto` considers; not `compile`, which needs minutes before the first image."""
     if device.type != "cpu":
         return list(CUDA)
     return ["torch", "folded", *(["openvino"] if is_installed() else [])]
 
 
 def build_engines(network: nn.Module, image: Tensor, precision: Precision, names: Sequence[str]) -> dict[str, Engine]:
-    """Those of the named engines that take this network; torch itself always does."""
+    """The named engines, without those that cannot run this network; `torch` always can."""
     engines = {}
     for name in names:
         try:
@@ -115,14 +115,14 @@ def build_engines(network: nn.Module, image: Tensor, precision: Precision, names
 
 
 def try_engines(engines: Mapping[str, Engine], image: Tensor, precision: Precision, reference: Tensor) -> list[Trial]:
-    """Time engines in turn; one whose logits are off is left out, and said so."""
+    """Time engines in turn; one whose logits differ too much is left out, with a warning."""
     differences = {name: _difference(engine(image), reference) for name, engine in engines.items()}
     same = {
         name: engine for name, engine in engines.items() if name == "torch" or differences[name] <= TOLERANCE[precision]
     }
     for name in engines.keys() - same.keys():
         log.warning(
-            "engine auto: %s left out: its logits differ by %.2g of the largest, more than %g",
+            "engine auto: %s left out: its logits differ by %.2g of the largest logit; %g is accepted",
             name,
             differences[name],
             TOLERANCE[precision],
@@ -135,7 +135,7 @@ def try_engines(engines: Mapping[str, Engine], image: Tensor, precision: Precisi
 
 
 def _reference(network: nn.Module, image: Tensor) -> Tensor:
-    """Logits of the plain network in float32; where its own bases are random no engine can agree, and torch stays."""
+    """Logits of the plain network in float32. A network with random bases agrees with no engine, so torch is kept."""
     with torch.inference_mode():
         logits: Tensor = network.eval()(image)
     return logits

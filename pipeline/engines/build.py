@@ -1,4 +1,4 @@
-"""One engine by name."""
+"""Builds an engine by its name."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ BUILDERS = {
 
 
 def build_engine(network: nn.Module, image: Tensor, engine: str, precision: Precision) -> Engine:
-    """The engine of that name for a network and normalised images (B, C, H, W).
+    """The engine with this name, for a network and normalised images (B, C, H, W).
 
     Raises:
-        ConfigError: It cannot run here, or not this network.
+        ConfigError: The engine cannot run on this machine or with this network.
     """
     return BUILDERS[engine](network, image, precision)

@@ -1,4 +1,4 @@
-"""What every engine is: a callable from normalised images to logits."""
+"""The interface of all engines: a callable from normalised images to logits."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Engine:
-    """A trained network, ready to be run many times; it holds the weights as they were when it was made.
+    """A trained network, prepared for many calls. It uses the weights that the network had when it was created.
 
-    Its precision is its own: autocast around a call changes nothing.
+    Its precision is fixed: autocast around a call has no effect.
 
     Attributes:
-        name: How it runs: torch, folded, compile or openvino.
-        run: From normalised images (B, C, H, W) to logits; of a segmenter at its stride.
-        coarse: Whether those are still to be brought to the image's size.
-        note: What a user may want to know about it: why it was chosen, what happens at another size.
+        name: torch, folded, compile or openvino.
+        run: From normalised images (B, C, H, W) to logits; those of a segmenter are at its stride.
+        coarse: Whether the logits of `run` still have to be upsampled to the size of the image.
+        note: Information for the user: why it was chosen, what happens at another image size.
     """
 
     name: str
@@ -41,25 +41,25 @@ class Engine:
     note: str = ""
 
     def __call__(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B ..."]:
-        """The same logits as the network gives in evaluation: of each image, or of each of its pixels."""
+        """The logits of the network in evaluation mode: per image, or per pixel."""
         with torch.inference_mode(), without_autocast(image.device):
             logits = self.run(image)
             return upsample(logits, (image.shape[2], image.shape[3])) if self.coarse else logits
 
     def classify(self, image: Float[Tensor, "B C H W"]) -> Int64[Tensor, "B ..."]:
-        """The likeliest class of each image or pixel: what `engine(image).argmax(1)` gives, but sooner."""
+        """The most likely class of each image or pixel: the same as `engine(image).argmax(1)`, but faster."""
         with torch.inference_mode(), without_autocast(image.device):
             logits = self.run(image)
             return classify_upsampled(logits, (image.shape[2], image.shape[3])) if self.coarse else classify(logits)
 
 
 def is_coarse(network: nn.Module) -> bool:
-    """Whether a network is a segmenter that upsamples its logits at the end."""
+    """Whether a network is a segmenter that upsamples its logits as its last operation."""
     return isinstance(network, Segmenter) and network.stride > 1
 
 
 class Core(nn.Module):
-    """A network without that last upsampling."""
+    """A network without the upsampling at its end."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -74,12 +74,12 @@ class Core(nn.Module):
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """bfloat16 where the arithmetic bears it, or nothing."""
+    """Autocast to bfloat16, or a context without autocast for float32."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
 def check_precision(precision: str) -> None:
-    """Refuse what no engine has.
+    """Check that a precision exists.
 
     Raises:
         ConfigError: There is no such precision.

@@ -1,4 +1,4 @@
-"""Engines of torch itself: the network as it is, folded, or compiled."""
+"""Engines in PyTorch: the network as it is, folded, or compiled."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ log = logging.getLogger(__name__)
 
 
 def create_torch(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Engine:
-    """The network as it is; in bfloat16 by autocast."""
+    """The network as it is; for bfloat16, it runs in autocast."""
     core = Core(network.eval()).eval()
     return Engine("torch", _runner(core, precision), core.coarse)
 
 
 def create_folded(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Engine:
-    """A folded copy; in bfloat16 its weights are cast once."""
+    """A folded copy; for bfloat16, its weights are cast once."""
     core = fold_core(network, image, precision)
     return Engine("folded", _runner(core, precision), core.coarse)
 
 
 def create_compiled(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Engine:
-    """The folded copy through torch's compiler; the first image of each size takes minutes.
+    """The folded copy through torch.compile; the first image of each size takes minutes.
 
     Raises:
         ConfigError: There is no C++ compiler.
@@ -40,11 +40,11 @@ def create_compiled(network: nn.Module, image: Float[Tensor, "B C H W"], precisi
     core = fold_core(network, image, precision)
     log.warning("engine compile: the first image of each size takes a minute or more")
     core.compile(dynamic=False)
-    return Engine("compile", _runner(core, precision), core.coarse, "compiled again for each size of image")
+    return Engine("compile", _runner(core, precision), core.coarse, "recompiled for each image size")
 
 
 def check_compiler() -> None:
-    """Refuse to compile where that would fail in the middle.
+    """Check that a C++ compiler is installed, since torch.compile would fail only at the first image.
 
     Raises:
         ConfigError: There is no C++ compiler.
@@ -57,7 +57,7 @@ def check_compiler() -> None:
 
 
 def fold_core(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Core:
-    """A folded copy of a network, up to its last upsampling."""
+    """A folded copy of a network, without the upsampling at its end."""
     core = Core(fold(network.eval(), image)).eval()
     if precision == "bfloat16":
         cast_weights(core, torch.bfloat16)
@@ -68,6 +68,6 @@ def _runner(core: Core, precision: Precision) -> Run:
     def run(image: Tensor) -> Tensor:
         with autocast(image.device, precision):
             logits: Tensor = core(image.contiguous(memory_format=torch.channels_last))
-        return logits.float().contiguous() if core.coarse else logits  # bfloat16 would round what lies between cells
+        return logits.float().contiguous() if core.coarse else logits  # bfloat16 would round the interpolated logits
 
     return run

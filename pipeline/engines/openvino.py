@@ -1,4 +1,4 @@
-"""The network in OpenVINO, a runtime for processors."""
+"""Engine that runs the network in OpenVINO, an inference runtime for CPUs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from foveate.pipeline.engines.fold.network import fold
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.text import last_line
 
-KEPT = 4  # sizes with a compiled form of their own
-STEADY = 60.0  # seconds at one size with the form of open sizes: one for that size alone, a tenth faster, then pays
-EXAMPLE = (1, 3, 128, 192)  # what the form of open sizes is traced on
-TRIALS = ((1, 3, 128, 192), (2, 3, 96, 160))  # and what it is tried on
-TOLERANCE = 1e-3  # of the largest logit
+KEPT = 4  # number of image sizes whose compiled models are kept
+STEADY = 60.0  # after so many seconds at one size, a model for that size alone is compiled, which is a tenth faster
+EXAMPLE = (1, 3, 128, 192)  # shape with which the model for any size is traced
+TRIALS = ((1, 3, 128, 192), (2, 3, 96, 160))  # shapes with which that model is tested
+TOLERANCE = 1e-3  # accepted difference, as a share of the largest logit
 HINTS = {"float32": {"INFERENCE_PRECISION_HINT": "f32"}, "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16"}}
-# In float32, OpenVINO 2026.4 takes LightHam's factorisation of small maps for attention, and compiling that crashes.
+# In float32, OpenVINO 2026.4 mistakes LightHam's factorisation of small feature maps for attention and crashes.
 HINTS["float32"]["SNIPPETS_MODE"] = "DISABLE"
 Shape = tuple[int, ...]
 Form = Callable[[Tensor], Tensor]  # from normalised images to logits
@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 
 
 def is_installed() -> bool:
-    """Whether the runtime is there."""
+    """Whether OpenVINO is installed."""
     return importlib.util.find_spec("openvino") is not None
 
 
 def create_openvino(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Engine:
-    """The folded network, converted once for images of any size where it allows that, else for each size.
+    """The folded network, converted once for images of any size if possible, else once per image size.
 
     Raises:
         ConfigError: The runtime is not installed, the network is on a GPU, or it cannot be converted.
@@ -51,20 +51,20 @@ def create_openvino(network: nn.Module, image: Float[Tensor, "B C H W"], precisi
     if image.device.type != "cpu":
         raise ConfigError(f"engine openvino runs on the processor, and the network is on {image.device}; use torch")
     shapes = CompiledShapes(Core(fold(network.eval(), image)).eval(), precision)
-    shapes.find(tuple(image.shape))  # what cannot be converted fails here
-    note = "" if shapes.takes_any_size else "converted again for each size of image"
+    shapes.find(tuple(image.shape))  # raises if the network cannot be converted
+    note = "" if shapes.takes_any_size else "converted again for each image size"
     return Engine("openvino", shapes, shapes.core.coarse, note)
 
 
 class CompiledShapes:
-    """Compiled forms of one network: one for images of any size, and others for one size each.
+    """Compiled models of one network: one for images of any size, and others for one size each.
 
     Args:
-        core: What is converted.
-        precision: Of the arithmetic.
+        core: The folded network.
+        precision: Precision of the inference.
 
     Attributes:
-        takes_any_size: Whether the network could be converted with open sizes.
+        takes_any_size: Whether one model runs images of any size.
     """
 
     def __init__(self, core: Core, precision: Precision) -> None:
@@ -83,14 +83,14 @@ class CompiledShapes:
         form = self.find(shape)
         started = time.perf_counter()
         logits = form(image)
-        self._spent[shape] += time.perf_counter() - started  # type: ignore[assignment]  # Counter holds any number
+        self._spent[shape] += time.perf_counter() - started  # type: ignore[assignment]  # a Counter of floats
         return logits
 
     def find(self, shape: Shape) -> Form:
-        """The form for a shape, converted if need be.
+        """The compiled model for a shape, converted if there is none.
 
         Args:
-            shape: Of the images, (B, C, H, W).
+            shape: Shape of the images, (B, C, H, W).
         """
         if shape in self._kept:
             self._kept.move_to_end(shape)
@@ -109,9 +109,9 @@ class CompiledShapes:
 
 
 def _compile_open(core: Core, precision: Precision) -> Form | None:
-    """A form for images of any size; None where the network cannot be traced so, or depends on the traced size.
+    """A model for images of any size; None if the network cannot be traced, or its graph holds the traced size.
 
-    In bfloat16 there is none: with open sizes OpenVINO 2026.4 did not end an inference of a small LightHam.
+    In bfloat16 there is none: with dynamic shapes, OpenVINO 2026.4 did not finish an inference of a small LightHam.
     """
     if precision == "bfloat16":
         return None
@@ -119,7 +119,7 @@ def _compile_open(core: Core, precision: Precision) -> Form | None:
         form = _compile(core, EXAMPLE, precision, open_sizes=True)
         trials = [torch.rand(shape, generator=torch.Generator().manual_seed(0)) for shape in TRIALS]
         agree = all(_agrees(form, core, image) for image in trials)
-    except Exception:  # of the tracer, the converter, or a network of one size: it has a form for each size
+    except Exception:  # from tracing, conversion, or a network that accepts one size: use one model per size
         return None
     return form if agree else None
 
@@ -138,8 +138,8 @@ def _size(shape: Shape) -> str:
 
 
 def _runtime() -> Any:
-    """OpenVINO, without its reports of use to its makers: nobody was asked, and each forks this process."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # Python's way to hide a module
+    """OpenVINO, without its telemetry: the user was not asked, and each report forks this process."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # makes the import of this module fail
     import openvino
 
     return openvino
@@ -147,10 +147,10 @@ def _runtime() -> Any:
 
 @cache
 def _core() -> Any:
-    """One for as long as the process lives: its plugin gives signals a stack of its own, and takes that away with it.
+    """One core for the lifetime of the process: its plugin installs a signal stack, and frees it with the core.
 
-    Where another thread lets go of the last core, as the garbage collector may, the main thread keeps a stack that is
-    not there any more, and the next signal (a worker ends, Ctrl-C) kills the process without a word.
+    If another thread releases the last core, as the garbage collector may do, the main thread keeps a signal stack
+    that was freed, and the next signal (a worker exits, Ctrl-C) kills the process without a message.
     """
     return _runtime().Core()
 
@@ -168,28 +168,28 @@ def _compile(core: Core, shape: Shape, precision: Precision, *, open_sizes: bool
 
     def run(image: Tensor) -> Tensor:
         request.infer([image.float().contiguous().numpy()], share_inputs=True)
-        return torch.from_numpy(request.get_output_tensor(0).data.copy())  # the next call writes over it
+        return torch.from_numpy(request.get_output_tensor(0).data.copy())  # the next call overwrites it
 
     return run
 
 
 def _convert_open(runtime: Any, core: Core, shape: Shape) -> Any:
-    """By way of a traced graph, in which batch, height and width stay open; channels do not."""
+    """Convert a traced graph, with dynamic batch, height and width; the number of channels is fixed."""
     example = torch.zeros(shape)
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # where a size becomes a constant: the trials notice
+        warnings.simplefilter("ignore")  # of sizes that became constants, which the tests with `TRIALS` detect
         return runtime.convert_model(_trace(core, example), example_input=example, input=[[-1, shape[1], -1, -1]])
 
 
 def _convert(runtime: Any, core: Core, shape: Shape) -> Any:
-    """By way of a traced graph, or where that fails of torch's exporter, which takes many times as long.
+    """Convert a traced graph; if tracing fails, one by torch.export, which takes many times as long.
 
     Raises:
         ConfigError: A part of the network cannot be exported or converted.
     """
     example = torch.zeros(shape)
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # sizes become constants: each shape has its own form
+        warnings.simplefilter("ignore")  # sizes may become constants, since each shape has its own model
         try:
             return runtime.convert_model(_trace(core, example), example_input=example, input=[list(shape)])
         except Exception:
@@ -201,11 +201,11 @@ def _convert(runtime: Any, core: Core, shape: Shape) -> Any:
 
 
 def _trace(core: Core, example: Tensor) -> torch.jit.ScriptModule:
-    """A graph of plain operators in which everything that does not depend on the image was computed."""
+    """A graph of PyTorch operators, in which everything that does not depend on the image is a constant."""
     tracer: Any = torch.jit
     traced: torch.jit.ScriptModule = tracer.freeze(tracer.trace(core, example, check_trace=False))
     graph: Any = traced.graph
-    for node in graph.findAllNodes("aten::mT"):  # the one operator of ours that OpenVINO does not know
+    for node in graph.findAllNodes("aten::mT"):  # the only operator in our networks that OpenVINO does not support
         graph.setInsertPoint(node)
         axes = [graph.insertConstant(axis) for axis in (-2, -1)]
         swapped = graph.create("aten::transpose", [next(node.inputs()), *axes], 1).insertBefore(node)

@@ -1,4 +1,4 @@
-"""How much an engine is made for."""
+"""The number of batches that an engine is created for."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import lightning.pytorch as L
 
 
 def count_batches(trainer: L.Trainer | None) -> int | None:
-    """Batches of the evaluation or prediction that a trainer carries out; None where that is not known.
+    """Number of batches of the evaluation or prediction that a trainer runs; None if it is not known.
 
     Args:
-        trainer: A task's, if it has one.
+        trainer: The trainer of a task, if it has one.
     """
     if trainer is None:
         return None

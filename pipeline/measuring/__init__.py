@@ -1,1 +1,1 @@
-"""What a network costs: time, memory, multiply-adds, receptive field."""
+"""Measurements of a network: time, memory, parameters, multiply-adds and receptive field."""

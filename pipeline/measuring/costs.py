@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-adds, memory."""
+"""Costs of a network: parameters, multiply-adds and memory."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ STATUS = Path("/proc/self/status")
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Trained values."""
+    """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 def count_macs(network: nn.Module, image: Float[Tensor, "B C H W"]) -> int:
-    """Multiply-adds for the first of some normalised images, in evaluation (see the counter in plugins)."""
+    """Multiply-adds for the first of the normalised images, in evaluation (see `plugins.ops.counting`)."""
     return counting.count_macs(network, image[:1])
 
 
 def added_memory(work: Callable[[], object]) -> int:
-    """Bytes that a piece of work takes at its peak beyond what was held before; run it in a fresh process.
+    """Peak memory in bytes of a function, minus the memory in use before; to be run in a fresh process.
 
-    On a GPU this is the memory of torch's allocator, else the resident memory of the process.
+    On a GPU this is the memory of PyTorch's allocator, else the resident memory of the process.
 
     Raises:
-        OSError: The system does not tell a process its memory (Windows).
+        OSError: The system does not report the memory of a process (Windows).
     """
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -48,7 +48,7 @@ def added_memory(work: Callable[[], object]) -> int:
 
 
 def _forget_peak() -> int:
-    """Reset the system's high-water mark where that is possible, and return how much is held."""
+    """Reset the peak memory where the system allows that, and return the memory in use, in bytes."""
     try:
         CLEAR.write_text("5")
         return _status("VmRSS")
@@ -62,7 +62,7 @@ def _peak() -> int:
     try:
         import resource  # POSIX only
     except ImportError as error:
-        raise OSError("this system does not tell the peak memory of a process") from error
+        raise OSError("this system does not report the peak memory of a process") from error
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -73,7 +73,7 @@ def _status(field: str) -> int:
 
 
 def in_fresh_process(work: Callable[..., int], *arguments: object) -> int | None:
-    """The result of a function that runs in a process of its own; None where that process fails."""
+    """The result of a function that runs in a new process; None if that process fails."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             return pool.submit(work, *arguments).result()

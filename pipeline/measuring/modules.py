@@ -1,4 +1,4 @@
-"""Where the time of a network goes, module by module."""
+"""Profile of a network: the share of the time that each module takes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
-DEPTH = 2  # of the paths under which times are added up: encoder.block1, decoder.hamburger
+DEPTH = 2  # number of words of the module paths by which times are summed: encoder.block1, decoder.hamburger
 Shares = dict[str, float]
 
 
 class Clock:
-    """Own time of each module: what its children take is theirs."""
+    """Time of each module, without the time of its children."""
 
     def __init__(self) -> None:
         self.own: dict[str, float] = defaultdict(float)
@@ -44,12 +44,12 @@ class Clock:
 
 
 def time_modules(network: nn.Module, run: Callable[[], object], *, rounds: int = 3) -> tuple[Shares, Shares]:
-    """Shares of the time of calls, by part of the network and by class of module, the largest first.
+    """Shares of the time of a call, by part of the network and by class of module, the largest first.
 
     Args:
-        network: Whose modules are looked at.
-        run: Calls it.
-        rounds: How often, after a first call that does not count.
+        network: The network whose modules are timed.
+        run: Calls the network.
+        rounds: Number of timed calls, after a first call that is not timed.
     """
     run()
     clock = Clock()

@@ -10,15 +10,16 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-START = 512  # pixels; where this is too short, the whole limit is looked at
-NARROW = 32  # the other side of the strip that is looked at
-SHARE = 0.0455  # of the peak: two standard deviations of a bell curve
+START = 512  # pixels of a first attempt; if the receptive field is larger, the whole limit is examined
+NARROW = 32  # pixels of the other side of the strip that is examined
+SHARE = 0.0455  # of the largest influence: 1 - 95.45 %, two standard deviations of a normal distribution (Luo et al.)
 
 
 def theoretical_reach(encoder: nn.Module, limit: int) -> int | None:
-    """Pixels across, over which the image can change the encoder's last feature at one position; None: `limit` or more.
+    """Theoretical receptive field of one position of the encoder's last feature, in pixels; None: `limit` or more.
 
-    The weights are moved a little, so that a branch which starts at zero counts; the larger of height and width.
+    It is the larger of its height and width. Small random numbers are added to the weights, so that branches whose
+    weights are initialised to zero count too.
     """
     moved = _jittered(encoder)
     reaches = [_reach_along(moved, axis, limit) for axis in (2, 3)]
@@ -47,7 +48,7 @@ def _reach_along(encoder: nn.Module, axis: int, limit: int) -> int | None:
 
 
 def _gradient(encoder: nn.Module, image: Tensor) -> Float[Tensor, "B C H W"]:
-    """Of the last feature's middle, summed over channels, by the image."""
+    """Gradient of the centre of the last feature, summed over channels, with respect to the image."""
     image = image.clone().requires_grad_()
     with torch.enable_grad():
         feature = encoder(image)[-1]
@@ -57,7 +58,7 @@ def _gradient(encoder: nn.Module, image: Tensor) -> Float[Tensor, "B C H W"]:
 
 
 def effective_map(encoder: nn.Module, images: Float[Tensor, "B C H W"]) -> NDArray[np.float32]:
-    """How strongly each pixel changes the encoder's last feature in the middle, on average over images, 0 to 1.
+    """Influence of each pixel on the centre of the encoder's last feature, averaged over images, in 0-1.
 
     Source:
         Luo et al. 2016, Understanding the effective receptive field (arXiv:1701.04128).
@@ -70,5 +71,5 @@ def effective_map(encoder: nn.Module, images: Float[Tensor, "B C H W"]) -> NDArr
 
 
 def effective_reach(strength: NDArray[np.float32]) -> float:
-    """Side, in pixels, of a square as large as the area that matters: at least 4.55 % of the strongest."""
+    """Side in pixels of a square with the area of the pixels whose influence is at least 4.55 % of the largest."""
     return float(np.sqrt((strength >= SHARE).sum()))

@@ -1,4 +1,4 @@
-"""Times of pieces of work taken in turn, so that a noisy machine is as unfair to all; and the machine's own speed."""
+"""Timing of several functions in turn, so that noise of the machine affects all alike; and the machine's peak speed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 import torch
 
 Work = Callable[[], object]
-SIDE = 1536  # of the square matrices
+SIDE = 1536  # rows and columns of the square matrices
 PRODUCTS = 7
 
 
 @dataclass(frozen=True)
 class Times:
-    """Of one piece of work.
+    """Times of one function.
 
     Attributes:
-        median: Seconds of one call.
-        quartiles: Seconds.
-        ratio: The median of its ratios to the first piece of work, round by round.
+        median: Median time of a call, in seconds.
+        quartiles: Lower and upper quartile, in seconds.
+        ratio: Median of the ratios to the time of the first function in the same round.
         ratio_quartiles: Quartiles of those ratios.
     """
 
@@ -34,13 +34,13 @@ class Times:
 def time_in_turn(
     works: Mapping[str, Work], *, rounds: int, warm_up: int = 1, tell: Callable[[str], None] = lambda _: None
 ) -> dict[str, Times]:
-    """Run each piece of work once a round, A B C A B C ..., and compare each with the first of its round.
+    """Run each function once per round, A B C A B C ..., and compare each time with that of the first in its round.
 
     Args:
-        works: What to run, by name; the others are compared with the first.
-        rounds: How often each is timed; at least 1.
-        warm_up: Rounds before, that do not count.
-        tell: Called with a short text before each round.
+        works: The functions, by name; the first one is the reference of the ratios.
+        rounds: Number of timed rounds; at least 1.
+        warm_up: Number of rounds before, which are not timed.
+        tell: Called with a short progress text before each round.
     """
     measured: dict[str, list[float]] = {name: [] for name in works}
     for number in range(1 - warm_up, rounds + 1):
@@ -57,8 +57,8 @@ def summarise(times: Sequence[float], first: Sequence[float]) -> Times:
     """Medians and quartiles.
 
     Args:
-        times: Seconds of each round.
-        first: Seconds of what is compared with, in the same rounds.
+        times: Seconds in each round.
+        first: Seconds of the reference in the same rounds.
 
     Example:
         >>> summarise([3.0, 1.0, 2.0], [1.0, 1.0, 1.0])
@@ -74,7 +74,7 @@ def _quartiles(values: Sequence[float]) -> tuple[float, float]:
 
 
 def time_once(work: Work) -> float:
-    """Seconds of a call, until what it started on a GPU has ended."""
+    """Seconds of a call, including the work that it starts on a GPU."""
     _finish()
     started = time.perf_counter()
     work()
@@ -83,7 +83,7 @@ def time_once(work: Work) -> float:
 
 
 def measure_peak(dtype: torch.dtype, device: torch.device) -> float:
-    """Multiply-adds a second in the fastest of a few products of square matrices."""
+    """Peak multiply-adds per second: those of the fastest of a few products of square matrices."""
     left, right = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
     with torch.inference_mode():
         return SIDE**3 / min(time_once(lambda: left @ right) for _ in range(PRODUCTS))

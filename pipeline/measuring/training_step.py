@@ -1,4 +1,4 @@
-"""One training step, as `fit` carries it out: what `compare` and `bench` time."""
+"""One training step as in `fit`, which `compare` and `bench` time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Context = Callable[[], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Clipping:
-    """How gradients are clipped, in Lightning's terms.
+    """How gradients are clipped, as Lightning's Trainer does it.
 
     Attributes:
-        limit: Largest norm or value; None or 0 does not clip.
+        limit: Largest gradient norm or value; None or 0 does not clip.
         algorithm: `norm` or `value`.
     """
 
@@ -38,15 +38,15 @@ class Clipping:
 
 
 def create_step(task: VisionTask, batch: Mapping[str, Any], context: Context, clipping: Clipping = Clipping()) -> Work:
-    """A function that takes one training step on a batch: loss, backward pass, clipping and the recipe's optimiser.
+    """A function that runs one training step on a batch: loss, backward pass, clipping and the recipe's optimiser.
 
-    The learning rate is 0, so that the weights stay; a step takes as long at any rate. What callbacks add (a moving
-    average of the weights) is left out, and the network is not compiled.
+    The learning rate is 0, so that the weights do not change; this does not affect the time. Callbacks (such as the
+    moving average of the weights) are left out, and the network is not compiled.
 
     Args:
-        task: On the device where it is to run; it is put into training.
-        batch: As the data module gives it; its tensors are moved to the task's device.
-        context: Makes what the forward pass runs in: autocast, or nothing.
+        task: The task, on its device; it is put into training mode.
+        batch: A batch of the data module; its tensors are moved to the task's device.
+        context: Creates the context manager of the forward pass: autocast, or none.
         clipping: How gradients are clipped.
     """
     moved = {key: value.to(task.device) if isinstance(value, Tensor) else value for key, value in batch.items()}

@@ -1,4 +1,4 @@
-"""A classifier: an encoder, and a head over its last feature."""
+"""A classifier: an encoder, and a head on its last feature map."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from foveate.plugins.init import init_weights
 
 
 class PooledHead(nn.Module):
-    """Class logits from the mean over the positions of an encoder's last feature.
+    """Class logits from global average pooling of an encoder's last feature map.
 
     Args:
-        channels: Width C of that feature.
+        channels: Number of channels C of that feature map.
         num_classes: Number of logits K.
-        norm: Whether the mean is layer-normalised first, for an encoder that does not end with a norm of its own.
-        dropout: Rate before the classifier.
+        norm: Whether layer norm is applied to the mean, for an encoder that does not end with a norm.
+        dropout: Dropout rate before the last layer.
     """
 
     def __init__(self, channels: int, num_classes: int, *, norm: bool = False, dropout: float = 0.0) -> None:
@@ -33,18 +33,18 @@ class PooledHead(nn.Module):
         return self.classify(features[-1].mean((2, 3)))
 
     def classify(self, pooled: Float[Tensor, "B C"]) -> Float[Tensor, "B K"]:
-        """Logits from one vector for each image."""
+        """Logits from one feature vector per image."""
         logits: Tensor = self.classifier(self.dropout(self.norm(pooled)))
         return logits
 
 
 class Classifier(nn.Module):
-    """Class logits (B, num_classes) of an image (B, I, H, W), whatever its size.
+    """Class logits (B, num_classes) of images (B, I, H, W) of any size.
 
     Args:
-        encoder: From the image to a tuple of features, finest first.
-        head: From those to logits; its last layer is `head.classifier`.
-        input: What the image goes through first, such as a spatial transformer; nothing if not given.
+        encoder: From the image to a tuple of feature maps, finest first.
+        head: From the feature maps to logits; its last layer is `head.classifier`.
+        input: Block in front of the encoder, such as a spatial transformer; none if not given.
     """
 
     def __init__(self, encoder: nn.Module, head: nn.Module, *, input: nn.Module | None = None) -> None:
@@ -59,7 +59,7 @@ class Classifier(nn.Module):
 
 
 def split_slots(attention: Attention | None, encoder_slots: Sequence[str], model: str) -> tuple[SlotSpec, Attention]:
-    """What a classifier puts before its encoder, and what into it.
+    """Split a classifier's slots into the blocks of the slot `input` and those of the encoder's slots.
 
     Raises:
         PluginConfigError: A slot is unknown to the model.
@@ -81,11 +81,11 @@ def create_pooled_classifier(
     norm: bool = False,
     dropout: float = 0.0,
 ) -> Classifier:
-    """Put a `PooledHead` on any encoder that says its `channels`, also one that came without a head.
+    """A classifier with a `PooledHead` on any encoder that has an attribute `channels`.
 
     Args:
-        encoder: Anything with `channels`, one width for each feature it gives, finest first.
-        num_classes: Number of logits.
+        encoder: An encoder with `channels`, the number of channels of each of its feature maps, finest first.
+        num_classes: Number of classes.
         in_channels: Channels of the image, for the slot `input`.
         input: Blocks for that slot, before the encoder.
         norm: See PooledHead.

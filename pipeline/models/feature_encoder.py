@@ -1,4 +1,4 @@
-"""A library's network behind the contract of our encoders."""
+"""Adapter that gives a library's network the interface of our encoders."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from foveate.plugins.blocks import SlotSpec, create_slot
 
 
 class FeatureEncoder(nn.Module):
-    """Features of any image by a library's network, sides rounded up at each stride.
+    """Feature maps of a library's network for images of any size, with height and width rounded up at each stride.
 
-    Many networks round down or stop at a size that no stride divides, so the image is filled up with zeros (below
-    and to the right) to a multiple of every stride, and the features are cut back.
+    Many networks round down or fail at a size that their strides do not divide. So the image is padded with zeros
+    (below and to the right) to a multiple of every stride, and the feature maps are cropped.
 
     Args:
         model: The library's network.
-        channels: Width of each feature, finest first.
-        strides: Stride of each.
-        attention: Blocks for the slot `stage`, after each feature. What they give goes to the decoder alone: the
-            library's next stage still starts from its own.
+        channels: Number of channels of each feature map, finest first.
+        strides: Stride of each feature map.
+        attention: Blocks for the slot `stage`, after each feature map. Only the decoder or head reads their output;
+            the library's next stage reads the feature map before the block.
     """
 
     def __init__(self, model: nn.Module, channels: Sequence[int], strides: Sequence[int], attention: SlotSpec) -> None:
@@ -34,7 +34,7 @@ class FeatureEncoder(nn.Module):
         self.attention = nn.ModuleList(create_slot(attention, width) for width in channels)
 
     def extract(self, image: Float[Tensor, "B I H W"]) -> Sequence[Tensor]:
-        """The network's features (B, C, h, w) of an image whose sides every stride divides."""
+        """The network's feature maps (B, C, h, w) of images whose height and width every stride divides."""
         features: Sequence[Tensor] = self.model(image)
         return features
 

@@ -1,4 +1,4 @@
-"""The block of MSCAN and VAN, folded: what it computes at evaluation stays the same."""
+"""The folded block of MSCAN and VAN, with the same result at evaluation."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from foveate.plugins.ops.eager import is_eager_on_cpu
 from foveate.plugins.ops.fused import FusedConv2d
 
-BAND_BYTES = 4 << 20  # of hidden features at a time: they stay in the cache; 4 to 9 MB are as fast, 33 MB half
+BAND_BYTES = 4 << 20  # hidden features per band, so that they fit the cache; 9 MB are as fast, 33 MB half as fast
 
 
 class FoldedMlp(nn.Module):
-    """`x + mlp(norm(x))`, with the norm and the scale inside the 1 x 1 convolutions.
+    """`x + mlp(norm(x))`, with the norm and the scale folded into the 1 x 1 convolutions.
 
-    The hidden features are many times as wide as the others and would be written to memory and read four times. So
-    rows are computed in bands, with the row above and the row below that the 3 x 3 convolution needs.
+    The hidden features have many times as many channels as `x`, and would be written to memory and read four times.
+    So they are computed in bands of rows, with one more row above and below for the 3 x 3 convolution.
 
     Args:
-        fc1: First 1 x 1 convolution, the norm folded in.
-        dwconv: The 3 x 3 convolution with its activation.
-        fc2: Last 1 x 1 convolution, the scale folded in.
+        fc1: First 1 x 1 convolution, with the norm folded in.
+        dwconv: The depthwise 3 x 3 convolution with its activation.
+        fc2: Last 1 x 1 convolution, with the scale folded in.
     """
 
     def __init__(self, fc1: FusedConv2d, dwconv: FusedConv2d, fc2: FusedConv2d) -> None:
@@ -39,7 +39,7 @@ class FoldedMlp(nn.Module):
         return out
 
     def _rows(self, x: Tensor) -> int:
-        """How many fit into a band."""
+        """Number of rows per band."""
         row = x.shape[3] * self.fc1.weight.shape[0] * self.fc1.weight.element_size()
         return max(4, BAND_BYTES // row)
 
@@ -50,17 +50,17 @@ class FoldedMlp(nn.Module):
 
 
 class FoldedBlock(nn.Module):
-    """A block without norms and scales as operators of their own.
+    """A block whose norms and scales are folded into its convolutions.
 
-    The shortcut inside the attention starts from the normalised features: of `scale * (proj_2(..) + norm1(x))` the
-    second part is one more affine function of `x`, whose shift goes into `proj_2`.
+    The shortcut inside the attention starts from the normalised features: in `scale * (proj_2(..) + norm1(x))`, the
+    second term is a second affine function of `x`, whose shift is folded into the bias of `proj_2`.
 
     Args:
-        proj_1: First 1 x 1 convolution with its activation, the norm folded in.
-        gate: What sits in the slot `gate`, folded if it offers that.
-        proj_2: Last 1 x 1 convolution, scale and shift folded in.
-        mlp: The second half.
-        shortcut: Factor of each channel of `x`, (C, 1, 1).
+        proj_1: First 1 x 1 convolution with its activation, with the norm folded in.
+        gate: The module in the slot `gate`, in its folded form if it offers one.
+        proj_2: Last 1 x 1 convolution, with scale and shift folded in.
+        mlp: The second half of the block.
+        shortcut: Factor of `x` on the shortcut, per channel, (C, 1, 1).
     """
 
     shortcut: Tensor

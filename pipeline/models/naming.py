@@ -1,4 +1,4 @@
-"""How a network's name that nobody knows is answered: with the nearest name that would do."""
+"""Suggestions for unknown names of networks: the most similar name that exists."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ PLUS = "+"  # between encoder and decoder
 
 
 def nearest(given: str, known: Iterable[str]) -> str | None:
-    """The known name that is closest to a given one, whatever its case, hyphens, library prefix or `+` for `Plus`.
+    """The most similar known name, ignoring case, hyphens and library prefix, and with `+` read as `Plus`.
 
     Args:
-        given: What somebody wrote.
-        known: Names that would do.
+        given: The unknown name.
+        known: The names that exist.
 
     Example:
         >>> nearest("deeplabv3+", ["smp:DeepLabV3", "smp:DeepLabV3Plus"]), nearest("unet", ["light_ham", "smp:Unet"])
@@ -36,10 +36,10 @@ def _key(name: str) -> str:
 
 
 def suggest_network(name: str, models: Sequence[str], plugins: Plugins) -> str:
-    """`; did you mean 'timm:resnet50+smp:Unet'?` where a network's name can be mended, else nothing.
+    """`; did you mean 'timm:resnet50+smp:Unet'?` if there is a similar network, else an empty text.
 
     Args:
-        name: What somebody wrote, such as `resnet50+unet`.
+        name: The unknown name, such as `resnet50+unet`.
         models: Names of published segmenters.
         plugins: Where encoders and decoders are looked up.
     """
@@ -55,10 +55,10 @@ def suggest_network(name: str, models: Sequence[str], plugins: Plugins) -> str:
 
 
 def suggest_decoder(name: str, plugins: Plugins) -> str | None:
-    """The nearest decoder of the plugins or of segmentation-models-pytorch.
+    """The most similar decoder of the plugins, including those of libraries.
 
     Args:
-        name: What somebody wrote.
+        name: The unknown name.
         plugins: Where decoders are looked up.
     """
     records = [offer.record for offer in plugins.of_kind(Decoder)]
@@ -66,7 +66,7 @@ def suggest_decoder(name: str, plugins: Plugins) -> str | None:
 
 
 def _names(record: Encoder | Decoder) -> Iterable[str]:
-    """The names that a record answers: its own, or those behind its prefix as far as it lists them."""
+    """The names that a record provides: its own, or those that it lists behind its prefix."""
     if not record.prefix:
         return [record.name]
     listed: Iterable[str] = resolve(record.names)() if record.names else []
@@ -74,7 +74,7 @@ def _names(record: Encoder | Decoder) -> Iterable[str]:
 
 
 def _suggest_encoder(name: str, models: Sequence[str], plugins: Plugins) -> str | None:
-    """The nearest encoder; one of a library by its bare name, such as resnet18 of timm; a known one as it is."""
+    """The most similar encoder, also of a library by its bare name, such as timm's resnet18; known names stay."""
     offers = plugins.of_kind(Encoder)
     if any(offer.record.prefix and name.startswith(f"{offer.record.name}:") for offer in offers):
         return name

@@ -1,4 +1,4 @@
-"""A segmenter: any encoder under any decoder."""
+"""A segmenter: any encoder with any decoder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from foveate.pipeline.models.upsampling import upsample
 
 
 class Segmenter(nn.Module):
-    """An `encoder` gives features at several strides, a `decoder` class logits from them.
+    """An encoder, which computes feature maps at several strides, and a decoder, which computes class logits from them.
 
-    Calling it gives logits (B, num_classes, H, W) at the size of the image (B, I, H, W), whatever that is.
+    A call returns logits (B, num_classes, H, W) at the size of the images (B, I, H, W), which may be any.
 
     Args:
-        encoder: From the image to a tuple of features, finest first.
-        decoder: From all of those to logits at its `stride`.
+        encoder: From the image to a tuple of feature maps, finest first.
+        decoder: From all feature maps to logits at its `stride`.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
@@ -25,12 +25,12 @@ class Segmenter(nn.Module):
 
     @property
     def stride(self) -> int:
-        """Of the logits that `decode` gives, in pixels."""
+        """Stride of the logits of `decode`, in pixels."""
         stride: int = self.decoder.stride  # type: ignore[assignment]
         return stride
 
     def decode(self, image: Float[Tensor, "B I H W"]) -> Float[Tensor, "B K h w"]:
-        """Logits at the decoder's stride, sides rounded up; at stride 1 they may reach past the image."""
+        """Logits at the decoder's stride, height and width rounded up; at stride 1 they may exceed the image."""
         logits: Tensor = self.decoder(self.encoder(image))
         return logits
 

@@ -1,4 +1,4 @@
-"""Where a model takes attention blocks, by name."""
+"""The named slots in which a model accepts attention blocks."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ WHY_NOT = {
 
 
 def check_slots(attention: Attention | None, slots: Sequence[str], model: str) -> Attention:
-    """The given slots, after refusing those that the model does not have.
+    """The given slots; slots that the model does not have are refused.
 
     Args:
-        attention: What a recipe says of each slot.
-        slots: Those that the model has.
-        model: Its name, for a message.
+        attention: The blocks of each slot, as a recipe gives them.
+        slots: Names of the slots that the model has.
+        model: Name of the model, for the error message.
 
     Raises:
-        PluginConfigError: A slot is unknown to the model; the message lists the right ones.
+        PluginConfigError: The model does not have a slot; the message lists those that it has.
     """
     for slot in attention or {}:
         if slot not in slots:
@@ -36,10 +36,10 @@ def check_slots(attention: Attention | None, slots: Sequence[str], model: str) -
 
 
 def find_slots(attention: Attention | None, plugins: Plugins) -> Attention | None:
-    """The slots with every block looked up, so that whoever builds the model needs no plugins.
+    """The slots with the name of every block resolved, so that the model can be built without the plugins.
 
     Args:
-        attention: What a recipe says of each slot.
+        attention: The blocks of each slot, as a recipe gives them.
         plugins: Where blocks are looked up.
 
     Raises:

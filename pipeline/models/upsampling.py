@@ -1,4 +1,4 @@
-"""From logits at a model's stride to full size, or straight to the class of each pixel."""
+"""Upsampling of logits from a model's stride to full size, or directly to the class of each pixel."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-BAND_BYTES = 8 << 20  # of full-size logits at a time
+BAND_BYTES = 8 << 20  # full-size logits per band
 
 
 def upsample(logits: Float[Tensor, "B K h w"], size: tuple[int, int]) -> Float[Tensor, "B K H W"]:
-    """Logits at the image's size, as a segmenter gives them."""
+    """Logits at the size of the image, by bilinear interpolation."""
     if logits.shape[2:] == size:
         return logits
     return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
 
 
 def classify(logits: Float[Tensor, "B K H W"]) -> Int64[Tensor, "B H W"]:
-    """The class of each pixel, the first among equals: `argmax(1)`, whose kernel takes several times as long."""
+    """The class of each pixel, the first one if several are equal: `argmax(1)`, but several times as fast."""
     return logits.max(1).indices
 
 
 def classify_upsampled(logits: Float[Tensor, "B K h w"], size: tuple[int, int]) -> Int64[Tensor, "B H W"]:
-    """The same as `classify(upsample(logits, size))`, without the full-size logits where the factor is a power of two.
+    """`classify(upsample(logits, size))`, without storing the full-size logits if the factor is a power of two.
 
-    Those are many times the image, and to write and read them takes as long as much of the network. A band of rows
-    is resized with two source rows more on either side, so that its own rows see the neighbours they would see; with
-    another factor the places between source rows would be rounded otherwise than in the whole.
+    The full-size logits are many times as large as the image; writing and reading them takes as long as much of the
+    network. So bands of rows are upsampled, each with two more source rows above and below, so that its rows are
+    interpolated as in the whole. With other factors, the positions between source rows would be rounded differently.
 
     Args:
-        logits: At the model's stride.
+        logits: Logits at the model's stride.
         size: Height and width of the image.
     """
     factor = size[0] // logits.shape[2]

@@ -1,4 +1,4 @@
-"""Published weights: read, renamed, loaded into our models, and written for others."""
+"""Published weights: reading, renaming, loading into our models, and export for other libraries."""
 
 from __future__ import annotations
 

@@ -14,21 +14,21 @@ from foveate.pipeline.models.vit.positions import Size, resize_positions
 
 
 class Adapted(NamedTuple):
-    """A tensor in the wanted shape, and how it was changed."""
+    """A tensor in the model's shape, and a description of the change."""
 
     tensor: Tensor
     how: str
 
 
 def adapt(name: str, given: Tensor, wanted: Tensor, *, stem: bool, grid: Size | None) -> Adapted | None:
-    """The tensor in the wanted shape; None if it cannot be adapted.
+    """The tensor adapted to the model's shape; None if that is not possible.
 
     Args:
-        name: Our name.
-        given: From the file.
-        wanted: The model's.
-        stem: Whether it is the encoder's first convolution.
-        grid: Rows and columns of the positions the model learns, if it does.
+        name: Our name of the tensor.
+        given: The tensor in the file.
+        wanted: The tensor in the model.
+        stem: Whether it is the weight of the encoder's first convolution.
+        grid: Rows and columns of the model's learned position embedding, if it has one.
     """
     if name.endswith("pos_embed") and grid is not None:
         return _adapt_positions(given, wanted, grid)
@@ -62,10 +62,10 @@ def _adapt_stem(given: Tensor, wanted: Tensor, *, patches: bool) -> Adapted | No
 
 
 def change_channels(kernel: Float[Tensor, "O I h w"], channels: int) -> Float[Tensor, "O C h w"]:
-    """A first convolution for images with another number of channels, whose output has about the same magnitude.
+    """The first convolution for images with another number of channels; its output has about the same magnitude.
 
-    One channel gets the sum of the old kernels, as if the grey image were repeated. Several channels get the old
-    kernels in turn, scaled by the ratio of old to new channels.
+    For one channel, the old kernels are summed, which equals repeating the grey image. For several channels, the old
+    kernels are repeated in turn and scaled by the ratio of old to new channels.
 
     Args:
         kernel: The convolution's weight.
@@ -79,7 +79,7 @@ def change_channels(kernel: Float[Tensor, "O I h w"], channels: int) -> Float[Te
 
 
 def resize_patches(kernel: Float[Tensor, "O I h w"], size: Size) -> Float[Tensor, "O I H W"]:
-    """A patch projection for another patch size, whose output stays alike when the image is resized with the patches.
+    """The patch projection for another patch size; its output is similar if the image is resized in the same ratio.
 
     Args:
         kernel: The projection's weight.
@@ -89,7 +89,7 @@ def resize_patches(kernel: Float[Tensor, "O I h w"], size: Size) -> Float[Tensor
         Beyer et al. 2023, FlexiViT, section 3.4 (arXiv:2212.08013): the pseudo-inverse of the resizing.
     """
     old = (kernel.shape[2], kernel.shape[3])
-    basis = torch.eye(old[0] * old[1]).view(-1, 1, *old)  # each pixel by itself
+    basis = torch.eye(old[0] * old[1]).view(-1, 1, *old)  # one image per pixel, with that pixel set
     resized = F.interpolate(basis, size=size, mode="bicubic", align_corners=False, antialias=True)
     back = torch.linalg.pinv(resized.flatten(1))  # (H W, h w)
     moved: Tensor = kernel.flatten(2) @ back.mT

@@ -1,4 +1,4 @@
-"""A trained model as a checkpoint of ours stores it: its weights, and what is needed to rebuild the network."""
+"""A trained model from a checkpoint of ours: its weights, and the settings from which the network is rebuilt."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.runs.checkpoints import read_checkpoint
 from foveate.pipeline.weights.normalisation import Statistics, stored_statistics
 
-NETWORK = "network."  # what a task calls its model
+NETWORK = "network."  # prefix of the model's tensors in a task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """Weights, and the network and data that they belong to.
+    """The weights of a run, with the network and data that they belong to.
 
     Attributes:
         network: Name of the network.
-        attention: Blocks in its slots.
-        options: Its other options.
+        attention: Blocks in the slots of the network.
+        options: Other options of the network.
         classes: Names of the classes.
         statistics: Mean and standard deviation of the images, per channel in 0-255.
-        state: The tensors by our names.
+        state: The tensors, by our names.
     """
 
     network: str
@@ -44,7 +44,7 @@ def read_trained(path: Path) -> Trained:
         path: The file.
 
     Raises:
-        CheckpointError: It was not written by `foveate fit`, is damaged, or is refused.
+        CheckpointError: The file was not written by `foveate fit`, is damaged, or is unsafe.
     """
     content = read_checkpoint(path)
     settings = content.get("hyper_parameters")
@@ -65,6 +65,6 @@ def read_trained(path: Path) -> Trained:
 
 
 def _classes(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Their names, which a segmenter keeps under `labels` and a classifier under `classes`."""
+    """Names of the classes, which a segmenter stores under `labels` and a classifier under `classes`."""
     described = settings.get("labels") or settings.get("classes") or {}
     return tuple(map(str, described.get("names", ())))

@@ -1,4 +1,4 @@
-"""Chooses the state dict of a file that fits a model best."""
+"""Chooses the state dict in a file that fits a model best."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from foveate.pipeline.weights.recognition import Match, is_optional, recognise
 
 @dataclass(frozen=True)
 class Reading:
-    """A file as it is read for one model.
+    """A weights file, read for one model.
 
     Attributes:
-        file: The file, with the state dict that was chosen.
+        file: The file, with the chosen state dict.
         target: The model.
         match: The file's names translated to ours.
         fit: The tensors that fit.
-        notes: What to report of the choice.
+        notes: Messages about the choice, for the report.
     """
 
     file: WeightFile
@@ -34,10 +34,10 @@ class Reading:
 
     @classmethod
     def of(cls, file: WeightFile, model: nn.Module) -> Reading:
-        """The state dict of a file that gives most to a model; of several alike an average of the weights.
+        """Read the state dict that fits most tensors of a model; among equals, an average of the weights.
 
         Args:
-            file: The weights.
+            file: The weights file.
             model: A segmenter, a classifier, or an encoder by itself.
         """
         target = Target.of(model)
@@ -59,18 +59,18 @@ class Reading:
         return cls(file, target, match, fit_tensors(file.state, match, target), notes)
 
     def values(self) -> int:
-        """Numbers that the model gets."""
+        """Number of values that the model gets from the file."""
         return sum(tensor.numel() for name, tensor in self.fit.tensors.items() if not is_optional(name))
 
 
 def _inside(path: str, other: str) -> bool:
-    """Whether one mapping of a file holds the other, so that both are the same choice."""
+    """Whether one state dict of a file is inside the other, so that both are the same choice."""
     return path.startswith(f"{other}.") or not other
 
 
 def _say_choice(path: str, others: Sequence[str]) -> Iterator[str]:
     kind = " (an average of the weights)" if is_average(path) else ""
     if others:
-        yield f"taken: {path}{kind}; the file also has {few(others)}: --model.weights FILE::{others[0]} takes that"
+        yield f"taken: {path}{kind}; the file also has {few(others)}: --model.weights FILE::{others[0]} selects that"
     elif kind:
         yield f"taken: {path}{kind}"

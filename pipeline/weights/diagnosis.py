@@ -1,4 +1,4 @@
-"""Explains why a file does not fit a model, and what it is instead."""
+"""Explains why a file does not fit a model, and which model it belongs to."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from foveate.pipeline.weights.recognition import Match
 from foveate.pipeline.weights.report import PartReport
 from foveate.pipeline.weights.variants import Shapes, closest, name_of
 
-ALL_BUT = 0.9  # from this share of values on, a file is of a variant
+ALL_BUT = 0.9  # share of the values from which on a file is said to be of a variant
 
 
 def explain_misfit(state: Mapping[str, Tensor], match: Match, wanted: Shapes, report: PartReport) -> str:
-    """One line: how much fits, and why not more.
+    """One line that says what share of a part fits, and why the rest does not.
 
     Args:
         state: The file's tensors.
-        match: Its names translated to ours.
-        wanted: Shapes of the part that the model has, by our names.
-        report: What fitted.
+        match: The file's names, translated to ours.
+        wanted: Shapes of the model's part, by our names.
+        report: Report on the tensors that fit.
     """
     of = name_of(wanted) if report.part == "encoder" else None
     head = f"fits {report.coverage:.0%} of the {report.part}{f' of {of}' if of else ''}"
@@ -34,7 +34,7 @@ def explain_misfit(state: Mapping[str, Tensor], match: Match, wanted: Shapes, re
     if other and other[2] >= ALL_BUT and other[0] != of and report.part == "encoder":
         return f"{head}: the file is {other[0]}, layout {other[1]} ({other[2]:.0%} of it by names and shapes)"
     if not known:
-        return f"{head}: no name in it leads there; {_closest_names(state, wanted)}{_same_shapes(state, wanted)}"
+        return f"{head}: none of its names match; {_closest_names(state, wanted)}{_same_shapes(state, wanted)}"
     if len(known) < ALL_BUT * len(wanted):
         lacking = next(name for name in wanted if name not in match.names)
         return (
@@ -54,7 +54,7 @@ def _other_shape(found: Shapes, match: Match, wanted: Shapes) -> str:
 
 
 def _closest_names(state: Mapping[str, Tensor], wanted: Shapes) -> str:
-    """A name in the file, and the name that the most similar layout has in its place."""
+    """Names a tensor in the file, and the name that the most similar layout expects instead."""
     able = [layout for layout in SPECIFIC if len(_expected(layout, wanted)) == len(wanted)]
     layout = max(able, key=lambda layout: _likeness(state, _expected(layout, wanted)))
     first, shape = next(iter(wanted.items()))
@@ -67,7 +67,7 @@ def _expected(layout: Layout, wanted: Shapes) -> list[str]:
 
 
 def _likeness(found: Collection[str], names: Collection[str]) -> float:
-    """Share of words that two lists of names have in common, numbers being alike; 0 to 1."""
+    """Share of the words that two lists of names have in common, in 0-1; all numbers count as the same word."""
     ours, theirs = _words(names), _words(found)
     return (ours & theirs).total() / max(1, (ours | theirs).total())
 
@@ -77,7 +77,7 @@ def _words(names: Collection[str]) -> Counter[str]:
 
 
 def _same_shapes(state: Mapping[str, Tensor], wanted: Shapes) -> str:
-    """A file whose names were changed still has the shapes of the model."""
+    """A hint if the shapes of a file are those of the model, so that only its names differ."""
     there = Counter(tuple(tensor.shape) for tensor in state.values())
     asked = Counter(tuple(shape) for shape in wanted.values())
     part = (there & asked).total() / max(1, asked.total())

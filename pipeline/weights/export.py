@@ -1,4 +1,4 @@
-"""Writes weights of ours under the names that other libraries read."""
+"""Exports our weights with the parameter names of other libraries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def choose_layout(network: str, word: str) -> Layout:
         word: official, mmseg, timm, torchvision or foveate.
 
     Raises:
-        ConfigError: The network has no such layout; the message lists those that it has.
+        ConfigError: The network does not have this layout; the message lists those that it has.
     """
     whole = is_segmenter(network)
     able = {layout.export: layout for layout in LAYOUTS if layout.export and _holds(layout, network, whole)}
@@ -44,21 +44,21 @@ def _holds(layout: Layout, network: str, whole: bool) -> bool:
 
 
 def rename(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
-    """The tensors under the layout's names.
+    """The tensors, renamed to the names of a layout.
 
     Args:
         state: Tensors by our names.
-        layout: Whose names to give them.
+        layout: Layout of the new names.
 
     Raises:
-        CheckpointError: The layout has no name for some: other attention blocks, or another decoder.
+        CheckpointError: The layout has no names for some tensors, such as other attention blocks or another decoder.
     """
     if layout.export == "foveate":
         return dict(state)
     without = [name for name in state if not is_optional(name) and not _has_place(name, layout)]
     if without:
         raise CheckpointError(
-            f"layout {layout.name} has no place for {len(without)} tensors of the model: {few(without)}; it "
+            f"layout {layout.name} has no names for {len(without)} tensors of the model: {few(without)}; it "
             "names the tensors of the published network only. Export with --layout foveate"
         )
     named = {layout.from_ours(name): tensor for name, tensor in state.items() if not name.endswith(".ham.bases")}
@@ -72,16 +72,16 @@ def _has_place(name: str, layout: Layout) -> bool:
 
 
 def export_weights(trained: Trained, target: Path, word: str = "foveate") -> Layout:
-    """Write a safetensors file whose metadata describes the network.
+    """Write a safetensors file, with metadata that describe the network.
 
     Args:
         trained: The model.
-        target: File to write; it appears once it is complete.
-        word: Whose names: foveate, official, mmseg, timm or torchvision, where the network has them.
+        target: File to write; it is replaced only once it is complete.
+        word: Parameter names: foveate, official, mmseg, timm or torchvision, if the network has them.
 
     Raises:
-        ConfigError: There is no such layout for the network, or the file's name does not end with .safetensors.
-        CheckpointError: The layout cannot hold the model.
+        ConfigError: The network does not have this layout, or the file's name does not end with .safetensors.
+        CheckpointError: The layout has no names for some of the model's tensors.
     """
     if target.suffix != ".safetensors":
         raise ConfigError(f"{target}: exported weights are a .safetensors file")
@@ -93,11 +93,11 @@ def export_weights(trained: Trained, target: Path, word: str = "foveate") -> Lay
 
 
 def describe(trained: Trained, layout: Layout) -> dict[str, str]:
-    """The metadata of the file; lists and mappings are written as JSON.
+    """The metadata of an exported file; lists and mappings are written as JSON.
 
     Args:
         trained: The model.
-        layout: Whose names its tensors are written under.
+        layout: Layout of the names of the tensors.
     """
     mean, std = trained.statistics
     return {

@@ -1,4 +1,4 @@
-"""The rank that a SegNeXt's decoder was trained with: no tensor of a published file has its shape."""
+"""The rank of the factorisation in SegNeXt's decoder, which the shapes in published files do not show."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from foveate.pipeline.weights.reading import WeightFile
 from foveate.pipeline.weights.recognition import Match
 from foveate.plugins.attention.hamburger import NMF2d
 
-MMSEG_RANK = 16  # of every variant in mmseg 1.x, and of the authors' T and S
-AUTHORS_RANK, NARROW = 64, 256  # of the authors' B and L, whose decoders are wider than this
-BASES = ".ham.bases"  # of our own checkpoints
+MMSEG_RANK = 16  # all variants in mmseg 1.x, and the authors' T and S
+AUTHORS_RANK, NARROW = 64, 256  # the authors' B and L, whose decoders have more channels than this
+BASES = ".ham.bases"  # in our own checkpoints
 
 
 def rank_in(file: WeightFile, match: Match) -> int | None:
-    """The rank that a file was trained with, as far as it tells.
+    """The rank that a file was trained with; None if it is not known.
 
-    A checkpoint of ours holds the bases, an export of ours names its options, a file of mmseg carries the text of its
-    configuration or its version. Without any of these the layout decides: mmseg 1.x names tensors in another way
-    than the authors do.
+    Our checkpoints contain the bases, our exports contain the network's options, and mmseg's files contain the text
+    of their configuration or their version. Otherwise the layout decides, since mmseg 1.x and the authors use
+    different names.
 
     Args:
         file: The weights.
-        match: Whose names they have.
+        match: The file's names, translated to ours.
     """
     for name, tensor in file.state.items():
         if name.endswith(BASES) and tensor.ndim == 3:
@@ -47,12 +47,12 @@ def rank_in(file: WeightFile, match: Match) -> int | None:
 
 
 def set_rank(model: nn.Module, rank: int | None, *, keep: bool) -> str | None:
-    """Give a model's factorisation a file's rank, and say so; nothing where it has it, or has none.
+    """Set the rank of a model's factorisation to that of a file, and return a message; None if nothing changes.
 
     Args:
         model: A segmenter.
-        rank: That of the file; None if it does not tell.
-        keep: Leave the model as it is and only say that it differs.
+        rank: Rank of the file; None if it is not known.
+        keep: Do not change the model; only return a message if the ranks differ.
     """
     for module in model.modules():
         ham = getattr(module, "ham", None)
@@ -68,7 +68,7 @@ def set_rank(model: nn.Module, rank: int | None, *, keep: bool) -> str | None:
 
 
 def take_rank(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Give a model's factorisation the rank of a checkpoint that is about to be loaded.
+    """Set the rank of a model's factorisation to that of a checkpoint, before the checkpoint is loaded.
 
     Args:
         model: A segmenter.

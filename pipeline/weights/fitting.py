@@ -1,4 +1,4 @@
-"""Which tensors of a file fit a model, and a report on each part of the model."""
+"""Finds the tensors of a file that fit a model, and reports on each part of the model."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from foveate.pipeline.weights.report import PartReport
 
 @dataclass(frozen=True)
 class Target:
-    """A model's tensors by our names, whatever its own prefixes are.
+    """A model's tensors by our names, without the model's own prefixes.
 
     Attributes:
         tensors: Our name -> the model's tensor.
         names: Our name -> the model's name.
-        grid: Rows and columns of the positions it learns, if it does.
+        grid: Rows and columns of its learned position embedding, if it has one.
     """
 
     tensors: Mapping[str, Tensor]
@@ -41,7 +41,7 @@ class Target:
         return cls({ours: state[name] for ours, name in names.items()}, names, grid)
 
     def of_part(self, part: str) -> list[str]:
-        """Our names of the tensors that a part needs.
+        """Our names of the tensors that a part of the model needs.
 
         Args:
             part: encoder, decoder, head or input.
@@ -50,24 +50,24 @@ class Target:
 
     @property
     def stem(self) -> str | None:
-        """The encoder's first convolution."""
+        """Our name of the weight of the encoder's first convolution."""
         return next((n for n, t in self.tensors.items() if part_of(n) == "encoder" and t.ndim == 4), None)
 
 
 @dataclass
 class Fit:
-    """What a file gives: tensors by our names, and how some were changed to fit."""
+    """The tensors of a file that fit, by our names, and how some were adapted."""
 
     tensors: dict[str, Tensor]
     changes: dict[str, str]
 
 
 def fit_tensors(state: Mapping[str, Tensor], match: Match, target: Target) -> Fit:
-    """Every tensor that has the model's shape, or can be adapted to it.
+    """Every tensor that has the model's shape or can be adapted to it.
 
     Args:
         state: The file's tensors.
-        match: Its names translated to ours.
+        match: The file's names, translated to ours.
         target: The model.
     """
     fit = Fit({}, {})
@@ -83,12 +83,12 @@ def fit_tensors(state: Mapping[str, Tensor], match: Match, target: Target) -> Fi
 
 
 def report_part(part: str, state: Mapping[str, Tensor], match: Match, target: Target, fit: Fit) -> PartReport:
-    """What a part of the model gets from a file, and what it does not get.
+    """The report on one part of the model: the tensors that it gets from the file, and those that it does not get.
 
     Args:
         part: encoder, decoder, head or input.
         state: The file's tensors.
-        match: Its names translated to ours.
+        match: The file's names, translated to ours.
         target: The model.
         fit: The tensors that fit.
     """
@@ -114,7 +114,7 @@ def report_part(part: str, state: Mapping[str, Tensor], match: Match, target: Ta
 def _of_other_classes(
     part: str, missing: Sequence[str], state: Mapping[str, Tensor], match: Match, target: Target
 ) -> list[str]:
-    """Tensors that differ from the file's only in the number of classes, which is the same pair of numbers for all."""
+    """Tensors that differ from the file's only in the number of classes, by the same pair of numbers for all."""
     if part == "encoder":
         return []
     known = [name for name in missing if name in match.names]

@@ -1,4 +1,4 @@
-"""Folders as `save_pretrained` of several libraries writes them: weights, maybe in parts, and a configuration."""
+"""Folders written by `save_pretrained` of several libraries: weights, possibly in parts, and a configuration."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ENDINGS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".pkl")
 
 
 def weights_in(folder: Path) -> Path:
-    """The file of weights in a folder: by the names that libraries give it, or the only one that there is.
+    """The weights file in a folder: one with a usual name, or the only one.
 
     Args:
         folder: The folder.
 
     Raises:
-        CheckpointError: There is none, or several.
+        CheckpointError: There is no weights file, or there are several.
     """
     for name in WEIGHTS:
         if (folder / name).is_file():
@@ -43,13 +43,13 @@ def weights_in(folder: Path) -> Path:
 
 
 def shards_of(index: Path) -> list[Path]:
-    """The files that an index of weights in parts names; they lie beside it, never elsewhere.
+    """The files listed in an index of weights in parts; only files in the folder of the index are accepted.
 
     Args:
         index: A file whose name ends with .index.json.
 
     Raises:
-        CheckpointError: The index is damaged, or a part is missing or named outside the folder.
+        CheckpointError: The index is damaged, a part is missing, or a part is outside the folder.
     """
     try:
         parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
@@ -66,10 +66,10 @@ def shards_of(index: Path) -> list[Path]:
 
 
 def settings_beside(weights: Path) -> dict[str, str]:
-    """Mean and standard deviation in 0-255, as JSON lists, and the network's name, of the files beside the weights.
+    """Mean and standard deviation in 0-255, as JSON lists, and the network's name, from files beside the weights.
 
     Args:
-        weights: A file of weights.
+        weights: A weights file.
     """
     found: dict[str, str] = {}
     for name in ("config.json", "preprocessor_config.json", "open_clip_config.json"):
@@ -87,7 +87,7 @@ def _statistics(settings: dict[str, Any]) -> dict[str, str]:
     mean, std = (settings.get(key, settings.get(f"image_{key}")) for key in ("mean", "std"))
     if not all(isinstance(values, list) and all(isinstance(v, int | float) for v in values) for values in (mean, std)):
         return {}
-    scale = 1 if "network" in settings else 255  # our own files have bytes
+    scale = 1 if "network" in settings else 255  # our own files store values for 0-255
     return {"mean": json.dumps([scale * v for v in mean or []]), "std": json.dumps([scale * v for v in std or []])}
 
 

@@ -1,11 +1,11 @@
-"""Tells by its first bytes what a file is, where it holds no weights that can be read."""
+"""Identifies files that are not readable weights by their first bytes."""
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path
 
-LARGEST_HEADER = 100_000_000  # bytes of the table of names in a safetensors file, as its own reader has it
+LARGEST_HEADER = 100_000_000  # bytes of the header of a safetensors file; the limit of its own reader
 SIGNATURES = {
     b"\x89HDF": "an HDF5 file (Keras, TensorFlow); only safetensors and PyTorch checkpoints are read",
     b"\x1f\x8b": "compressed by gzip; unpack it first",
@@ -20,7 +20,7 @@ SIGNATURES = {
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file begins as safetensors does: the length of a table of names, then the table, as JSON.
+    """Whether a file starts like safetensors: the length of the header, then the header as JSON.
 
     Args:
         path: The file.
@@ -32,7 +32,7 @@ def is_safetensors(path: Path) -> bool:
 
 
 def what_else(path: Path) -> str | None:
-    """What a file is if it is no file of weights, as the end of a sentence; None if it may be one.
+    """What a file is if it is not a weights file, as the end of a sentence; None if it may be one.
 
     Args:
         path: The file.
@@ -59,7 +59,7 @@ def what_else(path: Path) -> str | None:
 
 
 def _pointed(start: bytes) -> str:
-    """The size of the file that a pointer stands for."""
+    """The size of the file that a Git LFS pointer stands for, as the end of a sentence."""
     sizes = [line.split()[1] for line in start.decode("latin1").splitlines() if line.startswith("size ")]
     return f" that stands for {int(sizes[0]):,} bytes" if sizes and sizes[0].isdigit() else ""
 

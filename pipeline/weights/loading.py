@@ -1,4 +1,4 @@
-"""Loads published weights into our models, and reports what matched; a file of another model changes nothing."""
+"""Loads published weights into our models and reports what matched; a file of another model is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from foveate.pipeline.weights.report import PartReport, WeightReport
 from foveate.pipeline.weights.sources import open_source_for
 from foveate.pipeline.weights.variants import shapes_of
 
-LEAST_COVERAGE = 0.9  # of a part's values; under this the file belongs to another model
+LEAST_COVERAGE = 0.9  # share of a part's values; below it, the file is taken to be of another model
 Part = Literal["all", "encoder", "head"]
 ASKED = {"all": PARTS, "encoder": ("encoder",), "head": ("decoder", "head")}
 
@@ -32,18 +32,18 @@ ASKED = {"all": PARTS, "encoder": ("encoder",), "head": ("decoder", "head")}
 def load_weights(model: nn.Module, source: str | Path, part: Part = "all") -> WeightReport:
     """Copy weights of any known layout into a model, and report what matched.
 
-    The encoder, where it is asked for, has to be covered by 90 %, not counting layers of the model's own (attention
-    slots, the pyramid of a ViT). The head or decoder is taken as far as it fits, unless it alone is asked for. A
-    SegNeXt that takes a decoder also takes the rank that the decoder was trained with, where the file tells it.
+    If the encoder is asked for, the file must contain 90 % of its values, not counting layers that the model adds
+    (attention slots, the pyramid of a ViT). The head or decoder is loaded as far as it fits, unless only it is asked
+    for. A SegNeXt whose decoder is loaded also gets the rank that the decoder was trained with, if it is known.
 
     Args:
         model: A segmenter, a classifier, or an encoder by itself.
         source: PATH (a file, or a folder of `save_pretrained`), `https://...`, `hf://owner/repository/file`,
-            `timm:NAME`, or `timm`: what timm has for this model. `PATH::KEY` picks one of several state dicts.
-        part: `encoder`, `head` (or decoder), or `all`.
+            `timm:NAME`, or `timm`: timm's weights for this model. `PATH::KEY` selects one of several state dicts.
+        part: `encoder`, `head` (the head or decoder), or `all`.
 
     Raises:
-        CheckpointError: The file is missing, damaged, unsafe, or of another model; nothing was changed.
+        CheckpointError: The file is missing, damaged, unsafe, or of another model; the model is not changed.
     """
     if part not in ASKED:
         raise CheckpointError(f"part is all, encoder or head, not {part!r}")
@@ -51,14 +51,15 @@ def load_weights(model: nn.Module, source: str | Path, part: Part = "all") -> We
 
 
 def load_initial_weights(model: nn.Module, source: str | Path, *, keep_rank: bool = False) -> WeightReport:
-    """Load what a training starts from: a segmenter takes its decoder only from a whole segmenter of its classes.
+    """Load the initial weights of a training.
 
-    A classifier takes its head as far as the number of classes allows.
+    A segmenter's decoder is loaded only from a complete segmenter with the same number of classes; a classifier's head
+    is loaded as far as the number of classes allows.
 
     Args:
         model: A segmenter or a classifier.
         source: See `load_weights`.
-        keep_rank: Keep the rank of a SegNeXt's factorisation, whatever the file was trained with.
+        keep_rank: Keep the rank of a SegNeXt's factorisation, even if the file was trained with another.
 
     Raises:
         CheckpointError: See `load_weights`.
@@ -69,7 +70,7 @@ def load_initial_weights(model: nn.Module, source: str | Path, *, keep_rank: boo
 
 
 def load_complete_weights(model: nn.Module, source: str | Path, *, keep_rank: bool = False) -> WeightReport:
-    """Load weights that are to be scored or applied as they are: every tensor has to come from the file.
+    """Load weights for evaluation or prediction: every tensor must come from the file.
 
     Args:
         model: A segmenter or a classifier.
@@ -77,7 +78,7 @@ def load_complete_weights(model: nn.Module, source: str | Path, *, keep_rank: bo
         keep_rank: See `load_initial_weights`.
 
     Raises:
-        CheckpointError: See `load_weights`; or some tensors would be left at random numbers.
+        CheckpointError: See `load_weights`; or the file lacks some tensors, which would keep random values.
     """
     reading = Reading.of(open_source_for(model, source), model)
     parts = _report_parts(reading, PARTS)
@@ -89,10 +90,10 @@ def load_complete_weights(model: nn.Module, source: str | Path, *, keep_rank: bo
 
 
 def count_outputs(model: nn.Module, source: str | Path) -> tuple[WeightFile, int | None]:
-    """A file as it is read for a model, and the number of classes that its last layer tells apart; None without one.
+    """A weights file, read for a model, and the number of classes of its last layer; None if it has none.
 
     Args:
-        model: A segmenter or a classifier, of any number of classes.
+        model: A segmenter or a classifier, with any number of classes.
         source: See `load_weights`.
     """
     reading = Reading.of(open_source_for(model, source), model)
@@ -102,11 +103,11 @@ def count_outputs(model: nn.Module, source: str | Path) -> tuple[WeightFile, int
 
 
 def _why_incomplete(part: PartReport, reading: Reading) -> str:
-    """Why a file cannot be scored as it is."""
+    """Why a file cannot be evaluated without training."""
     head = f"{len(part.missing)} tensors of the {part.part} are not in it ({few(part.missing, 3)})"
     if part.dropped:
         given, wanted = _count_classes(part, reading.file.state, reading.target, reading.match)
-        head = f"it is of {given} classes, the data of {wanted}"
+        head = f"it has {given} classes, the data have {wanted}"
     return (
         f"cannot be scored or applied as it is: {head}, and the scores of random weights mean nothing; train first "
         f"(foveate fit --model.weights), or give the weights of a whole network; {list_keys({'': reading.file.state})}"
@@ -114,13 +115,13 @@ def _why_incomplete(part: PartReport, reading: Reading) -> str:
 
 
 def _count_classes(part: PartReport, state: Mapping[str, Tensor], target: Target, match: Match) -> tuple[int, int]:
-    """Of the file and of the model."""
+    """Number of classes of the file and of the model."""
     ours = next(name for name, theirs in target.names.items() if theirs == part.dropped[0])
     return len(state[match.names[ours]]), len(target.tensors[ours])
 
 
 def load_encoder_weights(model: nn.Module, source: str | Path) -> WeightReport:
-    """Load into `model.encoder` alone.
+    """Load only the encoder, `model.encoder`.
 
     Args:
         model: A segmenter or a classifier.
@@ -164,7 +165,7 @@ def _takes_decoder(parts: Sequence[PartReport]) -> bool:
 
 
 def _check(reading: Reading, parts: Sequence[PartReport], *, alone: bool) -> None:
-    """Refuse a file of another model, and one that holds NaN or infinity."""
+    """Refuse a file of another model, and one with NaN or infinity."""
     file, match, target = reading.file, reading.match, reading.target
     if not parts:
         raise CheckpointError(f"{file.label}: the model has no part that was asked for; it is an encoder by itself")
@@ -186,20 +187,20 @@ def _apply(model: nn.Module, target: Target, fit: Fit, asked: Sequence[str]) -> 
 
 
 def _aside(match: Match, asked: Sequence[str]) -> Iterator[str]:
-    """Names in the file of parts that were not asked for or that the model lacks, and those nobody knows."""
+    """Names in the file of parts that were not asked for or that the model lacks, and unknown names."""
     yield from (theirs for ours, theirs in match.names.items() if part_of(ours) not in asked and not is_optional(ours))
     yield from match.unknown
 
 
 def _warn(label: str, parts: Sequence[PartReport]) -> None:
-    """Warn of tensors that stay random although the file could have had them; another number of classes is expected."""
+    """Warn of tensors that keep random values, except those of a different number of classes, which is expected."""
     bare = [name for part in parts for name in part.missing if name not in part.dropped]
     if bare:
-        warnings.warn(f"{label}: {len(bare)} tensors start from nothing: {few(bare)}", stacklevel=4)
+        warnings.warn(f"{label}: {len(bare)} tensors keep random initial values: {few(bare)}", stacklevel=4)
 
 
 def _statistics_of_model(model: nn.Module) -> Statistics | None:
-    """What a library's network says its weights expect, converted to 0-255."""
+    """Mean and standard deviation that a library's network expects, converted to 0-255."""
     for module in (model, getattr(model, "encoder", None)):
         mean, std = getattr(module, "mean", None), getattr(module, "std", None)
         if isinstance(mean, tuple) and isinstance(std, tuple):

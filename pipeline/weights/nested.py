@@ -1,4 +1,4 @@
-"""Finds the state dicts in a checkpoint, however deep they lie and whatever lies beside them."""
+"""Finds the state dicts in a checkpoint, at any depth and beside other content."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from foveate.pipeline.text import few
 from foveate.pipeline.weights.unpickling import Inert
 
 State = dict[str, Tensor]
-DEEPEST, DEEPEST_MODULE = 8, 40  # mappings, and modules, inside one another
+DEEPEST, DEEPEST_MODULE = 8, 40  # levels of nested mappings, and of nested modules
 AVERAGES = ("ema", "averag", "swa", "shadow", "teacher", "polyak", "momentum_encoder")
 FIRST = ("state_dict", "model", "module", "model_state_dict", "network", "net", "params", "weights")
-LAST = ("student", "current")  # what is learning while an average of it is kept
+LAST = ("student", "current")  # names of the trained weights beside which an average is stored
 
 
 def find_states(content: Any) -> dict[str, State]:
-    """Every mapping in a checkpoint that holds tensors, by its path in it, such as `ema.module`.
+    """Every mapping in a checkpoint that holds tensors, by its path, such as `ema.module`.
 
-    A mapping of mappings is there as a whole too, with names such as `encoder.conv.weight`. The state of an optimiser
-    is left out. Of a pickled module the tensors stand under the names of its `state_dict`.
+    A mapping of mappings is also listed as a whole, with names such as `encoder.conv.weight`. The state of an
+    optimiser is left out. The tensors of a pickled module have the names of its `state_dict`.
 
     Args:
-        content: What the file holds.
+        content: The content of the file.
     """
     return {path: state for path, state in _walk(content, (), 0) if state}
 
 
 def rank(path: str) -> int:
-    """Which of several that fit alike is preferred: an average of the weights first, then the usual names.
+    """Order of preference among state dicts that fit equally: averages of the weights first, then usual names.
 
     Args:
-        path: Path of a state dict in its file, or what stands before names in it.
+        path: Path of a state dict in its file, or a prefix of names in it.
     """
     if is_average(path):
         return 0
@@ -48,7 +48,7 @@ def rank(path: str) -> int:
 
 
 def is_average(path: str) -> bool:
-    """Whether what lies under a name is an average of the weights over the training.
+    """Whether a path is that of an average of the weights over the training.
 
     Args:
         path: See `rank`.
@@ -58,10 +58,10 @@ def is_average(path: str) -> bool:
 
 
 def default_state(states: Mapping[str, State]) -> str:
-    """The path of the one that is meant, as far as it can be told without a model.
+    """The path of the state dict that is used if no model is given to choose by.
 
     Args:
-        states: State dicts by their paths.
+        states: The state dicts, by their paths.
     """
     most = max(map(_size, states.values()))
     large = [path for path, state in states.items() if 2 * _size(state) >= most]
@@ -69,14 +69,14 @@ def default_state(states: Mapping[str, State]) -> str:
 
 
 def pick_state(states: Mapping[str, State], key: str) -> State:
-    """The state dict under a path; also part of one, whose names begin with it.
+    """The state dict with this path, or the part of one whose names start with it.
 
     Args:
-        states: State dicts by their paths.
-        key: A path, or the words before some names.
+        states: The state dicts, by their paths.
+        key: A path, or the first words of names.
 
     Raises:
-        CheckpointError: There is none; the message lists those that there are.
+        CheckpointError: There is none; the message lists those that exist.
     """
     below = {path: state for path, state in states.items() if path == key or path.startswith(f"{key}.")}
     if below:
@@ -90,10 +90,10 @@ def pick_state(states: Mapping[str, State], key: str) -> State:
 
 
 def list_keys(states: Mapping[str, State]) -> str:
-    """What there is, for a message: the paths of several state dicts, or the first words of the names of one.
+    """The available keys, for a message: the paths of several state dicts, or the first words of the names of one.
 
     Args:
-        states: State dicts by their paths.
+        states: The state dicts, by their paths.
     """
     named = {path: state for path, state in states.items() if path}
     if named:
@@ -103,7 +103,7 @@ def list_keys(states: Mapping[str, State]) -> str:
 
 
 def _walk(node: Any, path: tuple[str, ...], depth: int) -> Iterator[tuple[str, State]]:
-    """A node's children first, then the node as a whole, unless that is the same."""
+    """The state dicts of a node's children, then that of the node as a whole, if it differs."""
     if isinstance(node, Inert) and "_modules" in node.attributes:
         yield ".".join(path), dict(_of_module(node, ()))
         return
@@ -134,10 +134,10 @@ def _is_optimiser(node: Any) -> bool:
 
 
 def as_tensor(value: Any) -> Tensor | None:
-    """A tensor or an array of numbers as a tensor; None for anything else.
+    """Convert a tensor or a numeric array to a tensor; None for anything else.
 
     Args:
-        value: Anything.
+        value: Any object.
     """
     if isinstance(value, Tensor):
         return value
@@ -147,7 +147,7 @@ def as_tensor(value: Any) -> Tensor | None:
 
 
 def _of_module(node: Inert, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
-    """What the module's own `state_dict` would have held."""
+    """The content of the module's `state_dict`."""
     held = node.attributes
     transient = held.get("_non_persistent_buffers_set") or ()
     for group in ("_parameters", "_buffers"):
@@ -155,7 +155,7 @@ def _of_module(node: Inert, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor
             if isinstance(value, Tensor) and name not in transient:
                 yield ".".join((*path, str(name))), value
     for name, child in (held.get("_modules") or {}).items():
-        if isinstance(child, Inert) and len(path) < DEEPEST_MODULE:  # a pickle can hold itself
+        if isinstance(child, Inert) and len(path) < DEEPEST_MODULE:  # a pickled module can contain itself
             yield from _of_module(child, (*path, str(name)))
 
 

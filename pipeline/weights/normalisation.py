@@ -1,4 +1,4 @@
-"""Mean and standard deviation of the images that weights were trained on: they belong to the weights."""
+"""Mean and standard deviation of the images that weights were trained on."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard de
 IMAGENET: Statistics = (MEAN, STD)
 HALF: Statistics = ((127.5,) * 3, (127.5,) * 3)
 CLIP: Statistics = ((122.7709383, 116.7460125, 104.09373615), (68.5005327, 66.6321579, 70.32316305))
-BUFFERS = ("normalise.mean", "normalise.std")  # of a task's checkpoint
-ANYBODYS = ((), ("timm:",), ("smp:",))  # families of layouts that say nothing of images
+BUFFERS = ("normalise.mean", "normalise.std")  # names in a task's checkpoint
+ANYBODYS = ((), ("timm:",), ("smp:",))  # families of layouts that do not determine the normalisation
 
-# Who trained a ViT, by words in file names and settings; the first that is found decides.
+# Origin of a ViT's weights by words in file names and settings; the first word that is found decides.
 TRAINED_BY: tuple[tuple[str, Statistics], ...] = (
     (r"siglip|augreg|in21k|i21k|imagenet21k|imagenet-21k|jx_vit|\bsam\b|google|beit", HALF),
     (r"clip|openai|laion|datacomp", CLIP),
     (r"deit|dino|mae|moco|ibot|\bmsn\b|ijepa|i_jepa|esvit|cait|data2vec|simmim|swag|torchvision", IMAGENET),
 )
-# The same by names of tensors that only these have; DeiT's distillation, mask and register tokens, MAE's decoder.
+# The same by names of tensors that only these have: DeiT's distillation token, mask and register tokens, MAE's decoder.
 TOKENS: tuple[tuple[str, Statistics], ...] = (
     (r"(^|\.)(dist_token|distill_token|head_dist\.)", IMAGENET),
     (r"(^|\.)(mask_token|register_tokens|reg_token|storage_tokens)$", IMAGENET),
@@ -35,14 +35,13 @@ TOKENS: tuple[tuple[str, Statistics], ...] = (
 
 
 def statistics_of(layout: Layout, file: WeightFile) -> Statistics | None:
-    """What the weights expect of an image, as far as it is known.
+    """Mean and standard deviation that the weights expect; None if they are not known.
 
-    Metadata comes first (`mean` and `std` as JSON lists in 0-255, or `input`), then what a checkpoint of ours
-    carries, then, for ViTs, names of the file and of its tensors, then what is usual for the layout; None where a
-    layout says nothing.
+    They are taken from, in this order: metadata (`mean` and `std` as JSON lists in 0-255, or `input`), the buffers of
+    our checkpoints, for ViTs the names of the file and of its tensors, and the usual values for the layout.
 
     Args:
-        layout: Whose names the file has.
+        layout: Layout of the file.
         file: The weights.
     """
     metadata, state = file.metadata, file.state
@@ -61,10 +60,10 @@ def statistics_of(layout: Layout, file: WeightFile) -> Statistics | None:
 
 
 def why_unsure(layout: Layout, file: WeightFile) -> str:
-    """Why `statistics_of` could only guess; empty if it knew.
+    """Why the result of `statistics_of` is a guess; empty if it is certain.
 
     Args:
-        layout: Whose names the file has.
+        layout: Layout of the file.
         file: The weights.
     """
     told = any(name.endswith(BUFFERS[0]) for name in file.state) or "input" in file.metadata
@@ -77,7 +76,7 @@ def why_unsure(layout: Layout, file: WeightFile) -> str:
 
 
 def _told(file: WeightFile) -> Statistics | None:
-    """What is usual for whoever trained a ViT, if its tensors, its name or its settings tell."""
+    """The usual values for the origin of a ViT's weights, if tensors, file name or settings show the origin."""
     names = [name for state in (file.states or {"": file.state}).values() for name in state]
     if {"student", "teacher"} <= {path.partition(".")[0] for path in file.states}:  # DINO, iBOT
         return IMAGENET
@@ -89,13 +88,13 @@ def _told(file: WeightFile) -> Statistics | None:
 
 
 def _settings(metadata: Mapping[str, str]) -> list[str]:
-    """Texts that may name a network or a way of training."""
+    """Metadata that may name a network or a training method."""
     named = ("arch", "model", "network", "architecture", "name", "source", "hf_hub_id")
     return [text for key, text in metadata.items() if key.rpartition(".")[2] in named]
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    """The three numbers of a JSON list; none if the text is anything else."""
+    """The three numbers of a JSON list; an empty tuple for any other text."""
     try:
         read = json.loads(text)
     except ValueError:
@@ -105,7 +104,7 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def stored_statistics(stored: Mapping[str, Tensor]) -> Statistics:
-    """Those of a task's checkpoint; ImageNet's if it carries none.
+    """Mean and standard deviation stored in a task's checkpoint; ImageNet's if there are none.
 
     Args:
         stored: The checkpoint's tensors.

@@ -1,4 +1,4 @@
-"""Reads files of tensors without running any code in them."""
+"""Reads weights files without running any code in them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from foveate.pipeline.weights.nested import State, default_state, find_states, p
 from foveate.pipeline.weights.torch_files import read_torch_file
 from foveate.pipeline.weights.unpickling import Inert
 
-LONGEST = 100_000  # characters of a text beside the tensors
-SETTINGS = (("meta", "args", "config", "cfg", "hyper_parameters"), ("dataset_meta",))  # at the top, and below it
+LONGEST = 100_000  # characters of a text of metadata
+SETTINGS = (("meta", "args", "config", "cfg", "hyper_parameters"), ("dataset_meta",))  # at the top level, one below
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """Tensors by their published names.
+    """The content of a weights file: tensors by their published names.
 
     Attributes:
-        label: What was asked for: a path, an address, or a name.
+        label: The source that was asked for: a path, a URL, or a name.
         state: The tensors.
-        metadata: What the file, its neighbours, or whoever fetched it says of them.
-        states: All state dicts in the file by their paths, from which `state` was taken; empty if it was picked.
+        metadata: Metadata from the file, from files beside it, or from the source it was fetched from.
+        states: All state dicts in the file by their paths; empty if `state` was selected by a key.
     """
 
     label: str
@@ -40,15 +40,15 @@ class WeightFile:
 
 
 def read_weight_file(path: Path, label: str | None = None, key: str | None = None) -> WeightFile:
-    """Tensors and metadata of a file, or of a folder that `save_pretrained` wrote.
+    """Read tensors and metadata of a file, or of a folder that `save_pretrained` wrote.
 
     Args:
         path: The file or folder.
-        label: What names it in messages; the path if not given.
-        key: Path of the state dict in it, such as `ema.module`; if not given, the one that is meant.
+        label: Name of the file in messages (default: the path).
+        key: Path of the state dict in it, such as `ema.module` (default: see `default_state`).
 
     Raises:
-        CheckpointError: The file is missing, damaged, asks for code, or holds no tensors by name.
+        CheckpointError: The file is missing or damaged, reading it would run code, or it has no named tensors.
     """
     name = label or str(path)
     beside: dict[str, str] = {}
@@ -69,19 +69,19 @@ def read_weight_file(path: Path, label: str | None = None, key: str | None = Non
 
 
 def read_state_dict(path: Path) -> State:
-    """The tensors of a safetensors file or of a checkpoint, read without running any code in it.
+    """Read the tensors of a safetensors file or of a checkpoint, without running any code in it.
 
     Args:
         path: The file, or a folder of `save_pretrained`.
 
     Raises:
-        CheckpointError: The file is missing, damaged, or asks for code.
+        CheckpointError: The file is missing or damaged, or reading it would run code.
     """
     return read_weight_file(path).state
 
 
 def _read(path: Path) -> tuple[Any, dict[str, str]]:
-    """The content of a file, and what it says of it."""
+    """The content of a file, and its metadata."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such weights file")
     if path.name.endswith(".index.json"):
@@ -100,12 +100,12 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
         return load_file(path), metadata
-    except Exception as error:  # safetensors' own class, and what the table of names brings about
+    except Exception as error:  # safetensors' own class, and errors from a damaged header
         raise CheckpointError(f"{path}: not a readable weights file: {first_line(error)}") from error
 
 
 def _texts(content: Any, prefix: str = "") -> dict[str, str]:
-    """Numbers and texts beside the tensors, by their paths; of settings one level deeper too."""
+    """Numbers and texts beside the tensors, by their paths; for settings, also those one level deeper."""
     if not isinstance(content, Mapping):
         return {}
     found: dict[str, str] = {}
@@ -121,7 +121,7 @@ def _texts(content: Any, prefix: str = "") -> dict[str, str]:
 
 
 def _why_empty(content: Any) -> str:
-    """What stands in a file without tensors by name."""
+    """Describes the content of a file that has no named tensors."""
     if not isinstance(content, Mapping):
         return f"a weights file holds a mapping of names to tensors, not a {type(content).__name__}"
     keys = [str(key) for key in content]

@@ -1,4 +1,4 @@
-"""Finds the layout of a file, and what stands before its names: those that match most tensors of the model."""
+"""Finds the layout and the prefix of a file's names by which most tensors of the model are matched."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from foveate.pipeline.weights.nested import rank
 PARTS = ("encoder", "decoder", "head", "input")
 
 
-INSIDE = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")  # words of wrappers amid a name
+INSIDE = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")  # words that wrappers insert into names
 
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """A file's names translated to ours.
+    """A file's names, translated to ours.
 
     Attributes:
         layout: The layout that matches most of the model's tensors.
-        names: Our name -> the file's, for every name that the layout knows.
+        names: Our name -> the file's name, for every name that the layout knows.
         unknown: The file's other names.
-        prefix: What stands before the encoder's names in the file, such as `module.backbone.`.
-        also: Other prefixes under which as many of the model's tensors lie: those of further models in the file.
+        prefix: Prefix of the encoder's names in the file, such as `module.backbone.`.
+        also: Other prefixes with as many of the model's tensors, which belong to other models in the file.
     """
 
     layout: Layout
@@ -37,11 +37,11 @@ class Match:
 
 
 def recognise(found: Collection[str], wanted: Collection[str]) -> Match:
-    """Translate a file's names by the layout, and without the prefix, that match most of the wanted names.
+    """Translate a file's names, with the layout and the prefix that match most of the wanted names.
 
     Args:
         found: The file's names.
-        wanted: The model's, in ours.
+        wanted: The model's tensors, by our names.
     """
     best, most = None, -1
     needed = sum(not is_optional(name) for name in wanted)
@@ -51,13 +51,13 @@ def recognise(found: Collection[str], wanted: Collection[str]) -> Match:
         if count > most:
             best, most = match, count
         if sum(name in wanted and not is_optional(name) for name in match.names) == needed:
-            break  # no better can follow
+            break  # all are matched
     assert best is not None
     return best
 
 
 def canonical(name: str) -> str:
-    """Our name without the level that an adapter adds around a library's encoder.
+    """Our name without the level that `FeatureEncoder` adds around a library's encoder.
 
     Args:
         name: Our name of a tensor.
@@ -66,7 +66,7 @@ def canonical(name: str) -> str:
 
 
 def _read(layout: Layout, found: Collection[str], wanted: Collection[str]) -> Match:
-    """A file's names by one layout, behind the prefix that leads to most of the wanted ones."""
+    """A file's names translated by one layout, with the prefix that matches most of the wanted names."""
     plain = {_without_wrappers(name): name for name in found}
     short = {canonical(name) if layout is FOVEATE else name: original for name, original in plain.items()}
     expected = {theirs: ours for ours in wanted if (theirs := layout.from_ours(ours)) is not None}
@@ -91,9 +91,9 @@ def _without_wrappers(name: str) -> str:
 
 
 def _prefix(found: Collection[str], expected: Collection[str]) -> tuple[str, tuple[str, ...]]:
-    """What stands before most of the expected names, and what else stands before as many.
+    """The prefix with which most of the expected names are in the file, and others with as many.
 
-    Of several the average of the weights is preferred (a teacher before its student), then the shortest.
+    Among several, an average of the weights is preferred (a teacher before its student), then the shortest.
     """
     counts: Counter[str] = Counter()
     for name in found:
@@ -109,14 +109,14 @@ def _prefix(found: Collection[str], expected: Collection[str]) -> tuple[str, tup
 
 
 def _prefix_of_rest(found: Collection[str], expected: Collection[str], prefix: str) -> str:
-    """What stands before the names of the head or decoder: the encoder's prefix, or a shorter part of it."""
+    """The prefix of the names of the head or decoder: that of the encoder, or a shorter part of it."""
     words = prefix.split(".")[:-1]
     able = ["".join(f"{word}." for word in words[:count]) for count in range(len(words), -1, -1)]
     return max(able, key=lambda start: sum(start + name in found for name in expected))
 
 
 def part_of(name: str) -> str:
-    """Which part of a model a name of ours belongs to.
+    """The part of a model that a tensor belongs to.
 
     Args:
         name: Our name of a tensor.
@@ -125,9 +125,9 @@ def part_of(name: str) -> str:
 
 
 def is_added(name: str) -> bool:
-    """Whether a tensor of ours is in a layer that published networks lack.
+    """Whether a tensor is in a layer that published networks do not have.
 
-    These are the blocks in attention slots, and the pyramid that turns a ViT into a segmenter's encoder.
+    These are blocks in attention slots, and the pyramid that makes a ViT the encoder of a segmenter.
 
     Args:
         name: Our name of a tensor.
@@ -136,7 +136,7 @@ def is_added(name: str) -> bool:
 
 
 def is_optional(name: str) -> bool:
-    """Whether a tensor may be absent: batch counts, which nothing reads, and the fixed bases of our decoder.
+    """Whether a tensor may be missing: batch counts, which are not used, and the fixed bases of our decoder.
 
     Args:
         name: Our name of a tensor.

@@ -1,4 +1,4 @@
-"""What a model got from a file, part by part."""
+"""Reports on the weights that a model got from a file, for each part of the model."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from foveate.pipeline.weights.normalisation import Statistics
 
 @dataclass(frozen=True, kw_only=True)
 class PartReport:
-    """What one part of a model got from a file.
+    """The tensors that one part of a model got from a file.
 
     Attributes:
         part: encoder, decoder or head.
-        loaded: Names of the tensors that were copied as they are.
-        adapted: Names of those that were changed to fit, and how: `name (3 -> 1 channels)`.
+        loaded: Names of the tensors that were copied unchanged.
+        adapted: Names of the tensors that were changed to fit, and how: `name (3 -> 1 channels)`.
         missing: Names in the model that keep their random initial values.
-        dropped: Those of the missing that the file has for another number of classes.
-        unused: Names in the file that the part has no place for.
-        added: How many of the missing belong to layers that the model adds to the published network: see `is_added`.
-        coverage: Share of the part's values that came from the file, 0 to 1, without such layers.
+        dropped: Missing tensors that the file has for another number of classes.
+        unused: Names in the file that the part does not have.
+        added: Number of missing tensors in layers that the model adds to the published network (see `is_added`).
+        coverage: Share of the part's values that came from the file, in 0-1, not counting such layers.
     """
 
     part: str
@@ -53,16 +53,16 @@ class PartReport:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightReport:
-    """What a model got from a file.
+    """The tensors that a model got from a file.
 
     Attributes:
-        source: The file, or where else it came from.
-        layout: Whose names it has.
+        source: The source of the weights.
+        layout: Name of the file's layout.
         parts: One report for each part that was asked for.
-        aside: Names in the file that belong to none of these.
+        aside: Names in the file that belong to none of these parts.
         statistics: Mean and standard deviation of the images it was trained on, per channel in 0-255; None if unknown.
-        notes: What was chosen of several, or set as the file has it.
-        unsure: Why these figures are a guess; empty if they are not.
+        notes: Messages, such as which of several state dicts was chosen.
+        unsure: Why mean and standard deviation are a guess; empty if they are certain.
     """
 
     source: str
@@ -75,27 +75,27 @@ class WeightReport:
 
     @property
     def loaded(self) -> list[str]:
-        """Of all parts."""
+        """Names of the loaded tensors of all parts."""
         return list(chain.from_iterable(part.loaded for part in self.parts))
 
     @property
     def adapted(self) -> list[str]:
-        """Of all parts."""
+        """Names of the adapted tensors of all parts."""
         return list(chain.from_iterable(part.adapted for part in self.parts))
 
     @property
     def missing(self) -> list[str]:
-        """Of all parts."""
+        """Names of the missing tensors of all parts."""
         return list(chain.from_iterable(part.missing for part in self.parts))
 
     @property
     def unused(self) -> list[str]:
-        """Of all parts, and what belongs to none."""
+        """Names in the file that were not used, for any part or for none."""
         return [*chain.from_iterable(part.unused for part in self.parts), *self.aside]
 
     @property
     def coverage(self) -> float:
-        """Of the first part: the encoder, if that was asked for."""
+        """Coverage of the first part, which is the encoder if it was asked for."""
         return self.parts[0].coverage
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Where weights come from: a file, an address, a repository of a hub, or timm."""
+"""Sources of weights: a file, a URL, a repository of the Hugging Face hub, or timm."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from foveate.pipeline.weights.reading import WeightFile, read_weight_file
 from foveate.pipeline.weights.recognition import part_of
 from foveate.pipeline.weights.variants import name_of, shapes_of
 
-WAIT = 30  # seconds without a byte until a download is given up
-TIMM_NAMES = {  # of ours that timm has weights for
+WAIT = 30  # seconds without data after which a download fails
+TIMM_NAMES = {  # our networks that timm has weights for
     "mobilenet_v2_050": "mobilenetv2_050",
     "mobilenet_v2_100": "mobilenetv2_100",
     "mobilenet_v2_140": "mobilenetv2_140",
@@ -36,15 +36,15 @@ INSTEAD = "give a file instead: --model.weights PATH"
 
 
 def open_source(source: str | Path) -> WeightFile:
-    """The weights that `--model.weights` names.
+    """Read the weights that `--model.weights` names.
 
     Args:
         source: PATH of a file or of a folder of `save_pretrained`, `https://...`, `hf://owner/repository/file` (or
-            `hf://owner/repository@revision/file`), or `timm:NAME`, such as `timm:mobilenetv2_100.ra_in1k`. Behind a
-            file `::KEY` may stand, the path of one of several state dicts in it, such as `::ema.module`.
+            `hf://owner/repository@revision/file`), or `timm:NAME`, such as `timm:mobilenetv2_100.ra_in1k`. A file may
+            be followed by `::KEY`, the path of one of several state dicts in it, such as `::ema.module`.
 
     Raises:
-        CheckpointError: It does not exist, cannot be fetched, or is refused.
+        CheckpointError: The source does not exist, cannot be fetched, or is unsafe.
     """
     text, key = _split_key(str(source))
     if text.startswith("hf://"):
@@ -57,24 +57,24 @@ def open_source(source: str | Path) -> WeightFile:
 
 
 def _split_key(source: str) -> tuple[str, str | None]:
-    """FILE::KEY; a file of that very name comes first."""
+    """Split FILE::KEY, unless a file of that whole name exists."""
     file, separator, key = source.rpartition("::")
     if not separator or not file or Path(source).expanduser().exists():
         return source, None
     if not key:
-        raise CheckpointError(f"{source}: a KEY is wanted after '::', such as {file}::ema")
+        raise CheckpointError(f"{source}: a KEY is missing after '::', such as {file}::ema")
     return file, key
 
 
 def open_source_for(model: nn.Module, source: str | Path) -> WeightFile:
-    """The same; the word `timm` alone stands for what timm has for a model's encoder.
+    """The same as `open_source`; the word `timm` stands for timm's weights of the model's encoder.
 
     Args:
         model: A segmenter, a classifier, or an encoder by itself.
         source: See `open_source`.
 
     Raises:
-        CheckpointError: See `open_source`; or timm has nothing for this model.
+        CheckpointError: See `open_source`; or timm has no weights for this model.
     """
     if str(source) != "timm":
         return open_source(source)
@@ -90,19 +90,19 @@ def open_source_for(model: nn.Module, source: str | Path) -> WeightFile:
 
 
 def _own_timm_name(model: nn.Module) -> str | None:
-    """`timm:NAME` of a model, or of an encoder in it, that timm built."""
+    """`timm:NAME`, if timm built the model or its encoder."""
     names = (getattr(part, "timm_name", None) for part in (model, getattr(model, "encoder", None)))
     return next((name for name in names if isinstance(name, str)), None)
 
 
 def download(url: str) -> Path:
-    """The file at an https address, from the cache if it was fetched before.
+    """Download the file at an https URL, or take it from the cache.
 
     Args:
-        url: The address.
+        url: The URL.
 
     Raises:
-        CheckpointError: It is not https, there is no network or no such file, or the download was cut short.
+        CheckpointError: The URL is not https, there is no connection or no such file, or the download was cut short.
     """
     if not url.startswith("https://"):
         raise CheckpointError(f"{url}: weights are fetched by https:// or hf:// only; {INSTEAD}")
@@ -126,28 +126,28 @@ def _download_to(target: Path, url: str) -> None:
 
 
 def fetch_from_hub(address: str) -> Path:
-    """A file of a repository on the Hugging Face hub, in its cache.
+    """Download a file of a repository on the Hugging Face hub, or take it from its cache.
 
     Args:
         address: hf://owner/repository/file, or hf://owner/repository@revision/file.
 
     Raises:
-        CheckpointError: The address is incomplete, or the file cannot be had.
+        CheckpointError: The address is incomplete, or the file cannot be fetched.
     """
     found = re.fullmatch(r"hf://([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)", address)
     if not found:
         raise CheckpointError(f"{address}: write hf://owner/repository/file, or hf://owner/repository@revision/file")
-    from huggingface_hub import hf_hub_download  # late: most weights are files
+    from huggingface_hub import hf_hub_download  # late: rarely needed
 
     repository, revision, name = found.groups()
     try:
         return Path(hf_hub_download(repository, name, revision=revision))
-    except Exception as error:  # its own classes, requests', httpx's and OSError
+    except Exception as error:  # from huggingface_hub, requests or httpx, or OSError
         raise CheckpointError(f"{address}: cannot be fetched ({first_line(error)}); {INSTEAD}") from error
 
 
 def timm_name(network: str) -> str:
-    """What timm calls a network of ours.
+    """timm's name of a network of ours.
 
     Args:
         network: Our name, or timm:NAME.
@@ -171,11 +171,11 @@ def fetch_from_timm(name: str) -> WeightFile:
     Raises:
         CheckpointError: timm has no such model or no weights for it, or they cannot be fetched.
     """
-    import timm  # late: it takes a second
+    import timm  # late: the import takes a second
 
     try:
         model: Any = timm.create_model(name, pretrained=True)
-    except Exception as error:  # RuntimeError for an unknown name, and whatever the network raises
+    except Exception as error:  # RuntimeError for an unknown name, and any error of the connection
         raise CheckpointError(f"timm:{name}: cannot be fetched ({first_line(error)}); {INSTEAD}") from error
     settings = model.pretrained_cfg
     metadata = {key: json.dumps([255 * float(v) for v in settings[key]]) for key in ("mean", "std")}

@@ -1,4 +1,4 @@
-"""The files of `torch.save`, read without running code in them."""
+"""Reads files of `torch.save` without running code in them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.text import first_line
 from foveate.pipeline.weights.unpickling import InertUnpickler
 
-MAGIC = 0x1950A86A20F9469CFC6C  # the first number in a file of PyTorch before 1.6
+MAGIC = 0x1950A86A20F9469CFC6C  # the first number in a file written by PyTorch before 1.6
 PROTOCOL = 1001
 
 
 def read_torch_file(path: Path) -> Any:
-    """What `torch.save` or `pickle.dump` wrote: PyTorch's own restricted reader first, which knows tensors and
-    containers, then ours, which takes other objects for what they hold.
+    """Read a file that `torch.save` or `pickle.dump` wrote.
+
+    PyTorch's own restricted reader is tried first, which accepts tensors and containers; then ours, which also reads
+    the content of other objects.
 
     Args:
         path: The file.
@@ -36,16 +38,16 @@ def read_torch_file(path: Path) -> Any:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickle protocols that it does not know
+            warnings.simplefilter("ignore")  # about pickle protocols that it does not know
             return torch.load(path, "cpu", weights_only=True)
-    except Exception:  # bytes that are no pickle fail in any way: IndexError, struct.error, UnicodeDecodeError
+    except Exception:  # files that are not pickles raise any exception: IndexError, struct.error, UnicodeDecodeError
         pass
     try:
         with path.open("rb") as file:
             return _read_zip(path) if zipfile.is_zipfile(path) else _read_stream(file, path.stat().st_size)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path}: {_why_refused(error)}") from error
-    except Exception as error:  # damaged pickles fail in any way here too
+    except Exception as error:  # damaged pickles raise any exception here too
         raise CheckpointError(f"{path}: not a readable weights file: {first_line(error)}") from error
 
 
@@ -63,7 +65,7 @@ def _why_refused(error: pickle.UnpicklingError) -> str:
 
 
 def _read_zip(path: Path) -> Any:
-    """The format since PyTorch 1.6: an archive of a pickle and one entry of bytes for each storage."""
+    """The format since PyTorch 1.6: a zip archive with a pickle, and one file of bytes per storage."""
     with zipfile.ZipFile(path) as archive:
         entries = {name.partition("/")[2]: name for name in archive.namelist()}
         if "byteorder" in entries and archive.read(entries["byteorder"]).decode() != sys.byteorder:
@@ -90,13 +92,13 @@ def _as_tensor(data: bytes, dtype: torch.dtype) -> Tensor:
 
 
 def _read_stream(file: io.BufferedIOBase, size: int) -> Any:
-    """The format before: several pickles, then the bytes of each storage. A single pickle is taken as it is."""
+    """The format before PyTorch 1.6: several pickles, then the bytes of each storage; or a single pickle."""
     first = InertUnpickler(file, _no_storage, _read_bytes).load()
     if first != MAGIC:
         return first
     if InertUnpickler(file, _no_storage).load() != PROTOCOL:
         raise pickle.UnpicklingError("damaged: of an unknown protocol")
-    InertUnpickler(file, _no_storage).load()  # sizes of numbers on the machine that wrote it
+    InertUnpickler(file, _no_storage).load()  # sizes of numeric types on the machine that wrote it
     storages: dict[str, Tensor] = {}
     content = InertUnpickler(file, _reserve(storages, size)).load()
     for key in InertUnpickler(file, _no_storage).load():
@@ -109,7 +111,7 @@ def _read_bytes(data: bytes) -> Any:
 
 
 def _reserve(storages: dict[str, Tensor], size: int) -> Callable[[tuple[Any, ...]], Tensor]:
-    """Room for the numbers, which come after the pickle; never more than the file holds."""
+    """Allocates the storages, whose values follow the pickle; never more bytes than the file has."""
 
     def reserve(pid: tuple[Any, ...]) -> Tensor:
         kind, key, count = pid[1], str(pid[2]), int(pid[4])
@@ -118,7 +120,7 @@ def _reserve(storages: dict[str, Tensor], size: int) -> Callable[[tuple[Any, ...
         if key not in storages:
             storages[key] = torch.zeros(count, dtype=kind.dtype)
         whole = storages[key]
-        if len(pid) > 5 and pid[5]:  # of the earliest versions: a part of another storage
+        if len(pid) > 5 and pid[5]:  # the earliest versions: a view of another storage
             _, start, length = pid[5]
             return whole[start : start + length]
         return whole

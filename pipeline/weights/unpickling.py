@@ -1,7 +1,7 @@
-"""Reads the pickles of checkpoints without importing or calling anything that they name.
+"""Reads the pickles of checkpoints without importing or calling anything that they refer to.
 
-Tensors, arrays, numbers and plain containers are rebuilt. An object of any other class becomes an `Inert`: it keeps
-its attributes and can do nothing. A pickle that asks for a function to be called is refused.
+Tensors, arrays, numbers and plain containers are rebuilt. An object of any other class becomes an `Inert`, which has
+the attributes but no methods. A pickle that calls any other function is refused.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]  # NumPy's own function, wherever it lives
+_RECONSTRUCT = np.empty(0).__reduce__()[0]  # NumPy's own function, in any version of NumPy
 _SCALAR = np.float64(0).__reduce__()[0]
 MAKERS = ("datetime.", "pathlib.", "uuid.UUID", "numpy.random.", "types.SimpleNamespace", "argparse.Namespace")
-FOREIGN = ("torch.nn.", "torch.optim.", "torchvision.")  # of torch's modules those that hold classes of objects
+FOREIGN = ("torch.nn.", "torch.optim.", "torchvision.")  # modules whose classes become `Inert`
 
 PLAIN: tuple[type, ...] = (
     set, frozenset, list, tuple, dict, complex, slice, range, bytearray, bytes, int, float, bool, str,
@@ -28,13 +28,13 @@ PLAIN: tuple[type, ...] = (
 
 
 class StorageType(NamedTuple):
-    """What a tensor's numbers are stored as."""
+    """The storage type of a tensor."""
 
     dtype: torch.dtype
 
 
 class _InertType(type):
-    """The type of classes that are not imported; calling one is refused, unless it is known to hold data alone."""
+    """The metaclass of classes that are not imported; a call is refused unless the class is known to be only data."""
 
     harmless = False
 
@@ -50,14 +50,14 @@ class Inert(dict[Any, Any], metaclass=_InertType):
     """An object whose class is not imported.
 
     Attributes:
-        attributes: What the object holds by name.
-        arguments: What it was made of, if its class is one that takes its content so.
+        attributes: Attributes of the object, by name.
+        arguments: Arguments it was created with, if its class is known to hold only data.
     """
 
     arguments: tuple[Any, ...]
 
     def __new__(cls, *args: Any) -> Inert:
-        """An object without content; pickle fills it."""
+        """An empty object, to which pickle adds the content."""
         made = super().__new__(cls)
         made.__dict__["attributes"] = {}
         made.__dict__["arguments"] = args
@@ -65,7 +65,7 @@ class Inert(dict[Any, Any], metaclass=_InertType):
 
     @property
     def attributes(self) -> dict[Any, Any]:
-        """What the object holds by name."""
+        """Attributes of the object, by name."""
         found: dict[Any, Any] = self.__dict__["attributes"]
         return found
 
@@ -75,10 +75,10 @@ class Inert(dict[Any, Any], metaclass=_InertType):
                 self.attributes.update(part)
 
     def extend(self, items: Iterable[Any]) -> None:
-        """Entries of a list are left out.
+        """Do nothing: the items of a list are not stored.
 
         Args:
-            items: The entries.
+            items: The items.
         """
 
     append = add = extend
@@ -90,9 +90,9 @@ class InertUnpickler(pickle.Unpickler):
     """An unpickler that imports nothing.
 
     Args:
-        file: Binary file; read from where it stands.
-        load_storage: Gives the numbers of a stored tensor, as one row, from what the pickle says of their place.
-        load_bytes: Reads a file of `torch.save` that lies in the pickle, as `pickle.dump` writes a tensor.
+        file: Binary file; reading starts at its current position.
+        load_storage: Returns the values of a storage, as a tensor of one dimension, from its identifier in the pickle.
+        load_bytes: Reads a file of `torch.save` inside the pickle, which is how `pickle.dump` writes a tensor.
     """
 
     def __init__(
@@ -109,26 +109,26 @@ class InertUnpickler(pickle.Unpickler):
         self._made: dict[str, Any] = {}
 
     def persistent_load(self, pid: Any) -> Any:
-        """The numbers of a tensor, which lie beside the pickle; or a class that came with its source, in old files.
+        """The values of a storage outside the pickle; or, in old files, a class with its source code.
 
         Args:
-            pid: What the pickle says of their place.
+            pid: Identifier of the storage or class in the pickle.
         """
         if isinstance(pid, tuple) and len(pid) > 1 and pid[0] == "module":
             return pid[1]
         if not (isinstance(pid, tuple) and len(pid) >= 5 and pid[0] == "storage" and isinstance(pid[1], StorageType)):
-            raise pickle.UnpicklingError("damaged: a tensor whose place is not told")
+            raise pickle.UnpicklingError("damaged: a tensor without a storage identifier")
         return self._load_storage(pid)
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands for the thing of this name; nothing is imported.
+        """The replacement of a class or function; nothing is imported.
 
         Args:
-            module: Module that the pickle names.
-            name: Name in it.
+            module: Name of the module in the pickle.
+            name: Name of the class or function in the module.
         """
-        module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))  # of Python 2
-        if module.startswith("numpy.core."):  # of NumPy 1
+        module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))  # names of Python 2
+        if module.startswith("numpy.core."):  # names of NumPy 1
             module = module.replace("core", "_core", 1)
         path = f"{module}.{name}"
         if path not in self._made:
@@ -137,7 +137,7 @@ class InertUnpickler(pickle.Unpickler):
 
 
 def _stand_in(module: str, name: str) -> Any:
-    """A class without content: of a data type of the standard library, of somebody's own class, or to be refused."""
+    """An empty class, for a data type of the standard library, for a user's class, or to be refused."""
     path = f"{module}.{name}"
     if module == "torch" and isinstance(found := vars(torch).get(name), torch.dtype):
         return found
@@ -158,7 +158,7 @@ def _refuse(cls: type, *args: Any) -> Any:
 
 
 def _storage_dtype(name: str) -> torch.dtype:
-    """Of a class such as FloatStorage."""
+    """The dtype of a storage class such as FloatStorage."""
     if name == "UntypedStorage":
         return torch.uint8
     short = {"Byte": "uint8", "Char": "int8", "BFloat16": "bfloat16", "ComplexFloat": "complex64"}
@@ -169,7 +169,7 @@ def _storage_dtype(name: str) -> torch.dtype:
 
 
 def _known() -> dict[str, Any]:
-    """What is rebuilt, by name; functions of our own, made for one pickle, so that none can be changed by another."""
+    """The objects that are rebuilt, by name; new functions for each pickle, so that no pickle can change another's."""
 
     def tensor(storage: Tensor, offset: int, size: Any, stride: Any, *rest: Any) -> Tensor:
         return storage.as_strided(tuple(size), tuple(stride), offset)

@@ -1,4 +1,4 @@
-"""The tensor shapes of every named encoder, by which a file or a model is identified."""
+"""The tensor shapes of every encoder, by which a file or a model is identified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foveate.pipeline.weights.recognition import canonical, is_added, is_optiona
 from foveate.plugins.records import resolve
 
 Shapes = Mapping[str, Size]
-SAME = 0.9  # share of values from which on two encoders of the same names are one; image channels and sizes are options
+SAME = 0.9  # share of equal values from which on encoders are the same: image channels and sizes are options
 
 
 FILLING = {
@@ -36,7 +36,7 @@ FILLING = {
 
 
 class _ShapesOnly(TorchFunctionMode):
-    """Skips the filling of tensors; keeps on the CPU what a constructor reads back or draws with its own generator."""
+    """Skip the initialisation of tensors; tensors that constructors read, or draw by a generator, stay on the CPU."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -50,10 +50,10 @@ class _ShapesOnly(TorchFunctionMode):
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
-    """Shapes by our names, without optional tensors and layers that the model adds.
+    """Shapes by our names, without optional tensors and without layers that the model adds.
 
     Args:
-        state: Tensors by our names.
+        state: The tensors, by our names.
     """
     names = {canonical(name): tensor.shape for name, tensor in state.items()}
     return {name: shape for name, shape in names.items() if not is_optional(name) and not is_added(name)}
@@ -61,13 +61,13 @@ def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
 
 @cache
 def encoder_shapes() -> Mapping[str, Shapes]:
-    """Shapes of this package's encoders, by encoder name; no memory is allocated for them."""
+    """Shapes of this package's encoders, by name of the encoder; no memory is allocated for the weights."""
     return dict(_build_all())
 
 
 def _build_all() -> Iterator[tuple[str, Shapes]]:
     for record in foveate_encoders():
-        if record.prefix:  # a library has too many to try
+        if record.prefix:  # skip libraries, which have too many encoders
             continue
         with torch.device("meta"), _ShapesOnly():
             encoder: nn.Module = resolve(record.build)(record.name)
@@ -75,7 +75,7 @@ def _build_all() -> Iterator[tuple[str, Shapes]]:
 
 
 def name_of(encoder: Shapes) -> str | None:
-    """The name of an encoder with these shapes; None if no named encoder has them.
+    """The name of the encoder with these shapes; None if there is none.
 
     Args:
         encoder: Shapes of an encoder's tensors, by our names.
@@ -88,9 +88,9 @@ def name_of(encoder: Shapes) -> str | None:
 
 
 def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
-    """The named encoder that a file's tensors fit best: its name, the file's layout, and the share of its values.
+    """The encoder that a file's tensors fit best: its name, the file's layout, and the share of its values.
 
-    Of several that fit alike the largest: a deeper variant of the same widths holds all that a shallower one has.
+    Among equals it is the largest, since a deeper variant contains all tensors of a shallower one of the same width.
 
     Args:
         found: Shapes of a file's tensors, by the file's names.
@@ -105,7 +105,7 @@ def closest(found: Mapping[str, Size]) -> tuple[str, str, float] | None:
 
 
 def share(wanted: Shapes, given: Shapes) -> float:
-    """Share of the wanted values that are given under the same name in the same shape, 0 to 1.
+    """Share of the wanted values that are given with the same name and shape, in 0-1.
 
     Args:
         wanted: Shapes by our names.

@@ -1,1 +1,1 @@
-"""Arithmetic that blocks and models share and that has to be fast, each beside a plain reference."""
+"""Fast operators that blocks and models share, each with a reference implementation in plain PyTorch."""

@@ -13,31 +13,31 @@ from torch.nn.utils.parametrize import is_parametrized
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
 from foveate.plugins.ops.norm import PooledBatchNorm2d
 
-PLAIN = (nn.Conv2d, DepthwiseConv2d)  # other classes of convolution may do more than the weights say
+PLAIN = (nn.Conv2d, DepthwiseConv2d)  # subclasses may compute more than a convolution
 NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, PooledBatchNorm2d)
 
 
 class Affine(NamedTuple):
-    """`scale * x + shift`, channel by channel."""
+    """The affine function `scale * x + shift`, per channel."""
 
     scale: Float[Tensor, " C"]
     shift: Float[Tensor, " C"]
 
 
 def can_fold(conv: nn.Module, norm: nn.Module) -> bool:
-    """Whether both are of the plain kind: stored weights, stored statistics, nothing hooked in between."""
+    """Whether both are plain modules: stored weights, stored statistics, and no hooks."""
     if not is_plain(conv) or type(norm) not in NORMS or is_parametrized(norm):
         return False
     return norm.running_mean is not None and norm.num_features == conv.out_channels
 
 
 def is_plain(conv: nn.Module) -> bool:
-    """Whether a module is a convolution of stored weights and nothing more."""
+    """Whether a module is a plain convolution: stored weights, no parametrisation and no hooks."""
     return type(conv) in PLAIN and not is_parametrized(conv)
 
 
 def affine_of(norm: _NormBase) -> Affine:
-    """The affine function of a batch norm at evaluation, in float64, where a small variance costs no digits."""
+    """The affine function of a batch norm at evaluation, in float64, so that a small variance loses no digits."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     scale = (norm.running_var.double() + norm.eps).rsqrt()
@@ -48,36 +48,36 @@ def affine_of(norm: _NormBase) -> Affine:
 
 
 def scaling(scale: Float[Tensor, " C"]) -> Affine:
-    """A factor for each channel, without shift."""
+    """The affine function with a factor per channel and without shift."""
     scale = scale.detach().double()
     return Affine(scale, torch.zeros_like(scale))
 
 
 def fold_after(conv: nn.Conv2d, affine: Affine) -> None:
-    """Fold what follows a convolution into its weights, in place.
+    """Fold the affine function after a convolution into its weights, in place.
 
     Args:
         conv: The convolution.
-        affine: What follows it.
+        affine: The affine function that is applied to its output.
     """
     weight = affine.scale[:, None, None, None] * conv.weight.double()
     _renew(conv, weight, affine.scale * _bias_of(conv) + affine.shift)
 
 
 def fold_before(affine: Affine, conv: nn.Conv2d) -> None:
-    """Fold what precedes a convolution into its weights, in place.
+    """Fold the affine function before a convolution into its weights, in place.
 
-    Only a 1 x 1 convolution without padding can take it: where zeros are padded the shift would be missing.
+    This is possible only for a 1 x 1 convolution without padding: padded zeros do not get the shift.
 
     Args:
-        affine: What precedes it.
+        affine: The affine function that is applied to its input.
         conv: The convolution.
 
     Raises:
         ValueError: The convolution pads, or has groups.
     """
     if conv.groups != 1 or any(side != 1 for side in conv.kernel_size):
-        raise ValueError(f"only a 1 x 1 convolution takes what comes before it, not {conv}")
+        raise ValueError(f"an affine function is folded only into a following 1 x 1 convolution, not into {conv}")
     weight = conv.weight.double()
     bias = _bias_of(conv) + torch.einsum("oihw,i->o", weight, affine.shift)
     _renew(conv, weight * affine.scale[None, :, None, None], bias)

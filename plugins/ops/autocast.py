@@ -1,4 +1,4 @@
-"""What autocast would have done: it does not look inside a custom function."""
+"""Casting as autocast would do it, since autocast does not reach inside a custom autograd function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def to_autocast(*tensors: Tensor | None) -> list[Any]:
-    """Tensors in autocast's dtype on the CPU, if it is on; None stays None."""
+    """The tensors in the dtype of the CPU's autocast, if it is enabled; None stays None."""
     if not torch.is_autocast_enabled("cpu"):
         return list(tensors)
     dtype = torch.get_autocast_dtype("cpu")

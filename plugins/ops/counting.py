@@ -1,4 +1,4 @@
-"""The multiply-adds of a network or a block: the one counter of `compare`, `bench` and `plugins info`."""
+"""Counts the multiply-adds of a network or a block; used by `compare`, `bench` and `plugins info`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Shape = Sequence[int]
 def count_macs(module: nn.Module, *inputs: Any) -> int:
     """Multiply-adds of one forward pass in evaluation: those of convolutions, matrix products and attention.
 
-    Not counted are element-wise operators, norms, pooling, resizing and grid sampling, as is the custom of papers.
-    The pass runs without hand-written kernels, PyTorch's fused transformer layers and torch.compile, since an
-    operator that hides its products cannot be counted; the work is the same. The mode of every submodule is restored.
+    As in most papers, element-wise operators, norms, pooling, resizing and grid sampling are not counted. The pass
+    runs without hand-written kernels, PyTorch's fused transformer layers and torch.compile, since the products inside
+    such operators cannot be counted; their number is the same. The mode of every submodule is restored.
 
     Args:
-        module: What is counted.
-        inputs: What it is called with; a batch of one gives the figure for one image.
+        module: The network or block.
+        inputs: The inputs of the forward pass; with a batch of one, the result is that of one image.
 
     Example:
         >>> count_macs(nn.Linear(3, 5), torch.rand(2, 3))
@@ -40,7 +40,7 @@ def count_macs(module: nn.Module, *inputs: Any) -> int:
 
 @contextmanager
 def _in_evaluation(module: nn.Module) -> Iterator[None]:
-    """Parts of a network may be in evaluation while the rest trains (frozen norms), so each mode is restored."""
+    """Set every submodule to evaluation, and restore the mode of each: frozen norms may differ from the rest."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
@@ -52,7 +52,7 @@ def _in_evaluation(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _without_shortcuts() -> Iterator[None]:
-    """No fused transformer layer, whose products PyTorch's counter does not see, and no compiled graph."""
+    """Disable fused transformer layers, whose products PyTorch's counter does not see, and compiled graphs."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -63,7 +63,7 @@ def _without_shortcuts() -> Iterator[None]:
 
 
 def _formulas() -> dict[Any, Formula]:
-    """Floating point operations, from shapes, of the operators that PyTorch's own counter does not know."""
+    """Floating point operations from shapes, for the operators that PyTorch's counter does not know."""
     aten = torch.ops.aten
     formulas: dict[Any, Formula] = {
         aten._scaled_dot_product_flash_attention_for_cpu: _attention,
@@ -78,19 +78,19 @@ def _formulas() -> dict[Any, Formula]:
         aten._addmm_activation: lambda bias, left, right, *rest, **named: 2 * math.prod(left) * right[-1],
         aten._trilinear: _trilinear,
     }
-    if hasattr(torch.ops.torchvision, "deform_conv2d"):  # once torchvision was imported
+    if hasattr(torch.ops.torchvision, "deform_conv2d"):  # registered when torchvision is imported
         formulas[torch.ops.torchvision.deform_conv2d] = _deformable
     return formulas
 
 
 def _attention(query: Shape, key: Shape, value: Shape, *rest: Any, **named: Any) -> int:
-    """Two products: of queries and keys, and of weights and values."""
+    """Two matrix products: queries and keys, and attention weights and values."""
     *heads, positions, width = query
     return 2 * math.prod(heads) * positions * key[-2] * (width + value[-1])
 
 
 def _deformable(x: Shape, weight: Shape, *rest: Any, out_shape: Shape, **named: Any) -> int:
-    """As of the ordinary convolution; the interpolation between positions is not counted, as in grid sampling."""
+    """The same as an ordinary convolution; interpolation between positions is not counted, as in grid sampling."""
     return 2 * math.prod(out_shape) * math.prod(weight[1:])
 
 
@@ -99,6 +99,6 @@ def _matrix_vector(matrix: Shape, *rest: Any, **named: Any) -> int:
 
 
 def _trilinear(one: Shape, weight: Shape, two: Shape, *rest: Any, out_shape: Shape, **named: Any) -> int:
-    """`nn.Bilinear`: for each output and row, the weight matrix times one input, then a product with the other."""
+    """`nn.Bilinear`: per output and row, the weight matrix times one input, then a dot product with the other."""
     _, left, right = weight
     return 2 * math.prod(out_shape) * (left * right + right)

@@ -1,9 +1,10 @@
-"""Depthwise convolution that learns fast on a CPU.
+"""Depthwise convolution whose training is fast on a CPU.
 
-Where the kernels of `native` are available, they carry out the backward pass, and the GELU after a convolution with
-it. Elsewhere the weight gradient is rewritten. oneDNN's falls off its fast path for kernels wider than three columns:
-at 32 channels and 128 x 128 positions a 1 x 21 takes some forty times as long as a 21 x 1. Two exact rewrites avoid
-that: a row kernel is a column kernel of the transposed tensors, and a wide kernel is several narrow ones side by side.
+If the kernels of `native` are available, they compute the backward pass, and the GELU after a convolution together
+with it. Otherwise the weight gradient is rewritten, since oneDNN's is slow for kernels wider than three columns: at
+32 channels and 128 x 128 positions, a 1 x 21 kernel takes about forty times as long as a 21 x 1 kernel. Two exact
+rewrites avoid that: a row kernel is a column kernel of the transposed tensors, and a wide kernel is a sequence of
+narrow kernels.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from foveate.plugins.ops.eager import is_eager_on_cpu
 from foveate.plugins.ops.layout import layout_of
 from foveate.plugins.ops.native import depthwise as native
 
-SMALL_MAP = 48 * 48  # positions; up to here a tall kernel's rows stay in the cache
+SMALL_MAP = 48 * 48  # positions of the largest feature map at which the rows of a tall kernel stay in the cache
 FAST_COLUMNS = 3  # kernels up to this width stay on oneDNN's fast path
 Pair = tuple[int, int]
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """Depthwise convolution that keeps the map's size, but for its stride; an `nn.Conv2d` in all but speed.
+    """Depthwise convolution that keeps the size of the feature map, divided by the stride; a faster `nn.Conv2d`.
 
     Args:
-        channels: Number of channels C, in and out.
-        kernel: Height and width, odd; one number for both.
-        stride: Step of the kernel; sides are divided by it and rounded up.
+        channels: Number of input and output channels C.
+        kernel: Height and width of the kernel, odd; or one number for both.
+        stride: Step of the kernel; height and width are divided by it and rounded up.
         dilation: Distance between the positions the kernel reads.
         bias: Whether a bias is added.
     """
@@ -57,7 +58,7 @@ class DepthwiseConv2d(nn.Conv2d):
         return super().forward(x)
 
     def operands(self, x: Float[Tensor, "B C H W"]) -> tuple[Tensor, Tensor, Tensor | None]:
-        """x, weight and bias as autocast would have them, but for what the kernels take as it is: float32 weights."""
+        """x, weight and bias, cast as by autocast; float32 weights are not cast if a native kernel takes them."""
         (cast,) = to_autocast(x)
         if torch.is_autocast_enabled("cpu") and self.weight.dtype == torch.float32 and native.takes(cast):
             return cast, self.weight, self.bias
@@ -65,7 +66,7 @@ class DepthwiseConv2d(nn.Conv2d):
         return cast, weight, bias
 
     def forward_gelu(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
-        """The convolution and a GELU after it, in one go where there is a kernel for that."""
+        """The convolution followed by GELU, in one native kernel if it is available."""
         if self.stride[0] == 1 and is_eager_on_cpu(x):
             cast, weight, bias = self.operands(x)
             if agree(cast, weight) and cast.shape[1] == self.in_channels and native.takes(cast):
@@ -74,7 +75,7 @@ class DepthwiseConv2d(nn.Conv2d):
         return F.gelu(self(x))
 
     def _has_slow_gradient(self, x: Tensor) -> bool:
-        """As measured: of wide kernels, of strides and dilations, and in bfloat16 of any."""
+        """Whether PyTorch's gradient was measured to be slow: wide kernels, strides, dilations, and all in bfloat16."""
         if self.stride[0] == 1 and self.kernel_size[1] > FAST_COLUMNS:
             return True
         spread = self.stride[0] > 1 or self.dilation[0] > 1
@@ -86,19 +87,20 @@ def learns_on_cpu(conv: nn.Conv2d, x: Tensor) -> bool:
 
 
 def agree(x: Tensor, weight: Tensor) -> bool:
-    """Whether a map and a kernel go together: of one dtype, or as autocast lets them."""
+    """Whether input and kernel have the same dtype, or dtypes that autocast allows together."""
     return weight.dtype == x.dtype or (weight.dtype == torch.float32 and torch.is_autocast_enabled("cpu"))
 
 
 def is_faster_forward(x: Tensor, weight: Tensor) -> bool:
-    """Whether our forward is faster: 1.0 to 1.8 times in bfloat16, not for 3 x 3, nor tall kernels on large maps."""
+    """Whether the native forward pass is faster: 1.0 to 1.8 times in bfloat16, but not for 3 x 3 kernels, nor for tall
+    kernels on large feature maps."""
     rows, columns = weight.shape[2:]
     is_long = columns > FAST_COLUMNS or (rows > FAST_COLUMNS and x.shape[2] * x.shape[3] <= SMALL_MAP)
     return is_long and x.dtype == torch.bfloat16 and native.takes(x)
 
 
 class _FastGradient(torch.autograd.Function):
-    """The backward pass by a kernel of ours, or else PyTorch's input gradient and a rewritten weight gradient."""
+    """Backward pass by a native kernel; without it, PyTorch's input gradient and a rewritten weight gradient."""
 
     @staticmethod
     def forward(
@@ -115,7 +117,7 @@ class _FastGradient(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]:
         x, weight = ctx.saved_tensors
         wants_x, _, wants_bias, *_ = ctx.needs_input_grad
-        if native.takes(x) and not torch.is_grad_enabled():  # a gradient of the gradient needs operators
+        if native.takes(x) and not torch.is_grad_enabled():  # second derivatives need PyTorch's operators
             grad_x, grad_weight, grad_bias = native.backward(
                 grad, x, weight, None, dilation=ctx.dilation, gelu=False, wants_input=wants_x, stride=ctx.stride
             )
@@ -129,7 +131,7 @@ class _FastGradient(torch.autograd.Function):
 
 
 class _FusedGelu(torch.autograd.Function):
-    """Convolution and GELU as one kernel each way; only the input is kept, what lies between is recomputed."""
+    """Convolution and GELU as one kernel per direction; only the input is saved, the rest is recomputed."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
@@ -148,14 +150,14 @@ class _FusedGelu(torch.autograd.Function):
 
 
 def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int) -> Tensor:
-    """Gradient of a depthwise kernel (C, 1, h, w), by way of kernels no wider than three columns.
+    """Gradient of a depthwise kernel (C, 1, h, w), computed by kernels of at most three columns.
 
     Args:
         grad: Gradient of the output, (B, C, H, W).
         x: The input, (B, C, H, W).
-        weight: The kernel, for its shape and dtype.
+        weight: The kernel, of which only shape and dtype matter.
         padding: Rows and columns of zero padding that keep the size.
-        dilation: Spacing of the positions the kernel reads.
+        dilation: Distance between the positions the kernel reads.
     """
     if weight.shape[2] == 1:
         flipped = weight_gradient_plain(
@@ -168,14 +170,14 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dila
 
 
 def weight_gradient_plain(grad: Tensor, x: Tensor, weight: Tensor, padding: Pair, dilation: int) -> Tensor:
-    """The same by PyTorch's own operator: the reference."""
+    """The reference: the same by PyTorch's own operator."""
     gradient = _convolution_backward(grad, x, weight, padding, dilation, 1, (False, True, False))[1]
     assert gradient is not None
     return gradient
 
 
 def _columns(grad: Tensor, padded: Tensor, weight: Tensor, rows: int, dilation: int, first: int) -> Tensor:
-    """Gradient of the up to three kernel columns that begin at `first`."""
+    """Gradient of at most three kernel columns, starting at `first`."""
     part = weight[..., first : first + FAST_COLUMNS].contiguous()
     start = first * dilation
     width = grad.shape[3] + (part.shape[3] - 1) * dilation

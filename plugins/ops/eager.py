@@ -1,4 +1,4 @@
-"""Whether hand-written kernels may run, or plain operators are wanted."""
+"""Whether hand-written kernels may run, or PyTorch's operators are required."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _plain: ContextVar[bool] = ContextVar("plain", default=False)
 
 
 def is_eager_on_cpu(x: Tensor) -> bool:
-    """Whether a kernel of ours may run: a traced graph holds plain operators, and other devices have their own."""
+    """Whether a native kernel may run: on the CPU only, and not in a traced graph, which holds PyTorch's operators."""
     is_tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     return x.device.type == "cpu" and not torch.compiler.is_compiling() and not is_tracing and not _plain.get()
 
 
 @contextmanager
 def plain_operators() -> Iterator[None]:
-    """Inside, PyTorch's own operators are used in place of hand-written kernels: a counter sees only those."""
+    """Use PyTorch's own operators instead of hand-written kernels in this context; counters see only those."""
     token = _plain.set(True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a module may offer so that an engine runs it in fewer passes over memory: a folded form of itself."""
+"""The interface by which a module offers a folded form, which an engine runs in fewer passes over memory."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ log = logging.getLogger(__name__)
 
 
 class Foldable(Protocol):
-    """A module that offers a folded form. Any block, encoder or decoder may; the `folded` engine asks for it.
+    """A module that offers a folded form. Any block, encoder or decoder may do so; the engine `folded` uses it.
 
-    Batch norms and activations that follow a plain convolution are folded without it. It pays for what an engine
-    cannot see: norms before a convolution, sums and products that a convolution can take over (see `FusedConv2d`).
+    Batch norms and activations after a plain convolution are folded without it. It is useful for what an engine does
+    not find: norms before a convolution, and sums and products that a convolution can compute (see `FusedConv2d`).
     """
 
     def folded(self) -> nn.Module:
-        """A module that gives the same at evaluation, up to rounding.
+        """A module with the same result at evaluation, up to rounding.
 
-        It is called on a copy in evaluation whose parameters need no gradient: weights may be changed in place and
-        taken over. A subclass with another `forward` has to offer its own: this one is not used for it.
+        It is called on a copy in evaluation mode whose parameters need no gradient, so weights may be changed in
+        place and reused. A subclass that overrides `forward` must also override this method, or it is not used.
         """
         ...
 
 
 def fold_offered(module: nn.Module) -> nn.Module:
-    """The folded form of a module, or the module itself with those of its parts that offer one replaced.
+    """The folded form of a module, or the module itself with every submodule that offers a folded form replaced.
 
-    A part whose `folded` raises is left as it is, with a warning.
+    A submodule whose `folded` raises an exception is not changed, with a warning.
 
     Args:
-        module: In evaluation; it is used up.
+        module: A module in evaluation mode; it must not be used afterwards.
     """
     if _offers(type(module)):
         try:
             return cast(Foldable, module).folded()
-        except Exception as error:  # of a plugin: the network runs without it
-            log.warning("%s.folded failed, the module is left as it is: %s", type(module).__name__, error)
+        except Exception as error:  # raised by a plugin; the network runs without folding it
+            log.warning("%s.folded failed, so the module is not folded: %s", type(module).__name__, error)
             return module
     for name, child in list(module.named_children()):
         fresh = fold_offered(child)
@@ -48,7 +48,7 @@ def fold_offered(module: nn.Module) -> nn.Module:
 
 
 def _offers(kind: type) -> bool:
-    """Whether a class offers a folded form of the `forward` that it has, not of one that it replaced."""
+    """Whether a class offers a folded form of its own `forward`, not of one that it overrides."""
     for parent in kind.__mro__:
         if "folded" in vars(parent):
             return True

@@ -1,7 +1,8 @@
-"""A convolution and what follows it in one pass over memory, where oneDNN can; the plain two operators elsewhere.
+"""A convolution fused with the operator after it by oneDNN, if available; otherwise two separate operators.
 
-A GELU after a convolution takes longer than the convolution itself, most of it to write and read a fresh map. torch's
-own compiler calls the same operators; a traced graph holds the plain ones, so that another runtime fuses them its way.
+A GELU after a convolution takes longer than the convolution itself, mostly to write and read a new feature map.
+torch.compile uses the same fused operators. A traced graph holds the separate ones, so that another runtime can fuse
+them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Scalars = list[float | None]
 
 
 class Activation(NamedTuple):
-    """How oneDNN names an activation, and the plain operator."""
+    """An activation: its name in oneDNN, and PyTorch's operator."""
 
     name: str
     scalars: Scalars
@@ -30,7 +31,7 @@ class Activation(NamedTuple):
 
 
 def name_activation(module: nn.Module) -> Activation | None:
-    """The activation that a module is, if it can follow a convolution in one pass."""
+    """The activation that a module computes, if it can be fused with a convolution."""
     if isinstance(module, nn.GELU):
         return Activation("gelu", [], module.approximate, lambda x: F.gelu(x, approximate=module.approximate))
     if type(module) is nn.ReLU:
@@ -43,11 +44,11 @@ def name_activation(module: nn.Module) -> Activation | None:
 
 
 class FusedConv2d(nn.Module):
-    """A convolution with its activation, or with a map that its result is added to or multiplied by.
+    """A convolution fused with its activation, or with the addition or product of another feature map.
 
     Args:
-        conv: Zeros as padding, given as numbers.
-        activation: What follows, if anything.
+        conv: A convolution for which `can_fuse` holds.
+        activation: The activation after it; None for none.
     """
 
     def __init__(self, conv: nn.Conv2d, activation: Activation | None = None) -> None:
@@ -69,11 +70,11 @@ class FusedConv2d(nn.Module):
         return out
 
     def added(self, x: Float[Tensor, "B I H W"], other: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
-        """The convolution of `x`, plus another map."""
+        """The convolution of `x`, plus another feature map."""
         return self._binary(x, other, "add") if _has_one_pass(x) else self._convolve(x) + other
 
     def times(self, x: Float[Tensor, "B I H W"], other: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
-        """The convolution of `x`, times another map."""
+        """The convolution of `x`, times another feature map."""
         return self._binary(x, other, "mul") if _has_one_pass(x) else self._convolve(x) * other
 
     def _convolve(self, x: Tensor) -> Tensor:
@@ -89,7 +90,7 @@ class FusedConv2d(nn.Module):
 
 
 def can_fuse(conv: nn.Module) -> bool:
-    """Whether this is a plain convolution that pads with zeros by a given number."""
+    """Whether this is a plain convolution with zero padding, given as numbers."""
     return is_plain(conv) and conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
 
 
@@ -98,7 +99,7 @@ def _has_one_pass(x: Tensor) -> bool:
 
 
 def _try_one_pass() -> bool:
-    """Whether this torch has the operators, under the names and with the arguments that are used here."""
+    """Whether this version of PyTorch has the operators, with the names and arguments that are used here."""
     try:
         conv = FusedConv2d(nn.Conv2d(1, 1, 1), name_activation(nn.GELU()))
         x = torch.ones(1, 1, 2, 2)

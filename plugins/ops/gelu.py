@@ -15,7 +15,7 @@ from foveate.plugins.ops.native.compiled import call, kernels
 
 
 class GELU(nn.GELU):
-    """GELU; in bfloat16 on a CPU by a kernel that is off by less than the dtype can tell."""
+    """GELU; in bfloat16 on a CPU by a native kernel whose error is below the precision of the dtype."""
 
     def forward(self, input: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         if input.dtype == torch.bfloat16 and is_eager_on_cpu(input) and _is_dense(input) and kernels() is not None:

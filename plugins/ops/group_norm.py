@@ -1,4 +1,4 @@
-"""Group norm that learns fast on a CPU."""
+"""Group norm whose training is fast on a CPU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foveate.plugins.ops.native.compiled import takes
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group norm; on a CPU a kernel carries out its backward pass, in bfloat16 in a seventh of PyTorch's time."""
+    """Group norm; on a CPU a native kernel computes its backward pass, in bfloat16 in a seventh of PyTorch's time."""
 
     def forward(self, input: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C *S"]:
         if self.affine and input.ndim == 4 and torch.is_grad_enabled() and is_eager_on_cpu(input) and takes(input):
@@ -25,7 +25,7 @@ class GroupNorm(nn.GroupNorm):
 
 
 class _Kernel(torch.autograd.Function):
-    """PyTorch's own forward pass, our backward pass."""
+    """PyTorch's own forward pass, and a native backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:

@@ -15,18 +15,18 @@ EPSILON = 1e-6
 
 
 def factorise(x: Float[Tensor, "B N D"], bases: Float[Tensor, "B D R"], *, steps: int) -> Float[Tensor, "B N D"]:
-    """Rebuild non-negative features from a few bases that are fitted to them, in float32.
+    """Approximate non-negative features by a few bases that are fitted to them, in float32.
 
-    Gradients flow to the features through every step; not to the bases, which are where it starts, and no gradient of
-    a gradient. float16 would overflow in the products, so autocast is left outside.
+    The gradient of the features goes through every step. The initial bases get no gradient, and there are no second
+    derivatives. Autocast is disabled, since the products would overflow in float16.
 
     Args:
-        x: N features of width D for each image, none negative.
-        bases: Where the R bases start, non-negative, of unit length over D.
-        steps: Updates of coefficients and bases; one more of the coefficients follows.
+        x: N non-negative features with D channels per image.
+        bases: R initial bases, non-negative, of unit length over D.
+        steps: Number of updates of coefficients and bases; one more update of the coefficients follows.
 
     Returns:
-        The product of coefficients and bases, float32.
+        The product of coefficients and bases, in float32.
 
     Source:
         Geng et al. 2021, Is Attention Better Than Matrix Decomposition?, section 2.2.2 (arXiv:2109.04553).
@@ -45,7 +45,7 @@ def factorise(x: Float[Tensor, "B N D"], bases: Float[Tensor, "B D R"], *, steps
 
 
 def factorise_plain(x: Float[Tensor, "B N D"], bases: Float[Tensor, "B D R"], *, steps: int) -> Float[Tensor, "B N D"]:
-    """The same of float32, with a gradient made by autograd: the reference."""
+    """The reference: the same for float32, with the backward pass by autograd."""
     coefficients = torch.softmax(x @ bases, dim=-1)
     for _ in range(steps):
         coefficients = _update(coefficients, x @ bases, bases)
@@ -57,9 +57,9 @@ def factorise_plain(x: Float[Tensor, "B N D"], bases: Float[Tensor, "B D R"], *,
 class _Factorisation(torch.autograd.Function):
     """Hand-written backward pass.
 
-    Each step adds a thin product to the gradient of the features. Autograd would make each at full width and add it up;
-    here their factors are put side by side and multiplied once. What each step multiplied the features by is small, so
-    those products are kept for the backward pass.
+    Each step adds a low-rank product to the gradient of the features. Autograd would compute each as a full matrix and
+    sum them; here their factors are concatenated and multiplied once. The products of the features with coefficients
+    and bases are small, so they are saved for the backward pass.
     """
 
     @staticmethod
@@ -80,7 +80,7 @@ class _Factorisation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        with without_autocast(grad.device):  # some call it inside
+        with without_autocast(grad.device):  # backward may be called inside autocast
             return _gradient(grad, *ctx.saved_tensors), None, None
 
 
@@ -89,13 +89,14 @@ def _update(what: Tensor, product: Tensor, other: Tensor) -> Tensor:
 
 
 def _turned_product(x: Tensor, other: Tensor) -> Tensor:
-    """`x.mT @ other`; this way round it takes three quarters of the time."""
+    """`x.mT @ other`; computed in this order it takes three quarters of the time."""
     return (other.mT @ x).mT.contiguous()
 
 
 def _gradient(grad: Tensor, x: Tensor, product: Tensor, last: Tensor, *history: Tensor) -> Tensor:
-    """Of the features; `history` holds the first coefficients and bases, then of each step both, each after the
-    product with the features that it came from; `product` and `last` are those of the last coefficients."""
+    """Gradient of the features. `history` holds the initial coefficients and bases, then for each step the product
+    with the features and the updated coefficients, and the product and the updated bases. `product` and `last` are
+    those of the last update of the coefficients."""
     first, start, *steps = history
     factors = _Factors()
     bases = history[-1]
@@ -122,38 +123,37 @@ def _gradient(grad: Tensor, x: Tensor, product: Tensor, last: Tensor, *history: 
 
 
 class _Factors:
-    """Pairs (N, R) and (D, R), the sum of whose products is the gradient of the features."""
+    """Pairs of factors (N, R) and (D, R); the sum of their products is the gradient of the features."""
 
     def __init__(self) -> None:
         self.left: list[Tensor] = []
         self.right: list[Tensor] = []
 
     def of_products(self, grad: Tensor, bases: Tensor) -> None:
-        """Of `x @ bases`."""
+        """Add the gradient through `x @ bases`."""
         self.left.append(grad)
         self.right.append(bases)
 
     def of_turned(self, grad: Tensor, coefficients: Tensor) -> None:
-        """Of `x.mT @ coefficients`."""
+        """Add the gradient through `x.mT @ coefficients`."""
         self.of_products(coefficients, grad)
 
     def product(self) -> Float[Tensor, "B N D"]:
-        """The sum."""
+        """The sum of all products."""
         return torch.cat(self.left, -1) @ torch.cat(self.right, -1).mT
 
 
 def _back_through_update(
     product: Tensor, other: Tensor, before: Tensor, after: Tensor, grad: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `before`, of `other` but for its share in the product, and of the product, of
-    `after = before * product / (before @ (other.mT @ other) + EPSILON)`.
+    """Backward pass of `after = before * product / (before @ (other.mT @ other) + EPSILON)`.
 
     Args:
-        product: Of the features with `other`.
-        other: What stays in the update.
-        before: What is updated.
-        after: What came out.
-        grad: Its gradient.
+        product: Product of the features with `other`.
+        other: The factor that this update does not change.
+        before: The factor before the update.
+        after: The factor after the update.
+        grad: Gradient of `after`.
     """
     overlap = other.mT @ other
     ratio = grad / (before @ overlap + EPSILON)

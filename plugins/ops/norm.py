@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class PooledBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm that also trains on one value for each channel, where PyTorch's refuses.
+    """Batch norm that can also be trained on one value per channel, which PyTorch's own refuses.
 
-    A pooled map of one image can be that small. The value is taken twice, which leaves its mean and its variance (0)
-    what they are, so each channel answers its bias.
+    A pooled feature map of one image can be that small. The value is duplicated, which does not change its mean and
+    its variance (0), so the output of each channel is its bias.
     """
 
     def forward(self, input: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:

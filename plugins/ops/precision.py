@@ -1,4 +1,4 @@
-"""Where half precision would not do."""
+"""Dtypes and autocast for operators that half precision is not enough for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 
 def exact_dtype(dtype: torch.dtype) -> torch.dtype:
-    """float32 for the half precisions, else the dtype itself.
+    """float32 for float16 and bfloat16, else the dtype itself.
 
     Example:
         >>> exact_dtype(torch.bfloat16), exact_dtype(torch.float64)
@@ -18,6 +18,6 @@ def exact_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Leave autocast outside, on devices that have it."""
+    """A context with autocast disabled, on devices that support autocast."""
     kind = device.type
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()

@@ -1,6 +1,6 @@
-"""Pooling to a grid and affine coordinates, written so that a traced graph takes maps of any size.
+"""Adaptive average pooling and affine grids, written so that a traced graph accepts feature maps of any size.
 
-PyTorch's own put the size that was traced into the graph as a constant.
+PyTorch's own operators store the traced size in the graph as a constant.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from foveate.plugins.ops.precision import exact_dtype, without_autocast
 
 
 class GridAverage(nn.Module):
-    """Average the map over a grid of `side` x `side` parts, as adaptive average pooling does; float32 inside.
+    """Average the feature map over a grid of `side` x `side` parts, as adaptive average pooling does, in float32.
 
-    Parts begin and end at whole cells and overlap where the side does not divide the map, so a map smaller than the
-    grid is repeated.
+    Parts begin and end at whole positions. They overlap if `side` does not divide the size of the feature map, so a
+    feature map smaller than the grid is repeated.
 
     Args:
-        side: Parts down, and across.
+        side: Number of rows, and of columns, of the grid.
     """
 
     def __init__(self, side: int) -> None:
@@ -37,7 +37,7 @@ class GridAverage(nn.Module):
 
 
 def _parts(x: Tensor, dim: int, count: int) -> Float[Tensor, "S L"]:
-    """The share of each cell along `dim` in each of `count` parts; the shares of a part add up to 1."""
+    """The weight of each position along `dim` in each of `count` parts; the weights of a part add up to 1."""
     length, number = x.shape[dim], torch.arange(count, device=x.device)
     first, end = number * length // count, ((number + 1) * length + count - 1) // count
     cell = torch.arange(length, device=x.device)
@@ -46,7 +46,7 @@ def _parts(x: Tensor, dim: int, count: int) -> Float[Tensor, "S L"]:
 
 
 def affine_grid(theta: Float[Tensor, "B 2 3"], x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B H W 2"]:
-    """Where each cell's centre goes, as (across, down); -1 and 1 are the map's outer edges."""
+    """Coordinates (x, y) to which the centre of each position is mapped; -1 and 1 are the edges of the feature map."""
     across, down = _centres(theta, x, 3)[None, None, :, None], _centres(theta, x, 2)[None, :, None, None]
     by_across, by_down, shift = theta[:, None, None].unbind(4)
     return across * by_across + down * by_down + shift

@@ -1,4 +1,4 @@
-"""Sums of pairs of strip convolutions, which are added where they are made."""
+"""Sums of pairs of strip convolutions, accumulated in place."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ Pair = tuple[nn.Module, nn.Module]
 
 
 def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tensor, "B C H W"]:
-    """x and, of each pair, the second convolution of the first one of x, all added up.
+    """x plus, for each pair of convolutions, the second applied to the first applied to x.
 
-    Where a model learns in bfloat16 on a CPU, each convolution adds to what is there, both ways, which spares a
-    map's way to memory and back for each sum.
+    In training in bfloat16 on a CPU, each convolution adds its result to the sum in place, in the forward and in the
+    backward pass, which saves writing and reading one feature map per sum.
 
     Args:
-        x: The map.
-        pairs: Convolutions that keep the map's size; all are called as modules if one is not a bare one of ours.
+        x: Input.
+        pairs: Pairs of convolutions that keep the size. They are called as modules unless all are plain
+            `DepthwiseConv2d` without hooks.
     """
     convs = [conv for pair in pairs for conv in pair if _is_bare(conv)]
     if pairs and len(convs) == 2 * len(pairs) and learns_on_cpu(convs[0], x):
@@ -40,7 +41,7 @@ def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tens
 
 
 def _is_bare(module: nn.Module) -> TypeGuard[DepthwiseConv2d]:
-    """Whether a call is the convolution and nothing more: no other module, parametrisation or hook in its place."""
+    """Whether a module is a plain `DepthwiseConv2d` of stride and dilation 1, not parametrised and without hooks."""
     if type(module) is not DepthwiseConv2d or (*module.stride, *module.dilation) != (1, 1, 1, 1):
         return False
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
@@ -53,7 +54,7 @@ def _is_fit(x: Tensor, parameters: list[Tensor | None]) -> bool:
 
 
 def _fours(parameters: Sequence[Tensor]) -> list[Sequence[Tensor]]:
-    """Of each pair its two kernels, with their biases."""
+    """Groups of four parameters: the two kernels of each pair, each with its bias."""
     return [parameters[first : first + 4] for first in range(0, len(parameters), 4)]
 
 

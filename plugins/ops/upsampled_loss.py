@@ -22,19 +22,19 @@ def upsampled_cross_entropy(
     label_smoothing: float = 0.0,
     ignore_index: int = 255,
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of logits after bilinear resizing to the labels' size, in float32, summed over the labels.
+    """Cross-entropy of logits that are upsampled bilinearly to the labels' size, in float32, summed over the labels.
 
-    With the kernel on a CPU neither the resized logits nor their gradient are ever held at full size.
+    With the native kernel on a CPU, neither the upsampled logits nor their gradient are stored at full size.
 
     Args:
-        logits: At any size.
-        labels: Class numbers, or `ignore_index`, which counts nothing.
-        weights: Of each class.
-        label_smoothing: Share of the target spread over all classes.
-        ignore_index: The label that is left out.
+        logits: Class logits of any height and width.
+        labels: Class numbers; pixels with `ignore_index` are ignored.
+        weights: Weight of each class.
+        label_smoothing: Share of the target that is spread evenly over all classes.
+        ignore_index: The label that is ignored.
 
     Raises:
-        IndexError: A label is no class.
+        IndexError: A label is not a class.
     """
     given = torch.ones(logits.shape[1]) if weights is None else weights
     if is_eager_on_cpu(logits) and native.takes(logits, labels, given):
@@ -53,7 +53,7 @@ def upsampled_cross_entropy_plain(
     label_smoothing: float = 0.0,
     ignore_index: int = 255,
 ) -> Float[Tensor, ""]:
-    """The same by PyTorch's own operators: the reference."""
+    """The reference: the same by PyTorch's own operators."""
     full = F.interpolate(logits.float(), size=labels.shape[1:], mode="bilinear", align_corners=False)
     return F.cross_entropy(
         full, labels.long(), weights, ignore_index=ignore_index, reduction="sum", label_smoothing=label_smoothing
@@ -61,7 +61,7 @@ def upsampled_cross_entropy_plain(
 
 
 class _Kernel(torch.autograd.Function):
-    """The gradient is made with the loss, where all it needs is at hand, and waits for its factor."""
+    """The gradient is computed together with the loss; the backward pass multiplies it by the incoming gradient."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float, ignore: int) -> Tensor:

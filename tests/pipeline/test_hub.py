@@ -89,7 +89,7 @@ def test_a_path_to_code_is_no_block(copy: Path) -> None:
 
 def test_weights_of_another_network_are_refused(copy: Path) -> None:
     configure(copy, network="mscan_s")
-    with pytest.raises(CheckpointError, match=r"no model of foveate can be had from there \(RuntimeError"):
+    with pytest.raises(CheckpointError, match=r"no foveate model can be loaded from it \(RuntimeError"):
         from_pretrained(copy)
 
 
@@ -97,7 +97,7 @@ def test_a_missing_tensor_is_refused(copy: Path) -> None:
     state = load_file(copy / "model.safetensors")
     del state["network.encoder.norm1.bias"]
     save_file(state, copy / "model.safetensors")
-    with pytest.raises(CheckpointError, match="can be had"):
+    with pytest.raises(CheckpointError, match="can be loaded"):
         from_pretrained(copy)
 
 
@@ -109,7 +109,7 @@ def test_a_pickle_in_place_of_the_weights_is_not_read(copy: Path) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no model of foveate can be had from there"):
+    with pytest.raises(CheckpointError, match="no foveate model can be loaded from it"):
         from_pretrained(tmp_path)
 
 

@@ -78,7 +78,7 @@ def test_what_the_model_lacks_is_reported(tmp_path: Path, state: State) -> None:
 def test_a_few_missing_tensors_warn(tmp_path: Path, state: State) -> None:
     del state["norm2.bias"]
     torch.save(state, tmp_path / "weights.pth")
-    with pytest.warns(UserWarning, match="1 tensors start from nothing: norm2.bias"):
+    with pytest.warns(UserWarning, match="1 tensors keep random initial values: norm2.bias"):
         load_encoder_weights(Network(), tmp_path / "weights.pth")
 
 

@@ -1,1 +1,1 @@
-"""Batch norms, scales and activations folded into the convolutions beside them."""
+"""Folding of batch norms, scales and activations into the adjacent convolutions."""

@@ -1,4 +1,4 @@
-"""A copy of a network that computes the same at evaluation, in fewer passes over memory."""
+"""The folded copy of a network: the same result at evaluation, in fewer passes over memory."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from foveate.plugins.ops.folding import fold_offered
 from foveate.plugins.ops.fused import FusedConv2d, can_fuse, name_activation
 
 IDLE = (nn.Dropout, nn.Dropout2d, DropPath)
-SMALL = 128  # pixels; what follows what does not depend on the size
-CAST = (nn.Conv2d, nn.Linear, FusedConv2d)  # where autocast would cast weights in each call
+SMALL = 128  # pixels; the order of the modules does not depend on the image size
+CAST = (nn.Conv2d, nn.Linear, FusedConv2d)  # modules whose weights autocast would cast in each call
 
 
 def fold(network: nn.Module, image: Float[Tensor, "B C H W"]) -> nn.Module:
-    """A copy for evaluation with batch norms, scales and activations inside the convolutions; the network stays.
+    """A copy for evaluation, with batch norms, scales and activations folded into the convolutions.
 
-    Modules that offer a folded form of themselves (see `Foldable`) are replaced by it. Everywhere else, one run shows
-    which batch norm and which activation alone follows which convolution.
+    The network itself is not changed. Modules that offer a folded form (see `Foldable`) are replaced by it. For all
+    others, one run of the network finds the convolutions whose output only a batch norm or an activation reads.
 
     Args:
-        network: Any network; its weights are taken as they are now.
-        image: One that it takes.
+        network: Any network; its current weights are copied.
+        image: Images (B, C, H, W) of a size that it accepts.
     """
     folded = fold_offered(copy.deepcopy(network).eval().requires_grad_(False))
     _replace(folded, {module: nn.Identity() for module in folded.modules() if isinstance(module, IDLE)})
@@ -41,10 +41,10 @@ def fold(network: nn.Module, image: Float[Tensor, "B C H W"]) -> nn.Module:
 
 
 def _observe(network: nn.Module, image: Tensor) -> list[tuple[nn.Module, nn.Module]]:
-    """On a small corner if the network takes it, or else on the whole image."""
+    """Run on a small corner of the image; on the whole image if the network does not accept the corner."""
     try:
         return find_pairs(network, image[:1, :, :SMALL, :SMALL])
-    except (RuntimeError, ValueError, AssertionError):  # a network of one size
+    except (RuntimeError, ValueError, AssertionError):  # a network that accepts only one size
         return find_pairs(network, image[:1])
 
 
@@ -59,7 +59,7 @@ def _fuse_activations(network: nn.Module, pairs: list[tuple[nn.Module, nn.Module
 
 
 def _replace(network: nn.Module, fresh: dict[nn.Module, nn.Module]) -> None:
-    """Put other modules where these are."""
+    """Replace modules, wherever they are in the network."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if child in fresh:
@@ -67,7 +67,7 @@ def _replace(network: nn.Module, fresh: dict[nn.Module, nn.Module]) -> None:
 
 
 def cast_weights(network: nn.Module, dtype: torch.dtype) -> None:
-    """Cast once what autocast would in each call; norms and the bases of a factorisation stay float32."""
+    """Cast the weights that autocast would cast in each call; norms and bases of a factorisation stay float32."""
     for module in network.modules():
         if isinstance(module, CAST):
             for parameter in module.parameters(recurse=False):

@@ -1,4 +1,4 @@
-"""Find, in one run of any network, the pairs of modules of which the second alone reads the first's output."""
+"""Finds pairs of modules in which only the second reads the output of the first, in one run of any network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts how often each tensor is read by an operator, and keeps them all, so that no address is used twice."""
+    """Count how many operators read each tensor. All tensors are kept alive, so that no address is used twice."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -31,20 +31,20 @@ class Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class Observer:
-    """Hooks of a run: who made a tensor, and who read it.
+    """Hooks that record which module produced a tensor, and which module read it.
 
     Attributes:
-        calls: How often each module ran.
+        calls: Number of calls of each module.
     """
 
     def __init__(self, reads: Reads) -> None:
         self.reads = reads
         self.calls: Counter[nn.Module] = Counter()
-        self._made: dict[int, tuple[nn.Module, int]] = {}  # maker, and how often it was read by then
+        self._made: dict[int, tuple[nn.Module, int]] = {}  # the module that produced it, and the number of reads so far
         self._found: list[tuple[nn.Module, nn.Module, int, int]] = []
 
     def before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Note what a module is given, if it was read by nobody since it was made."""
+        """Record a module's input if no operator has read it since it was produced."""
         self.calls[module] += 1
         if len(args) == 1 and isinstance(args[0], Tensor) and id(args[0]) in self._made:
             maker, count = self._made[id(args[0])]
@@ -52,7 +52,7 @@ class Observer:
                 self._found.append((maker, module, id(args[0]), count))
 
     def after(self, module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
-        """Note what a module gives; a module that changes its input in place gives that very tensor."""
+        """Record a module's output; a module that works in place returns its input tensor."""
         if not isinstance(out, Tensor):
             return
         read = self.reads.count[id(out)]
@@ -65,7 +65,7 @@ class Observer:
         self.reads.kept.append(out)
 
     def pairs(self) -> list[tuple[nn.Module, nn.Module]]:
-        """Makers and their only readers; each ran once, and one operator read the tensor."""
+        """Pairs of producer and only reader, where each ran once and one operator read the tensor."""
         return [
             (maker, reader)
             for maker, reader, key, count in self._found
@@ -74,11 +74,11 @@ class Observer:
 
 
 def find_pairs(network: nn.Module, image: Tensor) -> list[tuple[nn.Module, nn.Module]]:
-    """Modules without children that follow each other with nothing else reading what passes between them.
+    """Pairs of modules without children, where only the second reads the output of the first.
 
     Args:
-        network: In evaluation; it runs once.
-        image: What it runs on; any size that it takes will do.
+        network: A network in evaluation mode; it runs once.
+        image: Images (B, C, H, W) of any size that the network accepts.
     """
     with torch.no_grad(), Reads() as reads, _observed(network, Observer(reads)) as observer:
         network(image)

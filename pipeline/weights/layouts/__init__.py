@@ -1,1 +1,1 @@
-"""How published files name the same weights."""
+"""Layouts: the names that published files use for the same weights."""

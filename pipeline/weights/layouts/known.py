@@ -1,4 +1,4 @@
-"""The layouts that we know: those of the authors' files, of mmseg, torchvision and timm, and our own."""
+"""The known layouts: those of the papers' authors, mmseg, torchvision and timm, and our own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LKA = r"conv0|conv_spatial|conv1"
 
 
 def _in(prefix: str, *pairs: Pair) -> tuple[Pair, ...]:
-    """Pairs of an encoder's names, theirs behind a prefix and ours behind `encoder.`."""
+    """Pairs of an encoder's names, with a prefix for theirs and with `encoder.` for ours."""
     return tuple((prefix + theirs, f"encoder.{ours}") for theirs, ours in pairs)
 
 
@@ -141,7 +141,7 @@ SMP = Layout(
         ("segmentation_head.{rest}", "decoder.segmentation_head.{rest}"),
     ),
 )
-_HEADS = ("head", "head.fc", "fc", "classifier")  # what the last layer is called, by timm and torchvision
+_HEADS = ("head", "head.fc", "fc", "classifier")  # names of the last layer in timm and torchvision
 BARE = tuple(
     Layout(
         name="bare names",
@@ -155,13 +155,13 @@ TIMM_FEATURES = Layout(
     name="timm",
     families=("timm:",),
     segmenters=False,
-    pairs=(  # a `features_only` model of timm joins the first two words
+    pairs=(  # timm's `features_only` models join the first two words
         *((f"{part}.{{n}}.{{rest}}", f"encoder.{part}_{{n}}.{{rest}}") for part in ("stem", "stages", "layers")),
         ("{rest}", "encoder.{rest}"),
     ),
 )
 
-# In the order of preference among those that know as many names.
+# In order of preference among layouts that match as many names.
 SPECIFIC = (
     FOVEATE,
     SEGNEXT,

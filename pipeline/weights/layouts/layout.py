@@ -1,7 +1,7 @@
-"""A layout: how a published file names the tensors of a model, and what we call them.
+"""A layout: a reversible translation between the tensor names of a published file and ours.
 
-It is a list of pairs of templates, theirs and ours, which work in both directions. `{n}` and `{s}` stand for a number,
-`{later}` for that of a stage after the first, `{p}` for one word and `{rest}` for whatever follows. Ours are
+It is a list of pairs of templates, theirs and ours. In a template, `{n}` and `{s}` stand for a number, `{later}` for
+the number of a stage after the first, `{p}` for one word and `{rest}` for the rest of the name. Our names are
 `encoder.*`, `decoder.*` and `head.*`.
 """
 
@@ -17,25 +17,25 @@ HOLES = {"n": r"\d+", "s": r"\d+", "later": r"[2-9]", "p": r"[A-Za-z_]+", "rest"
 
 
 class Rule(NamedTuple):
-    """Matches a name of one side, and builds the name of the other side."""
+    """Matches a name in one naming, and builds the name in the other."""
 
     pattern: re.Pattern[str]
     wanted: str
 
 
 def compile_rule(given: str, wanted: str) -> Rule:
-    """The rule that translates names of one template to another.
+    """The rule that translates names from one template to another.
 
     Args:
-        given: Template of the names that are read.
-        wanted: Template of the names that are built.
+        given: Template of the given names.
+        wanted: Template of the translated names.
 
     Example:
         >>> rule = compile_rule("fc.{p}", "head.{p}")
         >>> rule.wanted.format(**rule.pattern.fullmatch("fc.bias").groupdict())
         'head.bias'
     """
-    parts = re.split(r"\{(\w+)\}", given)  # text, hole, text, hole ... text
+    parts = re.split(r"\{(\w+)\}", given)  # text, placeholder, text, placeholder ... text
     pattern = "".join(f"(?P<{part}>{HOLES[part]})" if i % 2 else re.escape(part) for i, part in enumerate(parts))
     return Rule(re.compile(pattern), wanted)
 
@@ -45,13 +45,13 @@ class Layout:
     """A reversible translation of names.
 
     Attributes:
-        name: What it is called in messages.
-        families: What the names of its models begin with; empty if it is for any model.
-        pairs: Templates of theirs and of ours; the first that matches is used.
-        gate: Pattern of the tensors in attention slots that it can name; None if it can name any.
-        export: What `foveate weights export --layout` calls it, if it can be written.
-        segmenters: Whether it is for segmenters, or for classifiers and bare encoders; None is both.
-        offset_half: Whether such weights were mostly trained on images of mean and standard deviation 0.5.
+        name: Name of the layout in messages.
+        families: Prefixes of the names of its models; empty if it is for any model.
+        pairs: Pairs of templates, theirs and ours; the first that matches is used.
+        gate: Pattern of the tensors in attention slots that have a name in this layout; None allows any.
+        export: Name of the layout for `foveate weights export --layout`; None if it cannot be exported.
+        segmenters: Whether it is for segmenters (True), for classifiers and single encoders (False), or both (None).
+        offset_half: Whether such weights were usually trained with a mean and standard deviation of 0.5.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Layout:
         return ours if ours is not None and self.from_ours(ours) == name else None
 
     def from_ours(self, name: str) -> str | None:
-        """The file's name of a tensor of ours; None if the layout has no place for it.
+        """The file's name of a tensor of ours; None if the layout has no name for it.
 
         Args:
             name: Our name.
@@ -92,7 +92,7 @@ class Layout:
         return self._translated(name, to_ours=False)
 
     def _translated(self, name: str, *, to_ours: bool) -> str | None:
-        """Names are translated once: telling variants apart asks for the same ones again and again."""
+        """Translate a name, with a cache: the comparison of variants translates the same names many times."""
         key = to_ours, name
         if key not in self._cache:
             self._cache[key] = _translate(name, self._to_ours if to_ours else self._from_ours)

@@ -1,11 +1,11 @@
-"""timm's names of a MobileNetV2, which counts by stage and not by block."""
+"""timm's names of a MobileNetV2, which number the blocks within each stage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-BLOCKS = (1, 2, 3, 4, 3, 3, 1)  # in each stage (arXiv:1801.04381, table 2)
-FIRST = {"conv_dw": "0.0", "bn1": "0.1", "conv_pw": "1", "bn2": "2"}  # the first block does not widen
+BLOCKS = (1, 2, 3, 4, 3, 3, 1)  # number of blocks in each stage (arXiv:1801.04381, table 2)
+FIRST = {"conv_dw": "0.0", "bn1": "0.1", "conv_pw": "1", "bn2": "2"}  # the first block has no expansion
 LATER = {"conv_pw": "0.0", "bn1": "0.1", "conv_dw": "1.0", "bn2": "1.1", "conv_pwl": "2", "bn3": "3"}
 ENDS = {
     "conv_stem": "encoder.features.0.0",
@@ -17,7 +17,7 @@ ENDS = {
 
 
 def timm_mobilenet_pairs() -> tuple[tuple[str, str], ...]:
-    """Theirs and ours, for each layer."""
+    """Pairs of timm's name and ours, for each layer."""
     return tuple((f"{theirs}.{{p}}", f"{ours}.{{p}}") for theirs, ours in [*ENDS.items(), *_blocks()])
 
 

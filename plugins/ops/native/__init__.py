@@ -1,5 +1,5 @@
-"""Kernels in C++ for training on a CPU, compiled on the machine that they run on; there is a plain way beside each.
+"""Native kernels in C++ for training on a CPU, compiled on this machine; each has an alternative in plain PyTorch.
 
-Nothing is compiled before it is used, and what was compiled is kept (see `compiled.cache_folder`). Without a compiler,
-on Windows, or with FOVEATE_NATIVE=0 in the environment, the plain ways are taken.
+The kernels are compiled at their first use and cached (see `compiled.cache_folder`). Without a compiler, on Windows,
+or with FOVEATE_NATIVE=0 in the environment, PyTorch's operators are used.
 """

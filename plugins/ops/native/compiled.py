@@ -1,4 +1,4 @@
-"""Compiles the kernels once for this machine, keeps the result, and loads it."""
+"""Compiles the kernels once for this machine, caches the library, and loads it."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from torch import Tensor
 SOURCES = Path(__file__).parent
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-Wno-psabi")
 COMPILERS = ("c++", "g++", "clang++")
-PATIENCE = 120  # seconds that a compiler may take; a few are usual
+PATIENCE = 120  # seconds after which the compiler is stopped; a few are usual
 SWITCH = "FOVEATE_NATIVE"
 
 DTYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
-LANES = 8  # channels that lie together and are worth a kernel's while
+LANES = 8  # least number of channels for which a kernel is faster
 
 log = logging.getLogger(__name__)
 
 
 class CompilationError(OSError):
-    """The compiler does not make a library that loads; that is kept, so that it is not tried by every process."""
+    """The compiler does not produce a library that loads; stored, so that other processes do not try again."""
 
 
 @cache
 def kernels() -> ctypes.CDLL | None:
-    """The compiled kernels; None where they are switched off or cannot be had.
+    """The compiled kernels; None if they are switched off or not available.
 
-    A failure is kept beside where the kernels would be (see `_failure_of`), with a warning that holds its reason. Later
-    processes with the same sources, compiler and processor do not try again.
+    The reason of a failure is logged as a warning and stored beside the library (see `_failure_of`). Later processes
+    with the same sources, compiler and processor do not try again.
     """
     if os.environ.get(SWITCH, "1") == "0" or os.name == "nt":
         return None
     try:
         return _load()
-    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
         log.info("the CPU kernels are not used, PyTorch's own operators are: %s", error)
         return None
 
 
 def takes(x: Float[Tensor, "B C H W"]) -> bool:
-    """Whether the kernels are there, and take such a map: on the CPU, channels_last, bfloat16 or float32."""
+    """Whether the kernels are available and support this feature map: CPU, channels_last, bfloat16 or float32."""
     return (
         x.device.type == "cpu"
         and x.dtype in DTYPES
@@ -63,14 +63,14 @@ def takes(x: Float[Tensor, "B C H W"]) -> bool:
 
 
 def call(name: str, sizes: Sequence[int], *given: Tensor | float | None) -> None:
-    """Run a kernel with as many threads as PyTorch's operators would take here.
+    """Run a kernel with as many threads as PyTorch's operators use.
 
-    The library has an OpenMP of its own, which knows nothing of `torch.set_num_threads`.
+    The library has its own OpenMP runtime, on which `torch.set_num_threads` has no effect.
 
     Args:
-        name: Of the function.
-        sizes: Its first argument.
-        given: Tensors, passed by their address (None is null), and numbers.
+        name: Name of the function in the library.
+        sizes: Its first argument, an array of integers.
+        given: Its other arguments: tensors, passed as pointers (None is a null pointer), and numbers.
     """
     library = kernels()
     assert library is not None
@@ -89,15 +89,15 @@ def _argument(given: Tensor | float | None) -> object:
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: foveate/ in the user's cache folder (XDG_CACHE_HOME)."""
+    """The folder of the compiled kernels: foveate/ in the user's cache folder (XDG_CACHE_HOME)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foveate"
 
 
 def _load() -> ctypes.CDLL:
-    """The library for these sources, this compiler and this processor; compiled if it is not there.
+    """The library for these sources, this compiler and this processor; compiled if it is not in the cache.
 
     Raises:
-        OSError: There is no compiler, nowhere to write, or the compiler failed, now or before.
+        OSError: There is no compiler, the cache is not writable, or the compiler failed, now or before.
     """
     compiler = next((found for name in COMPILERS if (found := shutil.which(name))), None)
     if compiler is None:
@@ -116,7 +116,7 @@ def _load() -> ctypes.CDLL:
 
 
 def _failure_of(target: Path) -> Path:
-    """Where the reason is kept for which a library could not be made."""
+    """The file with the reason why a library could not be compiled."""
     return target.with_suffix(".failed")
 
 
@@ -136,22 +136,22 @@ def _opened(target: Path) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(target))
     except OSError as error:
-        raise CompilationError(f"what was compiled does not load: {error}") from error
+        raise CompilationError(f"the compiled library does not load: {error}") from error
 
 
 def _compile(compiler: str, target: Path) -> None:
-    """Compile into a new folder first: several processes may do it at once, and one may be killed.
+    """Compile in a temporary folder and then rename, since several processes may compile at once or be killed.
 
     Raises:
         CompilationError: The compiler fails or takes too long.
-        OSError: There is nowhere to write.
+        OSError: The cache is not writable.
     """
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder, target.name)
         sources = sorted(str(path) for path in SOURCES.glob("*.cpp"))
         words = [compiler, *FLAGS, "-o", str(made), *sources]
-        log.warning("compiling the CPU kernels for this machine, once: some 15 seconds")
+        log.warning("compiling the CPU kernels for this machine, once: about 15 seconds")
         try:
             done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
         except (OSError, subprocess.SubprocessError) as error:
@@ -163,8 +163,8 @@ def _compile(compiler: str, target: Path) -> None:
 
 
 def _fingerprint(compiler: str) -> str:
-    """Of flags, sources, compiler and processor: a cache may be shared by machines with different processors."""
-    stat = os.stat(compiler)  # a compiler that was replaced may do better
+    """Hash of flags, sources, compiler and processor, since machines with different processors may share a cache."""
+    stat = os.stat(compiler)  # an updated compiler may give other results
     words = (*FLAGS, compiler, str(stat.st_size), str(stat.st_mtime_ns), platform.machine(), _processor())
     digest = hashlib.sha256(" ".join(words).encode())
     for path in sorted((*SOURCES.glob("*.cpp"), *SOURCES.glob("*.h"))):
@@ -173,7 +173,7 @@ def _fingerprint(compiler: str) -> str:
 
 
 def _processor() -> str:
-    """The processor's instruction sets, as the system lists them; its name where the system does not."""
+    """The processor's instruction sets as listed by the system, or its name if they are not listed."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

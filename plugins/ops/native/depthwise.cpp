@@ -1,9 +1,9 @@
-// Depthwise convolution, both ways, on maps whose channels lie together. Padding keeps the map's size at stride 1; at
-// larger strides only the way back is here, which takes the gradient as one of stride 1 with zeros between.
+// Forward and backward pass of depthwise convolution on channels_last feature maps. Padding keeps the size at stride 1.
+// For larger strides there is only the backward pass, which treats the gradient as one of stride 1 with zeros between.
 //
-// Sixteen channels are taken through a band of rows at a time. Rows are widened to float32 and padded with zeros once,
-// in a ring that stays in the cache, so the sums inside run without a look at borders or types. Where a GELU follows,
-// it is applied before anything is written, and the way back computes its input anew rather than reading it.
+// A task processes sixteen channels of a band of rows. Rows are converted to float32 and padded with zeros once, in a
+// ring buffer that stays in the cache, so the inner loops need no checks of borders or types. A GELU after the
+// convolution is applied before the output is written; the backward pass recomputes its input instead of reading it.
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
@@ -12,12 +12,12 @@
 
 namespace {
 
-constexpr long TILE = 8;       // columns whose sums are kept in registers
-constexpr long FEW = 2;        // of those that are left
-constexpr long MOST_TAPS = 9;  // taps whose sums are kept in registers
-constexpr long PATCH = 32;     // columns of a patch where all channels of whole rows would not stay in the cache
-constexpr long NARROW = 4;     // reach of a kernel that reads little beyond its patch
-constexpr long MUCH = 1 << 18;  // numbers
+constexpr long TILE = 8;       // columns whose sums are held in registers
+constexpr long FEW = 2;        // columns per tile for the remaining columns
+constexpr long MOST_TAPS = 9;  // kernel elements whose sums are held in registers
+constexpr long PATCH = 32;     // columns of a patch if whole rows with all channels do not fit into the cache
+constexpr long NARROW = 4;     // half the width of a kernel that reads only little outside its patch
+constexpr long MUCH = 1 << 18;  // values of whole rows that still fit into the cache
 
 struct Shape {
     long batch, height, width, channels, rows, columns, dilation, stride;
@@ -26,7 +26,7 @@ struct Shape {
     long taps() const { return rows * columns; }
     long blocks() const { return (channels + LANES - 1) / LANES; }
     long pitch() const { return width * channels; }
-    // patches are what threads share out; tall kernels take larger ones, for each reads its surroundings too
+    // Patches are distributed over the threads. Tall kernels get larger ones, since each also reads the rows around it.
     long patch_rows() const { return std::min(height, std::max(16l, (columns == 1 ? 4 : 2) * down())); }
     long patch_columns() const {
         const bool whole = across() > NARROW || patch_rows() * pitch() <= MUCH;
@@ -37,7 +37,7 @@ struct Shape {
     long patches() const { return batch * patches_down() * patches_across(); }
 };
 
-// One block of channels of one patch: where it begins and ends.
+// The range of one task: one block of channels of one patch.
 struct Task {
     long block, left, right, top, bottom, image, count;
     Task(const Shape& shape, long number) {
@@ -54,17 +54,17 @@ struct Task {
     long offset(const Shape& shape) const { return image * shape.height * shape.pitch() + block * LANES; }
 };
 
-// Rows of one patch and one block of channels, as float32, with `margin` columns on both sides; zeros beyond the map.
+// Ring buffer with rows of one task in float32, with `margin` columns on both sides; zeros outside the feature map.
 class Ring {
   public:
     Ring(const Shape& shape, long length, long margin)
         : shape_(shape), length_(length), margin_(margin),
-          line_((shape.patch_columns() + 2 * margin + TILE) * LANES),  // a last tile may reach past the patch
+          line_((shape.patch_columns() + 2 * margin + TILE) * LANES),  // the last tile may extend past the patch
           values_(length * line_, 0.0f), zeros_(line_, 0.0f) {}
 
     float* row(long row) { return row < 0 || row >= shape_.height ? zeros_.data() : slot(row); }
 
-    // A row of a map that is coarser by the stride; zeros between.
+    // Fill a row from a feature map that is smaller by the stride, with zeros between its values.
     template <class T>
     void fill_apart(long row, const T* map, const Task& task) {
         if (row < 0 || row >= shape_.height) return;
@@ -89,7 +89,7 @@ class Ring {
         const T* from = map + row * shape_.pitch() + first * step;
         const long next = row + 1 < shape_.height ? shape_.pitch() : 0;
         for (long x = first; x < end; x++, from += step, to += LANES) {
-            __builtin_prefetch(from + next);  // steps of this size are too long for the processor to foresee
+            __builtin_prefetch(from + next);  // the hardware does not prefetch such large steps
             store(to, load_part(from, count));
         }
         for (long x = end; x < task.right + margin_; x++, to += LANES) store(to, Vector{});
@@ -103,7 +103,7 @@ class Ring {
     Floats values_, zeros_;
 };
 
-// The sides of a kernel that are known when this is compiled, whose loops then unroll; 0: not known.
+// Kernel sizes that are known at compile time, so that their loops are unrolled; 0: known only at run time.
 template <long ROWS, long COLUMNS>
 struct Known {
     static long rows(const Shape& shape) { return ROWS ? ROWS : shape.rows; }
@@ -111,7 +111,7 @@ struct Known {
     static long step(const Shape& shape) { return (ROWS && COLUMNS ? 1 : shape.dilation) * LANES; }
 };
 
-// COUNT columns of a row of a convolution, from `first` on.
+// Compute COUNT columns of an output row, starting at `first`.
 template <class Kernel, long COUNT, class Emit>
 inline void convolve_tile(const Shape& shape, long first, long count, const float* const* rows, const float* weight,
                           Vector bias, Emit emit) {
@@ -128,7 +128,7 @@ inline void convolve_tile(const Shape& shape, long first, long count, const floa
     for (long t = 0; t < std::min(COUNT, count); t++) emit(first + t, sums[t]);
 }
 
-// One row of a convolution: from rows around it, which begin half a kernel to the left, to each of `width` columns.
+// Compute an output row of `width` columns from its input rows, which start half a kernel to the left.
 template <class Kernel, class Emit>
 inline void convolve(const Shape& shape, long width, const float* const* rows, const float* weight, Vector bias,
                      Emit emit) {
@@ -139,7 +139,7 @@ inline void convolve(const Shape& shape, long width, const float* const* rows, c
         convolve_tile<Kernel, FEW>(shape, first, width - first, rows, weight, bias, emit);
 }
 
-// Add to `count` sums the products of a row with rows that are shifted against it.
+// Add to `count` sums the products of a row with shifted rows.
 template <long COUNT>
 inline void correlate(long width, const float* grad, const float* const* shifted, float* sums) {
     Vector sum[COUNT];
@@ -165,7 +165,7 @@ inline void correlate(long count, long width, const float* grad, const float* co
     }
 }
 
-// The weights (C, taps) of one block as [tap][lane]; `flipped` turns the kernel round.
+// The weights (C, taps) of one block of channels as [tap][lane]; `flipped` rotates the kernel by 180 degrees.
 inline Floats block_of(const Shape& shape, const float* weight, long block, long count, bool flipped) {
     Floats out(shape.taps() * LANES, 0.0f);
     for (long lane = 0; lane < count; lane++)
@@ -176,7 +176,7 @@ inline Floats block_of(const Shape& shape, const float* weight, long block, long
     return out;
 }
 
-// What becomes of a sum: it is written, after a GELU or added to what is there.
+// How an output value is stored: as it is, after a GELU, or added to the existing value.
 enum Mode { PLAIN, ACTIVATED, ADDED };
 
 template <class T>
@@ -212,7 +212,7 @@ void forward(const Shape& shape, const T* x, const float* weight, const float* b
     }
 }
 
-// The way back of one task; `sums` takes the gradients of each tap and of the bias, [taps + 1][lane].
+// Backward pass of one task; `sums` gets the gradients of each tap and of the bias, [taps + 1][lane].
 template <class Kernel, class T>
 class Backward {
   public:
@@ -243,7 +243,7 @@ class Backward {
     }
 
   private:
-    // Into the ring: a row of the gradient before the activation; the map's rows around it are there.
+    // Store a row of the gradient before the activation in its ring buffer; the input rows around it are loaded.
     void bring(long row, const Task& task) {
         if (row < 0 || row >= shape_.height) return;
         if (shape_.stride > 1) return grads_.fill_apart(row, grad_ + coarse_offset(task), task);
@@ -264,7 +264,7 @@ class Backward {
     }
 
     void add_up(long row, const Task& task, float* sums) {
-        if (row % shape_.stride) return;  // nothing but zeros
+        if (row % shape_.stride) return;  // all zeros
         const long width = task.right - task.left;
         const float* mine = grads_.row(row) + shape_.across() * LANES;
         Vector total = load(sums + shape_.taps() * LANES);
@@ -291,14 +291,14 @@ class Backward {
     const float *weight_, *bias_;
     T* grad_x_;
     bool activated_, added_;
-    long down_, ahead_;  // rows of the map that must be there before a row's turn
+    long down_, ahead_;  // rows below a row that must be loaded before it is processed
     Ring maps_, grads_;
     std::vector<const float*> rows_, shifted_;
     Floats taps_, turned_;
     Vector start_;
 };
 
-// Patches are added in order, so the result does not depend on how many threads there were.
+// Patches are added in order, so the result is deterministic for any number of threads.
 void gather(const Shape& shape, const float* parts, float* weight, float* bias) {
     const long taps = shape.taps();
     for (long channel = 0; channel < shape.channels; channel++) {
@@ -331,7 +331,7 @@ Shape shape_of(const long* sizes) {
     return {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]};
 }
 
-// Call with the kernel's sides, as far as it pays to know them.
+// Call with the compile-time kernel size, for the sizes where that is faster.
 template <class Call>
 void with_known(const Shape& shape, Call call) {
     const bool close = shape.dilation == 1;
@@ -359,7 +359,7 @@ void run_backward(const long* sizes, const T* x, const T* grad, const float* wei
 
 }  // namespace
 
-// sizes: images, height, width, channels, kernel's rows and columns, dilation, stride
+// sizes: batch, height, width, channels, rows and columns of the kernel, dilation, stride
 extern "C" {
 void depthwise_forward_float(const long* sizes, const float* x, const float* weight, const float* bias, float* out,
                              int mode) {

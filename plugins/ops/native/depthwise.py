@@ -1,4 +1,4 @@
-"""The kernels of depthwise convolution, as functions of tensors."""
+"""Python interface of the native kernels of depthwise convolution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from foveate.plugins.ops.native.compiled import DTYPES, call
 from foveate.plugins.ops.native.compiled import takes as takes
 
-PLAIN, GELU, ADDED = range(3)  # what becomes of a sum: as the kernels number it
+PLAIN, GELU, ADDED = range(3)  # modes of the kernels: store the output, store its GELU, or add the output
 
 
 def forward(
@@ -21,15 +21,15 @@ def forward(
     gelu: bool = False,
     onto: Float[Tensor, "B C H W"] | None = None,
 ) -> Float[Tensor, "B C H W"]:
-    """The convolution at the map's size, in the map's dtype; weights are read as float32.
+    """Forward pass, with the size and dtype of the input; weights are read as float32.
 
     Args:
-        x: The map.
-        weight: The kernel.
-        bias: Its bias.
+        x: Input, as `takes` accepts it.
+        weight: Kernel.
+        bias: Bias (C), or None.
         dilation: Distance between the positions the kernel reads.
-        gelu: Whether a GELU follows.
-        onto: A map like x that is added to, in place, instead.
+        gelu: Whether GELU is applied to the output.
+        onto: A feature map like x to which the output is added, in place; not with gelu.
     """
     out = torch.empty_like(x) if onto is None else onto
     mode = ADDED if onto is not None else GELU if gelu else PLAIN
@@ -50,14 +50,18 @@ def backward(
     stride: int = 1,
     onto: Float[Tensor, "B C H W"] | None = None,
 ) -> tuple[Tensor | None, Float[Tensor, "C 1 k l"], Float[Tensor, " C"]]:
-    """Gradients of the map (if wanted), of the kernel and of the bias, in the dtype of each; sums are in float32.
+    """Backward pass: gradients of input (None if not wanted), kernel and bias, each in its dtype; summed in float32.
 
     Args:
-        grad: Gradient of what `forward` gave.
-        x: What `forward` was given, as are weight, bias, dilation and gelu.
-        wants_input: Whether the gradient of the map is wanted.
-        stride: Of the convolution, without a GELU if it is above 1.
-        onto: A map like x that the map's gradient is added to, in place; not after a GELU.
+        grad: Gradient of the output.
+        x: Input of the forward pass.
+        weight: Kernel.
+        bias: Bias (C), or None; only needed with gelu.
+        dilation: Distance between the positions the kernel reads.
+        gelu: Whether GELU was applied to the output.
+        wants_input: Whether the gradient of the input is computed.
+        stride: Stride of the convolution; 1 with gelu.
+        onto: A feature map like x to which the gradient of the input is added, in place; not with gelu.
     """
     grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
     fresh = torch.empty_like(x) if wants_input and onto is None else None

@@ -1,11 +1,11 @@
-// GELU by itself, on maps of any shape that lie densely.
+// Forward and backward pass of GELU, on dense tensors of any shape.
 #include <algorithm>
 
 #include "vectors.h"
 
 namespace {
 
-constexpr long CHUNK = 4096;  // that a thread takes at a time
+constexpr long CHUNK = 4096;  // values that a thread processes at a time
 
 template <class Each>
 void in_chunks(long count, Each each) {
@@ -16,7 +16,7 @@ void in_chunks(long count, Each each) {
 
 }  // namespace
 
-// sizes: how many numbers
+// sizes: number of values
 extern "C" {
 void gelu_forward_bfloat16(const long* sizes, const bfloat16* x, bfloat16* out) {
     in_chunks(sizes[0], [=](long at, long left) {

@@ -1,4 +1,4 @@
-// The way back of a group norm on maps whose channels lie together: two passes over the map.
+// Backward pass of group norm on channels_last feature maps, in two passes over memory.
 #include <algorithm>
 #include <vector>
 
@@ -6,25 +6,25 @@
 
 namespace {
 
-constexpr long PLACES = 256;  // that a thread takes at a time
+constexpr long POSITIONS = 256;  // positions that a thread processes at a time
 
 struct Shape {
-    long batch, places, channels, groups;
-    long parts() const { return (places + PLACES - 1) / PLACES; }
+    long batch, positions, channels, groups;
+    long parts() const { return (positions + POSITIONS - 1) / POSITIONS; }
     long each() const { return channels / groups; }
 };
 
-// Sums over places of the gradient, and of the gradient times the map: (B, 2, C).
+// Sums over positions of the gradient, and of the gradient times the input: (B, 2, C).
 template <class T>
 std::vector<double> sums_of(const Shape& shape, const T* grad, const T* x) {
     const long channels = shape.channels, parts = shape.parts();
     std::vector<float> partial(shape.batch * parts * 2 * channels, 0.0f);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long part = 0; part < shape.batch * parts; part++) {
-        const long first = part % parts * PLACES, end = std::min(shape.places, first + PLACES);
+        const long first = part % parts * POSITIONS, end = std::min(shape.positions, first + POSITIONS);
         float *plain = partial.data() + part * 2 * channels, *times = plain + channels;
-        for (long place = first; place < end; place++) {
-            const long at = (part / parts * shape.places + place) * channels;
+        for (long position = first; position < end; position++) {
+            const long at = (part / parts * shape.positions + position) * channels;
             for (long c = 0; c < channels; c += LANES) {
                 const long left = channels - c;
                 const Vector g = load_part(grad + at + c, left);
@@ -34,7 +34,7 @@ std::vector<double> sums_of(const Shape& shape, const T* grad, const T* x) {
         }
     }
     std::vector<double> sums(shape.batch * 2 * channels, 0.0);
-    for (long part = 0; part < shape.batch * parts; part++)  // in order, whatever the threads
+    for (long part = 0; part < shape.batch * parts; part++)  // in order: deterministic
         for (long c = 0; c < 2 * channels; c++) sums[part / parts * 2 * channels + c] += partial[part * 2 * channels + c];
     return sums;
 }
@@ -51,14 +51,14 @@ void backward(const Shape& shape, const T* grad, const T* x, const float* mean, 
         for (long group = 0; group < groups; group++) {
             const double m = mean[image * groups + group], s = scale[image * groups + group];
             const double *plain = sums.data() + image * 2 * channels, *times = plain + channels;
-            double along = 0, level = 0;  // what the norm takes out of the gradient
+            double along = 0, level = 0;  // components of the gradient that the norm removes
             for (long c = group * each; c < (group + 1) * each; c++) {
                 grad_weight[c] += (float)((times[c] - m * plain[c]) * s);
                 grad_bias[c] += (float)plain[c];
                 along += weight[c] * (times[c] - m * plain[c]);
                 level += weight[c] * plain[c];
             }
-            const double count = (double)shape.places * each, slope = -along * s * s * s / count;
+            const double count = (double)shape.positions * each, slope = -along * s * s * s / count;
             for (long c = group * each; c < (group + 1) * each; c++) {
                 of_grad[image * channels + c] = (float)(weight[c] * s);
                 of_x[image * channels + c] = (float)slope;
@@ -66,8 +66,8 @@ void backward(const Shape& shape, const T* grad, const T* x, const float* mean, 
             }
         }
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (long place = 0; place < shape.batch * shape.places; place++) {
-        const long at = place * channels, row = place / shape.places * channels;
+    for (long position = 0; position < shape.batch * shape.positions; position++) {
+        const long at = position * channels, row = position / shape.positions * channels;
         for (long c = 0; c < channels; c += LANES) {
             const long left = channels - c;
             const Vector out = load_part(grad + at + c, left) * load_part(of_grad.data() + row + c, left) +
@@ -80,7 +80,7 @@ void backward(const Shape& shape, const T* grad, const T* x, const float* mean, 
 
 }  // namespace
 
-// sizes: images, places, channels, groups; mean and scale (one over the deviation) are (B, G)
+// sizes: batch, positions, channels, groups; mean and scale (one over the standard deviation) are (B, G)
 extern "C" {
 void group_norm_backward_float(const long* sizes, const float* grad, const float* x, const float* mean,
                                const float* scale, const float* weight, float* grad_x, float* grad_weight,

@@ -1,4 +1,4 @@
-"""The kernel of a group norm's backward pass, as a function of tensors."""
+"""Python interface of the native kernel of group norm's backward pass."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def backward(
     scale: Float[Tensor, "B G"],
     weight: Float[Tensor, " C"],
 ) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, " C"], Float[Tensor, " C"]]:
-    """Gradients of the map, in its dtype, and of weight and bias, in float32.
+    """Backward pass: gradients of the input, in its dtype, and of weight and bias, in float32.
 
     Args:
-        grad: Gradient of the norm's result.
-        x: What was normalised, as `compiled.takes` it.
-        mean: Of each group.
+        grad: Gradient of the output.
+        x: Input of the norm, as `compiled.takes` accepts it.
+        mean: Mean of each group.
         scale: One over the standard deviation of each group.
-        weight: Of each channel.
+        weight: Weight of each channel.
     """
     grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
     mean, scale, weight = (given.float().contiguous() for given in (mean, scale, weight))

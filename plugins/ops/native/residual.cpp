@@ -1,4 +1,4 @@
-// A branch, scaled for each image and channel, added to its shortcut; the way back in one pass.
+// A residual branch, scaled per image and channel and added to its shortcut; the backward pass reads memory once.
 #include <algorithm>
 #include <vector>
 
@@ -6,16 +6,16 @@
 
 namespace {
 
-constexpr long PLACES = 256;  // that a thread takes at a time
+constexpr long POSITIONS = 256;  // positions that a thread processes at a time
 
-// x + scale * (branch + more); maps are (B, places, C), scale is (B, C), and `more` may be null.
+// x + scale * (branch + more); feature maps are (B, positions, C), scale is (B, C), and `more` may be null.
 template <class T>
-void forward(long batch, long places, long channels, const float* x, const T* branch, const float* more,
+void forward(long batch, long positions, long channels, const float* x, const T* branch, const float* more,
              const float* scale, float* out) {
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (long place = 0; place < batch * places; place++) {
-        const long at = place * channels;
-        const float* by = scale + place / places * channels;
+    for (long position = 0; position < batch * positions; position++) {
+        const long at = position * channels;
+        const float* by = scale + position / positions * channels;
         for (long c = 0; c < channels; c += LANES) {
             const long left = channels - c;
             Vector sum = load_part(branch + at + c, left);
@@ -25,19 +25,19 @@ void forward(long batch, long places, long channels, const float* x, const T* br
     }
 }
 
-// The gradient of the branch (and of `more`, which has the same), and that of the scale.
+// Gradients of the branch (the gradient of `more` is the same) and of the scale.
 template <class T>
-void backward(long batch, long places, long channels, const float* grad, const T* branch, const float* more,
+void backward(long batch, long positions, long channels, const float* grad, const T* branch, const float* more,
               const float* scale, T* grad_branch, float* grad_more, float* grad_scale) {
-    const long parts = (places + PLACES - 1) / PLACES;
+    const long parts = (positions + POSITIONS - 1) / POSITIONS;
     std::vector<float> sums(batch * parts * channels, 0.0f);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long part = 0; part < batch * parts; part++) {
-        const long image = part / parts, first = part % parts * PLACES, end = std::min(places, first + PLACES);
+        const long image = part / parts, first = part % parts * POSITIONS, end = std::min(positions, first + POSITIONS);
         const float* by = scale + image * channels;
         float* into = sums.data() + part * channels;
-        for (long place = first; place < end; place++) {
-            const long at = (image * places + place) * channels;
+        for (long position = first; position < end; position++) {
+            const long at = (image * positions + position) * channels;
             for (long c = 0; c < channels; c += LANES) {
                 const long left = channels - c;
                 const Vector g = load_part(grad + at + c, left), given = g * load_part(by + c, left);
@@ -59,7 +59,7 @@ void backward(long batch, long places, long channels, const float* grad, const T
 
 }  // namespace
 
-// sizes: images, places, channels
+// sizes: batch, positions, channels
 extern "C" {
 void residual_forward_float(const long* sizes, const float* x, const float* branch, const float* more,
                             const float* scale, float* out) {

@@ -1,7 +1,7 @@
-// Cross-entropy of class logits that are coarser than their labels, without the logits at full size.
+// Cross-entropy of class logits that are coarser than their labels, without storing the logits at full size.
 //
-// A row of labels needs two rows of logits. Between those each pixel's logits are interpolated, its loss and gradient
-// taken, and the gradient handed back to the four places it came from, before the next pixel. Classes lie in the lanes.
+// A row of labels needs two rows of logits. For one pixel after another, the logits are interpolated, loss and gradient
+// are computed, and the gradient is added to the four coarse positions. Vector lanes are classes.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -12,18 +12,18 @@
 
 namespace {
 
-struct Source {  // of one row or column: the two places it lies between, and the share of the second
+struct Source {  // of one row or column: the two coarse positions around it, and the weight of the second
     long first, second;
     float share;
 };
 
-Source source(long at, long coarse, long fine) {  // as bilinear resizing does, corners not aligned
+Source source(long at, long coarse, long fine) {  // as bilinear interpolation with align_corners=False
     const float place = std::max(0.0f, (at + 0.5f) * ((float)coarse / fine) - 0.5f);
     const long first = std::min((long)place, coarse - 1);
     return {first, std::min(first + 1, coarse - 1), place - first};
 }
 
-// Sums and maxima over lanes, by halves.
+// Sums and maxima over lanes, by pairwise reduction.
 template <class Join>
 inline float across_lanes(Vector value, Join join) {
     typedef float Half __attribute__((vector_size(32)));
@@ -57,19 +57,19 @@ struct Sizes {
 
 struct Result {
     double loss = 0;
-    long wrong = -1;  // a label that is no class
+    long wrong = -1;  // a label that is not a class
 };
 
-constexpr long ROWS = 32;  // of labels, that a thread takes at a time
+constexpr long ROWS = 32;  // rows of labels that a thread processes at a time
 constexpr float NEVER = -1e30f;  // logit of a lane without a class
 constexpr float TOO_SMALL = 1e-30f;
 
 struct Target {
-    const float* weights;  // of each class, zeros after the last up to a full vector
-    float smoothing, all;  // the latter: the sum of the weights
+    const float* weights;  // weight of each class, padded with zeros to full vectors
+    float smoothing, all;  // `all`: the sum of the weights
 };
 
-// The loss of a pixel, and its gradient in `slopes`; `bound` is at least the largest of its logits, and mostly near.
+// The loss of a pixel, and its gradient in `slopes`; `bound` is an upper bound of its logits, and usually close.
 template <long VECTORS>
 inline float pixel(const Vector* values, Vector* slopes, long label, float bound, const Sizes& sizes, const Target& to) {
     const long vectors = VECTORS ? VECTORS : sizes.vectors();
@@ -98,7 +98,7 @@ inline float pixel(const Vector* values, Vector* slopes, long label, float bound
     return loss;
 }
 
-// A row of logits between two coarse rows, lanes without a class filled; and the largest of each place.
+// Interpolate a row of logits between two coarse rows, filling lanes without a class; and the maximum per position.
 void mix_rows(const Sizes& sizes, const float* logits, const Source& from, float* row, float* bounds) {
     for (long x = 0; x < sizes.coarse_width; x++) {
         const float* upper = logits + (from.first * sizes.coarse_width + x) * sizes.classes;
@@ -110,7 +110,7 @@ void mix_rows(const Sizes& sizes, const float* logits, const Source& from, float
     }
 }
 
-// One band of an image; `gradient` holds its rows of coarse places from `lowest` on.
+// One band of an image; `gradient` holds its rows of coarse positions, starting at `lowest`.
 template <long VECTORS>
 Result band(const Sizes& sizes, const float* logits, const int32_t* labels, const Target& target, long first, long end,
             long lowest, float* gradient) {
@@ -160,9 +160,9 @@ Result band(const Sizes& sizes, const float* logits, const int32_t* labels, cons
 
 }  // namespace
 
-// sizes: images, classes, coarse height and width, height and width of the labels, the label that is left out.
-// logits and gradient are (B, h, w, K), labels (B, H, W). Gives the sum over the labels; the gradient is of that sum,
-// and is left out where null. `wrong` becomes -1, or a label that is no class.
+// sizes: batch, classes, height and width of the logits, height and width of the labels, the label that is ignored.
+// logits and gradient are (B, h, w, K), labels (B, H, W). Computes the loss summed over the labels and its gradient,
+// which is skipped if the pointer is null. `wrong` is set to -1, or to a label that is not a class.
 extern "C" void upsampled_cross_entropy(const long* given, const float* logits, const int32_t* labels,
                                         const float* weights, float smoothing, double* loss, int64_t* wrong, float* gradient) {
     const Sizes sizes{given[0], given[1], given[2], given[3], given[4], given[5], given[6]};
@@ -195,7 +195,7 @@ extern "C" void upsampled_cross_entropy(const long* given, const float* logits, 
     }
     if (!gradient || *wrong != -1) return;
     std::fill(gradient, gradient + sizes.batch * sizes.coarse_height * sizes.coarse_width * sizes.classes, 0.0f);
-    for (long task = 0; task < tasks; task++)  // in order, so the sum does not depend on the threads
+    for (long task = 0; task < tasks; task++)  // in order, so deterministic for any number of threads
         for (long row = lowest(task); row <= highest(task); row++)
             for (long x = 0; x < sizes.coarse_width; x++) {
                 const long place = (task / bands * sizes.coarse_height + row) * sizes.coarse_width + x;

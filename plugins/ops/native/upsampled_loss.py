@@ -1,4 +1,4 @@
-"""The kernel of cross-entropy on coarse logits, as a function of tensors."""
+"""Python interface of the native kernel of cross-entropy on coarse logits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALL_RIGHT = -1
 
 
 def takes(logits: Tensor, labels: Tensor, weights: Tensor) -> bool:
-    """Whether the kernel is there, and takes such logits: on the CPU, bfloat16 or float32, shapes as they should be."""
+    """Whether the kernel is available and supports these tensors: CPU, bfloat16 or float32, matching shapes."""
     small = logits.dtype in (torch.float32, torch.bfloat16)
     fits = logits.ndim == 4 and labels.ndim == 3 and (len(labels), len(weights)) == tuple(logits.shape[:2])
     return logits.device.type == "cpu" and small and fits and logits.numel() > 0 and kernels() is not None
@@ -27,10 +27,10 @@ def sum_and_gradient(
     ignore_index: int,
     wants_gradient: bool,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "B K h w"] | None]:
-    """Cross-entropy of the logits, resized to the labels, summed over the labels; and its gradient, if wanted.
+    """Cross-entropy of the logits, upsampled to the labels and summed over them; and its gradient, if wanted.
 
     Raises:
-        IndexError: A label is no class.
+        IndexError: A label is not a class.
     """
     coarse = logits.detach().float().permute(0, 2, 3, 1).contiguous()
     gradient = torch.empty_like(coarse) if wants_gradient else None

@@ -1,4 +1,4 @@
-// Sixteen numbers at a time, in float32 whatever they are stored as; the compiler maps them to what the processor has.
+// Vectors of sixteen float32 numbers, loaded from any storage type; the compiler maps them to the processor's vectors.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include <immintrin.h>
 #endif
 
-inline thread_local int threads = 1;  // that a kernel may take, as the caller said last (use_threads)
+inline thread_local int threads = 1;  // number of threads of a kernel, set by the caller (use_threads)
 
 constexpr long LANES = 16;
 typedef float Vector __attribute__((vector_size(64)));
@@ -20,7 +20,7 @@ struct bfloat16 {
     uint16_t bits;
 };
 
-// Numbers that begin on a cache line: sixteen that lie across two lines take twice as long to load.
+// Arrays aligned to cache lines: a vector that crosses a line takes twice as long to load.
 template <class T>
 struct OnLine {
     typedef T value_type;
@@ -31,7 +31,7 @@ struct OnLine {
 };
 typedef std::vector<float, OnLine<float>> Floats;
 
-static inline Vector spread(float value) { return value - Vector{}; }  // not plus: that is work, for -0 becomes 0
+static inline Vector spread(float value) { return value - Vector{}; }  // not plus, which is work: -0 + 0 is 0
 
 static inline Vector load(const float* from) {
     Vector out;
@@ -40,7 +40,7 @@ static inline Vector load(const float* from) {
 }
 
 static inline Vector load(const bfloat16* from) {
-#if defined(__AVX512F__) && defined(__AVX512VL__)  // compilers take four instructions for these two
+#if defined(__AVX512F__) && defined(__AVX512VL__)  // compilers need four instructions for these two
     return (Vector)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from)), 16);
 #else
     Halves halves;
@@ -66,7 +66,7 @@ static inline void store(bfloat16* to, Vector value) {
     memcpy(to, &halves, sizeof halves);
 }
 
-// The first `count` of sixteen; the others are zero.
+// Load the first `count` of sixteen numbers; the others are zero.
 template <class T>
 static inline Vector load_part(const T* from, long count) {
     if (count >= LANES) return load(from);
@@ -87,12 +87,11 @@ static inline Vector choose(Whole where, Vector yes, Vector no) {
     return (Vector)(((Whole)yes & where) | ((Whole)no & ~where));
 }
 
-// e to the power of x, to about one unit in the last place; 0 below -87 (what is smaller makes processors slow), and
-// above 88 that of 88.
+// exp(x), to about one unit in the last place; 0 below -87 (denormal numbers are slow), and exp(88) above 88.
 static inline Vector exponential(Vector x) {
     const Whole tiny = x < spread(-87.0f);
     x = choose(x > spread(88.0f), spread(88.0f), x);
-    const Vector magic = spread(12582912.0f);  // adding and taking it away rounds to a whole number
+    const Vector magic = spread(12582912.0f);  // adding and subtracting it rounds to an integer
     const Vector power = (x * 1.44269504f + magic) - magic;
     const Vector rest = (x - power * 0.693359375f) - power * -2.12194440e-4f;
     Vector sum = spread(1.9875691500e-4f);
@@ -106,8 +105,8 @@ static inline Vector exponential(Vector x) {
     return choose(tiny, Vector{}, sum * (Vector)shift);
 }
 
-// The normal distribution: the share below x, and the density times sqrt(2 pi).
-// Abramowitz and Stegun, 7.1.26; off by at most 1e-7.
+// The standard normal distribution: cumulative probability at x, and density times sqrt(2 pi).
+// Abramowitz and Stegun, 7.1.26; error at most 1e-7.
 struct Normal {
     Vector share, bell;
 };
@@ -125,7 +124,7 @@ static inline Normal normal(Vector x) {
     return {choose(x < Vector{}, tail, 1.0f - tail), bell};
 }
 
-// GELU, and its slope, as exactly as numbers of type T can tell.
+// GELU and its derivative, to the precision of type T.
 template <class T>
 static inline Vector gelu(Vector x) {
     return x * normal(x).share;
@@ -137,8 +136,8 @@ static inline Vector gelu_slope(Vector x) {
     return at.share + x * at.bell * 0.39894228f;
 }
 
-// For bfloat16, both less one half are x times a polynomial of x squared (ours, fitted for the least largest error on
-// -5 to 5, beyond which they are flat): off by 1e-6 and 1.3e-5, a third of the instructions.
+// For bfloat16, the cumulative probability and the derivative, minus one half, are x times a polynomial of x squared
+// (ours, minimax fit on -5 to 5, constant outside): errors 1e-6 and 1.3e-5, a third of the instructions.
 template <long COUNT>
 static inline Vector odd_polynomial(Vector x, const float (&of)[COUNT]) {
     x = spread(5.0f) < x ? spread(5.0f) : x;

@@ -104,7 +104,7 @@ def test_an_exported_file_says_what_it_is_of(tmp_path: Path) -> None:
 )
 def test_other_attention_has_no_official_name(tmp_path: Path, attention: dict[str, str]) -> None:
     checkpoint(tmp_path / "last.ckpt", "segnext_t", attention=attention)
-    with pytest.raises(CheckpointError, match=r"layout official SegNeXt has no place for .* --layout foveate"):
+    with pytest.raises(CheckpointError, match=r"layout official SegNeXt has no names for .* --layout foveate"):
         export_checkpoint(str(tmp_path / "last.ckpt"), str(tmp_path / "out.safetensors"), "official")
     assert not (tmp_path / "out.safetensors").exists()
 
@@ -134,5 +134,5 @@ def test_a_file_is_shown_with_what_it_is(tmp_path: Path, capsys: pytest.CaptureF
     show_weights(str(tmp_path / "out.safetensors"))
     shown = capsys.readouterr().out
     assert f": {len(given.state_dict())} tensors, " in shown
-    assert "  is:        mscan_t, layout official MSCAN" in shown
+    assert "  matches:   mscan_t, layout official MSCAN" in shown
     assert "  network:   mscan_t" in shown

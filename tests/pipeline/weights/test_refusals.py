@@ -55,7 +55,7 @@ REFUSED: dict[str, tuple[Callable[[State], State], str]] = {
     ),
     "renamed": (
         renamed,
-        r"fits 0% .* no name in it leads there; the closest layout is official MSCAN; the file has "
+        r"fits 0% .* none of its names match; the closest layout is official MSCAN; the file has "
         r"'piece_embed1.proj.0.weight', expected 'patch_embed1.proj.0.weight'; 100% of the shapes are there",
     ),
     "every other name": (every_other, r"fits \d+% .* it holds 1\d\d of its 298 tensors by name .* cut short"),
@@ -66,7 +66,7 @@ REFUSED: dict[str, tuple[Callable[[State], State], str]] = {
     ),
     "something else": (
         lambda _: {"a": torch.rand(3)},
-        r"fits 0% .* no name in it leads there; the closest layout is \w+",
+        r"fits 0% .* none of its names match; the closest layout is \w+",
     ),
 }
 
@@ -91,7 +91,7 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path, small: State) -> None
 
 def test_a_head_that_was_asked_for_has_to_be_there(tmp_path: Path, small: State) -> None:
     torch.save(small, tmp_path / "weights.pth")
-    with pytest.raises(CheckpointError, match="fits 0% of the decoder: no name in it leads there"):
+    with pytest.raises(CheckpointError, match="fits 0% of the decoder: none of its names match"):
         load_weights(create_model("segnext_t", num_classes=2), tmp_path / "weights.pth", part="head")
 
 

@@ -18,7 +18,7 @@ from foveate.plugins.ops.depthwise import DepthwiseConv2d
 from foveate.plugins.ops.native import compiled
 from foveate.plugins.ops.native import depthwise as native
 
-SAID = "compiling the CPU kernels for this machine, once: some 15 seconds"
+SAID = "compiling the CPU kernels for this machine, once: about 15 seconds"
 needs_kernels = pytest.mark.skipif(compiled.kernels() is None, reason="no C++ compiler, or FOVEATE_NATIVE=0")
 KERNELS = [((3, 3), 1), ((5, 5), 1), ((1, 7), 1), ((1, 21), 1), ((21, 1), 1), ((7, 7), 3), ((3, 5), 2)]
 SIZES = [(13, 17), (1, 1), (3, 40), (70, 24), (40, 140)]
