@@ -139,8 +139,8 @@ class Loss(Record):
         name: Its name in recipes.
         summary: Description of one line for `foveate plugins list`.
         build: `build(num_classes, **options) -> nn.Module`. The module maps float32 logits (B, K, ...) and labels
-            (B, ...) to a scalar. In label maps 255 is ignored; the labels of images are all classes. In evaluation
-            the labels contain no blanks; in distributed training of a classifier -1 marks a blank.
+            (B, ...) to a scalar. In label maps 255 is ignored; the labels of images are all classes. The labels
+            contain no blanks; a label map may be 255 throughout.
         paper: Where the idea was published, such as "arXiv:1709.01507".
         api: Version of the plugin interface that the plugin was written for.
 

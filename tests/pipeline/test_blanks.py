@@ -84,3 +84,18 @@ def test_another_number_of_logits_than_classes_is_refused(segmenter: Segmentatio
 def test_logits_of_another_kind_are_refused(segmenter: SegmentationTask) -> None:
     with pytest.raises(PluginError, match="a channel is expected for each of the 11 classes"):
         segmenter.checked(torch.zeros(1, 11), dimensions=4)
+
+
+def test_a_loss_sees_no_blanks_in_training_and_every_parameter_has_a_gradient() -> None:
+    task = ClassificationTask(
+        network="mobilenet_v2_035", labels=ClassSet(name="toy", names=("a", "b", "c")), mixing=None
+    )
+    task.loss = Strict()
+    image = torch.zeros(3, 3, 32, 32, dtype=torch.uint8)
+    for labels in ([0, -1, 2], [-1, -1, -1]):
+        task.zero_grad()
+        loss = task.compute_loss({"image": image, "label": torch.tensor(labels), "path": [""] * 3})
+        loss.backward()
+        assert bool(torch.isfinite(loss))
+        assert all(parameter.grad is not None for parameter in task.parameters())
+    assert loss == 0
