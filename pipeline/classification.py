@@ -45,7 +45,7 @@ class ClassificationTask(VisionTask):
         network: Name of the model, any encoder's (foveate models list).
         attention: What sits in the model's attention slots, such as `{input: stn, stage: [cbam]}`.
         labels: The classes; the data module gives them.
-        weights: File with weights to start from, read when training begins; None starts from nothing.
+        weights: File with weights to start from, read when training begins; None trains from scratch.
         loss: What is minimised: a name, a mapping with `name` and options (`{name: cross_entropy, label_smoothing:
             0.1}`), or a list of such with a `weight` each. Mixed images want cross_entropy or binary_cross_entropy.
         metrics: What evaluation reports beside accuracy and calibration error (foveate plugins list --what metrics).

@@ -37,7 +37,7 @@ class SegmentationTask(VisionTask):
         network: Name of the model (foveate models list), or ENCODER+DECODER.
         attention: What sits in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
         labels: The classes; the data module gives them.
-        weights: File with encoder weights to start from, read when training begins; None starts from nothing.
+        weights: File with encoder weights to start from, read when training begins; None trains from scratch.
         loss: What is minimised: a name, a mapping with `name` and options, or a list of such with a `weight` each.
         metrics: What evaluation reports beside mIoU and its like (foveate plugins list --what metrics).
         optimizer: How weights are updated.

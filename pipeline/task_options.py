@@ -25,7 +25,7 @@ class TaskOptions:
     Args:
         network: Name of the model (foveate models list).
         attention: What sits in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
-        weights: File with weights to start from, read when training begins; None starts from nothing.
+        weights: File with weights to start from, read when training begins; None trains from scratch.
         loss: What is minimised: a name, a mapping with `name` and options, or a list of such with a `weight` each.
         metrics: What evaluation reports beside the task's own figures.
         optimizer: How weights are updated.

@@ -54,7 +54,7 @@ def create_model(
     plugins: Plugins | None = None,
     **options: Any,
 ) -> nn.Module:
-    """Build a model by name, from nothing.
+    """Build a model by name, without trained weights.
 
     Args:
         name: One of `list_models()`, `ENCODER+DECODER` for a segmenter, or `ENCODER` for a classifier.

@@ -1,4 +1,4 @@
-"""timm behind our contracts: any of its models as an encoder or as a classifier, from nothing.
+"""timm behind our contracts: any of its models as an encoder or as a classifier, without trained weights.
 
 timm has no types; what it returns is typed here, and `Any` goes no further. Nothing is downloaded.
 """

@@ -43,7 +43,7 @@ def run(request: Request) -> None:
 
 
 def fit(request: Request) -> None:
-    """Train, from nothing or going on from a checkpoint."""
+    """Train, from scratch or continuing from a checkpoint."""
     from foveate.pipeline.training.summary import Training, summarise
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
@@ -142,4 +142,4 @@ def _introduce(cli: FoveateCLI) -> None:
     print(f"{cli.request.name}: {count:,} parameters{frozen}; {place}", flush=True)
     task = cli.config.model.init_args
     if "weights" in task and task.weights is None and cli.request.name.startswith("cityscapes"):
-        print("no --model.weights: the encoder starts from nothing, the paper's mIoU is out of reach", flush=True)
+        print("no --model.weights: the encoder is trained from scratch, the paper's mIoU is out of reach", flush=True)

@@ -1,4 +1,4 @@
-"""The decoders of segmentation-models-pytorch over the features of any encoder, from nothing."""
+"""The decoders of segmentation-models-pytorch over the features of any encoder, without trained weights."""
 
 from __future__ import annotations
 

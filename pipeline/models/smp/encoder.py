@@ -1,4 +1,4 @@
-"""The encoders of segmentation-models-pytorch behind our contract, from nothing.
+"""The encoders of segmentation-models-pytorch behind our contract, without trained weights.
 
 The library has no types; what it returns is typed here, and `Any` goes no further. Nothing is downloaded.
 """
@@ -44,7 +44,7 @@ class SmpEncoder(FeatureEncoder):
 def create_encoder(
     name: str, *, in_channels: int = 3, attention: Attention | None = None, **options: Any
 ) -> SmpEncoder:
-    """Build an encoder of the library, from nothing.
+    """Build an encoder of the library, without trained weights.
 
     Args:
         name: smp:NAME, or smp:tu-NAME for one of timm's.
