@@ -16,6 +16,8 @@ from foveate.pipeline.text import quote_indices
 from foveate.plugins.hints import did_you_mean
 
 Recipe = dict[str, Any]
+SIZES = ("crop", "size", "stride")  # options whose value may be written HEIGHTxWIDTH
+SIZE = re.compile(r"(\d+)[xX](\d+)")
 WANDB = "foveate.pipeline.loggers.wandb.WandbLogger"
 PLUGINS = "plugins"  # entry of a run's recipe: the modules that were given with --plugins
 
@@ -104,11 +106,20 @@ def _load_yaml(text: str) -> Any:
 
 
 def spell_out(recipe: Recipe) -> Recipe:
-    """Replace `logger: wandb` by the class it stands for."""
+    """Replace `logger: wandb` by the class it stands for, and sizes such as 512x1024 by lists."""
+    if isinstance(recipe.get("model"), dict):
+        recipe = {**recipe, "model": _spell_sizes(recipe["model"])}
     trainer = recipe.get("trainer")
     if isinstance(trainer, dict) and trainer.get("logger") == "wandb":
         return {**recipe, "trainer": {**trainer, "logger": {"class_path": WANDB}}}
     return recipe
+
+
+def _spell_sizes(node: Any, key: str = "") -> Any:
+    if isinstance(node, Mapping):
+        return {name: _spell_sizes(value, name) for name, value in node.items()}
+    found = SIZE.fullmatch(node) if key in SIZES and isinstance(node, str) else None
+    return [int(found[1]), int(found[2])] if found else node
 
 
 def arguments_of(recipe: Mapping[str, Any], part: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +10,11 @@ import yaml
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import DOTTED, check_class_paths, is_allowed, refusal, renamed
-from foveate.pipeline.runs.recipes import WANDB
+from foveate.pipeline.runs.recipes import SIZE, SIZES, WANDB
 from foveate.plugins.hints import did_you_mean
 
 LOGGER = "--trainer.logger"
 LOGGERS = ("wandb", "true", "false", "CSVLogger", "TensorBoardLogger", "MLFlowLogger", "CometLogger", "WandbLogger")
-SIZES = ("crop", "size", "stride")
 CLASSES = ("--model", "--data", LOGGER, "--trainer.callbacks", "--trainer.strategy", "--trainer.profiler")
 EVERY_EPOCH, EVERY_STEPS = "--trainer.check_val_every_n_epoch", "--trainer.val_check_interval"
 DATA_SETS = (  # by the end of their class's name, which users leave away
@@ -100,7 +98,7 @@ def pairs(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _sized(word: str, before: str) -> str:
     """A size HEIGHTxWIDTH as the list it stands for."""
     option, equals, value = word.partition("=") if word.startswith("--") else (before, "", word)
-    found = re.fullmatch(r"(\d+)[xX](\d+)", value)
+    found = SIZE.fullmatch(value)
     if not found or option.rpartition(".")[2] not in SIZES:
         return word
     return f"{option}=[{found[1]},{found[2]}]" if equals else f"[{found[1]},{found[2]}]"

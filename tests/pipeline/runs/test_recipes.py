@@ -39,6 +39,14 @@ def test_the_short_word_for_wandb_is_spelled_out(tmp_path: Path) -> None:
     assert recipe["trainer"]["logger"] == {"class_path": WANDB}
 
 
+def test_sizes_of_a_model_are_taken_as_people_write_them(tmp_path: Path) -> None:
+    recipe = read_recipe(
+        write(tmp_path, "model: {init_args: {inference: {size: 512x1024, stride: 384X768}, loss: 2x2}}")
+    )
+    assert recipe["model"]["init_args"]["inference"] == {"size": [512, 1024], "stride": [384, 768]}
+    assert recipe["model"]["init_args"]["loss"] == "2x2"
+
+
 @pytest.mark.parametrize("text", ["- a list", "a: [1", "", "\x00"])
 def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"mine\.yaml"):
