@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from foveate.datasets.batch import BLANK, ClassificationBatch
+from foveate.datasets.batch import ClassificationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.losses import RecipeLoss
+from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.calibration import CalibrationError
 from foveate.pipeline.metrics.classification import (
     FIRST,
@@ -53,8 +54,8 @@ class ClassificationTask(VisionTask):
         schedule: How the learning rate changes.
         mixing: How training images are mixed and erased; null does neither.
         ema: Decay of a moving average of the weights, such as 0.999, which then is what is evaluated and kept.
-        normalisation: Mean and deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}`;
-            those of `weights`, or of ImageNet, if not given.
+        normalisation: Mean and standard deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5,
+            0.5]}`; those of `weights`, or of ImageNet, if not given.
         network_options: Further options of the model, such as `{drop_path: 0.1}`.
         activation_checkpointing: Keep only the input of each block and recompute its features in the backward pass:
             less memory, a third more time.
@@ -131,21 +132,19 @@ class ClassificationTask(VisionTask):
         pixels = self.normalise(image)
         with self.named_network():
             logits: Tensor = self.runner(pixels)(pixels)
-        return self.checked(logits, dimensions=2)
+        return self.checked(logits, len(image))
 
     def compute_loss(self, batch: ClassificationBatch) -> Float[Tensor, ""]:
         """Loss of a batch, its images mixed as the recipe says; needs no trainer."""
         image, label = self.normalise(batch["image"]), batch["label"]
-        is_blank = label == BLANK
-        blanks = image[is_blank]  # they go through the network, which waits for other processes, and no further
-        image, target = self.mixing(*choose(~is_blank, image, label))
+        labelled = is_labelled(label)
+        blanks = image[~labelled]  # they go through the network, which waits for other processes, and no further
+        image, target = choose(labelled, image, label)
+        if len(target):
+            image, target = self.mixing(image, target)
         with self.named_network():
-            logits = self.checked(self.network(torch.cat([image, blanks]) if len(blanks) else image), dimensions=2)
-        if not len(target):
-            return logits.sum() * 0.0  # so that every parameter has a gradient
-        with self.named_part("loss"):
-            loss: Tensor = self.loss(logits[: len(target)], target)
-        return loss
+            logits = self.network(torch.cat([image, blanks]) if len(blanks) else image)
+        return self.minimised(self.checked(logits, len(label))[: len(target)], target, self.loss)
 
     def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
         """Loss of a batch, logged."""
@@ -167,7 +166,7 @@ class ClassificationTask(VisionTask):
 
     def _evaluate(self, batch: ClassificationBatch) -> Int64[Tensor, " B"]:
         every: Tensor = self(batch["image"]).float()
-        logits, label = choose(batch["label"] != BLANK, every, batch["label"])
+        logits, label = choose(is_labelled(batch["label"]), every, batch["label"])
         self.tally.update(logits, label)
         self.calibration.update(logits, label)
         if self.confusion is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.text import first_line
@@ -58,6 +59,33 @@ def named_failures(network: str, providers: Providers) -> Iterator[None]:
                 f"{network}: {' and '.join(libraries)} cannot run it so: {first_line(error)}; {_advice(str(error))}"
             ) from error
         raise
+
+
+def check_logits(logits: object, expected: Sequence[int | None], network: str) -> Tensor:
+    """A network's output, if it has the shape that its task needs.
+
+    Args:
+        logits: What the network gave.
+        expected: Images, classes, and of a segmenter height and width; None for a side that may have any length.
+        network: Name of the network.
+
+    Raises:
+        PluginError: It is no tensor, or one of another shape.
+
+    Example:
+        >>> check_logits(torch.zeros(2, 19, 8, 8), (2, 19, None, None), "segnext_t").shape
+        torch.Size([2, 19, 8, 8])
+    """
+    wanted = "(" + ", ".join("any" if side is None else str(side) for side in expected) + ")"
+    if not isinstance(logits, Tensor):
+        raise PluginError(f"network {network} gives a {type(logits).__name__}, not one tensor of shape {wanted}")
+    sides = zip(logits.shape, expected, strict=False)
+    if logits.ndim != len(expected) or any(side != want for side, want in sides if want is not None):
+        raise PluginError(
+            f"network {network} gives logits of shape {tuple(logits.shape)}, not {wanted}: a channel is expected for "
+            f"each of the {expected[1]} classes"
+        )
+    return logits
 
 
 def _of_plugins(providers: Providers) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,8 +15,10 @@ from foveate.pipeline.engines.engine import Engine
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.segmenter import Segmenter
 from foveate.pipeline.models.upsampling import classify, classify_upsampled
+from foveate.plugins.errors import PluginError
 
 Network = Callable[[Tensor], Tensor]
+Check = Callable[[Tensor, int, Sequence[int | None]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,37 @@ def infer(network: Network, image: Float[Tensor, "B C H W"], config: InferenceCo
     return _infer_whole(network, image, config.multiple_of)
 
 
-def infer_classes(network: Network, image: Float[Tensor, "B C H W"], config: InferenceConfig) -> Int64[Tensor, "B H W"]:
+def _unchecked(logits: Tensor, images: int, size: Sequence[int | None]) -> Tensor:
+    return logits
+
+
+def infer_classes(
+    network: Network, image: Float[Tensor, "B C H W"], config: InferenceConfig, *, check: Check = _unchecked
+) -> Int64[Tensor, "B H W"]:
     """The class of each pixel of normalised images: the same as `infer(...).argmax(1)`, but faster.
 
     For whole images without padding, the full-size logits are never computed (see `classify_upsampled`).
+
+    Args:
+        network: From normalised images to logits at their size.
+        image: Normalised images.
+        config: How they are put through the network.
+        check: Gives logits back after a look at their shape; it is told the number of images, and the height and width
+            that are expected, None for any.
     """
-    as_they_are = config.mode == "whole" and all(side % config.multiple_of == 0 for side in image.shape[2:])
-    if isinstance(network, Engine) and as_they_are:
-        return network.classify(image)
-    if isinstance(network, Segmenter) and as_they_are and network.stride > 1:
-        return classify_upsampled(network.decode(image), (image.shape[2], image.shape[3]))
-    return classify(infer(network, image, config))
+    images, size = len(image), (image.shape[2], image.shape[3])
+    as_they_are = config.mode == "whole" and all(side % config.multiple_of == 0 for side in size)
+    decode = coarse_decoder(network) if as_they_are else None
+    if decode is not None:
+        return classify_upsampled(check(decode(image), images, (None, None)), size)
+    return classify(check(infer(network, image, config), images, size))
+
+
+def coarse_decoder(network: Network) -> Network | None:
+    """What gives a segmenter's logits before they are resized to the image; None where the network does not resize."""
+    if isinstance(network, Engine):
+        return network.decode if network.coarse else None
+    return network.decode if isinstance(network, Segmenter) and network.stride > 1 else None
 
 
 def _infer_whole(network: Network, image: Tensor, multiple_of: int) -> Tensor:
@@ -74,7 +96,10 @@ def _infer_slide(network: Network, image: Tensor, config: InferenceConfig) -> Te
     height, width = image.shape[2:]
     count = torch.zeros(1, 1, height, width, device=image.device)
     for rows, columns in windows((height, width), config.size, config.stride):
-        logits = network(image[..., rows, columns]).float()
+        window = image[..., rows, columns]
+        logits = network(window).float()
+        if logits.shape[2:] != window.shape[2:]:  # broadcasting would spread them
+            raise PluginError(f"logits of a window of {tuple(window.shape[2:])} have shape {tuple(logits.shape)}")
         if total is None:
             total = torch.zeros(image.shape[0], logits.shape[1], height, width, device=image.device)
         total[..., rows, columns] += logits

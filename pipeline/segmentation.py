@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -10,14 +11,14 @@ from torch import Tensor
 
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.labels import IGNORE, LabelSet
+from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
-from foveate.pipeline.inference import InferenceConfig, infer, infer_classes
+from foveate.pipeline.inference import InferenceConfig, coarse_decoder, infer, infer_classes
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
+from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
 from foveate.pipeline.metrics.report import Report, report_segmentation
 from foveate.pipeline.models import create_model, is_segmenter
-from foveate.pipeline.models.segmenter import Segmenter
 from foveate.pipeline.models.upsampling import classify, upsample
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation.freezing import Freeze
@@ -44,12 +45,12 @@ class SegmentationTask(VisionTask):
         schedule: How the learning rate changes.
         inference: How an image is put through the network at evaluation.
         ema: Decay of a moving average of the weights, such as 0.999, which then is what is evaluated and kept.
-        normalisation: Mean and deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}`;
-            those of `weights`, or of ImageNet, if not given.
+        normalisation: Mean and standard deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5,
+            0.5]}`; those of `weights`, or of ImageNet, if not given.
         network_options: Further options of the model, such as `{drop_path: 0.2}`; of ENCODER+DECODER a mapping for
             each, such as `{decoder: {rank: 64}}`.
-        activation_checkpointing: Keep only the input of each block for the way back and run it again: less memory, a
-            third more time.
+        activation_checkpointing: Keep only the input of each block and recompute its features in the backward pass:
+            less memory, a third more time.
         compile: Train the network's parts through torch.compile; the first step takes minutes.
         freeze: Parts of the network that do not learn: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
             `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation.
@@ -116,22 +117,17 @@ class SegmentationTask(VisionTask):
         pixels = self.normalise(image)
         with self.named_network():
             logits = infer(self.runner(pixels), pixels, self.inference_config)
-        return self.checked(logits, dimensions=4)
+        return self.checked(logits, len(image), image.shape[2:])
 
     def compute_loss(self, batch: SegmentationBatch) -> Float[Tensor, ""]:
         """Loss of a batch of crops; needs no trainer."""
-        image = self.normalise(batch["image"])
+        image, mask = self.normalise(batch["image"]), batch["mask"]
+        decode = coarse_decoder(self.network)
         with self.named_network():
-            if is_coarse := isinstance(self.network, Segmenter) and self.network.stride > 1:
-                logits = self.network.decode(image)
-            else:
-                logits = self.network(image)
-        self.checked(logits, dimensions=4)
-        with self.named_part("loss"):
-            loss: Tensor = (
-                loss_of_coarse(self.loss, logits, batch["mask"]) if is_coarse else self.loss(logits, batch["mask"])
-            )
-        return loss
+            logits = self.network(image) if decode is None else decode(image)
+        if decode is None:
+            return self.minimised(self.checked(logits, len(image), image.shape[2:]), mask, self.loss)
+        return self.minimised(self.checked(logits, len(image), (None, None)), mask, partial(loss_of_coarse, self.loss))
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of crops, logged."""
@@ -149,15 +145,15 @@ class SegmentationTask(VisionTask):
         """Train ids of each pixel."""
         pixels = self.normalise(batch["image"])
         with self.named_network():
-            return infer_classes(self.runner(pixels), pixels, self.inference_config).to(torch.uint8)
+            classes = infer_classes(self.runner(pixels), pixels, self.inference_config, check=self.checked)
+        return classes.to(torch.uint8)
 
     def _evaluate(self, batch: SegmentationBatch) -> Int64[Tensor, "B H W"]:
         mask = batch["mask"]
         logits = upsample(self(batch["image"]), (mask.shape[1], mask.shape[2]))
         predicted = classify(logits)
         self.confusion.update(predicted, mask)
-        labelled = (mask != IGNORE).flatten(1).any(1)  # not blanks, which only keep the processes in step
-        self.count(*choose(labelled, logits, mask), image_by_image=True)
+        self.count(*choose(is_labelled(mask), logits, mask), image_by_image=True)
         return predicted
 
     def reset_scores(self) -> None:

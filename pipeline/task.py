@@ -25,8 +25,9 @@ from foveate.pipeline.engines import check_engine, create_engine
 from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.engines.remaining import count_batches
 from foveate.pipeline.errors import DivergedError
-from foveate.pipeline.failures import named_failures
+from foveate.pipeline.failures import check_logits, named_failures
 from foveate.pipeline.losses import create_loss
+from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.mean import MeanLoss
 from foveate.pipeline.metrics.report import Report
@@ -178,8 +179,8 @@ class VisionTask(L.LightningModule):
         )
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """The backward pass; a block that fails in it is named."""
-        with named_backward():
+        """The backward pass; the part that fails in it is named."""
+        with self.named_step(), named_backward():
             super().backward(loss, *args, **kwargs)
 
     def on_fit_start(self) -> None:
@@ -230,23 +231,27 @@ class VisionTask(L.LightningModule):
         self.log("train/lr", self.optimizer_config.lr * group["lr"] / max(group["initial_lr"], 1e-30))
         return loss
 
-    def checked(self, logits: Tensor, *, dimensions: int) -> Tensor:
+    def checked(self, logits: object, images: int, size: Sequence[int | None] = ()) -> Tensor:
         """Logits, after a look at their shape.
 
+        Args:
+            logits: What the network gave.
+            images: How many images it was given.
+            size: Height and width that the logits of a segmenter must have; None for any.
+
         Raises:
-            PluginError: They have another number of channels than there are classes, or of dimensions.
+            PluginError: They have another shape; the channels must be as many as the classes.
         """
-        expected = f"(B, {self.num_classes}{', H, W' * (dimensions == 4)})"
-        if logits.ndim != dimensions or logits.shape[1] != self.num_classes:
-            raise PluginError(
-                f"network {self.hparams['network']} gives logits of shape {tuple(logits.shape)}, not {expected}: a "
-                f"channel is expected for each of the {self.num_classes} classes"
-            )
-        return logits
+        return check_logits(logits, (images, self.num_classes, *size), self.hparams["network"])
 
     def named_network(self) -> AbstractContextManager[None]:
         """A block in which failures of the network name the part that fails."""
         parts = {label: given for label, given in self._providers().items() if not label.startswith(REPORTING)}
+        return named_failures(self.hparams["network"], parts)
+
+    def named_step(self) -> AbstractContextManager[None]:
+        """The same for all that takes part in a training step: network and loss."""
+        parts = {label: given for label, given in self._providers().items() if not label.startswith("metric ")}
         return named_failures(self.hparams["network"], parts)
 
     def named_part(self, kind: str) -> AbstractContextManager[None]:
@@ -263,6 +268,19 @@ class VisionTask(L.LightningModule):
             except PluginError:  # parts that came in as objects
                 self._provenance = {}
         return self._provenance
+
+    def minimised(self, logits: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, ""]:
+        """The loss of a training step; 0, with gradients of 0, of samples that all have no label.
+
+        Args:
+            logits: Of the samples.
+            labels: Class numbers, label maps, or shares of each class (B, K) of mixed images.
+            loss: From logits and labels to the loss.
+        """
+        if not labels.is_floating_point() and not bool(is_labelled(labels).any()):
+            return logits[:0].sum()
+        with self.named_part("loss"):
+            return loss(logits, labels)
 
     def count(self, logits: Tensor, labels: Tensor, *, image_by_image: bool = False) -> None:
         """Count a batch for the mean loss and the metrics that the recipe asks for.

@@ -31,9 +31,10 @@ class TaskOptions:
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
         ema: Decay of a moving average of the weights, which then is what is evaluated and kept; None keeps none.
-        normalisation: Mean and deviation of images; those of the weights to start from, or of ImageNet, if not given.
+        normalisation: Mean and standard deviation of images; those of the weights to start from, or of ImageNet, if
+            not given.
         network_options: Further options of the model, such as `{drop_path: 0.2}`.
-        activation_checkpointing: Whether blocks keep their input only while training and are run again on the way back.
+        activation_checkpointing: Whether blocks keep only their input and recompute the rest in the backward pass.
         compile: Whether training runs the network's parts through torch.compile.
         freeze: Parts of the network that do not learn, for ever or until a step.
     """

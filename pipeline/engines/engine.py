@@ -46,6 +46,11 @@ class Engine:
             logits = self.run(image)
             return upsample(logits, (image.shape[2], image.shape[3])) if self.coarse else logits
 
+    def decode(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B ..."]:
+        """Logits as `run` gives them, not resized."""
+        with torch.inference_mode(), without_autocast(image.device):
+            return self.run(image)
+
     def classify(self, image: Float[Tensor, "B C H W"]) -> Int64[Tensor, "B ..."]:
         """The most likely class of each image or pixel: the same as `engine(image).argmax(1)`, but faster."""
         with torch.inference_mode(), without_autocast(image.device):

@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
+from foveate.datasets.batch import BLANK
 from foveate.datasets.labels import IGNORE
-
-BLANK = -1  # the label of an image that only keeps the processes in step
 
 
 def ignored_label(labels: Integer[Tensor, "B ..."]) -> int:
@@ -21,6 +20,22 @@ def ignored_label(labels: Integer[Tensor, "B ..."]) -> int:
         labels: Of label maps (B, H, W) or of images (B).
     """
     return IGNORE if labels.ndim > 1 else BLANK
+
+
+def is_labelled(labels: Integer[Tensor, "B ..."]) -> Bool[Tensor, " B"]:
+    """Which samples have a label: label maps with a labelled pixel, and images with a class.
+
+    The others are blanks, which only keep the processes in step, or label maps in which everything is ignored.
+
+    Args:
+        labels: Of label maps (B, H, W) or of images (B).
+
+    Example:
+        >>> is_labelled(torch.tensor([4, -1, 255])).tolist()
+        [True, False, True]
+    """
+    valid = labels != ignored_label(labels)
+    return valid.flatten(1).any(1) if labels.ndim > 1 else valid
 
 
 def weights_of_classes(class_weights: Sequence[float] | None, num_classes: int) -> Float[Tensor, " K"] | None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from foveate.datasets.labels import IGNORE
+from foveate.pipeline.metrics.confusion import check_channels, check_classes
 
 
 class CalibrationError(Metric):
@@ -34,13 +35,25 @@ class CalibrationError(Metric):
         super().__init__()
         if bins < 1:
             raise ValueError(f"bins is at least 1, not {bins}")
+        self.num_classes = num_classes
         self.bins = bins
         for name in ("counts", "confidence", "right"):
             self.add_state(name, torch.zeros(bins, dtype=torch.double), dist_reduce_fx="sum")
 
     def update(self, logits: Float[Tensor, "B K ..."], labels: Integer[Tensor, "B ..."]) -> None:
-        """Add a batch; 255 in label maps is left out, the labels of whole images are all classes."""
+        """Add a batch; 255 in label maps is left out, the labels of whole images are all classes.
+
+        Args:
+            logits: Of images or pixels.
+            labels: Class numbers from 0 to K - 1.
+
+        Raises:
+            UnusableDataError: A label is no class and is not left out.
+            ValueError: The logits have not K channels.
+        """
+        check_channels(logits, self.num_classes)
         valid = labels != IGNORE if labels.ndim > 1 else torch.ones_like(labels, dtype=torch.bool)
+        check_classes(labels[valid], self.num_classes)
         confidence, predicted = logits.float().softmax(1).max(1)
         confidence, right = confidence[valid].double(), (predicted == labels)[valid].double()
         place = (confidence * self.bins).ceil().long().clamp(1, self.bins) - 1  # bins are open below

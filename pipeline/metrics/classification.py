@@ -10,6 +10,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torchmetrics import Metric
 
+from foveate.pipeline.metrics.confusion import check_channels, check_classes
+
 FIRST = 5
 
 
@@ -72,7 +74,18 @@ class ClassTally(Metric):
             self.add_state(name, torch.zeros(num_classes, dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, logits: Float[Tensor, "B K"], labels: Int64[Tensor, " B"]) -> None:
-        """Add a batch."""
+        """Add a batch.
+
+        Args:
+            logits: Of the images.
+            labels: Class of each image, from 0 to K - 1.
+
+        Raises:
+            UnusableDataError: A label is no class.
+            ValueError: The logits have not K channels.
+        """
+        check_channels(logits, self.num_classes)
+        check_classes(labels, self.num_classes)
         hits = logits.topk(min(FIRST, self.num_classes)).indices == labels[:, None]
         self.images += self._count(labels)
         self.right += self._count(labels[logits.argmax(1) == labels])

@@ -77,8 +77,10 @@ def count_confusion(
 
     Raises:
         UnusableDataError: A label is neither a class nor `ignore`.
-        ValueError: A prediction is no class number.
+        ValueError: A prediction is no class number, or there are not as many as labels.
     """
+    if prediction.shape != mask.shape:
+        raise ValueError(f"predictions of shape {tuple(prediction.shape)} for labels of shape {tuple(mask.shape)}")
     bytewise = mask.dtype == torch.uint8
     rows = max(BYTES, num_classes) if bytewise else num_classes + 2
     counts = torch.zeros(rows * num_classes, dtype=torch.long, device=mask.device)
@@ -118,6 +120,37 @@ def _classes_only(counts: Int64[Tensor, "rows K"], ignored: int | None, ignore: 
             f"a label lies outside 0 to {num_classes - 1}{left_out}; look for it with: foveate data check"
         )
     return counts[:num_classes]
+
+
+def check_classes(labels: Integer[Tensor, " N"], num_classes: int) -> None:
+    """Refuse labels that are no class.
+
+    Args:
+        labels: Class numbers, those to be left out taken away.
+        num_classes: Number of classes K.
+
+    Raises:
+        UnusableDataError: One is below 0, or K or more.
+    """
+    if labels.numel() and (labels.min() < 0 or labels.max() >= num_classes):
+        raise UnusableDataError(
+            f"a label lies outside 0 to {num_classes - 1}: they reach from {int(labels.min())} to {int(labels.max())}; "
+            "look for it with: foveate data check"
+        )
+
+
+def check_channels(logits: Float[Tensor, "B K ..."], num_classes: int) -> None:
+    """Refuse logits that have not a channel for each class.
+
+    Args:
+        logits: Of images or pixels.
+        num_classes: Number of classes K.
+
+    Raises:
+        ValueError: Their channels are more or fewer.
+    """
+    if logits.shape[1] != num_classes:
+        raise ValueError(f"logits of shape {tuple(logits.shape)} have not a channel for each of {num_classes} classes")
 
 
 class ConfusionMatrix(Metric):

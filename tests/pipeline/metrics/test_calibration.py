@@ -6,6 +6,7 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from foveate.pipeline.errors import UnusableDataError
 from foveate.pipeline.metrics.calibration import CalibrationError
 
 
@@ -31,3 +32,14 @@ def test_ignored_pixels_do_not_count() -> None:
     metric.update(logits, torch.tensor([[[0, 255], [255, 255]]], dtype=torch.uint8))
     assert metric.compute().item() == pytest.approx(0.0)
     assert metric.counts.sum() == 1
+
+
+@pytest.mark.parametrize("labels", [torch.tensor([2]), torch.tensor([-1]), torch.tensor([[[7]]])], ids=str)
+def test_a_label_without_a_class_is_refused(labels: torch.Tensor) -> None:
+    with pytest.raises(UnusableDataError, match="a label lies outside 0 to 1"):
+        CalibrationError(2).update(torch.zeros(1, 2, *labels.shape[1:]), labels)
+
+
+def test_logits_of_other_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="not a channel for each of 2 classes"):
+        CalibrationError(2).update(torch.zeros(1, 3), torch.tensor([0]))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy
 
+from foveate.pipeline.errors import UnusableDataError
 from foveate.pipeline.metrics.classification import ClassificationScores, ClassTally, score_classes
 from foveate.pipeline.metrics.confusion import ConfusionMatrix
 
@@ -57,3 +58,15 @@ def test_the_most_confused_come_first_and_what_was_right_is_none_of_them() -> No
 
 def test_nothing_counted_is_nan() -> None:
     assert math.isnan(scored(torch.eye(3)[:0], torch.zeros(0, dtype=torch.long)).acc)
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_without_a_class_is_refused(label: int) -> None:
+    with pytest.raises(UnusableDataError, match=f"outside 0 to 2: they reach from {min(label, 0)} to {max(label, 0)}"):
+        ClassTally(3).update(torch.eye(3)[:2], torch.tensor([0, label]))
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_logits_of_other_classes_are_refused(channels: int) -> None:
+    with pytest.raises(ValueError, match="not a channel for each of 3 classes"):
+        ClassTally(3).update(torch.zeros(1, channels), torch.tensor([0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import pytest
@@ -147,3 +148,9 @@ def test_reset_begins_anew() -> None:
     metric.reset()
     metric.update(torch.zeros(1, 1, 2, dtype=torch.long), torch.zeros(1, 1, 2, dtype=torch.uint8))
     assert metric.compute().sum() == 2
+
+
+@pytest.mark.parametrize("wanted", [torch.uint8, torch.int64])
+def test_predictions_for_other_places_than_the_labels_are_refused(wanted: torch.dtype) -> None:
+    with pytest.raises(ValueError, match=r"predictions of shape \(4,\) for labels of shape \(1,\)"):
+        inspect.unwrap(count_confusion)(torch.zeros(4, dtype=torch.long), torch.zeros(1, dtype=wanted), 3)
