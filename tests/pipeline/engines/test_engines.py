@@ -202,7 +202,7 @@ def test_openvino_converts_once_for_all_sizes(jitter: Jitter, openvino: None, mo
 def test_openvino_converts_a_network_of_one_size_for_that(openvino: None) -> None:
     network, image = OneSize(), torch.rand(1, 3, 32, 32)
     engine = create_engine(network, image, engine="openvino")
-    assert "each size" in engine.note
+    assert "each image size" in engine.note
     with torch.no_grad():
         assert difference(engine(image), network(image)) < 1e-5
 
