@@ -123,7 +123,7 @@ class ClassificationTask(VisionTask):
         self.mixing = Mixing(mixing, len(labels))
         self._check_loss(loss, mixes=mixing.mixes)
         self.tally = ClassTally(len(labels))
-        self.confusion = ConfusionMatrix(len(labels), ignore=None) if len(labels) <= MOST else None
+        self.confusion = ConfusionMatrix(len(labels), ignore=None, trusted=True) if len(labels) <= MOST else None
         self.calibration = CalibrationError(len(labels))
         self.scores: ClassificationScores | None = None  # of the last evaluation
 

@@ -109,7 +109,7 @@ class SegmentationTask(VisionTask):
         )
         self.labels = labels
         self.inference_config = inference
-        self.confusion = ConfusionMatrix(len(labels))
+        self.confusion = ConfusionMatrix(len(labels), trusted=True)
         self.scores: Scores | None = None  # of the last evaluation
 
     def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:

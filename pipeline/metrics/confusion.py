@@ -64,6 +64,7 @@ def count_confusion(
     num_classes: int,
     *,
     ignore: int | None = IGNORE,
+    trusted: bool = False,
 ) -> Int64[Tensor, "K K"]:
     """Count each pair of label (row) and prediction (column), on the device; labels of `ignore` are left out.
 
@@ -74,6 +75,8 @@ def count_confusion(
         mask: Labels, of any integer type.
         num_classes: Number of classes K.
         ignore: The label that is left out; None where every label is a class.
+        trusted: The predictions are an argmax over K logits, so their range need not be checked, which takes a third
+            of the time.
 
     Raises:
         UnusableDataError: A label is neither a class nor `ignore`.
@@ -85,14 +88,19 @@ def count_confusion(
     rows = max(BYTES, num_classes) if bytewise else num_classes + 2
     counts = torch.zeros(rows * num_classes, dtype=torch.long, device=mask.device)
     size = CHUNK if mask.device.type == "cpu" else max(1, mask.numel())
-    least, most = prediction.aminmax() if prediction.numel() else (0, 0)
-    if least < 0 or most >= num_classes:
-        raise ValueError(f"predictions are class numbers from 0 to {num_classes - 1}, not {int(least)} to {int(most)}")
     parts = zip(torch.split(prediction.flatten(), size), torch.split(mask.flatten(), size), strict=True)
     for predicted, labels in parts:
+        if not trusted:
+            _check_range(predicted, num_classes)
         places = labels if bytewise else _sorted_out(labels, num_classes, ignore)
         counts += torch.bincount(_pair(predicted, places, num_classes, rows), minlength=len(counts))
     return _classes_only(counts.view(rows, num_classes), ignore if bytewise else num_classes + 1, ignore)
+
+
+def _check_range(predicted: Integer[Tensor, " N"], num_classes: int) -> None:
+    least, most = predicted.aminmax() if len(predicted) else (0, 0)
+    if least < 0 or most >= num_classes:
+        raise ValueError(f"predictions are class numbers from 0 to {num_classes - 1}, not {int(least)} to {int(most)}")
 
 
 def _sorted_out(labels: Integer[Tensor, " N"], num_classes: int, ignore: int | None) -> Int64[Tensor, " N"]:
@@ -159,21 +167,23 @@ class ConfusionMatrix(Metric):
     Args:
         num_classes: Number of classes K; `compute` gives (K, K), int64.
         ignore: The label that is left out; None where every label is a class.
+        trusted: See `count_confusion`.
     """
 
     is_differentiable = False
     full_state_update = False
     counts: Tensor
 
-    def __init__(self, num_classes: int, *, ignore: int | None = IGNORE) -> None:
+    def __init__(self, num_classes: int, *, ignore: int | None = IGNORE, trusted: bool = False) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.ignore = ignore
+        self.ignore, self.trusted = ignore, trusted
         self.add_state("counts", torch.zeros(num_classes, num_classes, dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, prediction: Integer[Tensor, "B ..."], mask: Integer[Tensor, "B ..."]) -> None:
         """Add a batch of predicted and true class numbers."""
-        self.counts += count_confusion(prediction, mask, self.num_classes, ignore=self.ignore)
+        classes, ignore, trusted = self.num_classes, self.ignore, self.trusted
+        self.counts += count_confusion(prediction, mask, classes, ignore=ignore, trusted=trusted)
 
     def compute(self) -> Int64[Tensor, "K K"]:
         """The counts so far."""
