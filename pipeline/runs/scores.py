@@ -12,7 +12,7 @@ from typing import Any
 from foveate.pipeline.files import write_text
 from foveate.pipeline.metrics.report import Report, report_figures
 from foveate.pipeline.runs.limits import limits_of
-from foveate.pipeline.runs.recipes import Recipe
+from foveate.pipeline.runs.recipes import Recipe, arguments_of
 
 # How samples are read and augmented for training changes no score.
 INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling"}
@@ -91,7 +91,7 @@ def describe_settings(recipe: Recipe, split: str, engine: str = "torch") -> dict
     settings = {
         "engine": engine,
         "precision": str(trainer.get("precision") or "32-true"),
-        "inference": _arguments(recipe, "model").get("inference"),
+        "inference": arguments_of(recipe, "model").get("inference"),
         "limits": limits_of(recipe, split),
     }
     return {key: value for key, value in settings.items() if value not in (None, {})}
@@ -100,7 +100,7 @@ def describe_settings(recipe: Recipe, split: str, engine: str = "torch") -> dict
 def describe_data(recipe: Recipe) -> dict[str, str]:
     """The class of the data module and the data's folder."""
     kind = str((recipe.get("data") or {}).get("class_path", "")).rpartition(".")[2]
-    root = _arguments(recipe, "data").get("root")
+    root = arguments_of(recipe, "data").get("root")
     return {"class": kind, **({"root": str(Path(str(root)).expanduser().resolve())} if root else {})}
 
 
@@ -173,7 +173,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _data(recipe: Recipe) -> dict[str, Any]:
     """What is read, without what changes no score."""
-    arguments = {key: value for key, value in _arguments(recipe, "data").items() if key not in INDIFFERENT}
+    arguments = {key: value for key, value in arguments_of(recipe, "data").items() if key not in INDIFFERENT}
     described = describe_data(recipe)
     if "root" in described:
         arguments["root"] = described["root"]
@@ -197,8 +197,3 @@ def _size(sides: Any) -> str:
 
 def _safe(text: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._" else "_" for letter in text)
-
-
-def _arguments(recipe: Recipe, part: str) -> Mapping[str, Any]:
-    arguments: Mapping[str, Any] = (recipe.get(part) or {}).get("init_args") or {}
-    return arguments

@@ -13,6 +13,7 @@ from foveate.pipeline.callbacks.class_predictions import ClassPredictionWriter
 from foveate.pipeline.callbacks.predictions import PredictionWriter
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
+from foveate.pipeline.runs.recipes import arguments_of
 from foveate.pipeline.task_options import plain
 from foveate.pipeline.text import few
 from foveate.pipeline.training.evaluation import evaluation_settings
@@ -38,7 +39,7 @@ def prepare(request: Request, checkpoint: Mapping[str, Any], weights: str | None
         CheckpointError: The checkpoint does not say which classes it knows.
     """
     model = dict(request.recipe.get("model", {}))
-    arguments = {**model.get("init_args", {}), "weights": weights}
+    arguments = {**arguments_of(request.recipe, "model"), "weights": weights}
     if weights is None:
         settings = checkpoint.get("hyper_parameters", {})
         labels = settings.get("labels")

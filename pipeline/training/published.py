@@ -5,7 +5,6 @@ from __future__ import annotations
 import colorsys
 import json
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from foveate.datasets.classes import ClassSet
@@ -13,6 +12,7 @@ from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.runs.data_modules import known_labels
+from foveate.pipeline.runs.recipes import arguments_of
 from foveate.pipeline.training.flags import take_option
 from foveate.pipeline.training.request import Request
 from foveate.pipeline.weights.loading import count_outputs
@@ -35,7 +35,7 @@ def published_weights(request: Request) -> str | None:
         if flags:
             raise ConfigError(f"either --ckpt_path {request.checkpoint} or --model.weights {flags[-1]}: which weights?")
         return None
-    named = flags[-1] if flags else _arguments(request).get("weights")
+    named = flags[-1] if flags else arguments_of(request.recipe, "model").get("weights")
     if not isinstance(named, str):
         raise ConfigError(
             "which weights? give --ckpt_path CHECKPOINT, best or last, or --config RECIPE --model.weights FILE "
@@ -57,7 +57,7 @@ def labels_of_weights(request: Request, weights: str) -> LabelSet | ClassSet:
     if labels := known_labels(request.recipe.get("data") or {}):
         return labels
     network = str(_option(request, "network") or "")
-    options = _arguments(request).get("network_options") or {}
+    options = arguments_of(request.recipe, "model").get("network_options") or {}
     file, count = count_outputs(create_model(network, num_classes=1, **options), weights)
     if count is None:
         raise CheckpointError(f"{weights}: holds no classifier for {network}, so there is nothing to predict with")
@@ -93,9 +93,4 @@ def _colours(count: int) -> tuple[tuple[int, int, int], ...]:
 def _option(request: Request, name: str) -> Any:
     """An argument of the task: of a flag, or of the recipe."""
     flags = take_option(request.flags, f"--model.{name}", f"--model.init_args.{name}")[0]
-    return flags[-1] if flags else _arguments(request).get(name)
-
-
-def _arguments(request: Request) -> Mapping[str, Any]:
-    arguments: Mapping[str, Any] = (request.recipe.get("model") or {}).get("init_args") or {}
-    return arguments
+    return flags[-1] if flags else arguments_of(request.recipe, "model").get(name)
