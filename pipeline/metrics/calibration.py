@@ -1,4 +1,4 @@
-"""How far confidence and accuracy lie apart."""
+"""Calibration: the gap between confidence and accuracy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foveate.datasets.labels import IGNORE
 class CalibrationError(Metric):
     """Expected calibration error: the gap between confidence and accuracy, averaged over bins of confidence.
 
-    Counts go into bins at once, so that a data set of any size takes three numbers a bin.
+    Batches are added to the bins at once, so a data set of any size needs only three numbers per bin.
 
     Args:
         num_classes: Number of classes K.
@@ -43,7 +43,7 @@ class CalibrationError(Metric):
         valid = labels != IGNORE if labels.ndim > 1 else torch.ones_like(labels, dtype=torch.bool)
         confidence, predicted = logits.float().softmax(1).max(1)
         confidence, right = confidence[valid].double(), (predicted == labels)[valid].double()
-        place = (confidence * self.bins).ceil().long().clamp(1, self.bins) - 1  # bins are open below
+        place = (confidence * self.bins).ceil().long().clamp(1, self.bins) - 1  # bins exclude their lower edge
         self.counts += torch.bincount(place, minlength=self.bins)
         self.confidence += torch.bincount(place, confidence, minlength=self.bins)
         self.right += torch.bincount(place, right, minlength=self.bins)
