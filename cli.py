@@ -1,4 +1,4 @@
-"""The command: picks what to do before it imports anything heavy, and ends with the right exit code."""
+"""The command line: chooses the command before any slow import, and sets the exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 if __name__ == "__main__":  # `python cli.py`: the root is the package, its folders are no packages of their own
@@ -16,19 +16,19 @@ if __name__ == "__main__":  # `python cli.py`: the root is the package, its fold
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 TRACED = "FOVEATE_TRACE_PLUGINS"
-TRACE = "--trace-plugins"  # of any command: what plugins are asked, and how long each takes
+TRACE = "--trace-plugins"  # for any command: shows which plugins are called, and how long each takes
 
 
 @dataclass(frozen=True)
 class Command:
-    """One line of the help, and where the work is done.
+    """One command: its line in the help, and the function that runs it.
 
     Attributes:
-        summary: What it is for.
-        example: A call that works as it stands, but for paths.
+        summary: Its purpose.
+        example: A complete example call, except for paths.
         target: "module:name" of a function that takes the words after the command, or of a mapping of
             sub-commands to functions. None: the trainer's own commands, which share one entry.
-        trains: It builds what recipes name, so tasks and data modules are imported before.
+        trains: Whether it builds classes named in recipes, so that tasks and data modules are imported first.
     """
 
     summary: str
@@ -79,11 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 success, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged, 130 interrupted, 1 a bug.
     """
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network for a newer version
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import looks for a newer version over the network
     words = list(sys.argv[1:] if argv is None else argv)
     before = os.environ.get(TRACED)
     if TRACE in words:
-        os.environ[TRACED] = "1"  # every process of a training sees it
+        os.environ[TRACED] = "1"  # inherited by every process of a training
         words = [word for word in words if word != TRACE]
     try:
         code = _dispatch(words)
@@ -93,10 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _end(INTERRUPTED, "interrupted", f"stopped by Ctrl-C{_notes(stop)}")
     except SystemExit as stop:
         return _code_of(stop)
-    except BrokenPipeError:  # whoever reads has read enough, such as `head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+    except BrokenPipeError:  # the reader closed the pipe, such as `head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again at exit
         return BROKEN_PIPE
-    except Exception as error:  # every way out of here has an exit code and a last line
+    except Exception as error:  # every exit has an exit code and a last line
         return _explain(error)
     finally:
         if before is None:
@@ -124,7 +124,7 @@ def _dispatch(words: list[str]) -> int:
         _train(words[0], words[1:])
         return 0
     if command.trains and not any(word in ("-h", "--help") for word in words):
-        importlib.import_module("foveate.plugins.manager").load_named(words)  # a wrong one is told at once
+        importlib.import_module("foveate.plugins.manager").load_named(words)  # reports a wrong one at once
         _import_named()
     module, _, name = command.target.partition(":")
     target = getattr(importlib.import_module(f"foveate.{module}"), name)
@@ -159,7 +159,7 @@ def _version() -> str:
 
 
 def _train(command: str, words: list[str]) -> None:
-    """Show the short help at once, or import what training needs and go."""
+    """Show the short help, or import what training needs and run the command."""
     if any(word in ("-h", "--help") for word in words) or not words:
         from foveate.pipeline.commands.help import short_help
 
@@ -177,7 +177,7 @@ def _train(command: str, words: list[str]) -> None:
 
 
 def _import_named() -> None:
-    """Import what a recipe names by its class alone: data modules and tasks."""
+    """Import data modules and tasks, which recipes name by class without a module."""
     importlib.import_module("foveate.pipeline.startup").import_torchmetrics()
     for data_set in ("camvid", "cityscapes", "images", "digits", "image_folder", "cifar10", "patches", "streaming"):
         importlib.import_module(f"foveate.datasets.{data_set}")
@@ -186,10 +186,10 @@ def _import_named() -> None:
 
 
 def _code_of(stop: SystemExit) -> int:
-    """The exit code; Lightning ends a training that Ctrl-C stopped with 1, after it wrote the last checkpoint."""
+    """The exit code; after Ctrl-C, Lightning writes the last checkpoint and exits with 1, which becomes 130."""
     if isinstance(stop.__context__, KeyboardInterrupt):
         return _end(INTERRUPTED, "interrupted", f"stopped by Ctrl-C{_notes(stop.__context__)}")
-    if isinstance(stop.__context__, BrokenPipeError):  # rich meets it and exits
+    if isinstance(stop.__context__, BrokenPipeError):  # rich handles it and exits
         return BROKEN_PIPE
     if stop.code is None or isinstance(stop.code, int):
         return int(stop.code or 0)
@@ -197,9 +197,11 @@ def _code_of(stop: SystemExit) -> int:
 
 
 def _explain(error: BaseException) -> int:
-    """One line for a mistake; a traceback for a bug."""
+    """Print one line for a known error, a traceback for a bug."""
     notes = _notes(error)
-    error = next((e for e in _chain(error) if hasattr(e, "exit_code")), error)
+    from foveate.pipeline.errors import known_cause
+
+    error = known_cause(error)
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
         return _end(code, str(getattr(error, "code_name", "error")), _one_line(error) + notes)
@@ -208,24 +210,15 @@ def _explain(error: BaseException) -> int:
 
 
 def _notes(error: BaseException) -> str:
-    """Where to resume, as the last checkpoint's callback noted on the exception."""
+    """The line on where to resume, which the checkpoint callback added to the exception as a note."""
     from foveate.pipeline.errors import LAST_GOOD
 
     notes = [note for note in getattr(error, "__notes__", []) if note.startswith(LAST_GOOD)]
     return "".join(f"; {note}" for note in notes[-1:])
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what it was raised `from`. What else was being handled then (`__context__`) explains nothing:
-    a bug in the handling of a mistake is a bug.
-    """
-    while error is not None:
-        yield error
-        error = error.__cause__
-
-
 def _one_line(error: BaseException) -> str:
-    """The message; of an error that came out of a reading process, its last line without the class's name."""
+    """The message of an error; if a data-loading process raised it, its last line without the class name."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     if not lines[0].startswith("Caught "):
         return " ".join(lines)

@@ -34,34 +34,34 @@ from foveate.pipeline.task import VisionTask, choose
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
-MOST = 1000  # classes up to which a confusion matrix is counted; ImageNet-21K's would take 3.8 GB
+MOST = 1000  # largest number of classes with a confusion matrix; ImageNet-21K's would take 3.8 GB
 
 
 class ClassificationTask(VisionTask):
     """Train, evaluate and apply a classifier.
 
-    Batches are bytes (see ClassificationBatch); they become floats on the device, here.
+    Batches are bytes (see ClassificationBatch); the task converts them to floats on the device.
 
     Args:
         network: Name of the model, any encoder's (foveate models list).
-        attention: What sits in the model's attention slots, such as `{input: stn, stage: [cbam]}`.
+        attention: Blocks in the model's attention slots, such as `{input: stn, stage: [cbam]}`.
         labels: The classes; the data module gives them.
         weights: File with weights to start from, read when training begins; None trains from scratch.
         loss: What is minimised: a name, a mapping with `name` and options (`{name: cross_entropy, label_smoothing:
-            0.1}`), or a list of such with a `weight` each. Mixed images want cross_entropy or binary_cross_entropy.
-        metrics: What evaluation reports beside accuracy and calibration error (foveate plugins list --what metrics).
+            0.1}`), or a list of such with a `weight` each. Mixed images need cross_entropy or binary_cross_entropy.
+        metrics: What evaluation reports besides accuracy and calibration error (foveate plugins list --what metrics).
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
-        mixing: How training images are mixed and erased; null does neither.
-        ema: Decay of a moving average of the weights, such as 0.999, which then is what is evaluated and kept.
+        mixing: How training images are mixed and erased; null turns both off.
+        ema: Decay of a moving average of the weights, such as 0.999, which is then evaluated and saved.
         normalisation: Mean and standard deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5,
-            0.5]}`; those of `weights`, or of ImageNet, if not given.
+            0.5]}`; default: those of `weights`, else of ImageNet.
         network_options: Further options of the model, such as `{drop_path: 0.1}`.
-        activation_checkpointing: Keep only the input of each block and recompute its features in the backward pass:
-            less memory, a third more time.
+        activation_checkpointing: Store only the input of each block and recompute the rest in the backward pass: less
+            memory, a third more time.
         compile: Train the network's parts through torch.compile; the first step takes minutes.
-        freeze: Parts of the network that do not learn: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
-            `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation.
+        freeze: Parts of the network that are frozen: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
+            `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation mode.
 
     Raises:
         ConfigError: The network labels pixels, the data has label maps, or the loss does not take what it would get.
@@ -74,7 +74,7 @@ class ClassificationTask(VisionTask):
         self,
         network: str = "mobilenet_v2_100",
         attention: dict[str, RecipeSlot] | None = None,
-        labels: ClassSet | LabelSet | None = None,  # the latter to be refused in words
+        labels: ClassSet | LabelSet | None = None,  # the latter is refused with an explanation
         weights: str | None = None,
         loss: RecipeLoss = "cross_entropy",
         metrics: list[RecipeBlock] | None = None,
@@ -128,14 +128,14 @@ class ClassificationTask(VisionTask):
         self.scores: ClassificationScores | None = None  # of the last evaluation
 
     def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K"]:
-        """Logits of RGB bytes."""
+        """Logits of RGB images in bytes."""
         pixels = self.normalise(image)
         with self.named_network():
             logits: Tensor = self.runner(pixels)(pixels)
         return self.checked(logits, len(image))
 
     def compute_loss(self, batch: ClassificationBatch) -> Float[Tensor, ""]:
-        """Loss of a batch, its images mixed as the recipe says; needs no trainer."""
+        """Loss of a batch, with its images mixed as the recipe says; needs no trainer."""
         image, label = self.normalise(batch["image"]), batch["label"]
         labelled = is_labelled(label)
         blanks = image[~labelled]  # they go through the network, which waits for other processes, and no further
@@ -151,15 +151,15 @@ class ClassificationTask(VisionTask):
         return self.log_training(self.compute_loss(batch), batch_idx, batch["path"])
 
     def validation_step(self, batch: ClassificationBatch, batch_idx: int) -> Int64[Tensor, " B"]:
-        """Count a batch, and give the predicted classes."""
+        """Add a batch to the scores, and return the predicted classes."""
         return self._evaluate(batch)
 
     def test_step(self, batch: ClassificationBatch, batch_idx: int) -> Int64[Tensor, " B"]:
-        """Count a batch, and give the predicted classes."""
+        """Add a batch to the scores, and return the predicted classes."""
         return self._evaluate(batch)
 
     def predict_step(self, batch: ClassificationBatch, batch_idx: int) -> Prediction:
-        """The first five classes of each image, or all if there are fewer."""
+        """The five most probable classes of each image, or all if there are fewer."""
         logits: Tensor = self(batch["image"])
         probabilities, classes = logits.float().softmax(1).topk(min(FIRST, len(self.labels)))
         return Prediction(classes, probabilities)
@@ -179,14 +179,14 @@ class ClassificationTask(VisionTask):
         return None if self.scores is None else report_classification(self.scores, self.labels.names)
 
     def reset_scores(self) -> None:
-        """Start counting."""
+        """Reset the scores."""
         super().reset_scores()
         for metric in (self.tally, self.calibration, self.confusion):
             if metric is not None:
                 metric.reset()
 
     def log_scores(self, stage: str) -> None:
-        """Log the scores of an evaluation.
+        """Compute and log the scores of an evaluation.
 
         Raises:
             UnusableDataError: No image was labelled.
@@ -205,7 +205,7 @@ class ClassificationTask(VisionTask):
         self.log_dict({f"{stage}/macc": self.scores.macc, f"{stage}/calibration_error": error}, sync_dist=True)
 
     def _check_loss(self, spec: RecipeLoss, *, mixes: bool) -> None:
-        """Try the loss on what it would get."""
+        """Call the loss with each kind of target that training would give it."""
         classes = len(self.labels)
         targets = {"class numbers": torch.zeros(2, dtype=torch.long)}
         if mixes:

@@ -1,4 +1,4 @@
-"""Plain functions as sub-commands: every parameter an option, the docstring its help, a mistake one line."""
+"""Sub-commands from plain functions: parameters become options, docstrings the help; errors are one line."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Functions = Mapping[str, Callable[..., None]]
 
 
 class OneLineErrors:
-    """For a parser class: raise ConfigError where jsonargparse prints its usage and exits.
+    """Mixin for a parser: raise ConfigError where jsonargparse would print its usage and exit.
 
     Attributes:
-        help_command: Where to read about the options.
+        help_command: The command that describes the options.
     """
 
     prog: str
     _actions: list[Action]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})  # a part of an option's name is a mistake
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})  # an abbreviated option is an error
 
     @property
     def help_command(self) -> str:
@@ -35,7 +35,7 @@ class OneLineErrors:
         return f"{self.prog.split(' [')[0]} --help"
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Turn a parser's message into one line.
+        """Shorten a parser's message to one line and raise it.
 
         Raises:
             ConfigError: Always.
@@ -48,25 +48,25 @@ class OneLineErrors:
 
 
 class OneLineParser(OneLineErrors, ArgumentParser):
-    """The parser of our own commands: a mistake is one line with a hint."""
+    """The parser of our own commands; its errors are one line with a hint."""
 
 
 def shorten(message: str, known: Iterable[str], help_command: str) -> str:
-    """The part of a parser's message that says what is wrong, with the nearest accepted name.
+    """The essential part of a parser's message, with the closest accepted name.
 
     Args:
-        message: What jsonargparse says.
+        message: The message of jsonargparse.
         known: Every option, as typed.
-        help_command: Where to read about them.
+        help_command: The command that describes them.
     """
     line = re.sub(r"\s+", " ", message).strip()
     if denied := re.search(r"(?:Importing|class_path) '([^']+)' is (?:not allowed|refused)", line):
         return refusal(denied[1])
     key, given = re.search(r"[Pp]arser key \"([\w.+]+)\"", line), re.search(r"Given value: (.*?)$", line)
     if inner := re.search(r"Errors: - (.*?)(?: - Expected a <class 'NoneType'>| Given value type)", line):
-        line = inner[1]  # of a union: what its first member says
-    line = line.partition(" - Not a valid subclass of ")[0]  # the other members of a union say less
-    if "(see: " in line:  # said by the parser of a class inside this one
+        line = inner[1]  # of a union type: the message for its first member
+    line = line.partition(" - Not a valid subclass of ")[0]  # the messages for the other members help less
+    if "(see: " in line:  # the message of a nested class's parser
         return re.sub(r"^.*?(no option )", r"\1", line)
     if unknown := re.search(r"unrecognized arguments: (\S+)", line, re.IGNORECASE):
         return _unknown(unknown[1].split("=")[0], known, help_command)
@@ -94,7 +94,7 @@ def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:
     """Call the function that the first word names, with the rest as its arguments.
 
     Args:
-        prog: What the command is called in its help.
+        prog: The name of the command in its help.
         functions: Sub-command -> function; parameters without a default become positional.
         words: The command line after `prog`.
 
@@ -124,5 +124,5 @@ def _overview(prog: str, functions: Functions) -> str:
 
 
 def _text(function: Callable[..., None]) -> str:
-    """What a function is for, and its example: the docstring without its arguments."""
+    """The docstring of a function up to its arguments: purpose and example."""
     return (function.__doc__ or "").split("Args:")[0].strip()

@@ -1,10 +1,10 @@
-"""What can go wrong on the way from a recipe to a trained model, each with its exit code."""
+"""The errors of configuration, checkpoints, training and data, each with its exit code."""
 
-LAST_GOOD = "last good checkpoint"  # how the note on an exception begins that says where to resume
+LAST_GOOD = "last good checkpoint"  # beginning of an exception's note that names the checkpoint to resume from
 
 
 class FoveateError(Exception):
-    """A mistake that one line can explain; the command prints it and ends with `exit_code`."""
+    """An error that one line explains; the command prints that line and exits with `exit_code`."""
 
     exit_code = 1
     code_name = "bug"
@@ -25,14 +25,29 @@ class CheckpointError(FoveateError):
 
 
 class DivergedError(FoveateError):
-    """The loss is not finite any more."""
+    """The loss became infinite or NaN."""
 
     exit_code = 6
     code_name = "diverged"
 
 
 class UnusableDataError(FoveateError):
-    """Data was read, but not all of it can be used: no labelled pixel to score, images that are damaged."""
+    """Data cannot be used: no pixel is labelled, or images are damaged."""
 
     exit_code = 3
     code_name = "data"
+
+
+def known_cause(error: BaseException) -> BaseException:
+    """The first error with an exit code of its own among an error and what it was raised from, else the error itself.
+
+    A parser wraps what a constructor says. What was only being handled when the error arose (`__context__`) does not
+    count: a bug in an error handler is a bug.
+
+    Args:
+        error: Any error.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not hasattr(cause, "exit_code"):
+        cause = cause.__cause__
+    return error if cause is None else cause

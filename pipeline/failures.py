@@ -1,4 +1,4 @@
-"""Names the part of a network that fails: a library's, a plugin's, or ours."""
+"""Error messages that name the failing part of a network: of a library, of a plugin, or our own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ OURS = "foveate"
 LIBRARIES = {"timm:": "timm", "smp:": "segmentation-models-pytorch"}
 Providers = Mapping[str, Mapping[str, str]]  # what `record_providers` gives: "encoder NAME" -> distribution, version
 
-TOO_FEW = "more than 1 value per channel"  # what batch norm says of one value in training, in any network
+TOO_FEW = "more than 1 value per channel"  # part of batch norm's message for a single value per channel in training
 
-# What libraries say of images or batches that a network cannot take, and what helps.
+# Parts of the libraries' messages about unsuitable images or batches, and our advice.
 ADVICE = (
     (
         TOO_FEW,
@@ -35,15 +35,15 @@ OTHERWISE = "try another --data.crop or --data.batch_size, or another network"
 
 @contextmanager
 def named_failures(network: str, providers: Providers) -> Iterator[None]:
-    """Turn what a foreign part raises inside the block into one line; what our own parts raise is a bug and passes.
+    """Turn an error of a library or a plugin into one line; an error of our own code is a bug and is raised as it is.
 
     Args:
         network: Name of the network, or "loss" or "metric".
-        providers: Who offers the parts that run inside the block.
+        providers: The packages that the parts come from.
 
     Raises:
-        ConfigError: A library's network does not take such images or batches.
-        PluginError: A part of a plugin fails.
+        ConfigError: A library's network cannot process such images or batches.
+        PluginError: A plugin's part raised an error.
     """
     try:
         yield
@@ -97,7 +97,7 @@ def _of_plugins(providers: Providers) -> list[str]:
 
 
 def _is_no_fault_of_a_part(error: Exception) -> bool:
-    """Memory and devices run out under any network."""
+    """Whether memory ran out, which can happen with any network."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in str(error).lower()
 
 

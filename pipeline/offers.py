@@ -1,4 +1,4 @@
-"""Our own encoders, decoders, losses and metrics, offered through the same hooks as anyone's."""
+"""Our own encoders, decoders, losses and metrics, registered through the hooks that plugins use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from foveate.plugins import Decoder, Encoder, Loss, Metric, hookimpl
 _MODELS = "foveate.pipeline.models"
 _LOSSES = "foveate.pipeline.losses"
 
-# The file of a family, where it was published, and what each of its names is.
+# For each family: its file, its paper, and the summary of each model.
 _ENCODERS = (
     (
         "conv_attention",
@@ -61,7 +61,7 @@ _ENCODERS = (
 
 @hookimpl
 def foveate_encoders() -> Iterator[Encoder]:
-    """The encoders of this package, and two libraries'."""
+    """The encoders of this package, of timm and of segmentation_models_pytorch."""
     for file, paper, names in _ENCODERS:
         here = f"{_MODELS}.{file}"
         for name, summary in names.items():
@@ -90,7 +90,7 @@ def foveate_encoders() -> Iterator[Encoder]:
 
 @hookimpl
 def foveate_decoders() -> Iterator[Decoder]:
-    """The decoders of this package, and a library's."""
+    """The decoders of this package and of segmentation_models_pytorch."""
     yield Decoder(
         name="light_ham",
         summary="The decoder of SegNeXt: global context by matrix factorisation",

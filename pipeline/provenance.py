@@ -1,4 +1,4 @@
-"""Which plugin each part of a training came from, so that a checkpoint can say what it needs."""
+"""Records in a checkpoint which plugin each part came from, and checks that these are installed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def record_providers(
     metrics: SlotSpec = None,
     plugins: Plugins | None = None,
 ) -> Provenance:
-    """For each block, encoder, decoder, loss and metric that is named: distribution, version and entry point.
+    """Distribution, version and entry point of each named block, encoder, decoder, loss and metric.
 
-    A block is filed under its name, anything else under what it is and its name, such as "loss dice".
+    The key of a block is its name, that of anything else its kind and name, such as "loss dice".
     """
     plugins = plugins or installed_plugins()
     blocks = [(Block, name) for slot in (attention or {}).values() for name in _names(slot)]
@@ -41,7 +41,7 @@ def record_providers(
 
 
 def check_providers(checkpoint: Mapping[str, Any], plugins: Plugins | None = None) -> None:
-    """Look whether the plugins a checkpoint was written with are installed, before a model is built.
+    """Check that the plugins of a checkpoint are installed, before a model is built.
 
     Raises:
         PluginError: One is missing; the message says what to install.
@@ -67,7 +67,7 @@ def _filed(label: str) -> tuple[type[Record], str]:
 
 
 def _parts(network: str) -> list[tuple[type[Record], str]]:
-    """Encoder and decoder of a network that is named by them."""
+    """Encoder and decoder of a network named ENCODER+DECODER."""
     if not network or network in list_models():
         return []
     encoder, _, decoder = network.partition(PLUS)

@@ -32,28 +32,28 @@ from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 class SegmentationTask(VisionTask):
     """Train, evaluate and apply a segmenter.
 
-    Batches are bytes (see SegmentationBatch); they become floats on the device, here.
+    Batches are bytes (see SegmentationBatch); the task converts them to floats on the device.
 
     Args:
         network: Name of the model (foveate models list), or ENCODER+DECODER.
-        attention: What sits in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
+        attention: Blocks in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
         labels: The classes; the data module gives them.
         weights: File with encoder weights to start from, read when training begins; None trains from scratch.
         loss: What is minimised: a name, a mapping with `name` and options, or a list of such with a `weight` each.
-        metrics: What evaluation reports beside mIoU and its like (foveate plugins list --what metrics).
+        metrics: What evaluation reports besides mIoU and accuracy (foveate plugins list --what metrics).
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
-        inference: How an image is put through the network at evaluation.
-        ema: Decay of a moving average of the weights, such as 0.999, which then is what is evaluated and kept.
+        inference: How images are evaluated: as a whole, or by sliding window.
+        ema: Decay of a moving average of the weights, such as 0.999, which is then evaluated and saved.
         normalisation: Mean and standard deviation of images in 0-1, such as `{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5,
-            0.5]}`; those of `weights`, or of ImageNet, if not given.
+            0.5]}`; default: those of `weights`, else of ImageNet.
         network_options: Further options of the model, such as `{drop_path: 0.2}`; of ENCODER+DECODER a mapping for
             each, such as `{decoder: {rank: 64}}`.
-        activation_checkpointing: Keep only the input of each block and recompute its features in the backward pass:
-            less memory, a third more time.
+        activation_checkpointing: Store only the input of each block and recompute the rest in the backward pass: less
+            memory, a third more time.
         compile: Train the network's parts through torch.compile; the first step takes minutes.
-        freeze: Parts of the network that do not learn: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
-            `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation.
+        freeze: Parts of the network that are frozen: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
+            `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation mode.
     """
 
     monitor = "val/miou"
@@ -63,7 +63,7 @@ class SegmentationTask(VisionTask):
         self,
         network: str = "segnext_t",
         attention: dict[str, RecipeSlot] | None = None,
-        labels: LabelSet | ClassSet | None = None,  # the latter to be refused in words
+        labels: LabelSet | ClassSet | None = None,  # the latter is refused with an explanation
         weights: str | None = None,
         loss: RecipeLoss = "cross_entropy",
         metrics: list[RecipeBlock] | None = None,
@@ -78,7 +78,7 @@ class SegmentationTask(VisionTask):
         freeze: Freeze | None = None,
     ) -> None:
         if not is_segmenter(network):
-            create_model(network, num_classes=1)  # an unknown name is told with a hint, here
+            create_model(network, num_classes=1)  # raises here, with a hint, if the name is unknown
             raise ConfigError(
                 f"{network!r} classifies whole images; to label pixels write ENCODER+DECODER, such as "
                 f"{network}+light_ham (see: foveate plugins list --what decoders)"
@@ -113,7 +113,7 @@ class SegmentationTask(VisionTask):
         self.scores: Scores | None = None  # of the last evaluation
 
     def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Logits of RGB bytes, at the images' size."""
+        """Logits of RGB images in bytes, at the size of the images."""
         pixels = self.normalise(image)
         with self.named_network():
             logits = infer(self.runner(pixels), pixels, self.inference_config)
@@ -134,15 +134,15 @@ class SegmentationTask(VisionTask):
         return self.log_training(self.compute_loss(batch), batch_idx, batch["path"])
 
     def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> Int64[Tensor, "B H W"]:
-        """Count a batch, at the size of its labels, and give the predicted train ids."""
+        """Add a batch to the scores, at the size of its labels, and return the predicted train ids."""
         return self._evaluate(batch)
 
     def test_step(self, batch: SegmentationBatch, batch_idx: int) -> Int64[Tensor, "B H W"]:
-        """Count a batch, at the size of its labels, and give the predicted train ids."""
+        """Add a batch to the scores, at the size of its labels, and return the predicted train ids."""
         return self._evaluate(batch)
 
     def predict_step(self, batch: SegmentationBatch, batch_idx: int) -> UInt8[Tensor, "B H W"]:
-        """Train ids of each pixel."""
+        """The predicted train id of each pixel."""
         pixels = self.normalise(batch["image"])
         with self.named_network():
             classes = infer_classes(self.runner(pixels), pixels, self.inference_config, check=self.checked)
@@ -157,12 +157,12 @@ class SegmentationTask(VisionTask):
         return predicted
 
     def reset_scores(self) -> None:
-        """Start counting."""
+        """Reset the scores."""
         super().reset_scores()
         self.confusion.reset()
 
     def log_scores(self, stage: str) -> None:
-        """Log the scores of an evaluation.
+        """Compute and log the scores of an evaluation.
 
         Raises:
             UnusableDataError: No pixel was labelled.

@@ -1,4 +1,4 @@
-"""How a process that trains is set up: its memory, and its first imports."""
+"""Set-up of a training process: memory allocator, log output, faster imports."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import sys
 from types import ModuleType
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as glibc's malloc.h numbers them
-LARGEST = 1 << 30  # bytes of a request that is met from what was freed before
+LARGEST = 1 << 30  # bytes up to which a request reuses freed memory
 OWN_WORDS = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 SIGNAL = "scipy.signal"
 OLD_NAME = "hamming"
 
 
 def keep_freed_memory() -> bool:
-    """Let the process keep what it frees for what it asks for next.
+    """Let the process reuse freed memory instead of returning it to the system.
 
     Each training step allocates the same hundreds of feature maps. glibc returns large blocks to the system, which has
-    to zero new pages for the next step: on a CPU that takes a seventh of a step of SegNeXt-T. Nothing is done under
-    another C library, or where the environment sets this already.
+    to zero new pages for the next step: on a CPU that takes a seventh of a step of SegNeXt-T. Does nothing with
+    another C library, or if environment variables set these thresholds already.
 
     Returns:
-        Whether it was done.
+        Whether the thresholds were set.
     """
     if any(word in os.environ for word in OWN_WORDS):
         return False
@@ -36,7 +36,7 @@ def keep_freed_memory() -> bool:
 
 
 class _Said(logging.Handler):
-    """Shows messages as they are: notes on standard output, warnings on standard error."""
+    """Prints messages without a prefix: notes to standard output, warnings to standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr
@@ -44,10 +44,10 @@ class _Said(logging.Handler):
 
 
 def show_log(name: str) -> None:
-    """Show what library code logs, for the command line; a second call does nothing.
+    """Print what library code logs, for the command line; a second call does nothing.
 
     Args:
-        name: The logger and all below it, such as foveate.datasets.
+        name: The logger, whose child loggers are included, such as foveate.datasets.
     """
     logger = logging.getLogger(name)
     if not any(isinstance(handler, _Said) for handler in logger.handlers):
@@ -56,10 +56,10 @@ def show_log(name: str) -> None:
 
 
 def import_torchmetrics() -> None:
-    """Import torchmetrics a second sooner: without scipy.signal, which it imports only to put an old name back.
+    """Import torchmetrics without scipy.signal, which saves a second.
 
-    The old name is for a package that scores speech. During the import, a stand-in with that name takes the place of
-    scipy.signal. Whoever imports scipy.signal later gets the real one.
+    torchmetrics imports scipy.signal only to restore an old name in it, for a package that scores speech. During the
+    import, an empty module with that name takes its place. Later imports of scipy.signal get the real one.
     """
     if SIGNAL in sys.modules or "torchmetrics" in sys.modules:
         return

@@ -1,4 +1,4 @@
-"""What every task shares: a network by name, what it minimises, its optimiser, and where its parts came from."""
+"""What every task shares: a named network, its loss and optimiser, and a record of the plugins it uses."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ from foveate.pipeline.weights.factorisation import current_rank
 from foveate.plugins.errors import PluginError
 from foveate.plugins.guard import named_backward
 
-REPORTING = ("loss ", "metric ")  # how what is no part of the network is filed in a provenance
+REPORTING = ("loss ", "metric ")  # prefixes, in a provenance, of what is not part of the network
 Task = TypeVar("Task", bound="VisionTask")
 
 
 class VisionTask(L.LightningModule):
-    """A network that a recipe describes; a task adds its steps and scores.
+    """Base class of the tasks: builds the network that a recipe describes; a task adds its steps and scores.
 
-    Every argument ends up in the checkpoint as plain values, so that it can be rebuilt from names.
+    All arguments are saved in the checkpoint as plain values, so that the task can be rebuilt from names.
 
     Args:
-        options: What the tasks have in common.
+        options: The options that all tasks have.
         num_classes: Number of classes.
-        hparams: What else the task was given, as plain values.
+        hparams: The task's other arguments, as plain values.
 
     Attributes:
         monitor: The metric by which the best checkpoint is chosen; higher is better.
-        figure: What it is called in a sentence.
+        figure: The metric's name in a sentence, such as mIoU.
         labels: The classes.
     """
 
@@ -100,12 +100,12 @@ class VisionTask(L.LightningModule):
         self._engine: Engine | None = None
 
     def load_initial_weights(self, *, complete: bool = False) -> None:
-        """Start from what is given as `weights`, and say what matched; a second call does nothing.
+        """Load the file given as `weights` and print what matched; a second call does nothing.
 
-        Images are normalised as the weights expect from then on, unless the recipe says how.
+        From then on images are normalised as the weights expect, unless the recipe gives a normalisation.
 
         Args:
-            complete: Refuse weights that leave part of the network at random numbers: they are to be scored or applied.
+            complete: Refuse weights that leave part of the network randomly initialised; for evaluation and prediction.
 
         Raises:
             CheckpointError: The file is missing, damaged, unsafe, or of another model.
@@ -124,13 +124,13 @@ class VisionTask(L.LightningModule):
         self._initial_weights = None
 
     def _keep_rank(self, options: RecipeOptions) -> None:
-        """Checkpoints say which rank the weights brought, so that the network is rebuilt with it."""
+        """Store the rank of the loaded weights in the checkpoint's options, so that the network is rebuilt with it."""
         rank = current_rank(self.network)
         if self.hparams["network"] in VARIANTS and rank != VARIANTS[self.hparams["network"]].rank:
             self.hparams["network_options"] = {**options, "rank": rank}
 
     def use_engine(self, name: str) -> None:
-        """Evaluate and predict by an engine (see `create_engine`), made for the first image that comes.
+        """Evaluate and predict with an engine (see `create_engine`); it is created at the first image.
 
         Args:
             name: torch, folded, compile, openvino or auto.
@@ -142,7 +142,7 @@ class VisionTask(L.LightningModule):
         self._engine_name, self._engine = name, None
 
     def runner(self, pixels: Float[Tensor, "B C H W"]) -> Callable[[Tensor], Tensor]:
-        """What turns normalised images into logits here: the network, or while evaluating the engine asked for."""
+        """The callable that turns normalised images into logits: the network, or in evaluation the chosen engine."""
         if self.training or self._engine_name == "torch":
             return self.network
         if self._engine is None:
@@ -166,11 +166,11 @@ class VisionTask(L.LightningModule):
         return [] if self._averaging is None else [self._averaging]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A training that goes on has its own weights."""
+        """Skip the initial weights: a resumed training has its own."""
         self._initial_weights = None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say which plugins the network and its training are made with."""
+        """Record which plugins the network, losses and metrics come from."""
         checkpoint[provenance.KEY] = provenance.record_providers(
             self.hparams["attention"],
             network=self.hparams["network"],
@@ -184,7 +184,7 @@ class VisionTask(L.LightningModule):
             super().backward(loss, *args, **kwargs)
 
     def on_fit_start(self) -> None:
-        """Take the weights to start from, if they were not taken before; hand the network to the compiler."""
+        """Load the initial weights unless that was done before; compile the network if asked."""
         self.load_initial_weights()
         if self._compiles:
             for part in self.network.children():
@@ -192,31 +192,31 @@ class VisionTask(L.LightningModule):
             self._compiles = False
 
     def on_train_start(self) -> None:
-        """The recipe decides on rates and decay, whatever a checkpoint remembers."""
+        """Set learning rates and weight decay from the recipe, also where a checkpoint holds other values."""
         schedule = self.trainer.lr_scheduler_configs[0].scheduler
         assert isinstance(schedule, LambdaLR)
         renew_settings(self.trainer.optimizers[0], schedule, self.network, self.optimizer_config)
         self.freezing.apply(self.network, self.global_step)
 
     def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
-        """Parts that are frozen until this step learn from now on."""
+        """Unfreeze the parts that are frozen until this step."""
         self.freezing.follow(self.network, self.global_step)
 
     def train(self: Task, mode: bool = True) -> Task:
-        """Train or evaluate; frozen batch norms stay in evaluation."""
+        """Set training or evaluation mode; frozen batch norms stay in evaluation mode."""
         super().train(mode)
         if "freezing" in self.__dict__:
             self.freezing.hold(self.network)
         return self
 
     def observe(self, score: float) -> None:
-        """Let a schedule that watches the validation have its score."""
+        """Pass the validation score to a schedule that depends on it (`plateau`)."""
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, PlateauLR):
                 config.scheduler.observe(score)
 
     def log_training(self, loss: Tensor, batch_idx: int, paths: Sequence[str]) -> Tensor:
-        """Log the loss and the rate of a step.
+        """Log the loss and the learning rate of a step.
 
         Raises:
             DivergedError: The loss is not finite.
@@ -245,7 +245,7 @@ class VisionTask(L.LightningModule):
         return check_logits(logits, (images, self.num_classes, *size), self.hparams["network"])
 
     def named_network(self) -> AbstractContextManager[None]:
-        """A block in which failures of the network name the part that fails."""
+        """A context manager in which errors of the network name the part that failed."""
         parts = {label: given for label, given in self._providers().items() if not label.startswith(REPORTING)}
         return named_failures(self.hparams["network"], parts)
 
@@ -265,7 +265,7 @@ class VisionTask(L.LightningModule):
                 self._provenance = provenance.record_providers(
                     names["attention"], network=names["network"], losses=names["loss"], metrics=names["metrics"]
                 )
-            except PluginError:  # parts that came in as objects
+            except PluginError:  # parts that were passed as objects
                 self._provenance = {}
         return self._provenance
 
@@ -283,13 +283,13 @@ class VisionTask(L.LightningModule):
             return loss(logits, labels)
 
     def count(self, logits: Tensor, labels: Tensor, *, image_by_image: bool = False) -> None:
-        """Count a batch for the mean loss and the metrics that the recipe asks for.
+        """Update the mean loss and the recipe's metrics with a batch.
 
         Args:
-            logits: Of labelled images; there may be none, for some processes have an image less.
-            labels: Theirs.
-            image_by_image: Take the loss of each image by itself, so that its mean does not depend on which images
-                share a batch.
+            logits: Of labelled images; possibly none, since some processes have one image less.
+            labels: The labels of these images.
+            image_by_image: Compute the loss of each image separately, so that the mean does not depend on which
+                images share a batch.
         """
         with self.named_part("loss"):
             size = 1 if image_by_image else max(1, len(labels))
@@ -302,15 +302,15 @@ class VisionTask(L.LightningModule):
                 metric.update(logits, labels)
 
     def on_validation_epoch_start(self) -> None:
-        """Start counting."""
+        """Reset the scores."""
         self.reset_scores()
 
     def on_test_epoch_start(self) -> None:
-        """Start counting."""
+        """Reset the scores."""
         self.reset_scores()
 
     def on_validation_epoch_end(self) -> None:
-        """Log the scores, but not those of the few images before training that show whether it works at all."""
+        """Log the scores, but not those of Lightning's sanity check before training."""
         if not self.trainer.sanity_checking:
             self.log_scores("val")
 
@@ -319,13 +319,13 @@ class VisionTask(L.LightningModule):
         self.log_scores("test")
 
     def reset_scores(self) -> None:
-        """Forget what was counted."""
+        """Reset the mean loss and the metrics."""
         for metric in (self.mean_loss, *self.reported.values()):
             assert isinstance(metric, Metric)
             metric.reset()
 
     def log_scores(self, stage: str) -> None:
-        """Log the mean loss and the metrics that the recipe asks for, over the images of all processes."""
+        """Log the mean loss and the recipe's metrics, over the images of all processes."""
         with warnings.catch_warnings(), self.named_part("metric"):
             warnings.filterwarnings("ignore", message=".*was called before the ``update`` method")  # no image here
             self.log(f"{stage}/loss", self.mean_loss.compute(), sync_dist=True)
@@ -334,8 +334,8 @@ class VisionTask(L.LightningModule):
                 self.log(f"{stage}/{name}", metric.compute(), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimiser and a schedule that steps with it."""
-        # Lightning does not clip for a fused optimiser in mixed precision, since with float16 that one unscales itself
+        """The optimiser, and a learning-rate schedule that advances with each of its steps."""
+        # Lightning refuses to clip gradients for a fused optimiser in mixed precision, since it unscales them itself.
         clips_in_mixed = bool(self.trainer.gradient_clip_val) and "mixed" in str(self.trainer.precision)
         self.freezing.release(self.network)
         optimizer = create_optimizer(self.network, self.optimizer_config, fused=not clips_in_mixed)
@@ -344,5 +344,5 @@ class VisionTask(L.LightningModule):
 
 
 def choose(keep: Bool[Tensor, " B"], *tensors: Tensor) -> tuple[Tensor, ...]:
-    """The samples to keep of each tensor (B, ...), without a copy where that is all of them."""
+    """The kept samples of each tensor (B, ...); no copy is made if all are kept."""
     return tensors if bool(keep.all()) else tuple(tensor[keep] for tensor in tensors)

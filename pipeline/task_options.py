@@ -15,28 +15,28 @@ from foveate.pipeline.optimisation.schedules import ScheduleConfig
 from foveate.plugins.blocks import Option, RecipeBlock, RecipeSlot
 
 Config = TypeVar("Config")
-RecipeOptions = dict[str, dict[str, Option] | Option]  # of a network; of ENCODER+DECODER a mapping for each part
+RecipeOptions = dict[str, dict[str, Option] | Option]  # of a network; for ENCODER+DECODER one mapping for each part
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions:
-    """What the tasks have in common.
+    """The options that all tasks have.
 
     Args:
         network: Name of the model (foveate models list).
-        attention: What sits in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
+        attention: Blocks in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
         weights: File with weights to start from, read when training begins; None trains from scratch.
         loss: What is minimised: a name, a mapping with `name` and options, or a list of such with a `weight` each.
         metrics: What evaluation reports beside the task's own figures.
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
-        ema: Decay of a moving average of the weights, which then is what is evaluated and kept; None keeps none.
-        normalisation: Mean and standard deviation of images; those of the weights to start from, or of ImageNet, if
-            not given.
+        ema: Decay of a moving average of the weights, which is then evaluated and saved; None for no average.
+        normalisation: Mean and standard deviation of images; default: those of the initial weights, else of ImageNet.
         network_options: Further options of the model, such as `{drop_path: 0.2}`.
-        activation_checkpointing: Whether blocks keep only their input and recompute the rest in the backward pass.
+        activation_checkpointing: Whether training stores only the input of each block and recomputes the rest in the
+            backward pass.
         compile: Whether training runs the network's parts through torch.compile.
-        freeze: Parts of the network that do not learn, for ever or until a step.
+        freeze: Parts of the network that are frozen, for the whole training or until a step.
     """
 
     network: str
@@ -54,7 +54,7 @@ class TaskOptions:
     freeze: Freeze | None
 
     def settled(self) -> TaskOptions:
-        """The same with objects where a checkpoint or a recipe holds mappings."""
+        """The same options, with mappings (from a checkpoint or a recipe) replaced by configuration objects."""
         given = self.normalisation
         return replace(
             self,
@@ -65,7 +65,7 @@ class TaskOptions:
         )
 
     def as_values(self) -> dict[str, Any]:
-        """As a checkpoint keeps them: numbers, texts, lists and mappings."""
+        """The options as a checkpoint stores them: numbers, strings, lists and mappings."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         objects = {name: plain(asdict(values[name])) for name in ("optimizer", "schedule")}
         given = None if self.normalisation is None else plain(asdict(self.normalisation))
@@ -73,7 +73,7 @@ class TaskOptions:
 
 
 def configured(kind: type[Config], value: Config | Mapping[str, Any] | None) -> Config:
-    """A configuration object; a checkpoint holds it as a mapping.
+    """A configuration object, built from a mapping if a checkpoint gave one.
 
     Raises:
         ConfigError: There is none.
@@ -90,7 +90,7 @@ def _tupled(value: object) -> object:
 
 
 def plain(value: Any) -> Any:
-    """Tuples become lists: a checkpoint holds primitives only."""
+    """A copy with lists in place of tuples, since a checkpoint holds primitives only."""
     if isinstance(value, Mapping):
         return {k: plain(v) for k, v in value.items()}
     return [plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Takes the records out of one plugin, and refuses what breaks the rules of the hooks."""
+"""Collects the records of one plugin, and checks its hooks and records."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from foveate.plugins.tracing import traced
 
 
 def draw_records(plugin: object, provider: object, *, hooks_needed: bool = True) -> list[Record]:
-    """The records of one plugin, after its hooks were checked against the specification.
+    """The records of one plugin, after a check of its hooks against the specification.
 
     Args:
-        plugin: What implements the hooks.
-        provider: Who it is of, for the trace.
-        hooks_needed: Whether a plugin without any hook is a mistake. It is not for a module named by hand, which may
-            hold a data module's class and nothing else.
+        plugin: The object that implements the hooks.
+        provider: Where the plugin comes from, for the trace.
+        hooks_needed: Whether a plugin without any hook is an error. False for a module named by hand, which may hold
+            only a data module's class.
 
     Raises:
         PluginError: It misspells a hook or implements none, or a record is not what the hook asks for.
-        Exception: Whatever the plugin itself raises.
+        Exception: Any error raised by the plugin itself.
     """
     hooks = pluggy.PluginManager("foveate")
     hooks.add_hookspecs(hookspecs)

@@ -1,4 +1,4 @@
-"""What can be wrong with a plugin, or with what a recipe asks of one."""
+"""Errors of plugins, and of recipes that use them."""
 
 
 class PluginError(Exception):
@@ -9,7 +9,7 @@ class PluginError(Exception):
 
 
 class PluginConfigError(PluginError):
-    """The recipe asks for a block that is not there, or describes it in a way that cannot be built."""
+    """The recipe names an unknown block, loss or other part, or gives it options it does not accept."""
 
     exit_code = 2
     code_name = "config"

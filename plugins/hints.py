@@ -1,4 +1,4 @@
-"""How a mistyped name is answered."""
+"""Suggestions for mistyped names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:
-    """`; did you mean 'x'?` where an accepted name is close, else nothing.
+    """`; did you mean 'x'?` if an accepted name is similar, else an empty string.
 
     Example:
         >>> did_you_mean("cbma", ["cbam", "se"])

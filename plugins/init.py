@@ -1,4 +1,4 @@
-"""How the convolutions of models and blocks start."""
+"""Weight initialisation of models and blocks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from torch import nn
 
 
 def init_weights(module: nn.Module) -> None:
-    """Normal with deviation sqrt(2 / fan_out) for convolutions, truncated normal 0.02 for linear layers, biases 0.
+    """Initialise weights of convolutions and linear layers; biases are 0.
 
-    Use with `module.apply(init_weights)`, before a block of somebody else is put into the module: a block starts
-    as its author says.
+    Convolutions: normal with standard deviation sqrt(2 / fan_out). Linear layers: truncated normal with 0.02.
+
+    Use with `module.apply(init_weights)`, before a plugin's block is added to the module, so that the block keeps its
+    author's initialisation.
     """
     if isinstance(module, nn.Conv2d):
         height, width = module.kernel_size

@@ -1,7 +1,7 @@
-"""Imports from the folder of a plugin file, for the code in that folder only.
+"""Lets the code in a plugin's folder, and only that code, import modules from the folder.
 
-The folder itself never stands on `sys.path`: a `datasets.py` or a `wandb/` in it must not be taken for the library of
-that name. An entry at the end of `sys.path`, which only `FolderFinder` understands, stands in for it.
+The folder itself is not added to `sys.path`, since a `datasets.py` or a `wandb/` in it could hide the library of that
+name. Instead, `sys.path` gets a special entry at its end that only `FolderFinder` understands.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from importlib.machinery import (
 from pathlib import Path
 from types import FrameType, ModuleType
 
-MARK = "/*.py"  # at the end of an entry: no such folder exists, so nothing but FolderFinder takes it
+MARK = "/*.py"  # suffix of an entry: no such folder exists, so only FolderFinder handles it
 RESOLVER = f"{__package__}.records"  # the module that imports what a record's `build` names
 
 
 class FolderEntry(str):
     """An entry of `sys.path` for one folder of plugins.
 
-    Processes that are started (spawned) get a pickled copy of `sys.path`. Unpickling this entry sets the process up
-    to import what was imported from the folder here, so that classes of a plugin arrive too.
+    Processes that are started (spawned) get a pickled copy of `sys.path`. Unpickling this entry prepares the
+    process to import the same modules from the folder, so that a plugin's classes can be unpickled there.
     """
 
     __slots__ = ()
@@ -38,11 +38,11 @@ class FolderEntry(str):
 
 
 class FolderFinder(FileFinder):
-    """Finds modules and packages of one folder, where code of that folder asks for them.
+    """Finds modules and packages of one folder, for imports from code in that folder.
 
     Args:
         folder: The folder.
-        names: Modules that anybody may import, such as the plugin itself.
+        names: Modules that any code may import, such as the plugin itself.
     """
 
     def __init__(self, folder: str, names: Iterable[str] = ()) -> None:
@@ -50,14 +50,14 @@ class FolderFinder(FileFinder):
         self.names = set(names)
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The module, unless it is a folder without `__init__.py`, or somebody else asks."""
+        """The module; None for a folder without `__init__.py`, or if code outside the folder imports."""
         spec = super().find_spec(fullname, target)
         if spec is None or spec.loader is None:
             return None
         return spec if fullname in self.names or self._is_asked_here(sys._getframe(1)) else None
 
     def _is_asked_here(self, frame: FrameType) -> bool:
-        """Whether the code that imports lies in the folder, or resolves a record."""
+        """Whether the importing code lies in the folder, or is the code that resolves records."""
         asking = _importer(frame)
         if asking is None:
             return False
@@ -65,10 +65,10 @@ class FolderFinder(FileFinder):
 
 
 def _importer(frame: FrameType | None) -> FrameType | None:
-    """Who imports; between that and a finder lie Python's own import system and hooks such as pytest's."""
+    """The frame of the importing code, above the frames of Python's import system and of hooks such as pytest's."""
     while frame is not None and frame.f_code.co_name != "_find_and_load":
         if frame.f_globals.get("__name__") == "importlib.util":
-            return None  # somebody asks whether a module is there
+            return None  # a check whether a module exists, not an import
         frame = frame.f_back
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in (
         "importlib",
@@ -86,17 +86,17 @@ _finders: dict[str, FolderFinder] = {}
 
 
 def open_folder(folder: Path, names: Sequence[str] = ()) -> None:
-    """Let the code in a folder import its neighbours, and let anybody import the named modules.
+    """Let the code in a folder import modules from it, and let any code import the named modules.
 
     Args:
         folder: The folder, absolute.
-        names: Modules in it that anybody may import.
+        names: Modules in it that any code may import.
     """
     entry = FolderEntry(f"{folder}{MARK}")
     if _hook not in sys.path_hooks:
         sys.path_hooks.append(_hook)
     _finders.setdefault(str(folder), FolderFinder(str(folder))).names.update(names)
-    sys.path_importer_cache.pop(entry, None)  # it may say that nobody understands the entry
+    sys.path_importer_cache.pop(entry, None)  # it may hold a result from before the hook was added
     if entry not in sys.path:
         sys.path.append(entry)
 

@@ -1,4 +1,4 @@
-"""The options of a record, as the signature of its callable has them."""
+"""The options of a record, read from the signature of its callable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def describe_options(offer: Offer[Record]) -> list[str]:
     """A line for each option of a record: its name, type and default.
 
     Raises:
-        PluginError: What the record names cannot be imported.
+        PluginError: The record's callable cannot be imported.
     """
     parameters = list(inspect.signature(load(offer)).parameters.values())[1:]  # the first is passed by position
     return [_describe(parameter) for parameter in parameters if parameter.name not in offer.record.given]

@@ -1,4 +1,4 @@
-"""Plugins by reference: what `--plugins` accepts, and the module behind it."""
+"""Finds and imports the modules given by `--plugins`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ INIT = "__init__.py"
 
 @dataclass(frozen=True)
 class Source:
-    """Where a plugin named by hand lies.
+    """A plugin named by hand, and its location.
 
     Attributes:
-        reference: As it was given.
+        reference: The reference as given.
         module: The name it is imported under.
         file: Its file; None for a module that is installed.
     """
@@ -34,12 +34,12 @@ class Source:
 
     @property
     def folder(self) -> Path | None:
-        """The folder from which the module's name counts: that of the file, or the one above its package."""
+        """The folder that the module's name is relative to: that of the file, or the parent of its package."""
         return None if self.file is None else _root_of(self.file)
 
 
 def locate(reference: str) -> Source:
-    """Find what a reference means, without importing it.
+    """Find the module that a reference names, without importing it.
 
     Args:
         reference: A module (`my_blocks`, `my_package.blocks`), a file (`my_blocks.py`, `./my_blocks.py`,
@@ -47,8 +47,8 @@ def locate(reference: str) -> Source:
             looked for in the current folder first.
 
     Raises:
-        PluginConfigError: There is no such thing, or its name will not do as a module's; the message names the
-            nearest that there is.
+        PluginConfigError: Nothing is found, or the name is no valid module name; the message suggests the closest
+            name that exists.
 
     Example:
         >>> locate("json").module
@@ -68,13 +68,13 @@ def locate(reference: str) -> Source:
 
 
 def locate_all(references: Iterable[str]) -> list[Source]:
-    """Find several, each module once, in the order given.
+    """Find several modules, each once, in the given order.
 
     Args:
         references: As `locate` takes them.
 
     Raises:
-        PluginConfigError: One is not there, or two files have one name.
+        PluginConfigError: One is not found, or two files have the same module name.
     """
     found: dict[str, Source] = {}
     for source in map(locate, references):
@@ -87,13 +87,13 @@ def locate_all(references: Iterable[str]) -> list[Source]:
 
 
 def import_source(source: Source) -> ModuleType:
-    """Import a plugin; its neighbours can be imported by it, and its classes by processes that are started.
+    """Import a plugin. It can import modules from its folder, and spawned processes can import its classes.
 
     Args:
-        source: What `locate` found.
+        source: The result of `locate`.
 
     Raises:
-        Exception: Whatever the module raises.
+        Exception: Any error raised by the module.
     """
     if source.file is None or source.folder is None:
         return importlib.import_module(source.module)
@@ -109,7 +109,7 @@ def import_source(source: Source) -> ModuleType:
 
 
 def _execute(name: str, file: Path) -> ModuleType:
-    """Import a file under a name, whatever else of this name was imported from another folder before."""
+    """Import a file under a name, replacing a module of this name from another folder."""
     search = [str(file.parent)] if file.name == INIT else None
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=search)
     if spec is None or spec.loader is None:
@@ -149,7 +149,7 @@ def _locate_path(reference: str) -> Source:
 
 
 def _nearest(path: Path) -> str:
-    """What is there instead: a close name beside it, or the part of the path that exists."""
+    """A hint for a missing path: a similar name in its folder, or the part of the path that exists."""
     if path.parent.is_dir():
         return did_you_mean(path.name, (one.name for one in path.parent.iterdir()))
     there = next(parent for parent in path.parents if parent.is_dir())
@@ -159,7 +159,7 @@ def _nearest(path: Path) -> str:
 
 
 def _checked(reference: str, file: Path) -> Source:
-    """The source of a file, after its name was found fit for a module."""
+    """The source of a file, after a check that its name can be a module's name."""
     file = file.resolve()
     root = _root_of(file)
     parts = [*file.parent.relative_to(root).parts, *([] if file.name == INIT else [file.stem])]
@@ -175,7 +175,7 @@ def _checked(reference: str, file: Path) -> Source:
 
 
 def _root_of(file: Path) -> Path:
-    """The folder of a file, or above the outermost package that it is part of."""
+    """The folder of a file, or the parent of the outermost package that contains it."""
     folder = file.parent
     while (folder / INIT).is_file():
         folder = folder.parent
@@ -198,7 +198,7 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def _is_importable(module: str) -> bool:
-    """Whether a module is installed, as far as can be told without importing its package."""
+    """Whether a module is installed, as far as known without importing its package."""
     if module in sys.modules:
         return True
     try:
@@ -209,13 +209,13 @@ def _is_importable(module: str) -> bool:
 
 
 def _installed_file(name: str) -> Path | None:
-    """The file by which a plain `import name` is answered, apart from plugins' folders."""
+    """The file that a plain `import name` would load, not counting the folders of plugins."""
     loaded = sys.modules.get(name)
     if loaded is not None:
         file = _file_of(loaded) or Path(name)
     else:
         spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:  # a folder without __init__.py gives way to a file
+        if spec is None or spec.loader is None:  # a file takes precedence over a folder without __init__.py
             return None
         file = Path(spec.origin).resolve() if spec.origin and os.path.isabs(spec.origin) else Path(name)
     return None if f"{_root_of(file)}{MARK}" in sys.path else file

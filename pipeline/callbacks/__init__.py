@@ -1,1 +1,1 @@
-"""Callbacks of the trainer: they show and keep what happens while a task runs. A task also runs without them."""
+"""Callbacks of the trainer: progress, checkpoints, scores and pictures. A task also runs without them."""

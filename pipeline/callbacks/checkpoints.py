@@ -1,4 +1,4 @@
-"""What is kept of a run: checkpoints and the recipe beside them."""
+"""Saves the checkpoints of a run, and its recipe."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def create_checkpoints(run: Path, monitor: str, recipe: Recipe) -> list[Callback
 
     Args:
         run: The run directory.
-        monitor: The metric, the higher the better.
-        recipe: The recipe with everything spelled out.
+        monitor: The metric; higher is better.
+        recipe: The recipe, with all defaults filled in.
     """
     folder = run / CHECKPOINTS
     best = ModelCheckpoint(
@@ -44,7 +44,7 @@ class LastCheckpoint(ModelCheckpoint):
     """Keep `last.ckpt`: after each validation, at the end, and when an exception or Ctrl-C ends the run.
 
     Args:
-        folder: Where it goes.
+        folder: The folder of the file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,11 +59,11 @@ class LastCheckpoint(ModelCheckpoint):
         self._first_step = 0
 
     def _should_save_on_train_epoch_end(self, trainer: L.Trainer) -> bool:
-        """Save at the end of an epoch only where no validation follows, after which it is saved."""
+        """Save at the end of an epoch only if no validation follows, since a checkpoint is saved after validation."""
         return not validates(trainer)
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Save, but not what diverged: the checkpoint before is the last good one."""
+        """Save, except after divergence: then the previous checkpoint is the last good one."""
         if not isinstance(exception, DivergedError):
             super().on_exception(trainer, pl_module, exception)
         last = Path(str(self.dirpath)) / "last.ckpt"
@@ -73,22 +73,22 @@ class LastCheckpoint(ModelCheckpoint):
             exception.add_note(f"{LAST_GOOD}: {last} (step {step}); resume: {words}")
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Remember where this training begins: at the step of the checkpoint that it goes on from."""
+        """Store the first step of this training: that of the checkpoint it resumes from."""
         super().on_train_start(trainer, pl_module)
         self._first_step = trainer.global_step
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save where the last steps came after the last validation."""
+        """Save if there were steps after the last validation."""
         if self._last_global_step_saved != trainer.global_step:
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
 
 class RecipeKeeper(Callback):
-    """Write the resolved recipe beside the checkpoints and into each of them, and point `latest` to a run that trains.
+    """Write the resolved recipe into the run and into each checkpoint, and point `latest` to the run once it trains.
 
     Args:
         run: The run directory.
-        recipe: The recipe with everything spelled out.
+        recipe: The recipe, with all defaults filled in.
     """
 
     def __init__(self, run: Path, recipe: Recipe) -> None:
@@ -105,11 +105,11 @@ class RecipeKeeper(Callback):
             logger.log_hyperparams({"recipe": self.recipe})
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Remember where this training begins."""
+        """Store the first step of this training."""
         self._first_step = trainer.global_step
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Point `latest` to the run after its first step: a start that failed leaves it where it was."""
+        """Point `latest` to the run after its first step; a failed start does not change it."""
         if self._first_step is not None and trainer.global_step > self._first_step:
             self._first_step = None
             if trainer.is_global_zero:

@@ -18,8 +18,8 @@ NAME = "predictions.csv"
 
 
 class ClassPredictionWriter(BasePredictionWriter):
-    """Write `<out>/predictions.csv`: path, likeliest class and its probability for each image, then the next
-    four classes with theirs.
+    """Write `<out>/predictions.csv`: path, most probable class and its probability for each image, then the next
+    four classes with their probabilities.
 
     Args:
         out: Folder to write to.
@@ -35,7 +35,7 @@ class ClassPredictionWriter(BasePredictionWriter):
 
     @property
     def written(self) -> str:
-        """What was written, in words."""
+        """A sentence about what was written."""
         return f"classes in {self.out / NAME}"
 
     def write_on_batch_end(
@@ -61,7 +61,7 @@ class ClassPredictionWriter(BasePredictionWriter):
             self._rows[Path(path).relative_to(self.folder).as_posix()] = cells
 
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the table; of several processes, the first one puts their parts together."""
+        """Write the table; with several processes, the first one merges their parts."""
         parts = [self.out / f".{NAME}.{rank}" for rank in range(trainer.world_size)]
         _write(parts[trainer.global_rank], ([path, *cells] for path, cells in self._rows.items()))
         trainer.strategy.barrier()
@@ -79,7 +79,7 @@ def _header(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Write a table at once, so that an interrupted run leaves no half file."""
+    """Write a table atomically, so that an interruption leaves no incomplete file."""
     with replacing(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
 

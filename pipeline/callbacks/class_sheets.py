@@ -16,10 +16,10 @@ from foveate.pipeline.callbacks.sample_drawer import PictureOptions, SampleDrawe
 
 COUNT = 16
 COLUMNS = 4
-PICTURE, LINE, GAP = 160, 18, 10  # pixels of a picture's side, of a line of text, and between
+PICTURE, LINE, GAP = 160, 18, 10  # pixels: side of a picture, height of a line of text, gap
 FRAME = 3
 RIGHT, WRONG = (0, 110, 0), (190, 0, 0)
-LETTERS = 20  # of a name that fit under a picture
+LETTERS = 20  # characters of a name that fit under a picture
 
 
 class Sample(NamedTuple):
@@ -32,7 +32,7 @@ class Sample(NamedTuple):
 
 
 class SampleSheet(SampleDrawer):
-    """Draw a few validation images on a sheet, into a folder, and to W&B if it logs.
+    """Draw a few validation images on a sheet, write it to a folder, and send it to W&B if that logger is used.
 
     Args:
         folder: Where pictures go, one a step.
@@ -69,16 +69,16 @@ def _predict(module: L.LightningModule, samples: Sequence[dict[str, Any]]) -> li
 
 
 def draw_sheet(samples: Sequence[Sample], title: str = "", side: int = SIDE) -> Image.Image:
-    """Pictures in rows, under each the predicted class and its probability, and the true one if it differs.
+    """Pictures in rows, each with the predicted class, its probability, and the true class if it differs.
 
     Args:
         samples: At least one.
         title: The line above.
-        side: The most pixels down and across.
+        side: Largest height and width of the sheet, in pixels.
     """
     across, down = PICTURE + GAP, PICTURE + 2 * LINE + GAP
     columns = min(COLUMNS, len(samples))
-    while -(-len(samples) // columns) * down > columns * across * 1.5:  # many: wider rather than ever longer
+    while -(-len(samples) // columns) * down > columns * across * 1.5:  # many images: wider, not only longer
         columns += 1
     rows = -(-len(samples) // columns)
     sheet = Image.new("RGB", (max(GAP + columns * across, 2 * PICTURE), 2 * GAP + LINE + rows * down), "white")

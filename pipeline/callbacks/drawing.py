@@ -17,22 +17,22 @@ Pixels = NDArray[np.uint8]
 Panel = tuple[str, Pixels]
 Entry = tuple[str, tuple[int, int, int]]
 
-SIDE = 1600  # pixels that a picture has at most, down and across
-SMALL = 400  # pixels to which the sides of a smaller panel are enlarged, by whole numbers
-NARROW = 640  # pixels that a picture has at least across, to hold its title
-LARGE = 1_000_000  # pixels from which a picture is kept as JPEG
-TEXT, LINE, GAP = 14, 22, 8  # height of letters and lines, and the space between parts
+SIDE = 1600  # largest height and width of a picture, in pixels
+SMALL = 400  # smaller panels are enlarged to about this side, by an integer factor
+NARROW = 640  # smallest width of a picture in pixels, so that the title fits
+LARGE = 1_000_000  # pictures with at least this many pixels are written as JPEG
+TEXT, LINE, GAP = 14, 22, 8  # pixels: height of letters, height of lines, gap
 WRONG = np.array([255, 0, 0], dtype=np.uint8)
 
 
 def draw_overlay(image: Pixels, ids: NDArray[Any], labels: LabelSet, *, strength: float = 0.6) -> Pixels:
-    """Lay the colours of train ids over an image; ignored pixels keep the image.
+    """Blend the colours of train ids with an image; ignored pixels are left as they are.
 
     Args:
         image: RGB, (H, W, 3).
         ids: Train ids, (H, W).
         labels: The classes.
-        strength: Share of the colour in a pixel.
+        strength: Weight of the colour in the blend, 0 to 1.
     """
     colours = labels.palette()[ids]
     mixed = image * (1 - strength) + colours * strength
@@ -65,7 +65,7 @@ def draw_comparison(
         prediction: Predicted train ids, (H, W).
         labels: The classes.
         title: The line above.
-        side: The most pixels down and across.
+        side: Largest height and width of the picture, in pixels.
     """
     panels = [
         ("image", image),
@@ -77,7 +77,7 @@ def draw_comparison(
 
 
 def legend_of(labels: LabelSet, *maps: NDArray[Any]) -> list[Entry]:
-    """Name and colour of the classes that are in any of some maps of train ids, in the data set's order."""
+    """Name and colour of the classes that occur in maps of train ids, in the data set's order."""
     present = sorted({int(number) for ids in maps for number in np.unique(ids)} - {IGNORE})
     palette = labels.palette()
     return [(labels.names[number], tuple(map(int, palette[number]))) for number in present]  # type: ignore[misc]
@@ -91,7 +91,7 @@ def compose(title: str, panels: Sequence[Panel], legend: Sequence[Entry], *, col
         panels: Captions, which may be empty, and pictures, (H, W, 3).
         legend: Names and colours.
         columns: Panels in a row.
-        side: The most pixels down and across.
+        side: Largest height and width of the picture, in pixels.
     """
     rows = -(-len(panels) // columns)
     height, width = _panel_size(panels[0][1].shape[:2], rows, columns, side)
@@ -115,7 +115,7 @@ def save_picture(picture: Image.Image, path: Path) -> Path:
     """Write a picture, a large one as JPEG and a small one as PNG.
 
     Args:
-        picture: What is written.
+        picture: The picture, (H, W, 3).
         path: The file, without its ending.
 
     Returns:
@@ -129,7 +129,7 @@ def save_picture(picture: Image.Image, path: Path) -> Path:
 
 
 def _panel_size(shape: tuple[int, ...], rows: int, columns: int, side: int) -> tuple[int, int]:
-    """Height and width of a panel: small ones are enlarged by a whole number, large ones made to fit."""
+    """Height and width of a panel: small ones are enlarged by an integer factor, large ones reduced to fit."""
     height, width = shape
     room_down = (side - 6 * LINE) / rows - LINE - GAP
     room_across = (side - GAP) / columns - GAP
@@ -144,7 +144,7 @@ def _resize(pixels: Pixels, height: int, width: int) -> Image.Image:
 
 
 def _flow(legend: Sequence[Entry], width: int) -> list[list[tuple[int, Entry]]]:
-    """Entries in lines, each with its distance from the left."""
+    """Legend entries in lines, each with its horizontal offset."""
     font = ImageFont.load_default(TEXT)
     lines: list[list[tuple[int, Entry]]] = []
     left = width
@@ -168,7 +168,7 @@ def _draw_legend(pen: ImageDraw.ImageDraw, lines: Sequence[Sequence[tuple[int, E
 
 
 def _cut(text: str, width: int) -> str:
-    """As much of a text as fits."""
+    """The text, cut to fit."""
     font = ImageFont.load_default(TEXT)
     kept = len(text)
     while kept and font.getlength(text[:kept] + "…" * (kept < len(text))) > width:

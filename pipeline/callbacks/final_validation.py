@@ -1,4 +1,4 @@
-"""A validation of the last weights, whatever ends a training."""
+"""Validates the last weights, however a training ends."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lightning.pytorch.callbacks import Callback
 
 
 class FinalValidation(Callback):
-    """Validate after the last step, unless that step was validated already or there is nothing to validate on."""
+    """Validate after the last step, unless that step was already validated or there is no val split."""
 
     def __init__(self) -> None:
         self._validated: int | None = None  # the step
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Remember the step."""
+        """Store the step."""
         if not trainer.sanity_checking:
             self._validated = trainer.global_step
 
@@ -32,5 +32,5 @@ class FinalValidation(Callback):
 
 
 def validates(trainer: L.Trainer) -> bool:
-    """Whether a training has a val split, and is not told to leave it out."""
+    """Whether a training has a val split and uses it."""
     return bool(trainer.enable_validation)

@@ -30,7 +30,7 @@ class Sample(NamedTuple):
 
 
 class SampleOverlays(SampleDrawer):
-    """Draw a few validation images, and send them to W&B with class names if it logs.
+    """Draw a few validation images, and send them to W&B with class names if that logger is used.
 
     Args:
         folder: Where pictures go, one folder a step.

@@ -1,4 +1,4 @@
-"""Writes predictions as they come: label PNGs and overlays, sub-folders kept."""
+"""Writes each prediction at once: label PNGs and overlays, with the input's sub-folders."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from foveate.pipeline.files import replacing
 class PredictionWriter(BasePredictionWriter):
     """For `<folder>/a/b.jpg` write `<out>/labels/a/b.png` and `<out>/overlays/a/b.png`, a large overlay as JPEG.
 
-    Label files hold the data set's regular ids at the image's size. Overlays are for the eye: a legend, and at most
-    1600 pixels down and across. Where two images differ by their ending only, the ending stays in
-    the names (b.jpg.png), so that none overwrites the other.
+    Label files hold the data set's regular ids at the image's size. Overlays are for viewing: with a legend, and at
+    most 1600 pixels high and wide. If two images differ only in their file extension, the output names keep it
+    (b.jpg.png), so that neither overwrites the other.
 
     Args:
         out: Folder to write to.
@@ -41,7 +41,7 @@ class PredictionWriter(BasePredictionWriter):
 
     @property
     def written(self) -> str:
-        """What was written, in words."""
+        """A sentence about what was written."""
         return f"label maps in {self.out / 'labels'}, overlays in {self.out / 'overlays'}"
 
     def write_on_batch_end(
@@ -78,6 +78,6 @@ class PredictionWriter(BasePredictionWriter):
 
 
 def _write(path: Path, pixels: Any) -> None:
-    """Write a PNG at once, so that an interrupted run leaves no half file."""
+    """Write a PNG atomically, so that an interruption leaves no incomplete file."""
     with replacing(path, flush=False) as draft:
         Image.fromarray(np.ascontiguousarray(pixels)).save(draft, format="PNG")

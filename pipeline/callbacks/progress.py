@@ -13,17 +13,17 @@ import lightning.pytorch as L
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 
 SECONDS_BETWEEN_LINES = 15.0
-NARROW, WIDE, WIDEST = 76, 110, 140  # columns from which a line has a clock, a bar, and the speed
-UNKNOWN = 200  # columns of a log file
+NARROW, WIDE, WIDEST = 76, 110, 140  # terminal columns from which a line shows time, bar and speed
+UNKNOWN = 200  # assumed columns of a log file
 
 
 def create_progress() -> ProgressBar:
-    """A rich bar where somebody watches, else plain lines."""
+    """A rich progress bar on a terminal, else plain lines."""
     return RichProgress() if sys.stdout.isatty() else PlainProgress()
 
 
 def shown_metrics(trainer: L.Trainer) -> dict[str, str]:
-    """Loss, score in percent and learning rate of the moment, as text."""
+    """Current loss, score in percent and learning rate, as text."""
     score = getattr(trainer.lightning_module, "monitor", None)
     shown = {}
     for name, value in trainer.progress_bar_metrics.items():
@@ -40,15 +40,15 @@ def counts_steps(trainer: L.Trainer) -> bool:
 
 
 class RichProgress(RichProgressBar):
-    """Lightning's bar with loss, score and learning rate; it fills by steps where the run is counted in steps."""
+    """Lightning's bar with loss, score and learning rate; it counts steps if the run's length is given in steps."""
 
     @property
     def total_train_batches(self) -> int | float:
-        """Where the bar ends: steps of the whole run, or batches of the epoch."""
+        """The bar's total: steps of the whole run, or batches of the epoch."""
         return self.trainer.estimated_stepping_batches if counts_steps(self.trainer) else super().total_train_batches
 
     def configure_columns(self, trainer: L.Trainer) -> list[Any]:
-        """What stands in a line; a narrow terminal goes without bar, speed and clock."""
+        """The columns of a line; on a narrow terminal without bar, speed and time."""
         description, bar, done, clock, speed = super().configure_columns(trainer)
         width = self._width()
         in_time = [clock] if width >= NARROW else []
@@ -58,7 +58,7 @@ class RichProgress(RichProgressBar):
         return self._console.width if self._console else WIDEST
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin a bar for the epoch, or go on with that of the run."""
+        """Start a bar for the epoch, or continue that of the run."""
         if self.train_progress_bar_id is None or not counts_steps(trainer):
             super().on_train_epoch_start(trainer, pl_module)
 
@@ -71,7 +71,7 @@ class RichProgress(RichProgressBar):
         return "step" if counts_steps(self.trainer) else f"epoch {current_epoch + 1}"
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-        """What stands behind the bar."""
+        """The metrics shown after the bar."""
         step = {"step": str(trainer.global_step)} if trainer.training and not counts_steps(trainer) else {}
         shown = shown_metrics(trainer)
         if self._width() < WIDE:
@@ -80,7 +80,7 @@ class RichProgress(RichProgressBar):
 
 
 class PlainProgress(ProgressBar):
-    """A line every quarter of a minute, at validations and at the end.
+    """Prints a line every 15 seconds, at validations and at the end.
 
     Args:
         every: Seconds between lines.
@@ -94,33 +94,33 @@ class PlainProgress(ProgressBar):
         self._first_step = 0
 
     def disable(self) -> None:
-        """Print nothing: another process does."""
+        """Turn output off, since another process prints."""
         self._enabled = False
 
     def enable(self) -> None:
-        """Print again."""
+        """Turn output on again."""
         self._enabled = True
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
+        """Start measuring time."""
         self._begun = self._last_line = time.monotonic()
         self._first_step = trainer.global_step
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Print a line when it is time."""
+        """Print a line if enough time has passed."""
         if time.monotonic() - self._last_line >= self.every:
             self._line(trainer, self._pace(trainer))
 
     def on_validation_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Print a line when it is time."""
+        """Print a line if enough time has passed."""
         self._eval_line("validation", args[3], trainer.num_val_batches)
 
     def on_test_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Print a line when it is time."""
+        """Print a line if enough time has passed."""
         self._eval_line("test", args[3], trainer.num_test_batches)
 
     def on_predict_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Print a line when it is time."""
+        """Print a line if enough time has passed."""
         self._eval_line("prediction", args[3], trainer.num_predict_batches)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -129,7 +129,7 @@ class PlainProgress(ProgressBar):
             self._line(trainer, ["validated"])
 
     def _eval_line(self, stage: str, batch_idx: int, totals: Sequence[float]) -> None:
-        """How far an evaluation is, if the last line is long ago."""
+        """Print the progress of an evaluation if enough time has passed."""
         now = time.monotonic()
         if self._enabled and now - (self._last_line or now) >= self.every:
             self._last_line = now
@@ -153,7 +153,7 @@ class PlainProgress(ProgressBar):
 
 
 def _fit(parts: Sequence[str]) -> str:
-    """Parts in a line; in a narrow terminal without learning rate, speed and time left."""
+    """The parts joined to a line; on a narrow terminal without learning rate, speed and time left."""
     width = shutil.get_terminal_size((UNKNOWN, 24)).columns
     kept = list(parts)
     for needless in ("lr ", "steps/s", " left"):

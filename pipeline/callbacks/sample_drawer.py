@@ -1,4 +1,4 @@
-"""The same few validation images after validations: when they are drawn, and with what weights."""
+"""Draws the same few validation images after validations: when, and with which weights."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ LEAST_SIDE = 200
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """Pictures of validation images that a training draws.
+    """Options of the pictures of validation images that a training draws.
 
     Args:
         count: How many images; 0 draws none. Not given: 4 overlays, or 16 images on a sheet of a classifier.
         every: Draw after each this-many-th validation; the last validation of a training is always drawn.
-        side: The most pixels that a picture has down and across.
+        side: Largest height and width of a picture, in pixels.
 
     Raises:
         ConfigError: A number is too small.
@@ -46,17 +46,17 @@ class PictureOptions:
 
 
 class GivesSamples(Protocol):
-    """A data module that can hand out a few samples of a split."""
+    """A data module that can give a few samples of a split."""
 
     def samples(self, split: str, count: int) -> Any:
         """The same few samples each time."""
 
 
 class SampleDrawer(L.Callback):
-    """Has a few validation images drawn into a folder after validations.
+    """Base class: draw a few validation images into a folder after validations.
 
     Args:
-        folder: Where pictures go.
+        folder: The folder of the pictures.
         options: How many, how often and how large.
         default_count: How many if the options do not say.
     """
@@ -81,7 +81,7 @@ class SampleDrawer(L.Callback):
 
     @abstractmethod
     def draw(self, module: L.LightningModule, samples: Sequence[dict[str, Any]], step: int) -> None:
-        """Draw samples of the data module into the folder under the number of the step, and send them."""
+        """Draw samples of the data module, write them under the step number, and send them to loggers."""
 
 
 def predict(module: L.LightningModule, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K ..."]:
@@ -97,5 +97,5 @@ def pixels_of(image: UInt8[Tensor, "3 H W"]) -> Pixels:
 
 
 def wandb_loggers(trainer: L.Trainer) -> Iterator[WandbLogger]:
-    """Those of the trainer's loggers that take pictures."""
+    """The trainer's loggers that accept pictures."""
     return (logger for logger in trainer.loggers if isinstance(logger, WandbLogger))

@@ -1,4 +1,4 @@
-"""The score files of a training: of its best and of its last weights."""
+"""Writes the score files of a training, for its best and its last weights."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from foveate.pipeline.runs.scores import (
 
 
 class ScoreKeeper(Checkpoint):
-    """Write the scores of each validation as those of last.ckpt, and of best.ckpt where they are the best so far.
+    """Write the scores of each validation as those of last.ckpt, and of best.ckpt if they are the best so far.
 
-    It counts as a checkpoint callback, since Lightning calls those last, in the order given: when this one is called,
-    the checkpoints of the validation were written.
+    It is a checkpoint callback because Lightning calls those last, in the given order: when this one is called, the
+    checkpoints of the validation have been written.
 
     Args:
         run: The run directory.
-        recipe: The recipe with everything spelled out.
-        best: What keeps best.ckpt.
+        recipe: The recipe, with all defaults filled in.
+        best: The callback that saves best.ckpt.
     """
 
     def __init__(self, run: Path, recipe: Recipe, best: ModelCheckpoint) -> None:
@@ -48,7 +48,7 @@ class ScoreKeeper(Checkpoint):
             write_scores(self.run, self._describe(trainer, which, report), report, keep=False)
 
     def read(self, which: str) -> tuple[Evaluation, Report] | None:
-        """The scores of `best` or `last`, also those that an earlier part of the training wrote."""
+        """The scores of `best` or `last`, including those written before the training was resumed."""
         return read_scores(self.run / f"{'-'.join(['val', which, *self._differences()])}.json")
 
     def _describe(self, trainer: L.Trainer, which: str, report: Report) -> Evaluation:
@@ -77,17 +77,17 @@ def describe_evaluation(
     engine: str = "torch",
     differences: list[str] | None = None,
 ) -> Evaluation:
-    """What a trainer has just scored, and how.
+    """A description of what a trainer has just scored, and how.
 
     Args:
-        trainer: After its evaluation.
+        trainer: The trainer, after its evaluation.
         report: The scores.
-        recipe: The recipe with everything spelled out.
+        recipe: The recipe, with all defaults filled in.
         split: val or test.
         checkpoint: File of the weights.
         step: Optimiser steps that they were trained for.
-        engine: What ran the network.
-        differences: What sets data and settings apart from the run's own (see `tell_apart`).
+        engine: The engine that ran the network.
+        differences: How data and settings differ from the run's own (see `tell_apart`).
     """
     images, of_images = count_images(trainer, split)
     pixels = sum(report.figures["pixels"].values()) if "pixels" in report.figures else None
@@ -107,10 +107,10 @@ def describe_evaluation(
 
 
 def count_images(trainer: L.Trainer, split: str) -> tuple[int | None, int | None]:
-    """How many images of a split were scored, and how many it has; None where the data does not say.
+    """How many images of a split were scored, and how many it has; None if unknown.
 
     Args:
-        trainer: After an evaluation of the split.
+        trainer: The trainer, after an evaluation of the split.
         split: val or test.
     """
     loader: Any = trainer.val_dataloaders if split == "val" else trainer.test_dataloaders
@@ -124,7 +124,7 @@ def count_images(trainer: L.Trainer, split: str) -> tuple[int | None, int | None
 
 
 def scored_split(data: Any, split: str) -> str:
-    """The split whose images a data module gave: val where it has no labelled test split and gives val's instead.
+    """The split that was actually scored: val if the data module has no labelled test split and uses val instead.
 
     Args:
         data: The data module, after an evaluation of `split`.
@@ -135,6 +135,6 @@ def scored_split(data: Any, split: str) -> str:
     try:
         data.setup("validate")
         first = [data.samples(name, 1)[0]["path"] for name in ("test", "val")]
-    except Exception:  # somebody's data module without a val split or without paths: nothing to compare
+    except Exception:  # a user's data module without a val split or without paths: nothing to compare
         return split
     return "val" if first[0] == first[1] else "test"

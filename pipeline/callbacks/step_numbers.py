@@ -1,4 +1,4 @@
-"""Step numbers of the logs: how many optimiser steps were done."""
+"""Logs the number of optimiser steps done as the step."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from lightning.pytorch.callbacks import Callback
 
 
 class StepNumbers(Callback):
-    """Log under the number of optimiser steps done, the number that progress lines and checkpoints show.
+    """Make logs use the number of optimiser steps done, as progress lines and checkpoints do.
 
-    Lightning counts from 0 in logs, and from 1 elsewhere. A metric called `step` tells every logger the number.
+    Lightning counts steps from 0 in logs and from 1 elsewhere. A metric named `step` sets the number for all loggers.
     """
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:

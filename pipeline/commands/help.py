@@ -1,4 +1,4 @@
-"""One screen of help for each training command, kept by hand so that it comes at once."""
+"""Short help for each training command; written by hand, so that it is shown without slow imports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXAMPLES = {
     "fit": (
         "foveate fit --config cityscapes_segnext_t --data.root ~/cityscapes",
         "foveate fit --config camvid_segnext_t --data.root ~/camvid --model.attention.gate lka --trainer.logger wandb",
-        "foveate fit --config digits_vit_ti && foveate fit --ckpt_path last --trainer.max_steps 2000    # and go on",
+        "foveate fit --config digits_vit_ti && foveate fit --ckpt_path last --trainer.max_steps 2000    # resume",
     ),
     "validate": (
         "foveate validate --ckpt_path best               # of the latest run",

@@ -19,6 +19,7 @@ from foveate.pipeline.comparison.page import write_report
 from foveate.pipeline.comparison.result import RESULT, Cell, read_cell, run_cell
 from foveate.pipeline.comparison.study import Study
 from foveate.pipeline.comparison.table import Row, cells_of, headings
+from foveate.pipeline.errors import known_cause
 from foveate.pipeline.files import write_text
 from foveate.pipeline.text import first_line
 from foveate.plugins.tables import create_console
@@ -69,7 +70,7 @@ def _try_out(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> 
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a plugin may raise anything, also SystemExit
-            faults[entry.label], last = first_line(error), error
+            faults[entry.label], last = first_line(known_cause(error)), error
             print(f"{entry.label}: left out: {faults[entry.label]}", flush=True)
     if not candidates and last is not None:
         raise last
@@ -105,7 +106,7 @@ def _run(
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        faults[entry.label] = first_line(error)
+        faults[entry.label] = first_line(known_cause(error))
         print(f"{what}: failed: {faults[entry.label]}", flush=True)
         return
     print(f"{what}: {_score(cell, score)} in {cell.seconds:.0f} s", flush=True)

@@ -1,1 +1,1 @@
-"""Loggers: a local CSV file is always written, Weights & Biases if the recipe asks for it."""
+"""Loggers: a local CSV file is always written; Weights & Biases is used if the recipe asks for it."""

@@ -1,4 +1,4 @@
-"""The local log: one CSV file a run, complete after every step, continued when a run goes on."""
+"""The local log: one CSV file per run, complete after every step, continued when a run is resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from foveate.pipeline.files import replacing
 
 
 class CsvLog(Logger):
-    """Write every metric to `metrics.csv`, a row a step; empty where a metric was not logged.
+    """Write every metric to `metrics.csv`, one row per step; a field is empty if its metric was not logged.
 
     Args:
         folder: The run directory.
@@ -52,7 +52,7 @@ class CsvLog(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the recipe lies beside the log."""
+        """Do nothing: the recipe is saved beside the log."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -67,7 +67,7 @@ class CsvLog(Logger):
             csv.DictWriter(file, self._fields).writerow(row)
 
     def _read_fields(self) -> list[str]:
-        """The columns so far; a last line that a crash cut off is ended, so that the next row begins on its own."""
+        """The columns so far; an incomplete last line (after a crash) gets a line end, so the next row is separate."""
         if not self.path.is_file():
             return []
         content = self.path.read_bytes()
@@ -77,7 +77,7 @@ class CsvLog(Logger):
         return next(csv.reader(_lines(content)), [])
 
     def _widen(self, fresh: list[str]) -> None:
-        """Add columns: write all rows again into a draft, which then replaces the file."""
+        """Add columns: write all rows to a temporary file, which then replaces the log."""
         self._fields += fresh
         rows = read_log(self.path)
         with replacing(self.path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
@@ -89,8 +89,7 @@ class CsvLog(Logger):
 def read_log(path: Path) -> list[dict[str, str]]:
     """The rows of a log that can be read; none if there is no file.
 
-    Lines that a crash damaged are left out, and a file with such lines is warned of once: a repeated heading, a line
-    that was cut off, bytes that are no UTF-8.
+    Damaged lines (a repeated heading, an incomplete line, invalid UTF-8) are left out, with one warning per file.
 
     Args:
         path: A file that `CsvLog` wrote.

@@ -17,16 +17,16 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 
 from foveate.pipeline.files import write_text
 
-START_TIMEOUT = 20.0  # seconds until a server counts as out of reach
+START_TIMEOUT = 20.0  # seconds until a server counts as unreachable
 ID_FILE = "wandb-run-id.txt"
 PROJECT = "foveate"
 
 
 class WandbLogger(LightningWandbLogger):
-    """Log to Weights & Biases; without a key or a network to a local folder, from where it can be synced.
+    """Log to Weights & Biases; without an API key or a network, to a local folder that can be synced later.
 
-    It never asks for input and never stops a training: the first failure is printed once, and the CSV log has every
-    number.
+    It never asks for input and never stops a training: the first failure is printed once, and the CSV log still has
+    all metrics.
 
     Args:
         name: Name of the run; WANDB_NAME, or the run directory's (camvid_segnext_t/0003), if not given.
@@ -38,7 +38,7 @@ class WandbLogger(LightningWandbLogger):
         log_model: Upload the best checkpoint at the end (true), or each one ("all").
         offline: Write locally only.
         save_dir: Where local files go; the run directory if not given.
-        id: W&B run to go on with; a resumed run goes on with its own.
+        id: W&B run to continue; a resumed run continues its own.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class WandbLogger(LightningWandbLogger):
         self._failed = False
 
     def settle_in(self, run: Path) -> None:
-        """Keep local files in a run directory, take its name, and go on with the W&B run that was begun there.
+        """Put local files into a run directory, take its name, and continue the W&B run that was started there.
 
         Args:
             run: The run directory.
@@ -85,7 +85,7 @@ class WandbLogger(LightningWandbLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The W&B run, begun when first asked for."""
+        """The W&B run, started at first use."""
         if self._experiment is None:
             self._experiment = self._begin()
             folder = Path(self.save_dir or ".")
@@ -94,7 +94,7 @@ class WandbLogger(LightningWandbLogger):
         return self._experiment
 
     def _begin(self) -> Any:
-        import wandb  # late: takes most of a second
+        import wandb  # imported late: takes most of a second
 
         mode: Any = self._mode or os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
         if mode == "offline" and self._mode is None and "WANDB_MODE" not in os.environ:
@@ -103,7 +103,7 @@ class WandbLogger(LightningWandbLogger):
         settings = wandb.Settings(init_timeout=START_TIMEOUT, console="off", silent=True)
         try:
             run = wandb.init(**arguments, mode=mode, settings=settings)
-        except Exception as error:  # wandb raises many kinds; none may stop a training
+        except Exception as error:  # wandb raises many kinds of errors; none may stop a training
             _tell(f"W&B cannot be reached ({type(error).__name__}): logging offline")
             run = wandb.init(**arguments, mode="offline", settings=settings)
         if getattr(run, "offline", False) or mode == "offline":
@@ -128,7 +128,7 @@ class WandbLogger(LightningWandbLogger):
         self._guard(super().log_image, key, images, step, **kwargs)
 
     def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
-        """Remember a checkpoint for upload: the best one, not the last."""
+        """Register a checkpoint for upload: the best one, not the last."""
         if checkpoint_callback.monitor is not None:
             super().after_save_checkpoint(checkpoint_callback)
 
@@ -140,17 +140,17 @@ class WandbLogger(LightningWandbLogger):
             self._guard(self._experiment.finish)
 
     def _guard(self, call: Callable[..., object], *args: Any, **kwargs: Any) -> None:
-        """Call, and tell a failure once instead of passing it on."""
+        """Call a function; print its first failure instead of raising."""
         try:
             call(*args, **kwargs)
         except Exception as error:  # a logger must not end a training
             if not self._failed:
-                _tell(f"W&B failed ({type(error).__name__}: {error}); metrics.csv goes on having every number")
+                _tell(f"W&B failed ({type(error).__name__}: {error}); metrics.csv still gets all metrics")
             self._failed = True
 
 
 def _has_key() -> bool:
-    """Whether W&B could log in: by the environment, or by a key that `wandb login` left. Asks no network."""
+    """Whether there is a W&B key, in the environment or saved by `wandb login`. Does not use the network."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     own_server = urlparse(os.environ.get("WANDB_BASE_URL", "")).hostname

@@ -1,4 +1,4 @@
-"""What training minimises: one loss of a recipe, or several with weights."""
+"""The loss of a recipe: one loss, or a weighted sum of several."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ RecipeLoss = list[RecipeBlock] | RecipeBlock  # a name, a mapping with `name` an
 
 @runtime_checkable
 class TakesCoarse(Protocol):
-    """A loss that also takes a segmenter's logits before they are resized, which spares the full-size logits."""
+    """A loss that also accepts a segmenter's logits before they are resized, which saves the full-size logits."""
 
     def coarse(self, logits: Float[Tensor, "B K h w"], labels: Integer[Tensor, "B H W"]) -> Float[Tensor, ""]:
-        """The loss of logits that bilinear interpolation brings to the labels' size."""
+        """The loss of logits that are resized bilinearly to the labels' size."""
 
 
 class WeightedSum(nn.Module):
-    """Several losses of the same logits and labels, each times its weight."""
+    """The weighted sum of several losses of the same logits and labels."""
 
     def __init__(self, losses: Sequence[nn.Module], weights: Sequence[float]) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def loss_of_coarse(
 ) -> Float[Tensor, ""]:
     """A loss of a segmenter's logits before they are resized to the image.
 
-    A loss that has a method `coarse` (see TakesCoarse) is given them as they are; others get them resized.
+    A loss with a method `coarse` (see TakesCoarse) gets them as they are; others get resized logits.
     """
     if isinstance(loss, TakesCoarse):
         return loss.coarse(logits, labels)

@@ -1,4 +1,4 @@
-"""Binary cross-entropy: a yes or no for each class by itself."""
+"""Binary cross-entropy: an independent yes-or-no decision for each class."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class BinaryCrossEntropy(nn.Module):
         self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
 
     def forward(self, logits: Float[Tensor, "B K ..."], labels: Tensor) -> Float[Tensor, ""]:
-        """Labels are numbers (B, ...), or shares of each class (B, K)."""
+        """The loss; labels are class numbers (B, ...) or class probabilities (B, K)."""
         target, valid = self._targets(labels)
         target = target * (1 - self.label_smoothing) + self.label_smoothing / self.num_classes
         each = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
         return (self._mean_of_classes(each) * valid).sum() / valid.sum().clamp(min=1)
 
     def _targets(self, labels: Tensor) -> tuple[Float[Tensor, "B K ..."], Bool[Tensor, "B ..."]]:
-        """A target for each class, and which pixels or images are labelled."""
+        """The target for each class, and a mask of the labelled pixels or images."""
         if labels.is_floating_point():
             return labels, torch.ones_like(labels[:, 0], dtype=torch.bool)
         valid = labels != ignored_label(labels)

@@ -26,10 +26,10 @@ def cross_entropy(
     weights: Float[Tensor, " K"] | None = None,
     ignore_index: int = IGNORE,
 ) -> Float[Tensor, ""]:
-    """Cross-entropy in float32; labels of `ignore_index` are ignored, and a batch of nothing else gives 0, not NaN.
+    """Cross-entropy in float32; labels of `ignore_index` are ignored, and a batch without others gives 0, not NaN.
 
     Args:
-        logits: Before the softmax, in any precision.
+        logits: Scores before the softmax, in any precision.
         labels: Class numbers of any integer type, or `ignore_index`.
         average: Divide by the labelled pixels (`valid`), or by all of them (`all_pixels`).
         label_smoothing: Share of the target spread over all classes, 0 to 1.
@@ -53,12 +53,12 @@ def _denominator(target: Tensor, average: Average, weights: Tensor | None, ignor
 
 
 def count_labelled(target: Int64[Tensor, "B ..."], weights: Float[Tensor, " K"] | None, ignore_index: int) -> Tensor:
-    """How many pixels or images are labelled, or the sum of their classes' weights; above 0, so as to divide by it.
+    """The number of labelled pixels or images, or the sum of their class weights; above 0, since it is a divisor.
 
     Args:
         target: Class numbers, or `ignore_index`.
-        weights: Of each class, if they have any.
-        ignore_index: The label that does not count.
+        weights: The weight of each class, if given.
+        ignore_index: The label that is left out.
     """
     valid = target != ignore_index
     if weights is None:
@@ -67,7 +67,7 @@ def count_labelled(target: Int64[Tensor, "B ..."], weights: Float[Tensor, " K"] 
 
 
 class CrossEntropy(nn.Module):
-    """Cross-entropy of a recipe, for label maps, class numbers, and mixtures of classes.
+    """Cross-entropy with a recipe's options, for label maps, class numbers and mixed classes.
 
     Args:
         num_classes: Number of classes K.
@@ -97,7 +97,7 @@ class CrossEntropy(nn.Module):
         self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
 
     def forward(self, logits: Float[Tensor, "B K ..."], labels: Tensor) -> Float[Tensor, ""]:
-        """Labels are numbers (B, ...), or shares of each class (B, K) that sum to 1."""
+        """The loss; labels are class numbers (B, ...) or class probabilities (B, K) that sum to 1."""
         if labels.is_floating_point():
             return F.cross_entropy(logits.float(), labels, self.weights, label_smoothing=self.label_smoothing)
         return cross_entropy(
@@ -110,10 +110,10 @@ class CrossEntropy(nn.Module):
         )
 
     def coarse(self, logits: Float[Tensor, "B K h w"], labels: Integer[Tensor, "B H W"]) -> Float[Tensor, ""]:
-        """The same of logits that are coarser than the labels, resized to them bilinearly.
+        """The loss of logits that are coarser than the labels; they are resized bilinearly to the labels' size.
 
         Args:
-            logits: At the decoder's stride.
+            logits: Logits at the decoder's stride.
             labels: Class numbers, or 255.
         """
         total = upsampled_cross_entropy(

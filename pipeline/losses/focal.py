@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from foveate.pipeline.losses.cross_entropy import count_labelled
 from foveate.pipeline.losses.labelling import check_not_negative, ignored_label, weights_of_classes
 
-TINY = torch.finfo(torch.float32).tiny  # keeps the slope of x ** gamma finite at 0, where gamma is below 1
+TINY = torch.finfo(torch.float32).tiny  # keeps the gradient of x ** gamma finite at 0 for gamma below 1
 
 
 class Focal(nn.Module):
-    """Cross-entropy times (1 - probability of the labelled class) ** gamma, averaged over what is labelled.
+    """Cross-entropy times (1 - probability of the true class) ** gamma, averaged over labelled pixels or images.
 
     Args:
         num_classes: Number of classes K.
-        gamma: How strongly well predicted pixels are weighed down; 0 is plain cross-entropy.
+        gamma: How strongly well predicted pixels are down-weighted; 0 is plain cross-entropy.
         class_weights: A weight of at least 0 for each class (the paper's alpha); the average is weighted likewise.
 
     Raises:

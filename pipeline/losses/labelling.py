@@ -1,4 +1,4 @@
-"""What every loss does with labels and class weights."""
+"""Helpers of all losses for labels, class weights and option checks."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def weights_of_classes(class_weights: Sequence[float] | None, num_classes: int) 
 
 
 def check_share(name: str, value: float) -> float:
-    """Refuse what does not lie between 0 and 1.
+    """Refuse a number that is not between 0 and 1.
 
     Args:
-        name: What the option is called.
-        value: What was given for it.
+        name: The name of the option.
+        value: Its value.
 
     Raises:
-        ValueError: It lies elsewhere, or is NaN.
+        ValueError: It is out of this range, or NaN.
     """
     if not 0 <= value <= 1:
         raise ValueError(f"{name} lies between 0 and 1, not {value}")
@@ -85,11 +85,11 @@ def check_share(name: str, value: float) -> float:
 
 
 def check_not_negative(name: str, value: float) -> float:
-    """Refuse what is negative, infinite or NaN.
+    """Refuse a number that is negative, infinite or NaN.
 
     Args:
-        name: What the option is called.
-        value: What was given for it.
+        name: The name of the option.
+        value: Its value.
 
     Raises:
         ValueError: It is not a finite number of at least 0.

@@ -15,12 +15,12 @@ from foveate.pipeline.losses.labelling import weights_of_classes
 class Lovasz(nn.Module):
     """A convex surrogate of one minus the mean intersection over union, over the classes that are labelled.
 
-    Ignored pixels do not count, and images without a labelled pixel do not either; where there is nothing else, loss
-    and gradient are 0. Computed in float32.
+    Ignored pixels and images without a labelled pixel are left out; if nothing is labelled, loss and gradient are 0.
+    Computed in float32.
 
     Args:
         num_classes: Number of classes K.
-        per_image: Take the loss of each image by itself and average; else the batch counts as one image.
+        per_image: Compute the loss of each image separately and average; else the batch is treated as one image.
         class_weights: A weight of at least 0 for each class; the mean over the classes is weighted likewise.
 
     Raises:
@@ -53,7 +53,7 @@ class Lovasz(nn.Module):
     def _of_image(
         self, probabilities: Float[Tensor, "*pixels K"], labels: Int64[Tensor, "*pixels"]
     ) -> Float[Tensor, ""] | None:
-        """The mean over the classes that are labelled; None where no class of any weight is."""
+        """The mean over the labelled classes; None if no class with a weight above 0 is labelled."""
         valid = labels != IGNORE
         probabilities, labels = probabilities[valid], labels[valid]
         present: list[int] = labels.unique().tolist()  # type: ignore[no-untyped-call]  # torch's own
@@ -74,7 +74,7 @@ def _of_class(probability: Float[Tensor, " P"], labelled: Tensor) -> Float[Tenso
 
 
 def _slopes(foreground: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
-    """How much the Jaccard loss grows with each further pixel that is wrong (algorithm 1 of the paper)."""
+    """The increase of the Jaccard loss with each further wrong pixel (algorithm 1 of the paper)."""
     positives = foreground.sum()
     intersection = positives - foreground.cumsum(0)
     union = positives + (1 - foreground).cumsum(0)

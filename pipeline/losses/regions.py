@@ -1,6 +1,6 @@
-"""Losses of whole regions, of segmentation_models_pytorch, made safe for half precision and unlabelled crops.
+"""Region losses of segmentation_models_pytorch, safe for half precision and unlabelled crops.
 
-Its own stay in half precision or fail there, and are NaN or no scalar where every pixel is ignored.
+The library's own losses stay in half precision or fail there; if all pixels are ignored, they are NaN or no scalar.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from foveate.pipeline.losses.labelling import check_not_negative, weights_of_cla
 
 
 class _Guarded(nn.Module):
-    """A loss in float32; 0, with a gradient of 0, where nothing is labelled."""
+    """A loss in float32; loss and gradient are 0 if nothing is labelled."""
 
     def __init__(self, loss: Any) -> None:
         super().__init__()
@@ -38,8 +38,8 @@ def dice(
 
     Args:
         num_classes: Number of classes K.
-        smooth: Added to both sides of the fraction.
-        log_loss: Minus the logarithm of the overlap, instead of one minus it.
+        smooth: Constant added to numerator and denominator.
+        log_loss: Use the negative logarithm of the overlap instead of one minus the overlap.
         class_weights: A weight of at least 0 for each class; the mean over the classes is weighted likewise.
 
     Raises:
@@ -56,8 +56,8 @@ def jaccard(
 
     Args:
         num_classes: Number of classes K.
-        smooth: Added to both sides of the fraction.
-        log_loss: Minus the logarithm of the intersection over union, instead of one minus it.
+        smooth: Constant added to numerator and denominator.
+        log_loss: Use the negative logarithm of the intersection over union instead of one minus it.
         class_weights: A weight of at least 0 for each class; the mean over the classes is weighted likewise.
 
     Raises:

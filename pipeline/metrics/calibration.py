@@ -1,4 +1,4 @@
-"""How far confidence and accuracy lie apart."""
+"""Calibration: the gap between confidence and accuracy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from foveate.pipeline.metrics.confusion import check_channels, check_classes
 class CalibrationError(Metric):
     """Expected calibration error: the gap between confidence and accuracy, averaged over bins of confidence.
 
-    Counts go into bins at once, so that a data set of any size takes three numbers a bin.
+    Batches are added to the bins at once, so a data set of any size needs only three numbers per bin.
 
     Args:
         num_classes: Number of classes K.
@@ -56,7 +56,7 @@ class CalibrationError(Metric):
         check_classes(labels[valid], self.num_classes)
         confidence, predicted = logits.float().softmax(1).max(1)
         confidence, right = confidence[valid].double(), (predicted == labels)[valid].double()
-        place = (confidence * self.bins).ceil().long().clamp(1, self.bins) - 1  # bins are open below
+        place = (confidence * self.bins).ceil().long().clamp(1, self.bins) - 1  # bins exclude their lower edge
         self.counts += torch.bincount(place, minlength=self.bins)
         self.confidence += torch.bincount(place, confidence, minlength=self.bins)
         self.right += torch.bincount(place, right, minlength=self.bins)

@@ -16,7 +16,7 @@ FIRST = 5
 
 
 class Prediction(NamedTuple):
-    """The first few classes of each image, likeliest first, and their probabilities."""
+    """The most probable classes of each image, in descending order, and their probabilities."""
 
     classes: Int64[Tensor, "B k"]
     probabilities: Float[Tensor, "B k"]
@@ -27,13 +27,13 @@ class ClassificationScores:
     """Figures in [0, 1]; NaN for a class without images.
 
     Attributes:
-        accuracy: Share of each class's images that were told right.
+        accuracy: Share of each class's images that were classified correctly.
         images: How many images each class has.
-        acc: Share of all images that were told right.
-        acc5: Share of all whose class was among the first five; None with five classes or fewer.
+        acc: Share of all images that were classified correctly (top 1).
+        acc5: Share of all images whose class is among the five most probable; None with five classes or fewer.
         macc: Mean of `accuracy` over the classes that have images.
         calibration_error: Gap between confidence and accuracy.
-        confusion: Labels in rows, predictions in columns; None where there are too many classes for it.
+        confusion: Labels in rows, predictions in columns; None if there are too many classes.
     """
 
     accuracy: Float[Tensor, " K"]
@@ -45,7 +45,7 @@ class ClassificationScores:
     confusion: Int64[Tensor, "K K"] | None
 
     def most_confused(self, count: int = 10) -> list[tuple[int, int, int]]:
-        """The pairs of label and prediction that were confused most often, with how often."""
+        """The pairs of label and prediction that were confused most often, with their counts."""
         if self.confusion is None:
             return []
         wrong = self.confusion.clone().fill_diagonal_(0)
@@ -55,7 +55,7 @@ class ClassificationScores:
 
 
 class ClassTally(Metric):
-    """How many images each class has, and how many were right, at once and among the first five.
+    """Counts for each class: images, correct ones (top 1), and correct among the first five (top 5).
 
     Args:
         num_classes: Number of classes K.
@@ -92,7 +92,7 @@ class ClassTally(Metric):
         self.right5 += self._count(labels[hits.any(1)])
 
     def compute(self) -> tuple[Int64[Tensor, " K"], Int64[Tensor, " K"], Int64[Tensor, " K"]]:
-        """Images, right ones, and those right among the first five."""
+        """The counts: images, correct ones, and correct among the first five."""
         return self.images, self.right, self.right5
 
     def _count(self, labels: Int64[Tensor, " B"]) -> Int64[Tensor, " K"]:
@@ -115,7 +115,7 @@ def score_classes(
         >>> scores.acc, scores.macc
         (0.75, 0.75)
     """
-    accuracy = right.double() / images  # 0 / 0 is NaN, as it should be
+    accuracy = right.double() / images  # 0 / 0 is NaN: a class without images
     total = images.sum().item()
     return ClassificationScores(
         accuracy=accuracy.float().cpu(),

@@ -1,4 +1,4 @@
-"""Scores of a whole data set, from one confusion matrix."""
+"""Segmentation scores of a whole data set, from one confusion matrix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foveate.datasets.labels import IGNORE
 from foveate.pipeline.errors import UnusableDataError
 
 BYTES = 256  # values of a byte
-CHUNK = 2**15  # pixels counted at once on a CPU: they stay in its cache, and torch does not wake its other threads
+CHUNK = 2**15  # pixels counted at once on a CPU: few enough for its cache and for a single thread
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Scores:
 
     Attributes:
         iou: Intersection over union of each class; 0 for one that was predicted but never labelled.
-        accuracy: Share of each class's labelled pixels that were found; NaN where none was labelled.
+        accuracy: Share of each class's labelled pixels that were predicted correctly; NaN if none was labelled.
         miou: Mean of `iou` over the classes that are not NaN.
         macc: Mean of `accuracy`, likewise.
-        aacc: Share of all labelled pixels that are right.
+        aacc: Share of all labelled pixels that were predicted correctly.
         confusion: The counts behind them: labels in rows, predictions in columns.
     """
 
@@ -46,7 +46,7 @@ def score(confusion: Int64[Tensor, "K K"]) -> Scores:
     """
     counts = confusion.double()
     right, labelled, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
-    iou = right / (labelled + predicted - right)  # 0 / 0 is NaN, as it should be
+    iou = right / (labelled + predicted - right)  # 0 / 0 is NaN: a class that does not occur
     accuracy = right / labelled
     return Scores(
         iou=iou.float(),
@@ -68,7 +68,7 @@ def count_confusion(
 ) -> Int64[Tensor, "K K"]:
     """Count each pair of label (row) and prediction (column), on the device; labels of `ignore` are left out.
 
-    Masks of bytes are counted fastest: every byte has a row, so that nothing has to be looked for or cut out before.
+    Masks of bytes are counted fastest: every byte value has a row, so labels need no checks or selection before.
 
     Args:
         prediction: Class numbers from 0 to K - 1, of any integer type.
@@ -104,7 +104,7 @@ def _check_range(predicted: Integer[Tensor, " N"], num_classes: int) -> None:
 
 
 def _sorted_out(labels: Integer[Tensor, " N"], num_classes: int, ignore: int | None) -> Int64[Tensor, " N"]:
-    """Class numbers, K for what is none, and K + 1 for what is ignored."""
+    """Class numbers, with K for invalid labels and K + 1 for ignored ones."""
     places = labels.long().clamp(max=num_classes).masked_fill_(labels < 0, num_classes)
     return places if ignore is None else places.masked_fill_(labels == ignore, num_classes + 1)
 
@@ -118,7 +118,7 @@ def _pair(
 
 
 def _classes_only(counts: Int64[Tensor, "rows K"], ignored: int | None, ignore: int | None) -> Int64[Tensor, "K K"]:
-    """The rows of classes, if no other label was counted but in the row `ignored`."""
+    """The rows of the classes, after a check that no label lies outside them, except in the row `ignored`."""
     rows, num_classes = counts.shape
     if ignored is not None and 0 <= ignored < rows:
         counts[ignored] = 0

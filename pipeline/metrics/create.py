@@ -1,4 +1,4 @@
-"""The figures that a recipe asks evaluation to report."""
+"""Creates the metrics that a recipe asks for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def create_metrics(specs: Sequence[RecipeBlock], num_classes: int, *, plugins: P
     Args:
         specs: Each a name, or a mapping with `name` and options.
         num_classes: Number of classes.
-        plugins: Those to look in; the installed ones if not given.
+        plugins: The plugins to search; default: the installed ones.
 
     Raises:
         ConfigError: A metric is asked for twice.

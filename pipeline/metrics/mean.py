@@ -29,8 +29,8 @@ class MeanLoss(Metric):
         """Add the mean loss of some images.
 
         Args:
-            loss: Of the images.
-            images: How many they are.
+            loss: The mean loss of the images.
+            images: The number of images.
         """
         self.total += loss.detach().double() * images
         self.images += images

@@ -1,4 +1,4 @@
-"""Scores as tables on the screen and as figures in files."""
+"""Scores as tables for the screen and as figures for files."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from foveate.pipeline.metrics.classification import ClassificationScores
 from foveate.pipeline.metrics.confusion import Scores
 from foveate.pipeline.text import markdown_table
 
-SHOWN = 40  # classes on the screen; of more, the best and the worst
-MATRIX = 100  # classes up to which a confusion matrix is written
+SHOWN = 40  # largest number of classes shown; of more, only the best and the worst
+MATRIX = 100  # largest number of classes with a confusion matrix in the file
 Row = tuple[str, list[float]]
 
 
 @dataclass(frozen=True)
 class Report:
-    """Scores, ready to be shown. Figures are in [0, 1]; NaN shows as a dash, and in a file as null.
+    """Scores, ready for display. Figures are in [0, 1]; NaN shows as a dash, and in a file as null.
 
     Attributes:
         columns: What the figures of a row are.
         rows: The name of each class and its figures, in the data set's order.
-        means: The same for the lines under the table.
-        figures: What a file holds.
+        means: Name and figures of the lines below the table.
+        figures: The content of a score file.
     """
 
     columns: Sequence[str]
@@ -122,7 +122,7 @@ def print_report(report: Report, title: str, note: str = "") -> None:
     """Print the table with the means under it, classes in the data set's order.
 
     Args:
-        report: What is shown.
+        report: The scores.
         title: The line above the table.
         note: A second line, such as what was scored.
     """
@@ -142,7 +142,7 @@ def print_report(report: Report, title: str, note: str = "") -> None:
 
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
-    """All rows, or of many those with the best and the worst first figure; each part in the data set's order."""
+    """All rows; of many, those with the best and the worst first figure, each part in the data set's order."""
     if len(rows) <= SHOWN:
         return list(rows)
     scored = [place for place, row in enumerate(rows) if not math.isnan(row[1][0])]
@@ -168,7 +168,7 @@ def _percent(value: float) -> str:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Names of which none stands twice: a repeated one gets its number."""
+    """Unique names: a repeated one gets its index appended."""
     return [name if name not in names[:place] else f"{name} ({place})" for place, name in enumerate(names)]
 
 

@@ -1,4 +1,4 @@
-"""How weights are updated: the optimiser's groups, schedules of the learning rate, frozen parts."""
+"""Parameter groups, optimisers, learning-rate schedules and frozen parts."""
 
 from foveate.pipeline.optimisation.optimiser import (
     OptimizerConfig,

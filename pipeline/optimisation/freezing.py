@@ -1,4 +1,4 @@
-"""Parts of a network that do not learn, for the whole training or up to a step."""
+"""Freezes parts of a network, for the whole training or until a step."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ OPTIONS = ("parts", "until_step")
 
 @dataclass(frozen=True)
 class Rule:
-    """Which parts stay as they are, and for how long.
+    """Which parts are frozen, and for how long.
 
     Attributes:
         parts: Names of parts, as in `find_part`.
-        until: The number of steps after which they learn; infinity if they never do.
+        until: The number of steps after which they are trained; infinity if never.
     """
 
     parts: tuple[str, ...]
@@ -38,7 +38,7 @@ class Rule:
 
 
 def read_rules(freeze: Freeze | None) -> list[Rule]:
-    """What a recipe says under `freeze`, as rules.
+    """The rules that a recipe gives under `freeze`.
 
     Args:
         freeze: Such as `encoder`, `[encoder.stages[:2], decoder]` or `{parts: encoder, until_step: 500}`.
@@ -65,7 +65,7 @@ def read_rules(freeze: Freeze | None) -> list[Rule]:
 
 
 def _read_text(text: str) -> Freeze:
-    """A list or mapping that came as text, since an index such as [:2] kept YAML from reading it."""
+    """A list or mapping given as text, since YAML cannot read an index such as [:2]."""
     try:
         read: Freeze = yaml.safe_load(quote_indices(text))
     except yaml.YAMLError as error:
@@ -91,7 +91,7 @@ def _read_mapping(given: Mapping[str, Any]) -> Rule:
 
 
 def learns_later(freeze: Freeze | None) -> bool:
-    """Whether some part is frozen until a step only, so that it gets no gradient before.
+    """Whether some part is frozen only until a step, and so has no gradient before.
 
     Args:
         freeze: What a recipe says under `freeze`.
@@ -103,25 +103,25 @@ def learns_later(freeze: Freeze | None) -> bool:
 
 
 class Freezing:
-    """Keeps parts of a network as they are: their parameters, and the statistics of their batch norms.
+    """Freezes parts of a network: their parameters, and the statistics of their batch norms.
 
-    Frozen parameters need no gradient. A batch norm (or instance norm) with running statistics normalises by these
-    while it is frozen, as in evaluation; dropout and drop path go on.
+    Frozen parameters need no gradient. A frozen batch norm (or instance norm) with running statistics uses these, as
+    in evaluation; dropout and drop path stay active.
 
-    Parameters that learn later count as learning while an optimiser and DDP are set up (`release`), so that both know
-    them; without a gradient they get neither state nor weight decay.
+    Parameters that are trained later require a gradient while an optimiser and DDP are set up (`release`), so that
+    both include them; without a gradient they get neither optimiser state nor weight decay.
 
     Args:
-        network: Built, with all of its parameters learning.
-        freeze: What the recipe says.
+        network: The network, with no parameter frozen yet.
+        freeze: What the recipe says under `freeze`.
 
     Raises:
-        ConfigError: There is no such part, or nothing would learn.
+        ConfigError: There is no such part, or nothing would be trained.
     """
 
     def __init__(self, network: nn.Module, freeze: Freeze | None) -> None:
         self._rules = read_rules(freeze)
-        self._until: dict[str, float] = {}  # parameter or buffer -> the step from which it learns
+        self._until: dict[str, float] = {}  # parameter or buffer -> the step from which it is trained
         for rule in self._rules:
             for name in (name for part in rule.parts for name in find_part(network, part)):
                 self._until[name] = max(rule.until, self._until.get(name, 0))
@@ -134,13 +134,13 @@ class Freezing:
         self.release(network)
 
     def _norm_until(self, name: str, norm: nn.Module) -> float:
-        """The step from which a norm counts its statistics again; 0 for what is not frozen, or is none."""
+        """The step from which a norm updates its statistics; 0 if the module is not frozen or no such norm."""
         if not isinstance(norm, _NormBase) or norm.running_mean is None:
             return 0
         return max(self._until.get(f"{name}.{own}", 0) for own in ("weight", "bias", "running_mean"))
 
     def release(self, network: nn.Module) -> None:
-        """Let what learns later count as learning, while an optimiser is set up; the rest stays frozen.
+        """Unfreeze what is trained later, while an optimiser is set up; the rest stays frozen.
 
         Args:
             network: The network given when this was built.
@@ -148,7 +148,7 @@ class Freezing:
         self._set_gradients(network, math.inf)
 
     def apply(self, network: nn.Module, step: int) -> None:
-        """Freeze what has to be frozen after this number of steps, and let the rest learn.
+        """Freeze the parts that are frozen at this step, and unfreeze the rest.
 
         Args:
             network: The network given when this was built.
@@ -159,7 +159,7 @@ class Freezing:
         self.hold(network)
 
     def follow(self, network: nn.Module, step: int) -> None:
-        """The same as `apply`, where a part begins to learn at this step; else nothing.
+        """Call `apply` if a part may be unfrozen at this step; else do nothing.
 
         Args:
             network: The network given when this was built.
@@ -169,7 +169,7 @@ class Freezing:
             self.apply(network, step)
 
     def hold(self, network: nn.Module) -> None:
-        """Let frozen norms normalise by their statistics; to be called whenever the network was set to train.
+        """Set frozen norms to evaluation mode; to be called whenever the network was set to training mode.
 
         Args:
             network: The network given when this was built.
@@ -192,7 +192,7 @@ class Freezing:
         return "; ".join(said)
 
     def describe(self, network: nn.Module) -> str:
-        """What is frozen, in words, to follow the number of parameters; nothing if nothing is.
+        """A phrase on what is frozen, to follow the number of parameters; empty if nothing is frozen.
 
         Args:
             network: The network given when this was built.

@@ -28,10 +28,10 @@ class OptimizerConfig:
     Args:
         name: `adamw` or `sgd`.
         lr: Learning rate of the encoder.
-        weight_decay: Of all parameters except those of `no_decay`.
+        weight_decay: Weight decay of all parameters except those of `no_decay`.
         decoder_lr_multiplier: Learning rate of everything outside the encoder, a decoder or a classifier's head, as a
             multiple of `lr`.
-        momentum: For sgd; the first beta of adamw.
+        momentum: Momentum of sgd; the first beta of adamw.
         layer_decay: Factor on the learning rate from each of the encoder's blocks to the one before, such as 0.75 to
             fine-tune a ViT; 1 gives all the same rate.
         no_decay: What gets no weight decay: parameters with `norm` in their name, or `norm_and_bias`: these, everything
@@ -108,11 +108,11 @@ def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
 def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
     """Groups of equal rate and decay: encoder and the rest, each with and without decay; more with a layer decay.
 
-    Everything outside `model.encoder` learns faster, by the configuration's multiple. The names of the parameters
-    stand in each group too, so that a checkpoint of other ones can be told.
+    Everything outside `model.encoder` learns faster, by the configuration's multiple. Each group also
+    holds the names of its parameters, so that a checkpoint of other parameters is detected.
 
     Args:
-        model: A network with an `encoder`; parameters that need no gradient are in no group.
+        model: A network with an `encoder`; parameters that need no gradient are left out.
         config: What the recipe says of the optimiser.
 
     Source:
@@ -139,7 +139,7 @@ def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str
 
 
 def _is_spared(name: str, parameter: nn.Parameter, config: OptimizerConfig) -> bool:
-    """Whether weight decay leaves a parameter alone."""
+    """Whether a parameter gets no weight decay."""
     if "norm" in name:
         return True
     return config.no_decay == "norm_and_bias" and (parameter.ndim < 2 or name.endswith(POSITIONS))
@@ -166,14 +166,14 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool =
 
 
 def check_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
-    """Compare the state that a checkpoint brings with what the recipe asks for.
+    """Check that a checkpoint's optimiser state fits the recipe's optimiser.
 
     Args:
-        optimizer: What the recipe asks for.
-        state: What the checkpoint brings: the state dict of an optimiser.
+        optimizer: The optimiser of the recipe.
+        state: The optimiser's state dict in the checkpoint.
 
     Raises:
-        CheckpointError: It is of another optimiser, or the parameters were grouped in another way.
+        CheckpointError: It is of another optimiser, or its parameter groups differ.
     """
     saved, asked = _shape_of(state["param_groups"]), _shape_of(optimizer.param_groups)
     before, now = _names_of(state["param_groups"]), _names_of(optimizer.param_groups)
@@ -193,7 +193,7 @@ def check_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
 
 
 def _names_of(groups: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The parameters in all groups; none if the checkpoint is older than their names in it."""
+    """The names of the parameters in all groups; empty for an older checkpoint without names."""
     return {name for group in groups for name in group.get("names", [])}
 
 

@@ -1,4 +1,4 @@
-"""Numbers of a recipe that have to lie in a range."""
+"""Range checks for numbers in a recipe."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def check_range(
     """Refuse a number out of its range, and any that is infinite or NaN.
 
     Args:
-        option: What it is called in a recipe, such as `optimizer.lr`.
-        value: What was given.
+        option: The option's name in a recipe, such as `optimizer.lr`.
+        value: The given value.
         least: The smallest number that is accepted.
-        above: A number that it has to exceed.
+        above: The value must be greater than this.
         most: The largest number that is accepted.
-        below: A number that it may not reach.
+        below: The value must be less than this.
 
     Raises:
         ConfigError: It is out of the range.
@@ -41,12 +41,12 @@ def check_range(
 
 
 def refuse(option: str, value: object, accepted: str) -> NoReturn:
-    """Say that the value of an option is not accepted, and what is.
+    """Raise an error that says which values of an option are accepted.
 
     Args:
-        option: What it is called in a recipe.
-        value: What was given.
-        accepted: What would be.
+        option: The option's name in a recipe.
+        value: The given value.
+        accepted: A description of accepted values.
 
     Raises:
         ConfigError: Always.

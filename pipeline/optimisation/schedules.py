@@ -18,10 +18,10 @@ from foveate.pipeline.optimisation.optimiser import OptimizerConfig, parameter_g
 from foveate.pipeline.optimisation.ranges import check_range, refuse
 
 log = logging.getLogger("foveate")
-WARMUP_SHARE = 0.1  # of the run, unless said
+WARMUP_SHARE = 0.1  # share of the run, by default
 WARMUP_START = 1e-6  # factor on the learning rate at the first step
-ONE_CYCLE_SHARE = 0.3  # of the run, in which `one_cycle` rises unless said; PyTorch's own
-WHOLE_RUN = ("poly", "cosine", "one_cycle")  # schedules that follow the length of the run
+ONE_CYCLE_SHARE = 0.3  # share of the run in which `one_cycle` rises by default; as in PyTorch
+WHOLE_RUN = ("poly", "cosine", "one_cycle")  # schedules that depend on the length of the run
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class ScheduleConfig:
     """How the learning rate changes, step by step.
 
     Args:
-        name: `poly` falls from 1 to 0 by a power of what is left, `cosine` along half a wave; `constant` stays; `step`
-            falls every `step_size` steps, `multi_step` at each of `milestones`; `one_cycle` rises from `start` and
-            falls to `final`, both along half a wave; `plateau` falls when the validation metric stops rising.
+        name: `poly` falls from 1 to 0 as a power of the remaining share of steps, `cosine` along half a cosine;
+            `constant` stays; `step` falls every `step_size` steps, `multi_step` at each of `milestones`; `one_cycle`
+            rises from `start` and falls to `final`, both along half a cosine; `plateau` falls when the validation
+            metric stops rising.
         power: Of `poly`.
         warmup_steps: Steps of linear rise at the start; by default 1500, but at most a tenth of the run. Of `one_cycle`
             the steps of its rise; by default 0.3 of the run.
@@ -83,8 +84,8 @@ def warmup_length(total: float, asked: int | None, share: float = WARMUP_SHARE) 
 
     Args:
         total: Steps of the run; infinity if it has no end.
-        asked: What the recipe says; it is cut where the run is shorter, so that a recipe can be tried for a few steps.
-        share: Of the run, where the recipe says nothing.
+        asked: The recipe's value; reduced if the run is shorter, so that a recipe can be tried for a few steps.
+        share: Share of the run, used if the recipe gives no value.
 
     Example:
         >>> warmup_length(160_000, None), warmup_length(500, None), warmup_length(500, 1500)
@@ -97,8 +98,8 @@ def warmup_length(total: float, asked: int | None, share: float = WARMUP_SHARE) 
 def rate_factor(step: int, *, total: float, warmup: int, config: ScheduleConfig) -> float:
     """Factor on every group's learning rate at a step.
 
-    It rises linearly from 1e-6 to 1 over the warm-up, then falls as the schedule says. `plateau` depends on scores as
-    well: its factor here is that without a fall.
+    It rises linearly from 1e-6 to 1 over the warm-up, then falls as the schedule says. `plateau` also
+    depends on scores; its factor here is that before any reduction.
 
     Args:
         step: The number of steps done, from 0.
@@ -124,14 +125,14 @@ def rate_factor(step: int, *, total: float, warmup: int, config: ScheduleConfig)
 
 
 def _count_falls(step: int, config: ScheduleConfig) -> int:
-    """How often `step` or `multi_step` has fallen."""
+    """How often `step` or `multi_step` has reduced the rate so far."""
     if config.name == "step":
         return step // (config.step_size or 1)
     return bisect_right(config.milestones, step)
 
 
 def _one_cycle(step: int, total: float, rise: int, config: ScheduleConfig) -> float:
-    """Half a wave up over `rise` steps, the last at the peak, then half a wave down to the last step of the run."""
+    """Half a cosine up over `rise` steps, then half a cosine down to the last step of the run."""
     peak, end = max(0, rise - 1), max(1, total - 1)
     if step < peak:
         return _half_wave(config.start, 1.0, step / peak)
@@ -145,11 +146,11 @@ def _half_wave(first: float, last: float, share: float) -> float:
 class PlateauLR(LambdaLR):
     """Multiply every group's rate by `gamma` when the validation metric has stopped rising.
 
-    Like the other schedules it steps with the optimiser, for the warm-up; `observe` takes the score of a validation.
-    Its state holds numbers only.
+    Like the other schedules it advances with each optimiser step, for the warm-up; `observe` takes the score of a
+    validation. Its state holds numbers only.
 
     Args:
-        optimizer: Whose rates change.
+        optimizer: The optimiser whose rates change.
         config: The schedule.
         warmup: Steps of linear rise at the start.
 
@@ -171,7 +172,7 @@ class PlateauLR(LambdaLR):
         """Take the score of a validation, higher being better, and set the rates for the next step.
 
         Args:
-            score: Of the validation; NaN counts as no rise.
+            score: The validation score; NaN counts as no improvement.
         """
         score = -math.inf if math.isnan(score) else score
         if self.best is None or score > self.best + self.config.threshold * abs(self.best):
@@ -183,11 +184,14 @@ class PlateauLR(LambdaLR):
         apply_rates(self)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps; the options are the recipe's."""
-        return {"lr_lambdas": [], **{name: getattr(self, name) for name in self.STATE}}  # a LambdaLR asks for the first
+        """The state saved in a checkpoint, without the options, which come from the recipe."""
+        return {
+            "lr_lambdas": [],
+            **{name: getattr(self, name) for name in self.STATE},
+        }  # LambdaLR expects the first key
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint, also from one that was trained with another schedule.
+        """Resume from a checkpoint, also from one that was trained with another schedule.
 
         Args:
             state_dict: What `state_dict` gave, or a LambdaLR's.
@@ -200,12 +204,12 @@ def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total: float) 
     """The schedule of a recipe.
 
     Args:
-        optimizer: Whose rates change.
+        optimizer: The optimiser whose rates change.
         config: The schedule.
         total: Optimiser steps of the run; infinity if it has no end.
 
     Raises:
-        ConfigError: The run has no end, and the schedule follows its length.
+        ConfigError: The run has no end, and the schedule depends on its length.
     """
     if total == math.inf and config.name in WHOLE_RUN:
         raise ConfigError(
@@ -223,13 +227,13 @@ def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total: float) 
 
 
 def _tell_cut(asked: int | None, warmup: int, total: float) -> None:
-    """Say that the warm-up is shorter than the recipe says, as where a recipe is tried for a few steps."""
+    """Log that the warm-up is shorter than the recipe says, for example in a short trial."""
     if asked is not None and warmup < asked:
         rank_zero_only(log.warning)("warm-up: %d steps instead of %d, since the run has %d", warmup, asked, total)
 
 
 def apply_rates(schedule: LambdaLR) -> None:
-    """Set each group's rate to what the schedule says at its present step.
+    """Set each group's rate to the schedule's value at its current step.
 
     Args:
         schedule: One that `create_schedule` made.
@@ -240,7 +244,7 @@ def apply_rates(schedule: LambdaLR) -> None:
 
 
 def renew_settings(optimizer: Optimizer, schedule: LambdaLR, model: nn.Module, config: OptimizerConfig) -> None:
-    """Take rates and decay from the configuration, where a loaded checkpoint brought those it was saved with.
+    """Set learning rates and weight decay from the configuration, replacing those that a checkpoint restored.
 
     Args:
         optimizer: Made by `create_optimizer` for the same model.

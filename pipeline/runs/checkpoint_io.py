@@ -1,4 +1,4 @@
-"""Writes checkpoints so that a kill or a full disk never damages the previous one."""
+"""Writes checkpoints atomically: a kill or a full disk leaves the previous one intact."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from foveate.pipeline.runs.directories import CHECKPOINTS
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write a draft beside the target, flush it to the disk, then rename it.
+    """Write a temporary file beside the target, flush it to the disk, then rename it.
 
     Lightning's own writer goes through the system's temporary folder; where that is another file system, a kill while
     it copies leaves half a checkpoint under the final name.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Replace the file at `path`, or leave it as it was and raise."""
+        """Replace the file at `path`; on an error, leave it unchanged and raise."""
         with replacing(Path(path)) as draft, draft.open("wb") as file:
             torch.save(checkpoint, file)
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Read a checkpoint; that of a run that was moved keeps its best score so far.
+        """Read a checkpoint; if its run was moved, update paths so that the best score so far is kept.
 
         Args:
             path: The file.
@@ -41,7 +41,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def _bring_home(state: dict[str, Any], folder: Path) -> None:
-    """Let the state of a checkpoint callback speak of the folder in which the checkpoint lies now."""
+    """Change the paths in a checkpoint callback's state to the folder in which the checkpoint lies now."""
     before = str(state["dirpath"])
     for key, value in state.items():
         if isinstance(value, str) and value.startswith(before):

@@ -1,4 +1,4 @@
-"""Reads checkpoints without running code in them, and says what does not fit."""
+"""Reads checkpoints without running code from them, and checks that they fit a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from foveate.pipeline.errors import CheckpointError
 
 SHOWN = 3
-RECIPE_KEY = "foveate_recipe"  # a checkpoint carries the recipe it was trained with
+RECIPE_KEY = "foveate_recipe"  # the key of the recipe that the checkpoint was trained with
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise CheckpointError(f"{path}: refused: it is no plain checkpoint, reading it may run code") from error
-    except Exception as error:  # of a file that is something else, the reader may say anything
+    except Exception as error:  # for a file of another kind, the reader may raise any error
         size = path.stat().st_size if path.is_file() else 0
         raise CheckpointError(f"{path}: damaged or no checkpoint ({size} bytes): {type(error).__name__}") from error
     if not isinstance(content, dict) or not isinstance(content.get("state_dict"), Mapping):
@@ -60,7 +60,7 @@ def check_fits(model: nn.Module, checkpoint: Mapping[str, Any], path: Path) -> N
     """Compare the names and shapes of a checkpoint's tensors with those of a model.
 
     Raises:
-        CheckpointError: They differ; the message names some of both.
+        CheckpointError: They differ; the message names some of the differences.
     """
     wanted: Mapping[str, Tensor] = model.state_dict()
     found: Mapping[str, Tensor] = checkpoint["state_dict"]

@@ -1,4 +1,4 @@
-"""Class paths in recipes and flags: which may be imported, and where classes went that have moved."""
+"""Class paths in recipes and flags: which may be imported, and the new paths of moved classes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from foveate.pipeline.errors import ConfigError
 
 # The three packages by name, not `foveate.`: foveate is a namespace, any folder of that name on the path adds to it.
 OURS = ("foveate.pipeline", "foveate.datasets", "foveate.plugins", "lightning.pytorch", "torch.optim")
-DEFINED = (*OURS, "lightning")  # where what those offer is defined: also in lightning.fabric, or shown as lightning.X
-MOVED = {  # old module -> new module, for recipes written before
+DEFINED = (*OURS, "lightning")  # modules that define them: some classes are in lightning.fabric or show as lightning.X
+MOVED = {  # old module -> new module, for older recipes
     "foveate.pipeline.callbacks.averaging": "foveate.pipeline.averaging",
     "foveate.pipeline.callbacks.keeping": "foveate.pipeline.callbacks.checkpoints",
     "foveate.pipeline.callbacks.samples": "foveate.pipeline.callbacks.sample_drawer",
@@ -50,15 +50,15 @@ def refusal(path: str) -> str:
 def check_class_paths(node: object, modules: Sequence[str] = ()) -> None:
     """Refuse a recipe that names a class from elsewhere, before anything is imported.
 
-    `import_only_ours` is the gate through which every import by name goes. This check comes before it, at the cost of
-    nothing, so that a recipe is refused before torch is imported.
+    `import_only_ours` checks every import by name. This check comes earlier and is cheap, so that a recipe is refused
+    before torch is imported.
 
     Args:
         node: A recipe, or a part of it.
         modules: Modules that the user gave with --plugins.
 
     Raises:
-        ConfigError: A `class_path` leads elsewhere.
+        ConfigError: A `class_path` names a class from another package.
     """
     if isinstance(node, Mapping):
         given = node.get("class_path")
@@ -71,16 +71,16 @@ def check_class_paths(node: object, modules: Sequence[str] = ()) -> None:
 
 @contextmanager
 def import_only_ours(modules: Sequence[str] = ()) -> Iterator[None]:
-    """The gate: while the block runs, jsonargparse imports nothing by name but what a recipe may name.
+    """Restrict jsonargparse, inside the block, to import only what a recipe may name.
 
-    It holds for whatever jsonargparse takes a name from: flags in every form, text in JSON or YAML, files named by a
-    flag, callables, nested arguments, the environment. It asks before it imports, and asks again for the place where
-    the imported object is defined, so that `lightning.pytorch.x.os.system` does not pass.
+    This covers every source of names: flags in every form, text in JSON or YAML, files named by a flag, callables,
+    nested arguments, the environment. jsonargparse checks the name before the import, and after it the module that
+    defines the imported object, so that `lightning.pytorch.x.os.system` is refused.
 
     Args:
         modules: Modules that the user gave with --plugins.
     """
-    from jsonargparse import set_parsing_settings  # here: a recipe is read without it
+    from jsonargparse import set_parsing_settings  # imported here, since reading a recipe does not need it
 
     modules = [module for module in modules if DOTTED.fullmatch(f"{module}.x")]
     set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*DEFINED, *modules])
@@ -91,7 +91,7 @@ def import_only_ours(modules: Sequence[str] = ()) -> Iterator[None]:
 
 
 def renamed(path: str) -> str:
-    """A class path of an older version as it is today.
+    """The current path of a class, given the path in an older version.
 
     Example:
         >>> renamed("foveate.pipeline.callbacks.averaging.EmaWeights")
@@ -102,7 +102,7 @@ def renamed(path: str) -> str:
 
 
 def rename_moved(node: Any) -> Any:
-    """A recipe, or a part of it, in which classes that have moved have the paths of today."""
+    """A recipe, or a part of it, with the current paths of moved classes."""
     if isinstance(node, Mapping):
         return {
             key: renamed(value) if key == "class_path" and isinstance(value, str) else rename_moved(value)

@@ -1,4 +1,4 @@
-"""What a recipe's data module is told, and what it knows of its classes before it looks at any data."""
+"""Arguments and classes of a recipe's data module, as far as known without reading the data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foveate.datasets.labels import LabelSet
 
 
 def known_labels(data: Mapping[str, Any]) -> LabelSet | ClassSet | None:
-    """The classes of a recipe's data module, if it knows them without looking at the data.
+    """The classes of a recipe's data module, if they are known without reading the data.
 
     Args:
         data: `class_path` and `init_args`.
@@ -25,17 +25,17 @@ def known_labels(data: Mapping[str, Any]) -> LabelSet | ClassSet | None:
     try:
         made: Any = kind(**(data.get("init_args") or {})) if kind is not None else None
         found = made.label_set
-    except Exception:  # of a data module: it asks for its files
+    except Exception:  # raised by data modules that need their files
         return None
     return found if isinstance(found, LabelSet | ClassSet) else None
 
 
 def spell_out_data(data: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """Some of a data module's arguments: as given, or their defaults; without those that it does not take.
+    """Some of a data module's arguments: as given, else their defaults; those that it does not have are left out.
 
     Args:
         data: `class_path` and `init_args`.
-        keys: The arguments.
+        keys: The names of the arguments.
     """
     given = data.get("init_args") or {}
     defaults = _defaults(_data_module(data))
@@ -43,7 +43,7 @@ def spell_out_data(data: Mapping[str, Any], keys: Sequence[str]) -> dict[str, An
 
 
 def _defaults(kind: type[Any] | None) -> dict[str, Any]:
-    """Of a class's arguments and of those that it hands on to its bases."""
+    """Defaults of a class's arguments, including those that it passes to its base classes."""
     found: dict[str, Any] = {}
     for base in reversed(kind.__mro__ if kind else ()):
         if "__init__" in vars(base):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from foveate.pipeline.errors import CheckpointError, ConfigError
 
-RUN_DIR_VARIABLE = "FOVEATE_RUN_DIR"  # how the first process hands its choice to those it starts
+RUN_DIR_VARIABLE = "FOVEATE_RUN_DIR"  # tells the processes that the first one starts which directory it chose
 RUNS = "runs"  # where runs are kept unless --trainer.default_root_dir says otherwise
 CHECKPOINTS = "checkpoints"
 RECIPE = "recipe.yaml"
@@ -21,7 +21,7 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def global_rank() -> int:
-    """Which process of a run this is, as its launcher says; 0 where there is one."""
+    """The rank of this process, from the launcher's environment variables; 0 for a single process."""
     for variable in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
         if variable in os.environ:
             return int(os.environ[variable])
@@ -29,16 +29,16 @@ def global_rank() -> int:
 
 
 def choose_run(root: Path, name: str) -> Path:
-    """A new run directory. The first process makes it and tells the others; they take what they are told.
+    """A new run directory. The first process creates it; the others read its path from the environment.
 
-    `latest` stays where it is until the run has trained a step (see `point_latest`).
+    `latest` is not changed before the run has trained a step (see `point_latest`).
 
     Args:
         root: Where runs are kept.
         name: The recipe's name.
 
     Raises:
-        ConfigError: The name leads elsewhere, or the directory cannot be made.
+        ConfigError: The name is not a plain folder name, or the directory cannot be created.
     """
     if global_rank() > 0:
         return Path(os.environ.get(RUN_DIR_VARIABLE, str(root / name / "other-process")))
@@ -48,7 +48,7 @@ def choose_run(root: Path, name: str) -> Path:
 
 
 def hand_on(run: Path) -> None:
-    """Tell the processes that this one starts which run they belong to."""
+    """Pass the run directory to the processes that this one starts."""
     os.environ[RUN_DIR_VARIABLE] = str(run)
 
 
@@ -67,7 +67,7 @@ def _create_next(root: Path, name: str) -> Path:
         run = (root / name / f"{number:04d}").absolute()
         try:
             run.mkdir(parents=True)
-        except FileExistsError:  # another training chose it at the same moment
+        except FileExistsError:  # another training created it at the same moment
             if run.parent.is_dir():
                 continue
             raise ConfigError(f"{run.parent}: cannot hold runs: a file is in the way") from None
@@ -81,12 +81,12 @@ def _point(link: Path, run: Path) -> None:
     try:
         fresh.symlink_to(os.path.relpath(run, link.parent), target_is_directory=True)
         fresh.replace(link)
-    except OSError:  # a file system without links: the run is there all the same
+    except OSError:  # a file system without links: the run exists anyway
         fresh.unlink(missing_ok=True)
 
 
 def list_runs(root: Path, name: str) -> list[Path]:
-    """The runs of a recipe, oldest first: by number, never by a clock."""
+    """The runs of a recipe, oldest first, ordered by number and not by time stamps."""
     numbered = (p for p in (root / name).glob("*") if p.name.isdigit() and p.is_dir())
     return sorted(numbered, key=lambda run: int(run.name))
 
@@ -95,9 +95,9 @@ def find_checkpoint(which: str, root: Path, name: str | None) -> Path:
     """The checkpoint meant by `last`, `best` or a path.
 
     Args:
-        which: `last` or `best` of the newest run that has one, or a file.
+        which: `last` or `best` for the newest run that has one, or a file.
         root: Where runs are kept.
-        name: The recipe whose runs count; None takes the run that `latest` points to.
+        name: The recipe whose runs are searched; None for the run that `latest` points to.
 
     Raises:
         CheckpointError: There is none.
@@ -116,7 +116,7 @@ def find_checkpoint(which: str, root: Path, name: str | None) -> Path:
 
 
 def _why_none(which: str, root: Path, name: str | None, runs: Sequence[Path]) -> str:
-    """Why there is no such checkpoint: nothing was trained, or nothing was validated."""
+    """The reason why there is no such checkpoint: nothing was trained, or nothing was validated."""
     for run in reversed(runs):
         if which == "best" and (run / CHECKPOINTS / "last.ckpt").is_file():
             return f"{run}: has no best.ckpt, since it was never validated; take its last weights: --ckpt_path last"
@@ -125,7 +125,7 @@ def _why_none(which: str, root: Path, name: str | None, runs: Sequence[Path]) ->
 
 
 def short(path: Path) -> str:
-    """A path to be shown: from the current folder on, where it lies below."""
+    """A path for display: relative to the current folder if it lies below."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

@@ -1,4 +1,4 @@
-"""Settings of the trainer that leave out a part of the data, or of the time."""
+"""Settings of the trainer that limit the data or the time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NONE = (None, 0, 0.0, False)
 
 
 def without_limits(recipe: Recipe) -> Recipe:
-    """A run's recipe for an evaluation: a limit that the training had does not cut the evaluation short.
+    """A run's recipe for an evaluation, without the training's limits.
 
     Example:
         >>> without_limits({"trainer": {"limit_val_batches": 1, "precision": "32-true"}})
@@ -30,7 +30,7 @@ def limits_of(recipe: Recipe, split: str) -> dict[str, Any]:
     """The limits that hold for a split.
 
     Args:
-        recipe: The recipe, with every default spelled out or not.
+        recipe: The recipe, with or without defaults filled in.
         split: val or test.
 
     Example:
@@ -43,5 +43,5 @@ def limits_of(recipe: Recipe, split: str) -> dict[str, Any]:
 
 
 def _is_whole(value: object) -> bool:
-    """Whether a limit is the share 1.0: everything. The number 1 is one batch."""
+    """Whether a limit is the float 1.0, which means all data; the integer 1 means one batch."""
     return isinstance(value, float) and value == 1.0

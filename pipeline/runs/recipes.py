@@ -1,4 +1,4 @@
-"""Recipes: YAML files that describe a run completely, shipped ones by their bare names."""
+"""Recipes: YAML files that describe a run completely; shipped ones are found by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLUGINS = "plugins"  # entry of a run's recipe: the modules that were given with
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which 1e-4 is a number, as people expect; YAML 1.1 wants 1.0e-4."""
+    """Safe YAML loader that reads 1e-4 as a number; YAML 1.1 would require 1.0e-4."""
 
 
 _Loader.add_implicit_resolver(
@@ -53,7 +53,7 @@ def find_recipe(name: str) -> Path:
 
 
 def read_recipe(path: Path, modules: Sequence[str] = ()) -> Recipe:
-    """The content of a recipe file, with short forms spelled out.
+    """The content of a recipe file, with short forms expanded.
 
     Args:
         path: The file.
@@ -66,7 +66,7 @@ def read_recipe(path: Path, modules: Sequence[str] = ()) -> Recipe:
 
 
 def load_yaml(path: Path) -> Recipe:
-    """The mapping in a recipe file, as it stands there.
+    """The mapping in a recipe file, unchanged.
 
     Raises:
         ConfigError: It is not YAML, or not a mapping.
@@ -81,10 +81,10 @@ def load_yaml(path: Path) -> Recipe:
 
 
 def accept(recipe: Recipe, modules: Sequence[str] = ()) -> Recipe:
-    """A recipe that may be used, in the spelling of today.
+    """A checked recipe, with short forms expanded and current class paths.
 
     Args:
-        recipe: As it was read from a file or a checkpoint.
+        recipe: The recipe as read from a file or a checkpoint.
         modules: Modules whose classes it may name.
 
     Raises:
@@ -96,7 +96,7 @@ def accept(recipe: Recipe, modules: Sequence[str] = ()) -> Recipe:
 
 
 def _load_yaml(text: str) -> Any:
-    """YAML, in which a name with an index, such as encoder.stages[:2], may also stand in a list between brackets."""
+    """Parse YAML; a name with an index, such as encoder.stages[:2], may also be in a list in brackets."""
     try:
         return yaml.load(text, _Loader)
     except yaml.YAMLError:
@@ -140,7 +140,7 @@ def class_of(recipe: Mapping[str, Any], part: str) -> str:
 
 
 def merge(recipes: Iterable[Recipe]) -> Recipe:
-    """Lay recipes over each other, the later winning; another class starts from its own defaults.
+    """Merge recipes; later values override earlier ones, and another class starts from its own defaults.
 
     Example:
         >>> merge([{"trainer": {"devices": 1, "max_steps": 5}}, {"trainer": {"devices": 2}}])

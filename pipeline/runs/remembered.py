@@ -1,10 +1,10 @@
-"""Modules given with --plugins, remembered with a run, and when they are imported again without being given.
+"""Modules given with --plugins: how a run records them, and when they are imported again without the option.
 
-A recipe or checkpoint may come from anybody, so nothing in it can be a reason to run code. The reason is that the user
-gave this very module with --plugins before: such modules and their files are kept in a list in the user's own state
-folder (XDG_STATE_HOME, `~/.local/state/foveate/plugins.txt`). A run names the modules it was trained with in the
-recipe.yaml beside its checkpoints. A module is imported if both name it, and the console says so. A bare checkpoint and
-a recipe given with --config import nothing.
+A recipe or checkpoint may come from anyone, so its content alone must never cause code to run. A module is imported
+again only if the user gave the same module with --plugins before: such modules and their files are listed in the user's
+own state folder (XDG_STATE_HOME, `~/.local/state/foveate/plugins.txt`). A run names the modules it was trained with in
+the recipe.yaml beside its checkpoints. A module is imported if both name it, and the console says so. A bare checkpoint
+and a recipe given with --config import nothing.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from foveate.pipeline.runs.directories import global_rank
 from foveate.pipeline.runs.recipes import PLUGINS
 from foveate.plugins.sources import locate, locate_all
 
-Remembered = list[dict[str, str]]  # of each module its name and its file
+Remembered = list[dict[str, str]]  # for each module its name and its file
 
 
 def module_of(given: str) -> str:
-    """The name by which the classes of a value of --plugins are called, such as `my_data` for `code/my_data.py`."""
+    """The module name for a value of --plugins, such as `my_data` for `code/my_data.py`."""
     return locate(given).module
 
 
 def remember(given: Sequence[str]) -> Remembered:
-    """What a run keeps of the modules it uses; their files are from now on imported again without being given.
+    """The modules' entry in a run's recipe; from now on their files may be imported without --plugins.
 
     Args:
         given: The values of --plugins, which were imported.
@@ -44,16 +44,16 @@ def remember(given: Sequence[str]) -> Remembered:
     known = _known()
     fresh = [line for line in map(_line, kept) if line not in known]
     if fresh:
-        with suppress(OSError):  # a home that cannot be written: --plugins is asked for again
+        with suppress(OSError):  # the state folder is not writable: --plugins has to be given again
             write_text(_list(), "".join(f"{line}\n" for line in (*known, *fresh)))
     return kept
 
 
 def recall(recipe: Mapping[str, Any], given: Sequence[str]) -> list[str]:
-    """The files of the modules that a run remembers, where they are still what the user once gave.
+    """The files of the modules that a run records, if they are still the ones that the user gave.
 
     Args:
-        recipe: The run's, of the file beside its checkpoints.
+        recipe: The run's recipe, from the file beside its checkpoints.
         given: The values of --plugins of this command.
 
     Raises:

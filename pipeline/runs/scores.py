@@ -1,4 +1,4 @@
-"""Score files of a run: each says what was scored and how, and none replaces another's."""
+"""Score files of a run: each records what was scored and how; different evaluations have different files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from foveate.pipeline.metrics.report import Report, report_figures
 from foveate.pipeline.runs.limits import limits_of
 from foveate.pipeline.runs.recipes import Recipe, arguments_of
 
-# How samples are read and augmented for training changes no score.
+# Settings for reading and augmenting training samples do not affect scores.
 INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling"}
-KEY = "evaluation"  # where a score file says what was scored
+KEY = "evaluation"  # the key of the description in a score file
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class Evaluation:
     """What was scored, and how.
 
     Attributes:
-        checkpoint: The file of the weights, from the folder of all runs on.
+        checkpoint: The file of the weights, relative to the folder of all runs.
         step: Optimiser steps that these weights were trained for.
         split: val or test, as the command says.
-        scored_split: What was scored in truth: val where a data set has no labelled test split.
+        scored_split: The split actually scored: val if a data set has no labelled test split.
         data: The data module's class and the data's folder.
         images: How many images were scored; None where the data does not say how many it has.
         of_images: How many the split has.
         pixels: How many labelled pixels were scored; None for classifiers.
         settings: Engine, precision, inference and limits.
-        differences: What the file's name says beside split and checkpoint.
+        differences: Further parts of the file's name, after split and checkpoint.
     """
 
     checkpoint: str
@@ -73,19 +73,19 @@ class Evaluation:
         return ", ".join([where, *seen, *_in_words(self.settings)])
 
     def as_json(self) -> dict[str, Any]:
-        """What a score file says of itself."""
+        """The description that a score file contains."""
         fields = asdict(self)
         fields.pop("differences")
         return {**fields, "partial": self.partial}
 
 
 def describe_settings(recipe: Recipe, split: str, engine: str = "torch") -> dict[str, Any]:
-    """What decides on scores beside weights and data.
+    """The settings that affect scores, besides weights and data.
 
     Args:
-        recipe: The recipe that was evaluated, with everything spelled out.
+        recipe: The recipe that was evaluated, with all defaults filled in.
         split: val or test.
-        engine: What ran the network.
+        engine: The engine that ran the network.
     """
     trainer = recipe.get("trainer") or {}
     settings = {
@@ -105,13 +105,13 @@ def describe_data(recipe: Recipe) -> dict[str, str]:
 
 
 def tell_apart(recipe: Recipe, own: Recipe, *, split: str = "val", engine: str = "torch") -> list[str]:
-    """What the name of a score file adds where data or settings are not the run's own; nothing where they are.
+    """Parts added to a score file's name if data or settings are not the run's own; empty if they are.
 
     Args:
-        recipe: What was evaluated.
+        recipe: The recipe that was evaluated.
         own: The run's recipe.
         split: val or test.
-        engine: What ran the network.
+        engine: The engine that ran the network.
 
     Returns:
         The data's folder, the engine if another than torch, `partial` under a limit, and a hash of data and
@@ -133,14 +133,14 @@ def tell_apart(recipe: Recipe, own: Recipe, *, split: str = "val", engine: str =
 
 
 def write_scores(run: Path, evaluation: Evaluation, report: Report, *, keep: bool = True) -> Path:
-    """Write a score file: figures in [0, 1], null where there is none.
+    """Write a score file: figures in [0, 1], null if undefined.
 
     Args:
         run: The run directory.
         evaluation: What was scored.
         report: The scores.
-        keep: A file of the same name with the scores of another step is kept under a name with its step. A training
-            replaces it, as it replaces the checkpoint.
+        keep: Rename an existing file with scores of another step, adding its step to the name. A training passes
+            False: it replaces the file, as it replaces the checkpoint.
     """
     path = run / f"{evaluation.name}.json"
     before = _read(path)
@@ -152,7 +152,7 @@ def write_scores(run: Path, evaluation: Evaluation, report: Report, *, keep: boo
 
 
 def read_scores(path: Path) -> tuple[Evaluation, Report] | None:
-    """The scores of a file; None if there is none, or it does not say what was scored."""
+    """The scores in a file; None if there is no file, or it does not say what was scored."""
     content = _read(path)
     if content is None or not isinstance(content.get(KEY), dict):
         return None
@@ -172,7 +172,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _data(recipe: Recipe) -> dict[str, Any]:
-    """What is read, without what changes no score."""
+    """The data module's settings, without those that do not affect scores."""
     arguments = {key: value for key, value in arguments_of(recipe, "data").items() if key not in INDIFFERENT}
     described = describe_data(recipe)
     if "root" in described:

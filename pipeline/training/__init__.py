@@ -1,1 +1,1 @@
-"""From a command line to a run: recipes, run directories, checkpoints, and the trainer that is built from them."""
+"""From a command line to a run: parses recipes and flags, builds task, data and trainer, and runs them."""

@@ -1,4 +1,4 @@
-"""The boundary to Lightning: what its constructors refuse is the recipe's mistake, told in one line."""
+"""Builds Lightning's objects; what their constructors refuse becomes a one-line configuration error."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ BUILT: tuple[type, ...] = (Callback, Logger, Strategy, Accelerator, Profiler)
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn what Lightning refuses into a mistake of the recipe.
+    """Turn an error of Lightning's constructors into a ConfigError.
 
     Args:
-        what: What is being built.
+        what: The name of what is being built.
 
     Raises:
-        ConfigError: Lightning refuses it; an error that has an exit code of its own passes.
+        ConfigError: Lightning refuses the arguments; an error with its own exit code is raised as it is.
     """
     try:
         yield
@@ -43,7 +43,7 @@ def explained(what: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """What Lightning says, in one line, and what to do about it."""
+    """Lightning's message in one line, with advice."""
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, ModuleNotFoundError):
         missing = error.name or (text.split("'")[1] if "'" in text else "")
@@ -53,7 +53,7 @@ def _reason(error: BaseException) -> str:
 
 
 def explain_constructors() -> None:
-    """Let jsonargparse build callbacks, loggers and what else a trainer takes inside `explained`."""
+    """Make jsonargparse build callbacks, loggers and other parts of a trainer inside `explained`."""
     for base in BUILT:
         add_instantiator(_build, base, subclasses=True)
 
@@ -64,7 +64,7 @@ def _build(class_type: type[Built], *args: Any, **kwargs: Any) -> Built:
 
 
 def name_devices(node: Any) -> Any:
-    """Settings with devices as names: `torch.device` is the default of one of Lightning's callbacks and has no YAML.
+    """Replace `torch.device` by its name: it is a default of one of Lightning's callbacks, and YAML cannot hold it.
 
     Args:
         node: Parsed settings, or a part of them; changed in place.
@@ -80,19 +80,21 @@ def name_devices(node: Any) -> Any:
 
 
 class OwnCheckpoint(ModelCheckpoint):
-    """A recipe's own `ModelCheckpoint`: of a class of its own, since Lightning files the state of callbacks by class
-    and settings, and ours may have the same.
+    """A `ModelCheckpoint` that the recipe asks for.
+
+    It has its own class because Lightning stores the state of callbacks by class and settings, and ours may have the
+    same settings.
     """
 
 
 def beside_ours(given: Sequence[Callback], ours: Sequence[Callback]) -> list[Callback]:
-    """The callbacks of a recipe and our own, so that they do not get in each other's way.
+    """The callbacks of a recipe and our own, without conflicts.
 
-    A progress bar of the recipe takes the place of ours.
+    A progress bar of the recipe replaces ours.
 
     Args:
-        given: Those of the recipe.
-        ours: Those that each run has.
+        given: The callbacks of the recipe.
+        ours: The callbacks of every run.
     """
     for callback in given:
         if type(callback) is ModelCheckpoint:
@@ -103,14 +105,14 @@ def beside_ours(given: Sequence[Callback], ours: Sequence[Callback]) -> list[Cal
 
 
 def check_monitors(trainer: L.Trainer, task: Any) -> None:
-    """Look for the metrics that callbacks watch before training, since Lightning looks after the first validation.
+    """Check before training that the monitored metrics exist; Lightning would check after the first validation.
 
     Args:
-        trainer: With its callbacks.
-        task: What is trained; it says which metrics it logs.
+        trainer: The trainer with its callbacks.
+        task: The task, which defines the logged metrics.
 
     Raises:
-        ConfigError: A callback watches a metric that nobody logs.
+        ConfigError: A callback monitors a metric that is not logged.
     """
     known = monitored_names(task)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]

@@ -28,13 +28,13 @@ from foveate.pipeline.weights.factorisation import take_rank
 
 
 def run(request: Request) -> None:
-    """Carry out a request.
+    """Run a command.
 
     Args:
         request: The command line, taken apart.
 
     Raises:
-        ConfigError: Lightning finds, once it starts, that settings do not go together.
+        ConfigError: Lightning finds at its start that settings contradict each other.
     """
     try:
         {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
@@ -72,7 +72,7 @@ def fit(request: Request) -> None:
 
 
 def _keep_start(cli: FoveateCLI, run: Path) -> None:
-    """Keep and validate the weights of a training without a step, such as `--trainer.max_steps 0`."""
+    """Save and validate the weights of a training without steps, such as `--trainer.max_steps 0`."""
     if cli.trainer.checkpoint_callbacks:
         cli.trainer.save_checkpoint(run / CHECKPOINTS / "last.ckpt")
         if cli.trainer.is_global_zero:
@@ -103,7 +103,7 @@ def evaluate(request: Request) -> None:
 
 
 def predict(request: Request) -> None:
-    """Write what is seen in any images: label maps and overlays, or classes."""
+    """Write predictions for a folder of images: label maps and overlays, or classes."""
     from foveate.pipeline.training.prediction import prepare, write_predictions
     from foveate.pipeline.training.published import published_weights
 
@@ -117,7 +117,7 @@ def predict(request: Request) -> None:
 
 
 def _take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:
-    """The checkpoint's, or published ones, which then have to be complete; says which."""
+    """Load the weights of the checkpoint, or published ones, which must be complete; print which."""
     if cli.request.checkpoint is not None:
         take_rank(cli.model, checkpoint["state_dict"])
         load_into(cli.model, checkpoint, cli.request.checkpoint)
@@ -127,13 +127,13 @@ def _take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:
 
 
 def _tell_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
-    """Say which weights are used."""
+    """Print which weights are used."""
     if global_rank() == 0:
         print(f"checkpoint {short(path)}: {describe_checkpoint(checkpoint)}", flush=True)
 
 
 def _introduce(cli: FoveateCLI) -> None:
-    """One line on what is about to be trained, and where it goes."""
+    """Print one line on what is trained and where the run is written."""
     if global_rank() > 0:
         return
     count = sum(p.numel() for p in cli.model.parameters())

@@ -1,4 +1,4 @@
-"""The course of a training as a picture: loss and score by step."""
+"""Training curves: loss and score by step, as a picture."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ Points = list[tuple[int, float]]
 def draw_curves(
     rows: Sequence[Mapping[str, str]], path: Path, *, monitor: str, figure: str, name: str = "training"
 ) -> bool:
-    """Draw `train/loss` above a score, in percent, of a log into a PNG file.
+    """Draw the training loss, and below it a score in percent, into a PNG file.
 
     Args:
-        rows: The log.
-        path: The file.
+        rows: The rows of the log.
+        path: The PNG file.
         monitor: The score's column, in [0, 1], such as `val/miou`.
-        figure: What it is called, such as mIoU.
-        name: What the run is called.
+        figure: The name of the score, such as mIoU.
+        name: The name of the run.
 
     Returns:
-        Whether it was drawn: not without matplotlib (`pip install 'foveate[plots]'`), nor from an empty log.
+        Whether a picture was drawn; False without matplotlib (`pip install 'foveate[plots]'`) or with an empty log.
     """
     losses, val_losses = _series(rows, "train/loss"), _series(rows, "val/loss")
     scores = [(step, 100 * value) for step, value in _series(rows, monitor)]
     if not losses and not scores:
         return False
     try:
-        import matplotlib  # late, and an extra
+        import matplotlib  # optional and slow to import
     except ImportError:
         return False
     matplotlib.use("Agg")
@@ -52,7 +52,7 @@ def draw_curves(
 
 
 def smooth(points: Points) -> Points:
-    """The running mean over the rows before and after each, fewer at both ends.
+    """The centred moving average; its window is shorter at both ends.
 
     Example:
         >>> smooth([(1, 1.0), (2, 4.0), (3, 1.0)])

@@ -1,4 +1,4 @@
-"""Why a training ended, and how to go on with it."""
+"""Says why a training ended, and how to continue it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ UNLIMITED = (None, -1)
 
 
 def tell_end(trainer: L.Trainer, run: Path, first_step: int) -> str:
-    """One line: how many steps were done, why it ended, and how to go on.
+    """One line: how many steps were done, why it ended, and how to continue.
 
     Args:
-        trainer: After its training.
+        trainer: The trainer, after the training.
         run: The run directory.
         first_step: The step at which this training began.
     """
@@ -51,7 +51,7 @@ def _is_over(timer: Timer) -> bool:
 
 
 def _how(trainer: L.Trainer, run: Path) -> str:
-    """The command that trains on, with twice the limit that was reached."""
+    """The command that continues the training, with twice the limit that was reached."""
     is_latest = (Path(RUNS) / "latest").resolve() == run.resolve()
     which = "last" if is_latest else short(run / CHECKPOINTS / "last.ckpt")
     words = ["foveate fit --ckpt_path", which]

@@ -1,4 +1,4 @@
-"""How images are brought to a classifier at evaluation: that belongs to its checkpoint, whatever recipe is named."""
+"""Evaluation settings of classifiers (size, crop, interpolation): those of the checkpoint, not of a named recipe."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def _spelled_out(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def evaluation_settings(request: Request, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Size, crop and interpolation of the recipe that a checkpoint was trained with, defaults spelled out.
+    """Size, crop and interpolation of the recipe that a checkpoint was trained with, with defaults filled in.
 
     Args:
-        request: What was asked for; its recipe counts where the checkpoint carries none and lies in no run.
+        request: The parsed command line; its recipe is used if the checkpoint has none and lies in no run.
         checkpoint: The content of a checkpoint; empty if published weights are used.
     """
     inside = checkpoint.get(RECIPE_KEY)
@@ -37,14 +37,14 @@ def evaluation_settings(request: Request, checkpoint: Mapping[str, Any]) -> dict
 
 
 def evaluate_as_trained(request: Request, checkpoint: Mapping[str, Any]) -> tuple[Request, str]:
-    """The request with the checkpoint's own evaluation settings in its recipe's data; flags come later, and win.
+    """The request with the checkpoint's evaluation settings in its recipe's data; flags still override them.
 
     Args:
-        request: What was asked for.
+        request: The parsed command line.
         checkpoint: The content of a checkpoint.
 
     Returns:
-        The request, and one line on what differs from the recipe that was named; empty if nothing does.
+        The request, and one line on what differs from the named recipe, empty if nothing does.
     """
     data = request.recipe.get("data") or {}
     named = _spelled_out(data)

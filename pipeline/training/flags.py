@@ -1,4 +1,4 @@
-"""The flags of a recipe before they are parsed: short words spelled out, class paths checked."""
+"""Prepares flags for the parser: expands short forms and checks class paths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOGGER = "--trainer.logger"
 LOGGERS = ("wandb", "true", "false", "CSVLogger", "TensorBoardLogger", "MLFlowLogger", "CometLogger", "WandbLogger")
 CLASSES = ("--model", "--data", LOGGER, "--trainer.callbacks", "--trainer.strategy", "--trainer.profiler")
 EVERY_EPOCH, EVERY_STEPS = "--trainer.check_val_every_n_epoch", "--trainer.val_check_interval"
-DATA_SETS = (  # by the end of their class's name, which users leave away
+DATA_SETS = (  # by the suffix of their class names, which users may omit
     *("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule", "DigitsDataModule", "Cifar10DataModule"),
     *("CityscapesPatchesDataModule", "StreamingDataModule"),
 )
@@ -59,10 +59,10 @@ def value_of(argv: Sequence[str], name: str) -> str | None:
 
 
 def spell_out_flags(argv: Sequence[str], modules: Sequence[str] = ()) -> list[str]:
-    """The flags as the parser takes them.
+    """The flags in the form that the parser accepts.
 
-    Sizes may be written 256x320, `--trainer.logger wandb` stands for its class and comes before its own options, and
-    validation every N epochs takes the place of a recipe's every N steps.
+    Sizes may be written 256x320. `--trainer.logger wandb` becomes its class and is moved before its own options.
+    Validation every N epochs replaces a recipe's validation every N steps.
 
     Args:
         argv: The command line.
@@ -96,7 +96,7 @@ def pairs(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _sized(word: str, before: str) -> str:
-    """A size HEIGHTxWIDTH as the list it stands for."""
+    """A size written HEIGHTxWIDTH, as a list."""
     option, equals, value = word.partition("=") if word.startswith("--") else (before, "", word)
     found = SIZE.fullmatch(value)
     if not found or option.rpartition(".")[2] not in SIZES:
@@ -113,7 +113,7 @@ def _check(option: str, value: str, modules: Sequence[str]) -> None:
         if not DOTTED.fullmatch(value) and value.isidentifier():
             _check_word(name, value)
     if value[:1] in "[{":
-        with suppress(yaml.YAMLError):  # the parser says what is wrong with it
+        with suppress(yaml.YAMLError):  # the parser reports the error
             check_class_paths(yaml.safe_load(value), modules)
 
 
@@ -129,6 +129,6 @@ def _check_word(option: str, value: str) -> None:
 
 
 def _logger_first(argv: Sequence[str]) -> list[str]:
-    """The logger before its own options, the short word for W&B as the class it stands for."""
+    """Flags with the logger before its own options, and with `wandb` replaced by its class."""
     values, rest = take_option(argv, LOGGER)
     return [f"{LOGGER}={WANDB if values[-1] == 'wandb' else values[-1]}", *rest] if values else rest

@@ -52,12 +52,12 @@ TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
 
 
 class RecipeParser(OneLineErrors, LightningArgumentParser):
-    """The parser of recipes and flags: a mistake is one line with a hint."""
+    """The parser of recipes and flags; its errors are one line with a hint."""
 
     help_command = "foveate fit --help-all"
 
     def known_options(self) -> list[str]:
-        """Every option, also those that are taken out before parsing, and the usual ones of tasks and data."""
+        """Every option, including those removed before parsing and the common ones of tasks and data."""
         usual = [option.split()[0] for options in (COMMON, *OPTIONS.values()) for option, _ in options]
         return [*dict.fromkeys([*usual, *super().known_options()])]
 
@@ -92,7 +92,7 @@ class FoveateCLI(LightningCLI):
             )
 
     def add_arguments_to_parser(self, parser: RecipeParser) -> None:  # type: ignore[override]
-        """The classes of the data decide how many outputs the network has."""
+        """Take the classes, and so the number of outputs, from the data."""
         if self.request.command != "predict":
             parser.link_arguments("data.label_set", "model.init_args.labels", apply_on="instantiate")
         else:
@@ -100,20 +100,20 @@ class FoveateCLI(LightningCLI):
         parser.add_class_arguments(PictureOptions, "pictures")
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Parse the request's words; `sys.argv` holds them in another order, which is no mistake."""
+        """Parse the request's flags; `sys.argv` holds them in another order, so Lightning's warning would be wrong."""
         try:
             self.config = name_devices(parser.parse_args(args))
         except (TypeError, ValueError, KeyError) as error:
             raise ConfigError(shorten(str(error), parser.known_options(), parser.help_command)) from error
 
     def before_instantiate_classes(self) -> None:
-        """Settle what the machine cannot do, and say so."""
+        """Change settings that this machine does not support, and say so."""
         adapt_to_machine(self.config.trainer)
         task = self.config.model.init_args
         allow_idle_weights(self.config.trainer, task.network, learns_later(task.get("freeze")))
 
     def choose_directory(self) -> None:
-        """Give a training its directory, once its data and weights were found; one that goes on keeps its own."""
+        """Create the run directory once data and weights were found; a resumed run keeps its own."""
         if self.request.command != "fit" or self.config.trainer.fast_dev_run:
             return
         self.datamodule.setup("fit")
@@ -152,7 +152,7 @@ class FoveateCLI(LightningCLI):
         return trainer
 
     def resolved_recipe(self) -> Recipe:
-        """The recipe with every default and flag spelled out; the classes' labels come from the data again."""
+        """The recipe with all defaults and flags filled in, but without the labels, which come from the data."""
         with self.gate():
             self._dump_config()
         recipe: Recipe = dict(self.config_dump)
@@ -178,12 +178,12 @@ def _loggers(given: Any, run_dir: Path | None) -> list[Logger]:
 
 
 def adapt_to_machine(trainer: Any) -> None:
-    """Change settings that this machine cannot carry out, and say so."""
+    """Change settings that this machine does not support, and say so."""
     on_cpu = trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available())
     if not on_cpu:
         return
     if trainer.sync_batchnorm:
-        trainer.sync_batchnorm = False  # torch has it for CUDA only; each process keeps its own statistics
+        trainer.sync_batchnorm = False  # torch supports it on CUDA only; each process keeps its own statistics
         _note(trainer, "batch norm is not synchronised between processes on a CPU")
     if trainer.precision in ("16-mixed", "16", 16):
         trainer.precision = "bf16-mixed"
@@ -191,10 +191,10 @@ def adapt_to_machine(trainer: Any) -> None:
 
 
 def allow_idle_weights(trainer: Any, network: str, later: bool = False) -> None:
-    """Let several processes train a network part of which the loss may not reach, where no strategy was chosen.
+    """Choose a DDP strategy that allows parameters without a gradient, if the recipe chose no strategy.
 
-    A decoder leaves some features of an encoder unread, and what only those depend on gets no gradient; nor does what
-    is frozen until a step (`later`).
+    A decoder may not use all features of an encoder; parameters that only affect unused features get no gradient, and
+    neither do parameters that are frozen until a step (`later`).
     """
     devices = trainer.devices
     count = torch.cuda.device_count() if devices in ("auto", -1, "-1") else devices
@@ -209,7 +209,7 @@ def _note(trainer: Any, message: str) -> None:
 
 
 def quiet() -> None:
-    """Leave out what Lightning and friends say at each start and nobody can act on."""
+    """Filter warnings of Lightning and other libraries that appear at every start and need no action."""
     for name in (
         "lightning.pytorch.utilities.rank_zero",
         "lightning.fabric.utilities.seed",
@@ -220,9 +220,9 @@ def quiet() -> None:
     for message in (
         r".*isinstance\(treespec, LeafSpec\).*",  # inside Lightning, with torch 2.14
         r".*does not have many workers.*",  # the number is a setting of the data module
-        r".*Checkpoint directory .* exists and is not empty.*",  # a run that goes on
+        r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
         r".*is smaller than the logging interval.*",  # short runs are fine
-        r".*ended before the epoch ended.*",  # a run that goes on starts its epoch again
+        r".*ended before the epoch ended.*",  # a resumed run restarts its epoch
         r".*Grad strides do not match bucket view strides.*",  # layouts of depthwise weights between processes
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -1,4 +1,4 @@
-"""The usual options of the training commands, with what they mean: for the short help, and for hints."""
+"""The common options of the training commands and their meanings, for the short help and for hints."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OPTIONS = {
         ("--data.batch_size N", "images per step and device"),
         ("--data.crop HxW", "size of a training crop; of classifiers --data.image_size N"),
         ("--data.scale [LOW,HIGH]", "random resize before the crop"),
-        ("--data.num_workers N", "reading processes; 0 reads in the training process"),
+        ("--data.num_workers N", "data-loading processes; 0 loads in the training process"),
         ("--model.network NAME", "see foveate models list"),
         ("--model.attention.gate BLOCK", "see foveate plugins list; also .stage, .decoder; '{name: lka, kernel: 35}'"),
         ("--model.weights FILE", "weights to start from: a file, timm:NAME, hf://owner/repository/file"),
-        ("--model.ema DECAY", "evaluate and keep a moving average of the weights, such as 0.999"),
-        ("--model.freeze PART", "parts that do not learn: encoder, '[encoder.stages[:2]]'"),
+        ("--model.ema DECAY", "evaluate and save a moving average of the weights, such as 0.999"),
+        ("--model.freeze PART", "parts to freeze: encoder, '[encoder.stages[:2]]'"),
         ("--model.optimizer.lr X", "learning rate of the encoder; also .layer_decay, .weight_decay"),
-        ("--model.optimizer.decoder_lr_multiplier X", "how much faster the decoder or head learns"),
+        ("--model.optimizer.decoder_lr_multiplier X", "learning rate of decoder or head, as a multiple"),
         ("--model.schedule.name NAME", "poly, cosine, constant, step, multi_step, one_cycle, plateau; .warmup_steps N"),
         ("--trainer.max_steps N", "length of the training; or --trainer.max_epochs"),
         ("--trainer.val_check_interval N", "steps between validations"),

@@ -1,4 +1,4 @@
-"""Whether what a command line names is there, before anything heavy is imported."""
+"""Checks that the files and folders of a command line exist, before slow imports."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ ROOTED = ("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule")  
 
 
 def check_paths(recipe: Recipe, flags: Sequence[str], *, predicts: bool) -> None:
-    """Look for the data and the weights.
+    """Check that the data and the weights exist.
 
     Args:
-        recipe: What is asked for by recipes.
-        flags: What is asked for by flags.
-        predicts: Whether images are to be labelled, so that the recipe's data is of no matter.
+        recipe: The merged recipes.
+        flags: The flags.
+        predicts: Whether images are to be labelled, so that the recipe's data is not used.
 
     Raises:
-        UnusableDataError: The folder of the data, or the images, are not there.
-        CheckpointError: The file of weights is not there.
+        UnusableDataError: The folder of the data, or the images, do not exist.
+        CheckpointError: The file of weights does not exist.
     """
     images = value_of(flags, "--data.images")
     if predicts and images is not None and not _exists(images):
@@ -50,7 +50,7 @@ def _is_path(weights: str) -> bool:
 
 
 def _nearest(path: str) -> str:
-    """The name beside it that is most like it."""
+    """The most similar name in the same folder."""
     wanted = Path(path).expanduser()
     try:
         names = [entry.name for entry in wanted.parent.iterdir()]

@@ -1,4 +1,4 @@
-"""Prediction: the recipe of a checkpoint, with a folder of images in place of its data."""
+"""Prediction: the recipe of a checkpoint, with a folder of images as its data."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ IMAGES = "foveate.datasets.images.ImagesDataModule"
 
 
 def prepare(request: Request, checkpoint: Mapping[str, Any], weights: str | None = None) -> Request:
-    """The request with its recipe turned into one for prediction.
+    """The request with its recipe changed for prediction.
 
-    Images are brought to the network as evaluation brings them, by the settings that belong to the checkpoint.
+    Images are preprocessed as in evaluation, with the settings of the checkpoint.
 
     Args:
-        request: What was asked for.
+        request: The parsed command line.
         checkpoint: The content of the checkpoint; empty if published weights are applied.
-        weights: Those weights.
+        weights: Published weights, if given.
 
     Raises:
-        CheckpointError: The checkpoint does not say which classes it knows.
+        CheckpointError: The checkpoint does not say which classes it predicts.
     """
     model = dict(request.recipe.get("model", {}))
     arguments = {**arguments_of(request.recipe, "model"), "weights": weights}

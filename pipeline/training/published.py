@@ -1,4 +1,4 @@
-"""Published weights in place of a checkpoint: a network is scored or applied without a training."""
+"""Published weights instead of a checkpoint: evaluates or applies a network without training it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ FLAGS = ("--model.weights", "--model.init_args.weights")
 
 
 def published_weights(request: Request) -> str | None:
-    """The weights to score or apply: of a flag, or of the recipe where no checkpoint is given.
+    """The weights to evaluate or apply: given by a flag, or by the recipe if there is no checkpoint.
 
     Args:
-        request: What was asked for.
+        request: The parsed command line.
 
     Raises:
         ConfigError: Both weights and a checkpoint are asked for, or neither.
@@ -45,10 +45,10 @@ def published_weights(request: Request) -> str | None:
 
 
 def labels_of_weights(request: Request, weights: str) -> LabelSet | ClassSet:
-    """The classes that published weights tell apart: of the recipe's data, of the file, or as many without a name.
+    """The classes of published weights: from the recipe's data, from the file, or without names.
 
     Args:
-        request: What was asked for.
+        request: The parsed command line.
         weights: See `open_source`.
 
     Raises:
@@ -75,7 +75,7 @@ def _names(file: WeightFile, count: int) -> tuple[str, ...]:
     if told:
         names = json.loads(told) if "foveate" in file.metadata else told.split(", ")
     elif count == 1000:
-        from torchvision.models import MobileNet_V2_Weights  # type: ignore[import-untyped]  # late: for this alone
+        from torchvision.models import MobileNet_V2_Weights  # type: ignore[import-untyped]  # imported late: needed only here
 
         names = MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"]
     if len(names) != count:
@@ -85,12 +85,12 @@ def _names(file: WeightFile, count: int) -> tuple[str, ...]:
 
 
 def _colours(count: int) -> tuple[tuple[int, int, int], ...]:
-    """Well apart: hues by the golden ratio."""
+    """Distinct colours: hues spaced by the golden ratio."""
     shades = [colorsys.hsv_to_rgb(number * 0.618 % 1, 0.6 + 0.4 * (number % 2), 0.9) for number in range(count)]
     return tuple((round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in shades)
 
 
 def _option(request: Request, name: str) -> Any:
-    """An argument of the task: of a flag, or of the recipe."""
+    """An argument of the task, given by a flag or the recipe."""
     flags = take_option(request.flags, f"--model.{name}", f"--model.init_args.{name}")[0]
     return flags[-1] if flags else arguments_of(request.recipe, "model").get(name)

@@ -21,18 +21,18 @@ from foveate.plugins.sources import locate_all
 
 @dataclass(frozen=True)
 class Request:
-    """A command line, taken apart.
+    """A parsed command line.
 
     Attributes:
         command: fit, validate, test or predict.
-        recipe: Every recipe given, laid over each other; of the checkpoint's run if none was given.
-        name: What the run is called.
+        recipe: All given recipes, merged; the recipe of the checkpoint's run if none was given.
+        name: The name of the run.
         checkpoint: The file meant by --ckpt_path, if given.
-        run: The directory of the run to go on with, if the checkpoint lies in one.
+        run: The directory of the run to continue, if the checkpoint lies in one.
         flags: The rest of the command line.
-        modules: Modules named by --plugins, and those that the checkpoint's run remembers.
-        engine: What runs the network, of --engine.
-        words: The whole command line, to be shown.
+        modules: Modules named by --plugins, and those recorded in the checkpoint's run.
+        engine: The engine that runs the network (--engine).
+        words: The whole command line, for display.
     """
 
     command: str
@@ -47,7 +47,7 @@ class Request:
 
 
 def understand(command: str, argv: Sequence[str]) -> Request:
-    """Take a command line apart.
+    """Parse a command line.
 
     Raises:
         ConfigError: A recipe does not exist or cannot be read, or there is none.
@@ -59,7 +59,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     disabled, rest = take_option(rest, "--disable")
     engines, rest = take_option(rest, "--engine")
     modules, disabled = _split(modules), _split(disabled)
-    locate_all(modules)  # a wrong one is told before anything is imported
+    locate_all(modules)  # reports a wrong one before anything is imported
     files = [find_recipe(name) for name in configs]
     name = files[-1].stem if files else None
     root = value_of(rest, "--trainer.default_root_dir") or RUNS
@@ -74,7 +74,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     recipe = merge(accept(recipe, names) for recipe in found)
     recipe.pop(PLUGINS, None)
     if not files and command != "fit":
-        recipe = without_limits(recipe)  # a limit of the training does not limit its scores
+        recipe = without_limits(recipe)  # evaluation is not limited by the training's batch limits
     flags = spell_out_flags(rest, names)
     check_paths(recipe, flags, predicts=command == "predict")
     return Request(
@@ -91,10 +91,10 @@ def understand(command: str, argv: Sequence[str]) -> Request:
 
 
 def _engine(given: Sequence[str], command: str) -> str:
-    """What runs the network.
+    """The engine that runs the network.
 
     Raises:
-        ConfigError: There is no such engine, or the network is to be trained.
+        ConfigError: There is no such engine, or the command is fit.
     """
     if not given:
         return "torch"

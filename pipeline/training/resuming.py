@@ -1,4 +1,4 @@
-"""Whether a training can go on from a checkpoint, and whether anything is left to do."""
+"""Checks whether a training can resume from a checkpoint, and whether any steps are left."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ STATE = ("optimizer_states", "lr_schedulers", "loops", "global_step", "pytorch-l
 
 
 def check_resumable(checkpoint: Mapping[str, Any], path: Path) -> None:
-    """Look whether a checkpoint holds more than weights.
+    """Check that a checkpoint holds the state of the training, not weights alone.
 
     Args:
-        checkpoint: Its content.
+        checkpoint: The content of the checkpoint.
         path: Its file.
 
     Raises:
-        CheckpointError: The state of the optimiser or of the training's loops is not in it, or an old version wrote it.
+        CheckpointError: The state of the optimiser or of the loops is missing, or an old version of Lightning wrote it.
     """
     version = str(checkpoint.get("pytorch-lightning_version", ""))
     missing = [name for name in STATE if name not in checkpoint]
@@ -34,7 +34,7 @@ def check_resumable(checkpoint: Mapping[str, Any], path: Path) -> None:
 
 
 def nothing_left(trainer: L.Trainer, checkpoint: Mapping[str, Any], path: Path) -> str | None:
-    """Why a training would end at once, and how to go on; None if there is something left to train.
+    """Why a training would end at once, and how to continue; None if there are steps left.
 
     Args:
         trainer: The trainer with its limits.

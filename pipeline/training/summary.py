@@ -1,4 +1,4 @@
-"""The end of a run: scores on the screen and in files, and where everything is."""
+"""The end of a run: prints and writes scores, and lists the written files."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Scored = tuple[Evaluation, Report]
 
 @dataclass(frozen=True)
 class Training:
-    """A training that has ended.
+    """A finished training.
 
     Attributes:
         run: Its directory.
-        recipe: Its recipe with everything spelled out.
-        command: The words that started it, in one line.
+        recipe: Its recipe, with all defaults filled in.
+        command: The command line that started it.
         seconds: How long it took, validations included.
         first_step: The step at which it began; above 0 where a run was continued.
     """
@@ -58,15 +58,15 @@ def report_scores(
 ) -> None:
     """Print the scores of an evaluation and write them into the checkpoint's run.
 
-    Scores of other data than the run's own, or of another way to evaluate, go to a file of another name.
+    Scores on other data than the run's own, or with other evaluation settings, go to a file with another name.
 
     Args:
-        request: What was asked for.
+        request: The parsed command line.
         task: The task that was evaluated.
-        recipe: What was evaluated, with everything spelled out.
-        trainer: What evaluated it.
+        recipe: The recipe that was evaluated, with all defaults filled in.
+        trainer: The trainer that evaluated it.
         step: Optimiser steps that the weights were trained for.
-        weights: Published weights that were scored in place of a checkpoint.
+        weights: Published weights that were scored instead of a checkpoint.
     """
     split = "val" if request.command == "validate" else "test"
     report = task.report_of_scores()
@@ -93,9 +93,9 @@ def summarise(training: Training, task: VisionTask, trainer: L.Trainer) -> None:
     """Print the scores of the best and of the last weights, write summary.md and curves.png, and say how it ended.
 
     Args:
-        training: What has ended.
-        task: What was trained.
-        trainer: What trained it.
+        training: The finished training.
+        task: The trained task.
+        trainer: Its trainer.
     """
     run = training.run
     keeper = next((found for found in trainer.callbacks if isinstance(found, ScoreKeeper)), None)  # type: ignore[attr-defined]
@@ -157,14 +157,14 @@ def _facts(training: Training, task: VisionTask, trainer: L.Trainer) -> list[str
 
 
 def _latest_picture(run: Path) -> Path | None:
-    """A picture of the last validation, from the run directory on."""
+    """A picture of the last validation, as a path relative to the run directory."""
     steps = sorted((run / "overlays").glob("step-*"))
     pictures = sorted(steps[-1].iterdir()) if steps and steps[-1].is_dir() else steps[-1:]
     return pictures[0].relative_to(run) if pictures else None
 
 
 def _tell(run: Path, scored: Sequence[Scored], task: VisionTask) -> None:
-    """Say which checkpoints there are, and where the rest is."""
+    """Print which checkpoints there are, and which other files."""
     values = {Path(evaluation.checkpoint).stem: (evaluation, report) for evaluation, report in scored}
     for which in ("best", "last"):
         path = run / CHECKPOINTS / f"{which}.ckpt"
