@@ -171,12 +171,7 @@ class VisionTask(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record which plugins the network, losses and metrics come from."""
-        checkpoint[provenance.KEY] = provenance.record_providers(
-            self.hparams["attention"],
-            network=self.hparams["network"],
-            losses=self.hparams["loss"],
-            metrics=self.hparams["metrics"],
-        )
+        checkpoint[provenance.KEY] = self._record_providers()
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """The backward pass; the part that fails in it is named."""
@@ -260,14 +255,19 @@ class VisionTask(L.LightningModule):
 
     def _providers(self) -> provenance.Provenance:
         if self._provenance is None:
-            names = {key: self.hparams[key] for key in ("attention", "network", "loss", "metrics")}
             try:
-                self._provenance = provenance.record_providers(
-                    names["attention"], network=names["network"], losses=names["loss"], metrics=names["metrics"]
-                )
+                self._provenance = self._record_providers()
             except PluginError:  # parts that were passed as objects
                 self._provenance = {}
         return self._provenance
+
+    def _record_providers(self) -> provenance.Provenance:
+        return provenance.record_providers(
+            self.hparams["attention"],
+            network=self.hparams["network"],
+            losses=self.hparams["loss"],
+            metrics=self.hparams["metrics"],
+        )
 
     def minimised(self, logits: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, ""]:
         """The loss of a training step; 0, with gradients of 0, of samples that all have no label.

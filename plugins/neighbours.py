@@ -78,10 +78,6 @@ def _importer(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
-def _package(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__")).partition(".")[0]
-
-
 _finders: dict[str, FolderFinder] = {}
 
 
