@@ -19,7 +19,8 @@ from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
 from foveate.datasets.loading.data_module import LoadingDataModule
 from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import shuffle
-from foveate.datasets.masks.reader import PairReader, ValueMasks
+from foveate.datasets.masks.reader import PairReader
+from foveate.datasets.masks.values import ValueMasks
 from foveate.datasets.packed.folder import PackedFolder, build_with_progress
 from foveate.datasets.segmentation_options import (
     SEGMENTATION_DEFAULTS,

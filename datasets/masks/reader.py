@@ -10,8 +10,7 @@ import numpy as np
 from foveate.datasets.augment.resizing import Image, Mask
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair
-from foveate.datasets.files.reading import read_image, read_label
-from foveate.datasets.labels import Table
+from foveate.datasets.files.reading import read_image
 
 
 @runtime_checkable
@@ -31,26 +30,6 @@ class MaskReader(Protocol):
         Raises:
             DataError: A file is damaged, or holds what no class stands for.
         """
-
-
-@dataclass(frozen=True, eq=False)
-class ValueMasks:
-    """Masks of whole numbers.
-
-    Args:
-        table: Stored id -> train id, 255 where ignored, 254 for an id that is not defined.
-    """
-
-    table: Table
-
-    @property
-    def key(self) -> bytes:
-        """The table."""
-        return self.table.tobytes()
-
-    def read(self, pair: Pair) -> Mask:
-        """Train ids of a grey or palette image."""
-        return read_label(pair.label, self.table)
 
 
 @dataclass(frozen=True, eq=False)
