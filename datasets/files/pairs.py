@@ -75,4 +75,8 @@ def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
     return sorted(p for p in candidates if p.suffix.lower() in ENDINGS and not p.name.startswith(".") and p.is_file())
 
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
+# What Pillow or OpenCV read and people store images in, and arrays of NumPy.
+ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif", ".tga"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif", ".npy"),
+)
