@@ -9,8 +9,9 @@ import numpy as np
 
 from foveate.datasets.augment.resizing import Image, Mask
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.image_reader import ImageReader
 from foveate.datasets.files.pairs import Pair
-from foveate.datasets.files.reading import read_image
+from foveate.datasets.files.turning import UPRIGHT, turned, turned_to_fit
 
 
 @runtime_checkable
@@ -38,25 +39,40 @@ class PairReader:
 
     Args:
         masks: Reads label maps.
+        images: Reads images.
     """
 
     masks: MaskReader
+    images: ImageReader = ImageReader()
 
     @property
     def key(self) -> bytes:
         """Bytes that differ between readers that give different pixels or train ids."""
-        return self.masks.key
+        return self.masks.key + self.images.key
 
     def read(self, pair: Pair) -> tuple[Image, Mask]:
         """An image and its train ids, at their own size.
 
+        An EXIF orientation turns the image where only the turned one has the size of its label map.
+
+        Args:
+            pair: The files.
+
         Raises:
-            DataError: A file is damaged, or their sizes differ.
+            DataError: A file is damaged, their sizes differ, or both the image as stored and the turned one would fit.
         """
-        image, mask = read_image(pair.image), self.masks.read(pair)
+        stored, orientation = self.images.load(pair.image)
+        mask = self.masks.read(pair)
+        image = stored if orientation == UPRIGHT else self._turn(stored, orientation, mask, pair)
         if image.shape[:2] != mask.shape:
             raise DataError(f"{pair.image} is {_size(image)}, but {pair.label} is {_size(mask)} (height x width)")
         return image, mask
+
+    def _turn(self, stored: Image, orientation: int, mask: Mask, pair: Pair) -> Image:
+        if self.images.exif == "apply":
+            return np.ascontiguousarray(turned(stored, orientation))
+        size = mask.shape[0], mask.shape[1]
+        return np.ascontiguousarray(turned_to_fit(stored, orientation, size, str(pair.image)))
 
 
 def _size(array: np.ndarray) -> str:

@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from foveate.datasets.augment.resizing import Image, Mask
-from foveate.datasets.errors import DataError
+from foveate.datasets.errors import DamagedError, DataError
+from foveate.datasets.files.kinds import image_kind
 from foveate.datasets.files.pairs import Pair
-from foveate.datasets.files.reading import read_size
 from foveate.datasets.files.writing import draft_name
 from foveate.datasets.masks.reader import PairReader
 from foveate.datasets.packed.file import (
@@ -136,13 +136,21 @@ class PackedFolder:
         write_packed(self.path(pair), image, mask, made_from)
 
     def _check_space(self, pairs: Sequence[Pair]) -> None:
-        needed = sum(packed_size(*read_size(pair.image)) for pair in pairs)
+        needed = sum(self._size(pair) for pair in pairs)
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise DataError(
                 f"{self.folder}: packing {len(pairs)} images takes {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are "
                 "free; give --data.cache_dir DIR on a larger disk, or --data.cache none"
             )
+
+    def _size(self, pair: Pair) -> int:
+        """Bytes of a packed pair, from the header of its image; 0 of a file that cannot be read."""
+        try:
+            kind = image_kind(pair.image)
+        except DamagedError:
+            return 0
+        return packed_size(kind.height, kind.width, kind.bands_read(self.reader.images.bands))
 
     def _sweep(self) -> None:
         """Remove the unfinished files of killed processes."""
