@@ -58,6 +58,7 @@ def opened(data: bytes, where: str, max_pixels: int, *, advice: str = "") -> Ite
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata; decoding checks the pixels
+            raise_limit(max_pixels)
             with Image.open(io.BytesIO(data)) as image:
                 check_size(where, (image.size[1], image.size[0]), max_pixels, advice)
                 yield image
@@ -65,6 +66,16 @@ def opened(data: bytes, where: str, max_pixels: int, *, advice: str = "") -> Ite
         raise
     except Exception as error:
         raise DamagedError(f"{where}: cannot be read as an image: {type(error).__name__}: {error}") from error
+
+
+def raise_limit(max_pixels: int) -> None:
+    """Let Pillow open images of so many pixels too; it has a limit of its own, in each process.
+
+    Args:
+        max_pixels: How many are allowed.
+    """
+    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = max_pixels
 
 
 def check_size(where: str, size: tuple[int, int], max_pixels: int, advice: str = "") -> None:
@@ -82,7 +93,7 @@ def check_size(where: str, size: tuple[int, int], max_pixels: int, advice: str =
     height, width = size
     if width * height > max_pixels:
         raise DataError(
-            f"{where}: {height} x {width} is more than the {max_pixels / 1e6:.4g} million pixels allowed{advice}"
+            f"{where}: {height} x {width} is more than the {max_pixels / 1e6:.0f} million pixels allowed{advice}"
         )
 
 

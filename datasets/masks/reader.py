@@ -43,12 +43,12 @@ class PairReader:
     """
 
     masks: MaskReader
-    images: ImageReader = ImageReader()
+    images: ImageReader = ImageReader()  # noqa: RUF009  frozen
 
     @property
     def key(self) -> bytes:
         """Bytes that differ between readers that give different pixels or train ids."""
-        return self.masks.key + self.images.key
+        return b"|".join(filter(None, (self.masks.key, self.images.key)))
 
     def read(self, pair: Pair) -> tuple[Image, Mask]:
         """An image and its train ids, at their own size.
