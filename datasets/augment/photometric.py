@@ -8,7 +8,7 @@ from random import Random
 import cv2
 import numpy as np
 
-from foveate.datasets.augment.resizing import Image
+from foveate.datasets.augment.resizing import Image, with_axis
 from foveate.datasets.labels import Table
 
 RGB = 3  # channels
@@ -77,9 +77,7 @@ def _linear(gain: float, offset: float) -> Table:
 def _look_up(image: Image, table: Table) -> Image:
     if np.array_equal(table, LEVELS):
         return image
-    return np.asarray(cv2.LUT(image, table), dtype=np.uint8).reshape(
-        image.shape
-    )  # OpenCV drops a single channel's axis
+    return with_axis(np.asarray(cv2.LUT(image, table), dtype=np.uint8), image)
 
 
 def _change(image: np.ndarray, channel: int, table: np.ndarray) -> None:

@@ -86,7 +86,17 @@ def _same_size(array: UInt8[np.ndarray, "H W ..."], scale: float) -> bool:
 
 def _resize(image: Image, scale: float) -> ImagePart:
     resized = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    return resized if resized.ndim == 3 else resized[..., None]  # OpenCV drops the axis of a single channel
+    return with_axis(resized, image)
+
+
+def with_axis(result: UInt8[np.ndarray, "..."], given: UInt8[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
+    """What OpenCV made, with the axis of a single channel, which OpenCV drops.
+
+    Args:
+        result: Of an operation of OpenCV.
+        given: What it was applied to.
+    """
+    return result if result.ndim == given.ndim else result[..., None]
 
 
 def _part(start: int, length: int, scale: float, limit: int) -> tuple[slice, int]:

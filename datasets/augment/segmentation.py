@@ -26,6 +26,7 @@ from foveate.datasets.augment.resizing import (
     resize_mask_window,
     resize_window,
     resized_size,
+    with_axis,
 )
 from foveate.datasets.labels import IGNORE
 
@@ -125,7 +126,7 @@ class TrainTransform:
     def _frame(self, part: np.ndarray, fill: tuple[int, ...], flipped: bool) -> np.ndarray:
         """Flip, then pad below and on the right what is smaller than the crop; always an array of its own."""
         below, right = self.crop[0] - part.shape[0], self.crop[1] - part.shape[1]
-        whole = np.asarray(cv2.flip(part, 1)).reshape(part.shape) if flipped else np.array(part)
+        whole = with_axis(np.asarray(cv2.flip(part, 1)), part) if flipped else np.array(part)
         if not (below or right):
             return whole
         if len(fill) > MOST_FILLED or part.shape[2:] == (1,):

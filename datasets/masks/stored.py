@@ -17,7 +17,7 @@ from foveate.datasets.files.reading import read_bytes
 Stored = NDArray[Any]
 COLOUR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr", "LA", "La", "PA", "RGBX", "HSV", "LAB")
 MAX_PIXELS = 1_000_000_000  # of a mask, whose image was read before, under the limit that the user may set
-LOSSY = ("JPEG", "MPO")
+JPEG = b"\xff\xd8\xff"
 NPY = b"\x93NUMPY"
 
 
@@ -117,7 +117,7 @@ def _decode(data: bytes, path: Path, max_pixels: int) -> Stored:
 
 
 def _refuse_lossy(data: bytes, path: Path) -> None:
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(JPEG):
         raise DataError(
             f"{path}: a mask stored as JPEG, whose compression changes labels at every edge; store masks as PNG. If it "
             "holds black and white only: --data.masks binary"
