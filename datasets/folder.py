@@ -22,7 +22,7 @@ from foveate.datasets.masks.create import create_mask_reader
 from foveate.datasets.masks.file_classes import classes_of_files
 from foveate.datasets.masks.name_files import find_names
 from foveate.datasets.masks.proposing import Kind, Proposal, propose_classes
-from foveate.datasets.masks.reader import PairReader
+from foveate.datasets.masks.reader import MaskReader
 from foveate.datasets.masks.survey import survey_masks
 from foveate.datasets.progress import bar
 from foveate.datasets.segmentation import SegmentationDataModule
@@ -59,9 +59,9 @@ class FolderDataModule(SegmentationDataModule):
         """The classes: those given, those of the root's classes.yaml, or what the masks hold."""
         return self.table.label_set()
 
-    def reader(self) -> PairReader:
-        """Reads a pair of this data set."""
-        return PairReader(create_mask_reader(self.table, self.ignored))
+    def mask_reader(self) -> MaskReader:
+        """Reads a label map of this data set."""
+        return create_mask_reader(self.table, self.ignored)
 
     def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split; of val where there is no test."""

@@ -49,10 +49,14 @@ class PackedFolder:
         split: Name of the split.
         reader: Reads a pair.
         cache_dir: Folder to write to; `.foveate` in the root if not given.
+        skip_damaged: Leave damaged pairs out; reading one then says what is wrong with it.
     """
 
-    def __init__(self, root: Path, split: str, reader: PairReader, cache_dir: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, split: str, reader: PairReader, cache_dir: Path | None = None, *, skip_damaged: bool = False
+    ) -> None:
         self.root = root
+        self.skip_damaged = skip_damaged
         self.reader = reader
         place = b"" if cache_dir is None else os.fsencode(root.resolve())  # several roots may share it
         version = hashlib.sha256(bytes([FORMAT]) + reader.key + place).hexdigest()[:12]
@@ -65,7 +69,10 @@ class PackedFolder:
 
     def read(self, pair: Pair) -> tuple[Image, Mask]:
         """Image and train ids of a pair, as views of its file."""
-        return open_packed(self.path(pair))
+        path = self.path(pair)
+        if self.skip_damaged and not path.exists():
+            return self.reader.read(pair)
+        return open_packed(path)
 
     def missing(self, pairs: Sequence[Pair]) -> list[Pair]:
         """The pairs that are not packed, or whose files have changed since."""
@@ -132,7 +139,12 @@ class PackedFolder:
 
     def _pack(self, pair: Pair) -> None:
         made_from = origin(pair)  # before reading, so that a file that changes meanwhile is packed again
-        image, mask = self.reader.read(pair)
+        try:
+            image, mask = self.reader.read(pair)
+        except DamagedError:
+            if self.skip_damaged:
+                return
+            raise
         write_packed(self.path(pair), image, mask, made_from)
 
     def _check_space(self, pairs: Sequence[Pair]) -> None:
