@@ -119,10 +119,10 @@ class ImageReader:
         pixels = self._to_bytes(chosen, path)
         if pixels.shape[2] == 1 and self.bands is None:
             pixels = np.repeat(pixels, RGB, axis=2)
-        if self.channels not in (None, pixels.shape[2]):
+        if self.channels is not None and self.channels != pixels.shape[2]:
             raise DataError(
-                f"{path}: has {pixels.shape[2]} channels, where the network takes {self.channels}; choose with "
-                "--data.bands, such as [1, 2, 3]"
+                f"{path}: has {pixels.shape[2]} channels, not {self.channels} as the others or the network; choose with "
+                f"--data.bands, such as {[*range_of(self.channels + 1)][1:]}"
             )
         return pixels
 

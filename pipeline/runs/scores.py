@@ -15,7 +15,8 @@ from foveate.pipeline.runs.limits import limits_of
 from foveate.pipeline.runs.recipes import Recipe, arguments_of
 
 # Settings for reading and augmenting training samples do not affect scores.
-INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling"}
+INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling", "max_pixels", "on_damaged"}
+USUAL = {"bands": None, "range": None, "exif": "auto"}  # runs of before these options have none of them
 KEY = "evaluation"  # the key of the description in a score file
 
 
@@ -173,7 +174,8 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _data(recipe: Recipe) -> dict[str, Any]:
     """The data module's settings, without those that do not affect scores."""
-    arguments = {key: value for key, value in arguments_of(recipe, "data").items() if key not in INDIFFERENT}
+    given = {key: value for key, value in arguments_of(recipe, "data").items() if key not in INDIFFERENT}
+    arguments = {key: value for key, value in given.items() if key not in USUAL or value != USUAL[key]}
     described = describe_data(recipe)
     if "root" in described:
         arguments["root"] = described["root"]

@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
+from foveate.datasets.errors import DataError
 from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
@@ -63,6 +64,18 @@ class RecipeParser(OneLineErrors, LightningArgumentParser):
         return [*dict.fromkeys([*usual, *super().known_options()])]
 
 
+def channels_of(data: Any) -> int:
+    """Channels of the images of a data module; 3 where it does not say.
+
+    Args:
+        data: Any data module.
+    """
+    try:
+        return int(getattr(data, "in_channels", 3))
+    except DataError:  # raised again where the data are set up
+        return 3
+
+
 class FoveateCLI(LightningCLI):
     """Builds task, data and trainer of a request; the caller runs them.
 
@@ -96,6 +109,7 @@ class FoveateCLI(LightningCLI):
         """Take the classes, and so the number of outputs, from the data."""
         if self.request.command != "predict":
             parser.link_arguments("data.label_set", "model.init_args.labels", apply_on="instantiate")
+            parser.link_arguments("data", "model.init_args.in_channels", channels_of, apply_on="instantiate")
         else:
             parser.add_argument("--out", type=str, default="predictions", help="Folder to write to.")
         parser.add_class_arguments(PictureOptions, "pictures")
@@ -120,6 +134,7 @@ class FoveateCLI(LightningCLI):
         self.datamodule.setup("fit")
         if self.request.checkpoint is None:
             self.model.load_initial_weights()
+            self.model.take_statistics(self.datamodule)
         root = Path(self.config.trainer.default_root_dir or RUNS)
         self.run_dir = self.request.run or choose_run(root, self.request.name)
         if self.request.run and global_rank() == 0:
@@ -160,6 +175,7 @@ class FoveateCLI(LightningCLI):
         recipe.pop("config", None)
         arguments = recipe["model"].get("init_args", {})
         arguments.pop("labels", None)
+        arguments.pop("in_channels", None)
         if self.model.hparams.get("network_options"):  # with a rank that the weights brought
             arguments["network_options"] = self.model.hparams["network_options"]
         if isinstance(self.datamodule, SegmentationDataModule):
