@@ -100,7 +100,7 @@ class SegmentationTask(VisionTask):
             schedule=schedule,
             ema=ema,
             normalisation=normalisation,
-            network_options=with_channels(network, network_options, in_channels) or network_options,
+            network_options=with_channels(network_options, in_channels) or network_options,
             activation_checkpointing=activation_checkpointing,
             compile=compile,
             freeze=freeze,

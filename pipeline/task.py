@@ -81,7 +81,7 @@ class VisionTask(L.LightningModule):
         self.optimizer_config, self.schedule_config = options.optimizer, options.schedule
         self.save_hyperparameters({**options.as_values(), **hparams})
         built: dict[str, Any] = dict(options.network_options or {})
-        channels = channels_in(options.network, built)
+        channels = channels_in(built)
         self.network = create_model(options.network, num_classes=num_classes, attention=options.attention, **built)
         self.network.to(memory_format=torch.channels_last)
         if options.activation_checkpointing:

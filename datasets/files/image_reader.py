@@ -121,8 +121,8 @@ class ImageReader:
             pixels = np.repeat(pixels, RGB, axis=2)
         if self.channels is not None and self.channels != pixels.shape[2]:
             raise DataError(
-                f"{path}: has {pixels.shape[2]} channels, not {self.channels} as the others or the network; choose with "
-                f"--data.bands, such as {[*range_of(self.channels + 1)][1:]}"
+                f"{path}: has {pixels.shape[2]} channels, not {self.channels} as the other images or the network; "
+                f"choose with --data.bands, such as {[*range_of(self.channels + 1)][1:]}"
             )
         return pixels
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.models.naming import PLUS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,11 +14,10 @@ RGB = 3
 OPTION = "in_channels"
 
 
-def with_channels(network: str, options: Mapping[str, Any] | None, channels: int | None) -> dict[str, Any]:
+def with_channels(options: Mapping[str, Any] | None, channels: int | None) -> dict[str, Any]:
     """Options of a network that takes images of so many channels; unchanged for three.
 
     Args:
-        network: Name of the model.
         options: Its options, which may say the same.
         channels: Of the images; None for what the options say.
 
@@ -27,29 +25,26 @@ def with_channels(network: str, options: Mapping[str, Any] | None, channels: int
         ConfigError: The options say another number.
 
     Example:
-        >>> with_channels("mscan_t+light_ham", {"decoder": {"rank": 8}}, 4)
-        {'decoder': {'rank': 8}, 'encoder': {'in_channels': 4}}
+        >>> with_channels({"drop_path": 0.2}, 4), with_channels({"drop_path": 0.2}, 3)
+        ({'in_channels': 4, 'drop_path': 0.2}, {'drop_path': 0.2})
     """
     given = dict(options or {})
-    said = channels_in(network, given)
-    if channels is None or channels == said:
+    if channels is None or channels == channels_in(given):
         return given
-    inside = given.get("encoder", {}) if PLUS in network else given
-    if OPTION in inside:
-        raise ConfigError(f"images have {channels} channels, and network_options say in_channels {said}: leave it out")
-    changed = {OPTION: channels, **inside}
-    return {**given, "encoder": changed} if PLUS in network else changed
+    if OPTION in given:
+        raise ConfigError(
+            f"the images have {channels} channels, and network_options say {OPTION} {given[OPTION]}: leave that out"
+        )
+    return {OPTION: channels, **given}
 
 
-def channels_in(network: str, options: Mapping[str, Any]) -> int:
+def channels_in(options: Mapping[str, Any] | None) -> int:
     """Channels of the images that a network takes by its options.
 
     Args:
-        network: Name of the model.
-        options: Its options.
+        options: Of the network.
     """
-    inside = options.get("encoder") if PLUS in network else options
-    return int((inside or {}).get(OPTION, RGB))
+    return int((options or {}).get(OPTION, RGB))
 
 
 def image_channels(module: nn.Module) -> int:

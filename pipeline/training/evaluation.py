@@ -24,7 +24,7 @@ def _spelled_out(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def evaluation_settings(request: Request, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Size, crop, interpolation, bands and range of the recipe that a checkpoint was trained with, with defaults filled in.
+    """Size, crop, bands, range and the like of the recipe of a checkpoint, with defaults filled in.
 
     Args:
         request: The parsed command line; its recipe is used if the checkpoint has none and lies in no run.

@@ -50,7 +50,7 @@ def prepare(request: Request, checkpoint: Mapping[str, Any], weights: str | None
     if not labels:
         raise CheckpointError(f"{request.checkpoint}: does not name its classes; was it written by foveate fit?")
     model["init_args"] = {**arguments, "labels": labels}
-    channels = {"channels": channels_in(str(arguments.get("network")), arguments.get("network_options") or {})}
+    channels = {"channels": channels_in(arguments.get("network_options"))}
     trainer = request.recipe.get("trainer", {})
     recipe = {
         "model": model,
