@@ -101,10 +101,8 @@ class TrainTransform:
             lines.append(f"images of {channels} channels: hue and saturation, which RGB alone has, are not changed")
         if self.further is not None:
             self.further = self.further.for_channels(channels)
-            skipped = ", ".join(self.further.skipped)
-            lines += [f"images of {channels} channels: skipped augmentations, which need RGB: {skipped}"] * bool(
-                skipped
-            )
+            if skipped := ", ".join(self.further.skipped):
+                lines.append(f"images of {channels} channels: augmentations that need RGB are skipped: {skipped}")
         return lines
 
     def _draw_scale(self, random: Random) -> float:
@@ -134,7 +132,7 @@ class TrainTransform:
         return np.asarray(cv2.copyMakeBorder(whole, 0, below, 0, right, cv2.BORDER_CONSTANT, value=fill))
 
 
-def _padded(part: ImagePart, size: Size, fill: tuple[int, ...]) -> ImagePart:
+def _padded(part: ImagePart, size: Size, fill: tuple[int, ...]) -> Image:
     """The same for numbers of channels that OpenCV does not pad."""
     whole = np.empty((*size, part.shape[2]), dtype=np.uint8)
     whole[...] = fill

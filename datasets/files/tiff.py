@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,6 +33,7 @@ PARTS = ((273, 279), (324, 325))  # offsets and lengths of strips, of tiles
 MOST_PAGES = 10_000
 NEEDED = "pip install 'foveate[tiff]'"
 Values = NDArray[Any]
+File = io.BufferedReader | io.BytesIO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ class TiffHeader:
         return self.dtype in PILLOW_READS and bands in (None, self.samples - len(self.alpha))
 
 
-def read_header(file: BinaryIO) -> TiffHeader | None:
+def read_header(file: File) -> TiffHeader | None:
     """The header of an open TIFF; None if it is none, or cannot be understood.
 
     Args:
@@ -98,7 +99,7 @@ def read_header(file: BinaryIO) -> TiffHeader | None:
         return None
 
 
-def _count_pages(file: BinaryIO, start: bytes, place: int) -> int:
+def _count_pages(file: File, start: bytes, place: int) -> int:
     """How many pages follow the first."""
     seen: set[int] = set()
     reader = ImageFileDirectory_v2(start)

@@ -15,9 +15,10 @@ SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 INVERSE = {6: 8, 8: 6}  # every other one is its own inverse
 Exif = Literal["auto", "apply", "ignore"]
 Pixels = Shaped[np.ndarray, "H W C"]
+Turned = Shaped[np.ndarray, "h w C"]
 
 
-def turned(pixels: Pixels, orientation: int) -> Pixels:
+def turned(pixels: Pixels, orientation: int) -> Turned:
     """An image the right way up.
 
     Args:
@@ -40,7 +41,7 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
     return pixels
 
 
-def turned_back(pixels: Pixels, orientation: int) -> Pixels:
+def turned_back(pixels: Pixels, orientation: int) -> Turned:
     """An image as it is stored, from the one that is the right way up.
 
     Args:
@@ -50,7 +51,7 @@ def turned_back(pixels: Pixels, orientation: int) -> Pixels:
     return turned(pixels, INVERSE.get(orientation, orientation))
 
 
-def turned_to_fit(pixels: Pixels, orientation: int, size: tuple[int, int], where: str) -> Pixels:
+def turned_to_fit(pixels: Pixels, orientation: int, size: tuple[int, int], where: str) -> Turned:
     """An image turned or not, whichever has the size of its label map.
 
     Args:

@@ -50,7 +50,7 @@ def to_bytes(values: Values, span: Range, nodata: float | None = None) -> UInt8[
     """
     if values.dtype.kind in "iu" and values.dtype.itemsize <= 2:
         table = _table(values.dtype.str, span, nodata)
-        return np.asarray(table[values.view(f"u{values.dtype.itemsize}")])
+        return np.asarray(table[values.view(values.dtype.str.replace("i", "u"))])
     return _mapped(values, span, nodata)
 
 
@@ -65,7 +65,7 @@ def _table(dtype: str, span: Range, nodata: float | None) -> NDArray[np.uint8]:
 def _mapped(values: Values, span: Range, nodata: float | None) -> NDArray[np.uint8]:
     wide = values if values.dtype == np.float32 else values.astype(np.float64)
     low, high = span
-    scaled = np.rint((wide - low) * (255 / (high - low))).clip(0, 255)
+    scaled = np.rint((wide - low) * 255 / (high - low)).clip(0, 255)
     scaled[_is_missing(values, nodata)] = 0
     return scaled.astype(np.uint8)
 
