@@ -14,7 +14,6 @@ import torch
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
-from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
 from foveate.pipeline.callbacks.final_validation import FinalValidation
@@ -38,7 +37,7 @@ from foveate.pipeline.runs.directories import (
     hand_on,
 )
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
-from foveate.pipeline.runs.remembered import module_of, remember
+from foveate.pipeline.runs.remembered import remember, trusted_modules
 from foveate.pipeline.training.building import (
     beside_ours,
     check_monitors,
@@ -76,7 +75,7 @@ class FoveateCLI(LightningCLI):
         quiet()
         explain_constructors()
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
-        self.gate = partial(import_only_ours, [module_of(module) for module in request.modules])
+        self.gate = partial(import_only_ours, trusted_modules(request.modules))
         with self.gate():
             super().__init__(
                 save_config_callback=None,
@@ -162,8 +161,7 @@ class FoveateCLI(LightningCLI):
         arguments.pop("labels", None)
         if self.model.hparams.get("network_options"):  # with a rank that the weights brought
             arguments["network_options"] = self.model.hparams["network_options"]
-        if isinstance(self.datamodule, SegmentationDataModule):
-            recipe["data"]["init_args"] |= self.datamodule.settled()
+        recipe["data"]["init_args"] |= getattr(self.datamodule, "settled", dict)()
         if self.request.modules:
             recipe[PLUGINS] = remember(self.request.modules)
         return recipe
