@@ -34,6 +34,7 @@ ARROWS = {
         "foveate.datasets.batch",
         "foveate.datasets.classes",
         "foveate.datasets.labels",
+        "foveate.datasets.statistics",
     ),
 }
 

@@ -41,8 +41,8 @@ def class_weights_from_counts(
         Eigen and Fergus 2015 (arXiv:1411.4734); Paszke et al. 2016, ENet (arXiv:1606.02147).
 
     Example:
-        >>> class_weights_from_counts("auto", [80, 15, 5], [100, 100, 50])
-        [0.1875, 1.0, 1.5]
+        >>> class_weights_from_counts("auto", [80, 10, 10], [100, 100, 50])
+        [0.25, 2.0, 1.0]
     """
     method = check_method(method)
     counts, around = np.asarray(pixels, dtype=np.float64), np.asarray(image_pixels, dtype=np.float64)

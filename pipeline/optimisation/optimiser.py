@@ -72,7 +72,7 @@ class OptimizerConfig:
         if self.name not in OWN:
             raise ConfigError(
                 f"optimizer.momentum is for adamw and sgd; {self.name} takes its own as optimizer.options.momentum or "
-                ".betas; leave momentum out (null)"
+                ".betas; write momentum: null"
             )
 
     def settings(self) -> dict[str, Any]:
