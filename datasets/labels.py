@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,8 @@ class LabelSet:
         return len(self.names)
 
     def to_train_ids(self) -> Table:
-        """Table of 256 entries (uint8): regular id -> train id, 255 for void, 254 for an id that is not defined."""
-        table = np.full(256, INVALID, dtype=np.uint8)
+        """Table (uint8) of 256 entries or more: regular id -> train id, 255 for void, 254 for an undefined id."""
+        table = np.full(max(256, *(number + 1 for number in (*self.ids, *self.void_ids))), INVALID, dtype=np.uint8)
         table[list(self.void_ids)] = IGNORE
         table[list(self.ids)] = np.arange(len(self), dtype=np.uint8)
         return table
@@ -55,9 +56,10 @@ class LabelSet:
         table[: len(self)] = np.arange(len(self), dtype=np.uint8)
         return table
 
-    def to_regular_ids(self) -> Table:
-        """Table of 256 entries (uint8): train id -> regular id; ignored pixels become 0."""
-        table = np.zeros(256, dtype=np.uint8)
+    def to_regular_ids(self) -> NDArray[np.unsignedinteger[Any]]:
+        """Table of 256 entries: train id -> regular id; ignored pixels become 0. uint16 if an id is above 255."""
+        table: NDArray[np.unsignedinteger[Any]]
+        table = np.zeros(256, dtype=np.uint8 if max(self.ids) <= 255 else np.uint16)
         table[: len(self)] = self.ids
         return table
 
