@@ -110,7 +110,8 @@ class VisionTask(L.LightningModule):
             self.weigh_classes(getattr(self.trainer, "datamodule", None))
         elif stage != "predict" and (methods := methods_in(self.hparams["loss"])):
             asked = " and ".join(methods)
-            rank_zero_only(log.warning)("class_weights: %s: only `fit` computes them; their loss is without", asked)
+            told = "class_weights: %s: computed by fit only; the loss of this evaluation is without class weights"
+            rank_zero_only(log.warning)(told, asked)
 
     def weigh_classes(self, data: object) -> None:
         """Replace methods such as `auto` among the loss's class weights by numbers, which a checkpoint then holds.

@@ -31,7 +31,10 @@ OPTIONS = {
         ("--model.optimizer.name NAME", "adamw, sgd, timm:lion, torch:RMSprop ...; .options '{betas: [0.9, 0.95]}'"),
         ("--model.optimizer.lr X", "learning rate of the encoder; also .layer_decay, .weight_decay"),
         ("--model.optimizer.decoder_lr_multiplier X", "learning rate of decoder or head, as a multiple"),
-        ("--model.schedule.name NAME", "poly, cosine, constant, step, multi_step, one_cycle, plateau, torch:..., timm:..."),
+        (
+            "--model.schedule.name NAME",
+            "poly, cosine, constant, step, multi_step, one_cycle, plateau, torch:..., timm:...",
+        ),
         ("--trainer.max_steps N", "length of the training; or --trainer.max_epochs"),
         ("--trainer.val_check_interval N", "steps between validations"),
         ("--trainer.accumulate_grad_batches N", "batches per optimiser step"),

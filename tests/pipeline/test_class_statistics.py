@@ -96,4 +96,6 @@ def test_numbers_of_the_recipe_come_before_the_checkpoints() -> None:
 
 def test_an_evaluation_without_numbers_says_so(caplog: pytest.LogCaptureFixture) -> None:
     task().setup("validate")
-    assert "class_weights: median_frequency: only `fit` computes them" in caplog.text
+    assert (
+        "class_weights: median_frequency: computed by fit only; the loss of this evaluation is without" in caplog.text
+    )
