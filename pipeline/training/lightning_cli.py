@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
+from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
 from foveate.pipeline.callbacks.final_validation import FinalValidation
@@ -172,6 +173,8 @@ class FoveateCLI(LightningCLI):
             arguments["network_options"] = self.model.hparams["network_options"]
         if methods_in(arguments.get("loss")):  # by now the numbers are known
             arguments["loss"] = self.model.hparams["loss"]
+        if isinstance(self.datamodule, SegmentationDataModule):
+            recipe["data"]["init_args"] |= self.datamodule.settled()
         if self.request.modules:
             recipe[PLUGINS] = remember(self.request.modules)
         return recipe
