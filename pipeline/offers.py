@@ -129,6 +129,12 @@ def foveate_losses() -> Iterator[Loss]:
         paper="arXiv:1708.02002",
     )
     yield Loss(
+        name="ohem",
+        summary="Cross-entropy over the pixels that are predicted worst (online hard example mining)",
+        build=f"{_LOSSES}.ohem:Ohem",
+        paper="arXiv:1604.03540",
+    )
+    yield Loss(
         name="dice",
         summary="One minus the overlap of prediction and label (Dice), averaged over the classes",
         build=f"{_LOSSES}.regions:dice",

@@ -34,6 +34,7 @@ ARROWS = {
         "foveate.datasets.batch",
         "foveate.datasets.classes",
         "foveate.datasets.labels",
+        "foveate.datasets.statistics",
     ),
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
 }
