@@ -107,7 +107,7 @@ def test_figures_that_cannot_be_are_refused_in_one_line(mean: Any, std: Any, mes
 
 
 def test_a_normalisation_for_other_channels_is_refused() -> None:
-    two = NormalisationConfig([0.5] * 2, [0.5] * 2)  # type: ignore[arg-type]
+    two = NormalisationConfig((0.5,) * 2, (0.5,) * 2)
     with pytest.raises(ConfigError, match="a number for each of 3 channels, not 2"):
         Normalise.for_channels(two, 3)
     assert Normalise.for_channels(two, 2).mean.flatten().tolist() == [127.5] * 2
