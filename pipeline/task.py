@@ -233,7 +233,7 @@ class VisionTask(L.LightningModule):
         return [] if self._averaging is None else [self._averaging]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Skip initial weights and the data's normalisation: a resumed training has its own. So it has class weights."""
+        """Skip initial weights and the data's normalisation: a resumed training has its own, and class weights too."""
         self._initial_weights = None
         self._normalisation_is_settled = True
         self.take_class_weights(checkpoint.get("hyper_parameters") or {})
