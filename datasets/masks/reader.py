@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import UInt8
 
-from foveate.datasets.augment.resizing import Image, Mask
+from foveate.datasets.augment.resizing import Image, Mask, Size
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.image_reader import ImageReader
 from foveate.datasets.files.pairs import Pair
@@ -63,16 +64,19 @@ class PairReader:
         """
         stored, orientation = self.images.load(pair.image)
         mask = self.masks.read(pair)
-        image = stored if orientation == UPRIGHT else self._turn(stored, orientation, mask, pair)
+        image = (
+            stored
+            if orientation == UPRIGHT
+            else self._turn(stored, orientation, (mask.shape[0], mask.shape[1]), str(pair.image))
+        )
         if image.shape[:2] != mask.shape:
             raise DataError(f"{pair.image} is {_size(image)}, but {pair.label} is {_size(mask)} (height x width)")
         return image, mask
 
-    def _turn(self, stored: Image, orientation: int, mask: Mask, pair: Pair) -> Image:
+    def _turn(self, stored: Image, orientation: int, size: Size, where: str) -> UInt8[np.ndarray, "h w C"]:
         if self.images.exif == "apply":
             return np.ascontiguousarray(turned(stored, orientation))
-        size = mask.shape[0], mask.shape[1]
-        return np.ascontiguousarray(turned_to_fit(stored, orientation, size, str(pair.image)))
+        return np.ascontiguousarray(turned_to_fit(stored, orientation, size, where))
 
 
 def _size(array: np.ndarray) -> str:
