@@ -63,7 +63,7 @@ def write_train_ids(path: Path) -> None:
     """What the official script makes of a file of labelIds."""
     from PIL import Image
 
-    from foveate.datasets.files.reading import read_label
+    from foveate.datasets.masks.values import read_label
 
     train_ids = read_label(path, CITYSCAPES.to_train_ids())
     Image.fromarray(train_ids).save(path.with_name(path.name.replace("labelIds", "labelTrainIds")))

@@ -46,7 +46,7 @@ def check_pairs(data: SegmentationDataModule, progress: Progress) -> Findings:
             found.faults.append(str(error))
             continue
         counts = np.zeros(256, dtype=np.int64)
-        dataset = SegmentationDataset(pairs, data.id_table())
+        dataset = SegmentationDataset(pairs, data.reader())
         for index in range(len(dataset)):
             found.faults += _check_pair(dataset, index, counts)
             progress(split, index + 1, len(dataset))

@@ -14,11 +14,12 @@ from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.classification_options import CLASSIFICATION_DEFAULTS, ClassificationOptions
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair
-from foveate.datasets.files.reading import read_image, read_label
+from foveate.datasets.files.reading import read_image
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.labels import IGNORE, Table
 from foveate.datasets.layouts import LabelFiles
 from foveate.datasets.loading.data_module import at_least_one
+from foveate.datasets.masks.values import read_label
 
 Place = tuple[int, int, int]  # of a patch: index of its image, row and column of its central pixel
 

@@ -14,11 +14,13 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from foveate.datasets.augment.segmentation import TrainTransform
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError
-from foveate.datasets.files.pairs import Pair, read_pair
+from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
 from foveate.datasets.loading.data_module import LoadingDataModule
 from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import shuffle
+from foveate.datasets.masks.reader import PairReader
+from foveate.datasets.masks.values import ValueMasks
 from foveate.datasets.packed.folder import PackedFolder, build_with_progress
 from foveate.datasets.segmentation_options import (
     SEGMENTATION_DEFAULTS,
@@ -34,7 +36,7 @@ class SegmentationDataset(Dataset[dict[str, object]]):
 
     Args:
         pairs: The files.
-        table: Stored id -> train id.
+        reader: Reads a pair.
         transform: Augmentation; None gives images and masks at their own size.
         packed: Where the pairs are packed; None decodes the files.
     """
@@ -42,12 +44,12 @@ class SegmentationDataset(Dataset[dict[str, object]]):
     def __init__(
         self,
         pairs: Sequence[Pair],
-        table: Table,
+        reader: PairReader,
         transform: TrainTransform | None = None,
         packed: PackedFolder | None = None,
     ) -> None:
         self.pairs = list(pairs)
-        self.table = table
+        self.reader = reader
         self.transform = transform
         self.packed = packed
 
@@ -70,7 +72,7 @@ class SegmentationDataset(Dataset[dict[str, object]]):
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Image (H, W, 3) and train ids (H, W) of a pair at their own size; views of its file if it is packed."""
         pair = self.pairs[index]
-        return read_pair(pair, self.table) if self.packed is None else self.packed.read(pair)
+        return self.reader.read(pair) if self.packed is None else self.packed.read(pair)
 
 
 def _own(array: np.ndarray) -> np.ndarray:
@@ -117,6 +119,10 @@ class SegmentationDataModule(LoadingDataModule):
         """Stored id -> train id, as the data set defines it."""
         return self.label_set.to_train_ids()
 
+    def reader(self) -> PairReader:
+        """Reads a pair of this data set."""
+        return PairReader(ValueMasks(self.id_table()))
+
     def setup(self, stage: str) -> None:
         """Find the files of the stage: fit, validate or test.
 
@@ -128,7 +134,7 @@ class SegmentationDataModule(LoadingDataModule):
                 pairs = self.find_pairs(split)
                 packed = self.pack(split, pairs) if self.cache == "packed" else None
                 transform = self.transform if split == "train" else None
-                self._datasets[split] = SegmentationDataset(pairs, self.id_table(), transform, packed)
+                self._datasets[split] = SegmentationDataset(pairs, self.reader(), transform, packed)
 
     def pack(self, split: str, pairs: Sequence[Pair]) -> PackedFolder:
         """The packed form of a split, after packing what is missing of it, with a progress bar.
@@ -140,7 +146,7 @@ class SegmentationDataModule(LoadingDataModule):
         Raises:
             DataError: A pair cannot be read, or there is no room.
         """
-        packed = PackedFolder(self.existing_root(), split, self.id_table(), self.cache_dir)
+        packed = PackedFolder(self.existing_root(), split, self.reader(), self.cache_dir)
         build_with_progress(packed, pairs, split)
         return packed
 
@@ -184,7 +190,7 @@ class SegmentationDataModule(LoadingDataModule):
         """
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
-        return SegmentationDataset(whole.pairs[::step][:count], whole.table)
+        return SegmentationDataset(whole.pairs[::step][:count], whole.reader)
 
 
 def collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:

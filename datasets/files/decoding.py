@@ -45,30 +45,6 @@ def decode_image(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> UI
         return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def decode_label(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """A label map as it is stored (H, W), of any integer type; a palette image gives its indices.
-
-    Args:
-        data: The content of an image file.
-        where: Its name in messages.
-        max_pixels: Larger images are refused.
-
-    Raises:
-        DataError: It is damaged, no image, in colour, or larger than `max_pixels`.
-    """
-    pixels = decode_plain(data, max_pixels)
-    if pixels is not None and pixels.shape[2] == 1:
-        return pixels[..., 0]
-    with opened(data, where, max_pixels) as image:
-        if image.mode not in LABEL_MODES:
-            raise DataError(
-                f"{where}: a label map in colour or with alpha (mode {image.mode}); expected one whole number per "
-                "pixel, grey or palette"
-            )
-        image.load()
-        return np.asarray(image)
-
-
 @contextmanager
 def opened(data: bytes, where: str, max_pixels: int) -> Iterator[Image.Image]:
     """An image whose header was read; any error of Pillow, now or while it is decoded, becomes a DataError.

@@ -1,4 +1,4 @@
-"""Finds images and their label maps, reports what is missing, and reads both together."""
+"""Finds images and their label maps, and reports what is missing."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from foveate.datasets.augment.resizing import Image, Mask
 from foveate.datasets.errors import DataError
-from foveate.datasets.files.reading import read_image, read_label
-from foveate.datasets.labels import Table
 from foveate.datasets.text import few
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An image and the label map that belongs to it."""
+    """An image and the label map that belongs to it.
+
+    Attributes:
+        image: The image's file.
+        label: The label map's file; with one file for each class, the folder or the name that they share.
+        parts: The files of a label map with one file for each class.
+    """
 
     image: Path
     label: Path
+    parts: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the pair is read from."""
+        return (self.image, *(self.parts or (self.label,)))
 
 
 def pair_up(
@@ -57,26 +64,6 @@ def _index(paths: Sequence[Path], key: Callable[[Path], str], split: str) -> dic
     return found
 
 
-def read_pair(pair: Pair, table: Table) -> tuple[Image, Mask]:
-    """An image and its train ids, at their own size.
-
-    Args:
-        pair: The files.
-        table: Stored id -> train id.
-
-    Raises:
-        DataError: A file is damaged, or their sizes differ.
-    """
-    image, mask = read_image(pair.image), read_label(pair.label, table)
-    if image.shape[:2] != mask.shape:
-        raise DataError(f"{pair.image} is {_size(image)}, but {pair.label} is {_size(mask)} (height x width)")
-    return image, mask
-
-
-def _size(array: np.ndarray) -> str:
-    return f"{array.shape[0]} x {array.shape[1]}"
-
-
 def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
     """Image files by their ending, sorted, without hidden ones. Links are followed, loops of links are not.
 
@@ -88,4 +75,8 @@ def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
     return sorted(p for p in candidates if p.suffix.lower() in ENDINGS and not p.name.startswith(".") and p.is_file())
 
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
+# What Pillow or OpenCV read and people store images in, and arrays of NumPy.
+ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif", ".tga"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif", ".npy"),
+)

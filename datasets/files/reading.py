@@ -1,16 +1,14 @@
-"""Reads images and label maps, strictly: a damaged file is an error that names it, never half an image."""
+"""Reads image files strictly: a damaged file is an error that names it, never half an image."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from foveate.datasets.errors import DataError
-from foveate.datasets.files.decoding import MAX_PIXELS, decode_image, decode_label, opened
-from foveate.datasets.labels import INVALID, Table
+from foveate.datasets.files.decoding import MAX_PIXELS, decode_image, opened
 
 HEAD = 1 << 16  # bytes from the start of a file, which nearly always hold its size
 
@@ -25,7 +23,7 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]
     Raises:
         DataError: The file is missing, damaged, no image, or larger than `max_pixels`.
     """
-    return decode_image(_read(path), str(path), max_pixels=max_pixels)
+    return decode_image(read_bytes(path), str(path), max_pixels=max_pixels)
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -44,51 +42,12 @@ def read_size(path: Path) -> tuple[int, int]:
         return height, width
 
 
-def read_label(path: Path, table: Table, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """A label map as train ids (H, W), uint8, 255 where ignored.
-
-    Palette images give their indices, not their colours.
-
-    Args:
-        path: An 8-bit or 16-bit grey or palette image.
-        table: Stored id -> train id, 254 for an id that is not defined.
-        max_pixels: Larger files are refused.
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
 
     Raises:
-        DataError: The file is missing, damaged, in colour, or holds an id that the data set does not define.
+        DataError: It is missing or cannot be read.
     """
-    return map_ids(decode_label(_read(path), str(path), max_pixels=max_pixels), table, path)
-
-
-def map_ids(stored: NDArray[np.generic], table: Table, path: Path) -> NDArray[np.uint8]:
-    """Train ids (H, W) of stored ids.
-
-    Args:
-        stored: Ids (H, W), of any integer type.
-        table: Stored id -> train id, 254 for an id that is not defined; ids beyond its end are not defined.
-        path: The file, for the message.
-
-    Raises:
-        DataError: An id is not defined.
-    """
-    if stored.dtype == np.uint8:
-        mapped: NDArray[np.uint8] = np.asarray(cv2.LUT(np.ascontiguousarray(stored), table[:256]), dtype=np.uint8)
-    else:
-        wide = stored.astype(np.int64)
-        mapped = table[wide.clip(0, len(table) - 1)]
-        mapped[(wide < 0) | (wide >= len(table))] = INVALID
-    if (mapped == INVALID).any():
-        values, counts = np.unique(stored[mapped == INVALID], return_counts=True)
-        found = ", ".join(f"{value} ({count} px)" for value, count in zip(values[:5], counts[:5], strict=True))
-        known = ", ".join(map(str, np.flatnonzero(table < INVALID)))
-        raise DataError(
-            f"{path}: label id out of range: {found}; classes here are {known}. "
-            "Are these train ids, regular ids or instance ids by mistake?"
-        )
-    return mapped
-
-
-def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from foveate.datasets.augment.resizing import Image, Mask
 from foveate.datasets.errors import DataError
-from foveate.datasets.files.pairs import Pair, read_pair
+from foveate.datasets.files.pairs import Pair
 from foveate.datasets.files.reading import read_size
 from foveate.datasets.files.writing import draft_name
-from foveate.datasets.labels import Table
+from foveate.datasets.masks.reader import PairReader
 from foveate.datasets.packed.file import (
     FORMAT,
     is_intact,
@@ -47,20 +47,20 @@ class PackedFolder:
     Args:
         root: The data set's folder; pairs are known by their paths in it, so that it may be moved as a whole.
         split: Name of the split.
-        table: Stored id -> train id.
+        reader: Reads a pair.
         cache_dir: Folder to write to; `.foveate` in the root if not given.
     """
 
-    def __init__(self, root: Path, split: str, table: Table, cache_dir: Path | None = None) -> None:
+    def __init__(self, root: Path, split: str, reader: PairReader, cache_dir: Path | None = None) -> None:
         self.root = root
-        self.table = table
+        self.reader = reader
         place = b"" if cache_dir is None else os.fsencode(root.resolve())  # several roots may share it
-        version = hashlib.sha256(bytes([FORMAT]) + table.tobytes() + place).hexdigest()[:12]
+        version = hashlib.sha256(bytes([FORMAT]) + reader.key + place).hexdigest()[:12]
         self.folder = (cache_dir or root / HOME) / f"packed-{split}-{version}"
 
     def path(self, pair: Pair) -> Path:
         """The file of a pair, whether it exists or not."""
-        names = [os.path.relpath(file, self.root) for file in (pair.image, pair.label)]
+        names = [os.path.relpath(file, self.root) for file in pair.files]
         return self.folder / f"{hashlib.sha256(os.fsencode(chr(0).join(names))).hexdigest()[:24]}.rgbm"
 
     def read(self, pair: Pair) -> tuple[Image, Mask]:
@@ -132,7 +132,7 @@ class PackedFolder:
 
     def _pack(self, pair: Pair) -> None:
         made_from = origin(pair)  # before reading, so that a file that changes meanwhile is packed again
-        image, mask = read_pair(pair, self.table)
+        image, mask = self.reader.read(pair)
         write_packed(self.path(pair), image, mask, made_from)
 
     def _check_space(self, pairs: Sequence[Pair]) -> None:
@@ -203,7 +203,7 @@ def _bar(text: str) -> Iterator[Progress]:
 def origin(pair: Pair) -> str:
     """Size and time of change of a pair's files, as text."""
     try:
-        stats = [os.stat(path) for path in (pair.image, pair.label)]
+        stats = [os.stat(path) for path in pair.files]
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: no such file") from None
     return " ".join(f"{stat.st_size}@{stat.st_mtime_ns}" for stat in stats)

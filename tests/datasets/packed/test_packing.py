@@ -19,7 +19,7 @@ from foveate.cli import main
 from foveate.datasets.camvid import CamVidDataModule
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.errors import DataError
-from foveate.datasets.files.pairs import Pair, read_pair
+from foveate.datasets.files.pairs import Pair
 from foveate.datasets.files.writing import draft_name
 from foveate.datasets.packed import folder as packing
 from foveate.datasets.packed.file import is_intact, open_packed, write_packed
@@ -35,7 +35,7 @@ def module(root: Path, **options: Any) -> CityscapesDataModule:
 
 def folder_of(root: Path, split: str = "val", **options: Any) -> tuple[PackedFolder, list[Pair]]:
     data = module(root, **options)
-    return PackedFolder(root, split, data.id_table(), data.cache_dir), data.find_pairs(split)
+    return PackedFolder(root, split, data.reader(), data.cache_dir), data.find_pairs(split)
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (7, 13), (64, 33)], ids=str)
@@ -156,7 +156,7 @@ def test_the_command_packs_checks_and_repairs(cityscapes_root: Path, capsys: pyt
     assert "val: 3 images in " in (said := capsys.readouterr().out)
     assert "1 of them packed again since they were damaged" in said
     assert is_intact(path)
-    assert np.array_equal(folder.read(pairs[0])[0], read_pair(pairs[0], folder.table)[0])
+    assert np.array_equal(folder.read(pairs[0])[0], folder.reader.read(pairs[0])[0])
 
 
 def test_too_small_a_disk_is_told_before_anything_is_written(
@@ -188,7 +188,7 @@ def pack(self, pair):
 packing.PackedFolder._pack = pack
 packing.THREADS = 1
 data = CityscapesDataModule(sys.argv[1], cache="packed", num_workers=0)
-folder = packing.PackedFolder(Path(sys.argv[1]), "train", data.id_table())
+folder = packing.PackedFolder(Path(sys.argv[1]), "train", data.reader())
 print(folder.build(data.find_pairs("train"), lambda done, total: print("done", done, flush=True)), flush=True)
 """
 

@@ -1,0 +1,1 @@
+"""Reads masks of every kind as train ids."""
