@@ -22,7 +22,7 @@ from foveate.datasets.annotations.exported_files import FileList, ImageFiles, sp
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.model import AnnotationSet, Bitmap, Region, Ring
 from foveate.datasets.annotations.shapes import ellipse, rectangle
-from foveate.datasets.files.decoding import MAX_PIXELS, decode_label, opened
+from foveate.datasets.files.decoding import MAX_PIXELS, opened
 
 IGNORED = "__ignore__"  # labelme's own name for what shall not count
 
@@ -139,7 +139,8 @@ def _bitmap(shape: Entry) -> Bitmap:
 
 
 def _decode_mask(data: Callable[[], bytes], where: str) -> NDArray[np.bool_]:
-    return np.asarray(decode_label(data(), where)) > 0
+    with opened(data(), where, MAX_PIXELS) as image:
+        return np.asarray(image.convert("L")) > 0
 
 
 def decode_base64(entry: Entry) -> Callable[[], bytes]:

@@ -19,8 +19,8 @@ from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.masks_of_files import Meaning, Numbers, file_key, mask_regions
 from foveate.datasets.annotations.model import AnnotationSet
 from foveate.datasets.errors import DataError
-from foveate.datasets.files.decoding import decode_label
 from foveate.datasets.files.reading import read_size
+from foveate.datasets.masks.stored import read_numbers
 
 CLASSES, MASK = "_classes.csv", "_mask"
 
@@ -91,4 +91,4 @@ def _stem(path: str) -> str:
 
 
 def _read_values(mask: Path) -> Numbers:
-    return np.asarray(decode_label(read_limited(mask, LARGEST_ONE), str(mask))).astype(np.int64)
+    return read_numbers(mask).astype(np.int64)

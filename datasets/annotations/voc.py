@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from foveate.datasets.annotations.entries import LARGEST_ONE, read_limited
 from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_word
@@ -26,10 +25,10 @@ from foveate.datasets.annotations.masks_of_files import (
 from foveate.datasets.annotations.model import AnnotationSet
 from foveate.datasets.class_table import RGB
 from foveate.datasets.errors import DataError
-from foveate.datasets.files.decoding import MAX_PIXELS, opened
 from foveate.datasets.files.names import safe_path
 from foveate.datasets.files.reading import read_size
 from foveate.datasets.labels import IGNORE
+from foveate.datasets.masks.stored import read_pixels
 from foveate.datasets.palette import distinct_colours
 
 BORDER: RGB = (224, 224, 192)  # VOC's colour of pixels that neither train nor score
@@ -119,17 +118,8 @@ def _show(number: int) -> str:
 
 def _read_mask(mask: Path) -> Numbers:
     """Colours as numbers; the values of a grey file, with `GREY` added."""
-    with opened(read_limited(mask, LARGEST_ONE), str(mask), MAX_PIXELS) as image:
-        image.load()
-        if image.mode == "L":
-            return np.asarray(image).astype(np.int64) + GREY
-        return pack_colour(_colours(image, mask))
-
-
-def _colours(image: Image.Image, mask: Path) -> np.ndarray:
-    if image.mode not in ("P", "RGB"):
-        raise DataError(f"{mask}: a mask of mode {image.mode}; expected colours, a palette or 8-bit grey")
-    return np.asarray(image.convert("RGB"))
+    pixels = read_pixels(mask)
+    return pack_colour(pixels) if pixels.ndim == 3 else pixels.astype(np.int64) + GREY
 
 
 def _read_splits(files: FileList, gathering: Gathering) -> dict[str, str]:

@@ -39,15 +39,16 @@ def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> Annota
     gathering = Gathering(images)
     (source,) = sources
     names = read_names(source)
-    texts = {_key(path, LABELS): path for path in files.named(r".*\.txt") if LABELS in path.split("/")[:-1]}
-    unlabelled = 0
-    for path in images.paths:
-        text = texts.pop(_key(path, IMAGES), None)
-        unlabelled += text is None
-        _read_image(path, files.root / text if text else None, names, gathering)
-    gathering.faults += [f"{files.root / text}: no image for it in {images.root}" for text in texts.values()]
+    unlabelled = {_key(path, IMAGES): path for path in images.paths}
+    for text in (path for path in files.named(r".*\.txt") if LABELS in path.split("/")[:-1]):
+        key = _key(text, LABELS)
+        found = unlabelled.pop(key, None) or images.find_stem(key, text, hint=split_of(text))
+        unlabelled.pop(_key(found or "", IMAGES), None)
+        _read_image(found, text, files.root / text, names, gathering)
+    for path in unlabelled.values():
+        gathering.add(path, path, [], where=str(source), split=split_of(path))
     if unlabelled:
-        gathering.notes.append(f"{unlabelled} images have no text file: background only, as YOLO has it")
+        gathering.notes.append(f"{len(unlabelled)} images have no text file: background only, as YOLO has it")
     return gathering.finish("yolo", names)
 
 
@@ -80,15 +81,17 @@ def _key(path: str, folder: str) -> str:
     return "/".join(parts)
 
 
-def _read_image(path: str, text: Path | None, names: list[str], gathering: Gathering) -> None:
-    full = gathering.files.root / path
+def _read_image(found: str | None, key: str, text: Path, names: list[str], gathering: Gathering) -> None:
+    if found is None:
+        gathering.faults.append(f"{text}: no image for it in {gathering.files.root}")
+        return
     try:
-        height, width = upright_size(full)
+        height, width = upright_size(gathering.files.root / found)
     except DataError as error:
         gathering.faults.append(str(error))
         return
-    regions = [] if text is None else read_text(text, names, height, width, gathering)
-    gathering.add(path, path, regions, where=str(text), split=split_of(path))
+    regions = read_text(text, names, height, width, gathering)
+    gathering.add(found, found, regions, where=str(text), split=split_of(found) or split_of(key))
 
 
 def read_text(text: Path, names: list[str], height: int, width: int, gathering: Gathering) -> list[Region]:
