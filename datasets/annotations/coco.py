@@ -35,13 +35,13 @@ def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> Annota
         DataError: A file is damaged, or not in this format.
     """
     gathering = Gathering(images)
-    classes: list[str] = []
+    classes: dict[str, None] = {}
     for source in sources:
         content = read_json(source, LARGEST_SET)
         names = read_categories(content, gathering)
-        classes += [name for name in names.values() if name not in classes]
+        classes |= dict.fromkeys(names.values())
         _read_images(content, names, split_of_file(source, files.root), gathering)
-    return gathering.finish("coco", classes)
+    return gathering.finish("coco", list(classes))
 
 
 def split_of_file(source: Path, root: Path) -> str | None:

@@ -33,15 +33,15 @@ def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> Annota
         DataError: A file is damaged, or not in this format.
     """
     gathering = Gathering(images)
-    classes: list[str] = []
+    classes: dict[str, None] = {}
     colours: dict[str, RGB] = {}
     for source in sources:
         content = read_json(source, LARGEST_SET)
         names = read_categories(content, gathering)
-        classes += [name for name in names.values() if name not in classes]
+        classes |= dict.fromkeys(names.values())
         colours |= dict(_colours(content))
         _read_images(source, content, names, split_of_file(source, files.root), gathering)
-    return gathering.finish("coco-panoptic", classes, colours)
+    return gathering.finish("coco-panoptic", list(classes), colours)
 
 
 def _colours(content: Entry) -> Iterator[tuple[str, RGB]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ class Gathering:
         self,
         found: str | None,
         name: str,
-        regions: Sequence[Region],
+        regions: Iterable[Region],
         *,
         where: str,
         size: tuple[int, int] | None = None,
@@ -83,7 +83,7 @@ class Gathering:
         self._append(path, inner_name(found), (height, width), regions, split, key)
 
     def add_embedded(
-        self, content: Callable[[], bytes], path: Path, name: str, size: tuple[int, int], regions: Sequence[Region]
+        self, content: Callable[[], bytes], path: Path, name: str, size: tuple[int, int], regions: Iterable[Region]
     ) -> None:
         """Add an image that lies within the annotation file.
 
@@ -101,7 +101,7 @@ class Gathering:
         path: Path,
         name: str,
         size: tuple[int, int],
-        regions: Sequence[Region],
+        regions: Iterable[Region],
         split: str | None,
         key: bytes,
         embedded: Callable[[], bytes] | None = None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, overload
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Region:
     ignore: bool = False
 
 
-class LazyRegions(Sequence[Region]):
+class LazyRegions(Iterable[Region]):
     """Regions that are read anew each time they are asked for: those of a mask file, which would fill the memory.
 
     Args:
@@ -62,18 +62,8 @@ class LazyRegions(Sequence[Region]):
     def __init__(self, load: Callable[[], Sequence[Region]]) -> None:
         self._load = load
 
-    @overload
-    def __getitem__(self, index: int) -> Region: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Region]: ...
-    def __getitem__(self, index: int | slice) -> Region | Sequence[Region]:
-        return self._load()[index]
-
     def __iter__(self) -> Iterator[Region]:
         return iter(self._load())
-
-    def __len__(self) -> int:
-        return len(self._load())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +75,7 @@ class AnnotatedImage:
         name: Its path below the split's folder, with `/` between the parts; images of one set may share file names.
         height: Height in pixels, as it is seen: after the rotation that EXIF asks for.
         width: Width in pixels.
-        regions: In drawing order: later ones lie on top.
+        regions: In drawing order: later ones lie on top. Those of mask files are decoded each time (see `LazyRegions`).
         split: `train`, `val`, `test`, another name that the tool gives, or None if it knows no splits.
         rule: Which pixels a polygon covers.
         key: Stands for the content of regions that are read only when drawn.
@@ -96,7 +86,7 @@ class AnnotatedImage:
     name: str
     height: int
     width: int
-    regions: Sequence[Region]
+    regions: Iterable[Region]
     split: str | None = None
     rule: Rule = "coco"
     key: bytes = b""

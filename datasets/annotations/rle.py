@@ -25,7 +25,7 @@ def unpack_counts(text: str, where: str) -> Counts:
         >>> unpack_counts("531", "example").tolist()
         [5, 3, 1]
     """
-    coded = np.frombuffer(text.encode("ascii", "replace"), dtype=np.uint8).astype(np.int64) - 48
+    coded = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero((coded & 0x20) == 0)
     if len(coded) and (coded.min() < 0 or coded.max() > 63 or len(ends) == 0 or ends[-1] != len(coded) - 1):
         raise DataError(f"{where}: damaged run lengths {text!r:.60}")

@@ -67,7 +67,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def brush(mask: np.ndarray) -> list[int]:
-    """Label Studio's run lengths: a header, then for each run whether it repeats, the size of its length, length, value."""
+    """Label Studio's run lengths: a header, then for each run a repeated value."""
     alpha = np.repeat(mask.ravel().astype(np.uint8) * 255, 4)
     bits = f"{len(alpha):032b}{7:05b}{2:04b}{3:04b}{7:04b}{15:04b}"
     place = 0
