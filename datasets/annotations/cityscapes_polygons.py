@@ -62,7 +62,7 @@ def _read_objects(content: Entry, gathering: Gathering) -> list[Region]:
     regions = []
     for item in content["objects"].items():
         label = class_of(item["label"].text())
-        if item.value.get("deleted"):
+        if item.says("deleted"):
             gathering.left_out["deleted objects"] += 1
         elif label == NO_CLASS:
             gathering.left_out[f"objects of {NO_CLASS!r}, which are no class"] += 1

@@ -83,13 +83,10 @@ def read_categories(content: Entry, gathering: Gathering) -> dict[int, str]:
 def _groups(content: Entry) -> list[int]:
     """Ids of categories that only name a group of others, as Roboflow writes them: no annotation has them."""
     categories = content.value["categories"]
-    parents = {category.get("supercategory") for category in categories}
-    used = {one.get("category_id") for one in content["annotations"].value if isinstance(one, dict)}
-    return [
-        category["id"]
-        for category in categories
-        if category.get("supercategory") == "none" and category["name"] in parents and category["id"] not in used
-    ]
+    parents = {str(category.get("supercategory")) for category in categories}
+    groups = [one for one in categories if one.get("supercategory") == "none" and one["name"] in parents]
+    used = {one["category_id"].whole() for one in content["annotations"].items()} if groups else set()
+    return [one["id"] for one in groups if one["id"] not in used]
 
 
 def _read_images(content: Entry, names: dict[int, str], split: str | None, gathering: Gathering) -> None:
@@ -117,7 +114,7 @@ def _read_annotation(entry: Entry, names: dict[int, str], size: tuple[int, int],
     category = entry["category_id"]
     if (label := names.get(category.whole())) is None:
         raise category.fail(f"no category has the id {category.value}")
-    crowd = bool(entry.value.get("iscrowd"))
+    crowd = entry.says("iscrowd")
     segmentation = entry.get("segmentation")
     if segmentation is None or not segmentation.value:
         gathering.left_out["annotations without a segmentation, such as boxes"] += 1
@@ -141,9 +138,9 @@ def read_rle(entry: Entry, size: tuple[int, int]) -> Counts:
     Raises:
         DataError: They are damaged, or of another size.
     """
-    said = tuple(one.whole() for one in entry["size"].items())
-    if said != size:
-        raise entry["size"].fail(f"{list(said)} is not the size of its image, {list(size)} (height, width)")
+    said = entry["size"].wholes(2)
+    if said != list(size):
+        raise entry["size"].fail(f"{said} is not the size of its image, {list(size)} (height, width)")
     counts = entry["counts"]
     unpacked = unpack_counts(counts.value, counts.where) if isinstance(counts.value, str) else counts.value
     return check_counts(unpacked, size[0] * size[1], counts.where)

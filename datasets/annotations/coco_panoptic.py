@@ -47,7 +47,7 @@ def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> Annota
 def _colours(content: Entry) -> Iterator[tuple[str, RGB]]:
     for category in content["categories"].items():
         if (colour := category.get("color")) is not None:
-            red, green, blue = (one.whole() for one in colour.items())
+            red, green, blue = colour.wholes(3)
             yield category["name"].text(), (red, green, blue)
 
 
@@ -78,5 +78,5 @@ def _meanings(annotation: Entry, names: dict[int, str]) -> dict[int, Meaning]:
         category = segment["category_id"]
         if (label := names.get(category.whole())) is None:
             raise category.fail(f"no category has the id {category.value}")
-        meanings[segment["id"].whole()] = (label, bool(segment.value.get("iscrowd")))
+        meanings[segment["id"].whole()] = (label, segment.says("iscrowd"))
     return meanings

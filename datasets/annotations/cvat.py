@@ -69,7 +69,7 @@ def read_xml(source: Path) -> ET.Element:
         raise DataError(f"{source}: declares XML entities, which no annotation tool does: refused")
     try:
         root = ET.fromstring(data)
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError, ValueError) as error:
         raise DataError(f"{source}: damaged XML: {error}") from None
     if root.tag != "annotations":
         raise DataError(f"{source}: expected <annotations> of CVAT, not <{root.tag}>")

@@ -98,6 +98,18 @@ class Entry:
             raise self.fail(f"expected a whole number from 0 up, not {_short(self.value)}")
         return int(number)
 
+    def wholes(self, count: int) -> list[int]:
+        """The value, which has to be a list of so many whole numbers from 0 up."""
+        found = [one.whole() for one in self.items()]
+        if len(found) != count:
+            raise self.fail(f"expected {count} numbers, not {len(found)}")
+        return found
+
+    def says(self, key: str) -> bool:
+        """Whether a key is there with a value that is not 0, false or empty."""
+        found = self.get(key)
+        return found is not None and bool(found.value)
+
     def ring(self) -> Ring:
         """The points (N, 2) of a list `[[x, y], ...]` or `[x, y, x, y, ...]`."""
         try:
@@ -131,6 +143,22 @@ def read_json(path: Path, largest: int = LARGEST_ONE) -> Entry:
         return Entry(json.loads(data), str(path))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: damaged JSON: {error}") from None
+
+
+def read_text(path: Path, largest: int = LARGEST_ONE) -> str:
+    """The content of a text file.
+
+    Args:
+        path: The file.
+        largest: Bytes that it may have.
+
+    Raises:
+        DataError: It is missing, too large, or no text in UTF-8.
+    """
+    try:
+        return read_limited(path, largest).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: no text in UTF-8: {error}") from None
 
 
 def read_limited(path: Path, largest: int) -> bytes:

@@ -65,10 +65,10 @@ def _read_task(task: Entry, gathering: Gathering) -> set[str]:
 
 
 def _chosen(task: Entry, gathering: Gathering) -> Entry | None:
-    finished = [one for one in task["annotations"].items() if not one.value.get("was_cancelled")]
+    finished = [one for one in task["annotations"].items() if not one.says("was_cancelled")]
     if len(finished) > 1:
         gathering.left_out["further annotations of tasks that have several"] += len(finished) - 1
-    true = [one for one in finished if one.value.get("ground_truth")]
+    true = [one for one in finished if one.says("ground_truth")]
     return next(iter([*true, *finished]), None)
 
 
@@ -100,7 +100,7 @@ def _size(result: Entry) -> Size:
 
 def _read_result(result: Entry, gathering: Gathering) -> Region | None:
     kind = result["type"].text()
-    if result.value.get("image_rotation"):
+    if result.says("image_rotation"):
         raise result["image_rotation"].fail("images that were turned in Label Studio are not supported")
     labels = _labels(result["value"], kind)
     if labels is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.datasets.annotations.entries import Entry, read_json
+from foveate.datasets.annotations.entries import Entry, read_json, read_text
 from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.model import AnnotationSet, Bitmap, Region, Ring
@@ -53,7 +53,7 @@ def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> Annota
 def _listed(files: FileList) -> list[str]:
     if "labels.txt" not in files:
         return []
-    lines = (files.root / "labels.txt").read_text(encoding="utf-8").splitlines()
+    lines = read_text(files.root / "labels.txt").splitlines()
     return [line.strip() for line in lines if line.strip() and line.strip() != IGNORED]
 
 
@@ -88,7 +88,7 @@ def _size(content: Entry) -> tuple[int, int] | None:
 
 
 def _read_shape(shape: Entry, gathering: Gathering) -> list[Region]:
-    label, kind = shape["label"].text(), shape.value.get("shape_type") or "polygon"
+    label, kind = shape["label"].text(), shape["shape_type"].text() if shape.says("shape_type") else "polygon"
     ignore = label == IGNORED
     if kind == "mask":
         return [Region(label=label, ignore=ignore, bitmap=_bitmap(shape))]

@@ -161,8 +161,8 @@ def draw_mask(annotated: AnnotatedImage, path: Path, values: Values) -> dict[int
     if (counts := _read_counts(path, key)) is not None:
         return counts
     mask = rasterise(annotated, values.classes, values.background, ignore=values.ignore)
-    found, numbers = np.unique(mask, return_counts=True)
-    counts = dict(zip(found.tolist(), numbers.tolist(), strict=True))
+    numbers = np.bincount(mask.ravel())
+    counts = {int(value): int(numbers[value]) for value in np.flatnonzero(numbers)}
     _write(mask, path, values.colours, {KEY: key, COUNTS: json.dumps(list(counts.items()))})
     return counts
 

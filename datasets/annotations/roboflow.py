@@ -6,14 +6,13 @@ Format: docs.roboflow.com. Masks hold whole numbers; _classes.csv names them, `P
 from __future__ import annotations
 
 import csv
-import io
 import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from foveate.datasets.annotations.entries import LARGEST_ONE, read_limited
+from foveate.datasets.annotations.entries import read_text
 from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.masks_of_files import Meaning, Numbers, file_key, mask_regions
@@ -56,7 +55,7 @@ def read_classes(source: Path) -> dict[int, str]:
     Raises:
         DataError: A row is no number and name, or a value or a name stands twice.
     """
-    rows = csv.reader(io.StringIO(read_limited(source, LARGEST_ONE).decode("utf-8-sig", "replace")))
+    rows = csv.reader(read_text(source).splitlines())
     names: dict[int, str] = {}
     for number, row in enumerate(rows, start=1):
         words = [word.strip() for word in row]

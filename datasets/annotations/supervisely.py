@@ -92,7 +92,7 @@ def _read_object(item: Entry, gathering: Gathering) -> list[Region]:
 
 
 def _bitmap(entry: Entry) -> Bitmap:
-    left, top = (one.whole() for one in entry["origin"].items())
+    left, top = entry["origin"].wholes(2)
     data = entry["data"]
     decode = partial(_decode, decode_base64(data), data.where)
     return Bitmap(top=top, left=left, decode=decode, key=str(data.value).encode())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foveate.datasets.annotations.entries import LARGEST_SET, Entry, read_json, read_limited
+from foveate.datasets.annotations.entries import LARGEST_SET, Entry, read_json, read_text
 from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.model import AnnotationSet, Region, Ring
@@ -74,9 +74,8 @@ def _read_json(source: Path) -> Iterator[Drawn]:
 
 
 def _read_csv(source: Path) -> Iterator[Drawn]:
-    text = read_limited(source, LARGEST_SET).decode("utf-8", "replace").lstrip("#")
     drawn: dict[str, Drawn] = {}
-    for row in csv.DictReader(io.StringIO(text)):
+    for row in _read_rows(source):
         where = f"{source}: {row.get('filename')!r}, region {row.get('region_id')}"
         entry = Entry(row, where)
         image = drawn.setdefault(entry["filename"].text(), Drawn(entry["filename"].text(), where))
@@ -84,6 +83,15 @@ def _read_csv(source: Path) -> Iterator[Drawn]:
         if shape.value:
             image.regions.append((shape, _parse(entry["region_attributes"])))
     yield from drawn.values()
+
+
+def _read_rows(source: Path) -> list[dict[str, str]]:
+    """Rows by the words of the first line; VIA 1 puts a # before it."""
+    text = read_text(source, LARGEST_SET).lstrip("#").replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        return list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise DataError(f"{source}: damaged CSV: {error}") from None
 
 
 def _parse(entry: Entry) -> Entry:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foveate.datasets.annotations.entries import LARGEST_ONE, read_limited
+from foveate.datasets.annotations.entries import read_text
 from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_word
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.masks_of_files import (
@@ -80,7 +80,7 @@ def read_label_map(source: Path) -> dict[str, RGB]:
         DataError: A line is written in another way, or two classes share a name or a colour.
     """
     colours: dict[str, RGB] = {}
-    lines = read_limited(source, LARGEST_ONE).decode("utf-8", "replace").splitlines()
+    lines = read_text(source).splitlines()
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith("#"):
             name, colour = _read_line(line, f"{source}: line {number}", len(colours))
@@ -129,7 +129,7 @@ def _read_splits(files: FileList, gathering: Gathering) -> dict[str, str]:
         split = split_word(posixpath.splitext(posixpath.basename(path))[0])
         if f"/{LISTS}" not in f"/{path}" or split is None:
             continue
-        for line in (files.root / path).read_text(encoding="utf-8").splitlines():
+        for line in read_text(files.root / path).splitlines():
             stem = safe_path(line.strip(), str(files.root / path)) if line.strip() else None
             if stem is not None and splits.setdefault(stem, split) != split:
                 gathering.faults.append(f"{files.root / path}: {stem} is in {splits[stem]} too")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from foveate.datasets.annotations.entries import LARGEST_ONE, Entry, read_limited
+from foveate.datasets.annotations.entries import Entry, read_text
 from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.image_sizes import upright_size
@@ -62,12 +62,12 @@ def read_names(source: Path) -> list[str]:
         DataError: It is damaged, or names no classes.
     """
     try:
-        content = Entry(yaml.safe_load(read_limited(source, LARGEST_ONE)), str(source))
+        content = Entry(yaml.safe_load(read_text(source)), str(source))
     except yaml.YAMLError as error:
         raise DataError(f"{source}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     names = content["names"]
     if isinstance(names.value, dict):
-        if sorted(names.value) != list(range(len(names.value))):
+        if set(names.value) != set(range(len(names.value))):
             raise names.fail(f"expected the numbers 0 to {len(names.value) - 1}, not {sorted(names.value, key=str)}")
         return [str(names.value[number]) for number in sorted(names.value)]
     return [str(name.value) for name in names.items()]
@@ -90,11 +90,11 @@ def _read_image(found: str | None, key: str, text: Path, names: list[str], gathe
     except DataError as error:
         gathering.faults.append(str(error))
         return
-    regions = read_text(text, names, height, width, gathering)
+    regions = read_lines(text, names, height, width, gathering)
     gathering.add(found, found, regions, where=str(text), split=split_of(found) or split_of(key))
 
 
-def read_text(text: Path, names: list[str], height: int, width: int, gathering: Gathering) -> list[Region]:
+def read_lines(text: Path, names: list[str], height: int, width: int, gathering: Gathering) -> list[Region]:
     """The regions of an image, larger ones first.
 
     Args:
@@ -108,7 +108,7 @@ def read_text(text: Path, names: list[str], height: int, width: int, gathering: 
         DataError: A line is no class with numbers.
     """
     regions = []
-    lines = read_limited(text, LARGEST_ONE).decode("utf-8", "replace").splitlines()
+    lines = read_text(text).splitlines()
     for number, line in enumerate(lines, start=1):
         if line.strip():
             regions += _read_line(line.split(), f"{text}: line {number}", names, np.array([width, height]), gathering)
