@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
@@ -48,7 +48,7 @@ class SegmentationDataset(Dataset[dict[str, object]]):
         transform: TrainTransform | None = None,
         packed: PackedFolder | None = None,
     ) -> None:
-        self.pairs = list(pairs)
+        self.pairs = pairs
         self.reader = reader
         self.transform = transform
         self.packed = packed
@@ -107,9 +107,13 @@ class SegmentationDataModule(LoadingDataModule):
         self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
 
-    def find_pairs(self, split: str) -> list[Pair]:
+    def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split: train, val or test."""
         raise NotImplementedError
+
+    def settled(self) -> dict[str, Any]:
+        """Options that were found from the data, as the recipe of a run keeps them."""
+        return {}
 
     def id_table(self) -> Table:
         """Stored id -> train id, 255 for those that are ignored."""

@@ -26,8 +26,8 @@ def list_candidates(places: Sequence[Place], options: FolderOptions) -> list[Can
     Raises:
         DataError: A folder that the user named holds no images.
     """
-    if options.images and options.masks:
-        return [(_below(places, options.images, "images"), _below(places, options.masks, "masks"))]
+    if options.image_dir and options.mask_dir:
+        return [(_below(places, options.image_dir, "image_dir"), _below(places, options.mask_dir, "mask_dir"))]
     images, masks = (_families(places, role) for role in ("image", "mask"))
     nameless = [place for place in places if place.role is None]
     if images and masks:

@@ -22,7 +22,7 @@ from foveate.datasets.text import few
 EXPECTED = (
     "expected images/ and masks/ (also labels/, annotations/, img_dir/ and ann_dir/, JPEGImages/ and "
     "SegmentationClass/, imagesTr/ and labelsTr/), with train/ and val/ above or below, or lists train.txt and "
-    "val.txt, or neither; name other folders with --data.images DIR --data.masks DIR"
+    "val.txt, or neither; name other folders with --data.image_dir DIR --data.mask_dir DIR"
 )
 
 
@@ -88,7 +88,7 @@ def _choose(root: Path, candidates: Sequence[Candidate], options: FolderOptions)
     equal = [one for one in tried if (one[1].complete, len(one[1].images)) == (best[1].complete, len(best[1].images))]
     if len(equal) > 1 and len({_describe(one[0][1]) for one in equal}) > 1:
         found = " or ".join(f"{_describe(one[0][1])}" for one in equal)
-        raise DataError(f"{root}: masks may be {found}; say which: --data.images DIR --data.masks DIR")
+        raise DataError(f"{root}: masks may be {found}; say which: --data.image_dir DIR --data.mask_dir DIR")
     return best
 
 

@@ -22,6 +22,7 @@ SPLITS = {
 }
 FILLERS = frozenset({"dir", "set", "png", "jpg", "tif", "data", "files", "semantic", "class", "ids", "rgb"})
 WORD = re.compile(r"[a-z]+|\d+", re.ASCII)
+YEAR = re.compile(r"(19|20)\d\d")  # as in train2017
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 LONG = sorted((word for word in SPLITS if len(word) > 2), key=len, reverse=True)
 JOINED = re.compile(rf"({'|'.join(LONG)})(annot|masks?|labels?|images?|imgs?)|(images|labels)(tr|ts)")  # trainannot
@@ -60,7 +61,7 @@ def understand_name(name: str) -> FolderName:
     words = _words(name)
     roles = {role for word in words if (role := _role_of(word))}
     splits = {SPLITS[word] for word in words if word in SPLITS}
-    known = all(_role_of(word) or word in SPLITS or word in FILLERS or word.isdigit() for word in words)
+    known = all(_role_of(word) or word in SPLITS or word in FILLERS or YEAR.fullmatch(word) for word in words)
     if not known or len(roles) > 1 or len(splits) > 1 or not (roles or splits):
         return FolderName()
     return FolderName(next(iter(roles), None), next(iter(splits), None))

@@ -13,8 +13,8 @@ class FolderOptions:
     """How images and masks are found, paired and split.
 
     Attributes:
-        images: Folder of the images, below the root; found by its name if not given.
-        masks: Folder of the masks, likewise.
+        image_dir: Folder of the images, below the root; found by its name if not given.
+        mask_dir: Folder of the masks, likewise.
         image_suffix: What image names end with and masks' do not, such as `_sat`.
         mask_suffix: What mask names end with, such as `_mask`; masks without it are left out.
         pair_by: A regular expression; what it finds in the paths of image and mask must be equal.
@@ -28,8 +28,8 @@ class FolderOptions:
         DataConfigError: A value is out of range, or two options contradict each other.
     """
 
-    images: str | None = None
-    masks: str | None = None
+    image_dir: str | None = None
+    mask_dir: str | None = None
     image_suffix: str | None = None
     mask_suffix: str | None = None
     pair_by: str | None = None
@@ -44,5 +44,5 @@ class FolderOptions:
             raise DataConfigError(f"val_share is above 0 and below 1, not {self.val_share}")
         if self.pair_by and (self.image_suffix or self.mask_suffix):
             raise DataConfigError("pair_by takes the place of image_suffix and mask_suffix: give one or the other")
-        if (self.images is None) != (self.masks is None):
-            raise DataConfigError("give both --data.images and --data.masks, or neither")
+        if (self.image_dir is None) != (self.mask_dir is None):
+            raise DataConfigError("give both --data.image_dir and --data.mask_dir, or neither")

@@ -147,16 +147,16 @@ def test_several_mask_folders_are_a_question(touch) -> None:
     root = touch(*(f"{folder}/{n}.png" for folder in ("images", "masks", "labels") for n in "abcdefghij"))
     with pytest.raises(DataError, match=r"masks may be labels/ or masks/; say which"):
         found(root)
-    assert set(found(root, images="images", masks="labels")["train"].values()) <= {
+    assert set(found(root, image_dir="images", mask_dir="labels")["train"].values()) <= {
         f"labels/{n}.png" for n in "abcdefghij"
     }
 
 
 def test_folders_can_be_named(touch) -> None:
     root = touch("x/train/a.jpg", "y/gt/train/a.png", "x/val/b.jpg", "y/gt/val/b.png")
-    assert found(root, images="x", masks="y/gt")["val"] == {"x/val/b.jpg": "y/gt/val/b.png"}
-    with pytest.raises(DataError, match=r"--data.masks z: no image files in that folder"):
-        found(root, images="x", masks="z")
+    assert found(root, image_dir="x", mask_dir="y/gt")["val"] == {"x/val/b.jpg": "y/gt/val/b.png"}
+    with pytest.raises(DataError, match=r"--data.mask_dir z: no image files in that folder"):
+        found(root, image_dir="x", mask_dir="z")
 
 
 def test_pairs_by_a_regular_expression(touch) -> None:
