@@ -5,7 +5,7 @@ Format: cocodataset.org, "Data format", panoptic segmentation. Segments do not o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from foveate.datasets.annotations.coco import read_categories, split_of_file
@@ -21,7 +21,7 @@ from foveate.datasets.files.reading import read_image, read_size
 NO_SEGMENT = 0
 
 
-def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> AnnotationSet:
+def read(sources: Sequence[Path], files: FileList, images: ImageFiles) -> AnnotationSet:
     """The annotations of one or several files, such as one for each split.
 
     Args:
@@ -32,7 +32,7 @@ def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> Annota
     Raises:
         DataError: A file is damaged, or not in this format.
     """
-    gathering = Gathering(images)
+    gathering = Gathering(images.outside(*(source.stem for source in sources)))
     classes: dict[str, None] = {}
     colours: dict[str, RGB] = {}
     for source in sources:

@@ -104,6 +104,8 @@ def _read_image(image: ET.Element, source: Path, classes: dict[str, None], gathe
             drawn.append((_number(shape, "z_order", 0.0), region))
     drawn.sort(key=lambda one: one[0])
     split = split_word(subset) or split_of(name)
+    if subset.lower() not in ("", "default") and split_word(subset) is None:
+        gathering.left_out[f"names of subset {subset!r}, which is no split (train, val, test)"] += 1
     found = gathering.files.find(name, entry.where, hint=split)
     gathering.add(found, name, [region for _, region in drawn], where=entry.where, size=size, split=split)
 

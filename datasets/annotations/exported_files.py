@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from foveate.datasets.errors import DataError
@@ -145,6 +145,20 @@ def _without_ending(path: str) -> str:
 def _is_tail(path: str, name: str) -> bool:
     """Whether one of two paths ends with the other."""
     return f"/{path}".endswith(f"/{name}") or f"/{name}".endswith(f"/{path}")
+
+
+def only_one(sources: Sequence[Path]) -> Path:
+    """The file of which an export has one.
+
+    Args:
+        sources: The files that were found, at least one.
+
+    Raises:
+        DataError: There are several.
+    """
+    if len(sources) > 1:
+        raise DataError(f"{len(sources)} exports in one folder ({few(map(str, sources))}): give the folder of one")
+    return sources[0]
 
 
 def split_word(word: str) -> str | None:

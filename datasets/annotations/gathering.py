@@ -37,6 +37,7 @@ class Gathering:
         self._images: list[AnnotatedImage] = []
         self._taken: dict[tuple[str | None, str], Path] = {}
         self._beyond = 0
+        self._used: set[str] = set()
 
     def polygons(self, rings: Sequence[Ring]) -> tuple[Ring, ...]:
         """The rings that are areas; the others are counted."""
@@ -44,6 +45,10 @@ class Gathering:
         if missing := len(rings) - len(areas):
             self.left_out["polygons of fewer than 3 points"] += missing
         return areas
+
+    def pass_over(self, path: str) -> None:
+        """Do not tell of a file that lies among the images and is none, such as a mask."""
+        self._used.add(path)
 
     def add(
         self,
@@ -70,6 +75,7 @@ class Gathering:
         if found is None:
             self.faults.append(f"{name}: no such image in {self.files.root} ({where})")
             return
+        self._used.add(found)
         path = self.files.root / found
         try:
             height, width = upright_size(path)
@@ -133,6 +139,8 @@ class Gathering:
             classes: Names of the classes, in their order.
             colours: Colours of classes, where the tool knows them.
         """
+        if unused := len(set(self.files.paths) - self._used):
+            self.left_out[f"images in {self.files.root} that the annotations do not name"] += unused
         notes = [*self.notes, *(f"left out: {count} {what}" for what, count in sorted(self.left_out.items()))]
         if self._beyond:
             notes.append(f"{self._beyond} regions reach beyond their image; what lies outside is not drawn")

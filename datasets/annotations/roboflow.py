@@ -79,6 +79,7 @@ def _read_folder(paths: list[str], names: dict[int, str], root: Path, gathering:
             gathering.faults.append(f"{root / path}: no {_stem(path)}{MASK}.png beside it")
             continue
         mask = root / mask_path
+        gathering.pass_over(mask_path)
         regions = mask_regions(mask, _read_values, meanings)
         size, key = read_size(mask), file_key(mask)
         gathering.add(path, path, regions, where=str(mask), size=size, split=split_of(path), key=key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.datasets.annotations.entries import LARGEST_ONE, Entry, read_json
-from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of
+from foveate.datasets.annotations.exported_files import FileList, ImageFiles, only_one, split_of
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.labelme import decode_base64
 from foveate.datasets.annotations.model import AnnotationSet, Bitmap, Region
@@ -29,7 +29,7 @@ from foveate.datasets.files.decoding import MAX_PIXELS, opened
 ANNOTATIONS, IMAGES = "ann", "img"
 
 
-def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> AnnotationSet:
+def read(sources: Sequence[Path], files: FileList, images: ImageFiles) -> AnnotationSet:
     """The annotations of a project.
 
     Args:
@@ -41,7 +41,7 @@ def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> Annota
         DataError: A file is damaged, or not in this format.
     """
     gathering = Gathering(images, rule="opencv")
-    (source,) = sources
+    source = only_one(sources)
     colours = _read_classes(read_json(source))
     for path in files.named(r".*\.json"):
         if posixpath.basename(posixpath.dirname(path)) == ANNOTATIONS:

@@ -6,13 +6,13 @@ Format: docs.cvat.ai, "Segmentation mask". Lines of labelmap.txt are `name:red,g
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from foveate.datasets.annotations.entries import read_text
-from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_word
+from foveate.datasets.annotations.exported_files import FileList, ImageFiles, only_one, split_word
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.masks_of_files import (
     Meaning,
@@ -40,7 +40,7 @@ VOC = (
 )  # fmt: skip
 
 
-def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> AnnotationSet:
+def read(sources: Sequence[Path], files: FileList, images: ImageFiles) -> AnnotationSet:
     """The annotations of a folder with SegmentationClass/.
 
     Args:
@@ -53,7 +53,7 @@ def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> Annota
     """
     images = images.outside(MASKS, "SegmentationObject")
     gathering = Gathering(images)
-    colours = next((read_label_map(source) for source in sources), _voc_classes())
+    colours = read_label_map(only_one(sources)) if sources else _voc_classes()
     splits = _read_splits(files, gathering)
     meanings = _meanings(colours)
     masks = [path for path in files.named(r".*\.png") if MASKS in path.split("/")[:-1]]

@@ -7,14 +7,14 @@ first, as Ultralytics does for semantic segmentation. An image without a text fi
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import yaml
 
 from foveate.datasets.annotations.entries import Entry, read_text
-from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of
+from foveate.datasets.annotations.exported_files import FileList, ImageFiles, only_one, split_of
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.image_sizes import upright_size
 from foveate.datasets.annotations.model import AnnotationSet, Region
@@ -25,7 +25,7 @@ BOX = 5  # values of a line that holds a class and a box
 LABELS, IMAGES = "labels", "images"
 
 
-def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> AnnotationSet:
+def read(sources: Sequence[Path], files: FileList, images: ImageFiles) -> AnnotationSet:
     """The annotations beside a data.yaml.
 
     Args:
@@ -37,7 +37,7 @@ def read(sources: Iterable[Path], files: FileList, images: ImageFiles) -> Annota
         DataError: A file is damaged, or not in this format.
     """
     gathering = Gathering(images)
-    (source,) = sources
+    source = only_one(sources)
     names = read_names(source)
     unlabelled = {_key(path, IMAGES): path for path in images.paths}
     for text in (path for path in files.named(r".*\.txt") if LABELS in path.split("/")[:-1]):

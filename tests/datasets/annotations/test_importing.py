@@ -16,6 +16,7 @@ from foveate.datasets.annotations.importing import import_set
 from foveate.datasets.annotations.reading import read_annotations
 from foveate.datasets.class_file import read_class_table
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.folder import FolderDataModule
 from foveate.datasets.masks.stored import read_numbers
 
 Exports = Mapping[str, Callable[[Path], Path]]
@@ -50,6 +51,22 @@ def test_every_format_becomes_a_data_set(
     assert mask.relative_to(out / "masks") == image.relative_to(out / "images").with_suffix(".png")
     names = np.array([one.name for one in table.classes])
     assert np.array_equal(names[read_numbers(mask)], np.array(["background", "road", "car"])[scene])
+
+
+def test_what_was_imported_is_read_as_a_data_set(
+    exports: Exports, tmp_path: Path, scene: np.ndarray, run: Run, edit: Edit
+) -> None:
+    for split in ("train", "val"):
+        root = exports["coco"](tmp_path / split)
+        (root / COCO).rename(root / f"instances_{split}.json")
+        (root / "images" / "a.png").rename(root / f"{split}.png")
+        edit(root / f"instances_{split}.json", lambda c, s=split: c["images"][0].update(file_name=f"{s}.png"))
+    run(tmp_path, tmp_path / "out")
+    data = FolderDataModule(str(tmp_path / "out"), crop=(24, 32), batch_size=1, num_workers=0)
+    data.setup("fit")
+    assert data.label_set.names == ("background", "road", "car")
+    assert np.array_equal(next(iter(data.val_dataloader()))["mask"][0].numpy(), scene)
+    assert [len(data.find_pairs(split)) for split in ("train", "val")] == [1, 1]
 
 
 def test_what_was_found_is_told(exports: Exports, tmp_path: Path, run: Run) -> None:

@@ -85,3 +85,23 @@ def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
     (tmp_path / "export.zip").write_bytes(b"PK")
     with pytest.raises(DataError, match="an archive; unpack it"):
         read_annotations(tmp_path / "export.zip")
+
+
+@pytest.mark.parametrize("name", ["cityscapes", "coco", "cvat", "labelme", "supervisely", "via", "voc"])
+def test_images_that_the_annotations_do_not_name_are_counted(exports: Exports, tmp_path: Path, name: str) -> None:
+    root = exports[name](tmp_path)
+    (image,) = read_annotations(root).images
+    image.image.with_stem("further").write_bytes(image.image.read_bytes())
+    found = read_annotations(root)
+    assert f"left out: 1 images in {root} that the annotations do not name" in found.notes
+    assert len(found.images) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("yolo", "data.yaml"), ("supervisely", "meta.json"), ("voc", "labelmap.txt")]
+)
+def test_two_exports_in_one_folder_are_refused(exports: Exports, tmp_path: Path, name: str, file: str) -> None:
+    for folder in ("one", "two"):
+        exports[name](tmp_path / folder)
+    with pytest.raises(DataError, match=rf"2 exports in one folder .*{file}\): give the folder of one"):
+        read_annotations(tmp_path, name)

@@ -270,6 +270,16 @@ def test_cvat_ellipses_and_masks(exports: Exports, tmp_path: Path) -> None:
     assert found.colours == {"road": (128, 64, 128), "car": (0, 0, 142)}
 
 
+def test_subsets_of_cvat_that_are_no_splits_are_told(exports: Exports, tmp_path: Path) -> None:
+    path = exports["cvat"](tmp_path) / "annotations.xml"
+    for subset, split in (("Validation", "val"), ("default", None), ("fold1", None)):
+        path.write_text(path.read_text().replace('subset="Train"', f'subset="{subset}"'))
+        found = read_annotations(tmp_path)
+        assert found.images[0].split == split
+        assert any("names of subset 'fold1', which is no split" in note for note in found.notes) == (subset == "fold1")
+        path.write_text(path.read_text().replace(f'subset="{subset}"', 'subset="Train"'))
+
+
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
