@@ -6,6 +6,9 @@ column changes between inside and outside. Each edge is computed as a whole, whe
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,30 +17,47 @@ from foveate.datasets.annotations.model import Ring
 STEPS = 5  # of the grid in a pixel
 CENTRE = 2  # the step on whose right side the centre of a pixel lies
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Crossings = tuple[Ints, Ints]  # columns, and the rows from which on a column changes sides
+LIMIT = float(1 << 28)  # pixels; coordinates beyond are cut off, since COCO's tools count in 32 bits
+Part = tuple[NDArray[np.bool_], int, int]  # pixels of a part of the image, and the row and the column of the first
 
 
-def crossings(ring: Ring, height: int, width: int) -> Crossings:
-    """Where the outline of a polygon passes the centres of columns.
+@dataclass(frozen=True)
+class Crossings:
+    """Where the outlines of polygons pass the centres of columns; each column has an even number for each polygon.
+
+    Attributes:
+        columns: 0 to the width - 1.
+        rows: Row, 0 to the height, from which on the column changes between inside and outside.
+        ends: For each polygon, the position behind its last crossing.
+    """
+
+    columns: Ints
+    rows: Ints
+    ends: Ints
+
+
+def find_crossings(rings: Sequence[Ring], height: int, width: int) -> Crossings:
+    """Where the outlines of many polygons pass the centres of columns, all at once.
 
     Args:
-        ring: The polygon (N, 2).
+        rings: The polygons, each (N, 2), of one point or more.
         height: Of the image.
         width: Of the image.
-
-    Returns:
-        Column 0 to width - 1, and row 0 to height, of each crossing; each column has an even number of them.
     """
-    x, y = np.trunc(STEPS * ring + 0.5).astype(np.int64).T  # towards zero, as C does
-    xs, ys, xe, ye = _left_to_right(x, y, np.roll(x, -1), np.roll(y, -1))
+    points = np.concatenate(rings).clip(-LIMIT, LIMIT)
+    ends = np.cumsum([len(ring) for ring in rings])
+    following = np.arange(1, len(points) + 1)
+    following[ends - 1] = np.concatenate([[0], ends[:-1]])  # the last point of a polygon leads to its first
+    x, y = np.trunc(STEPS * points + 0.5).astype(np.int64).T  # towards zero, as C does
+    xs, ys, xe, ye = _left_to_right(x, y, x[following], y[following])
     first = np.maximum((xs + (STEPS - 1 - CENTRE)) // STEPS, 0)
     last = np.minimum((xe - CENTRE - 1) // STEPS, width - 1)
     counts = np.maximum(last - first + 1, 0)
+    behind = np.cumsum(counts)
     edge = np.repeat(np.arange(len(x)), counts)
-    columns = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
+    columns = np.arange(len(edge)) + (first - behind + counts)[edge]
     rows = _rows_at(columns * STEPS + CENTRE, xs[edge], ys[edge], xe[edge], ye[edge])
-    return columns, np.clip((rows + CENTRE) // STEPS, 0, height)
+    return Crossings(columns, np.clip((rows + CENTRE) // STEPS, 0, height), behind[ends - 1])
 
 
 def _left_to_right(x: Ints, y: Ints, x_next: Ints, y_next: Ints) -> tuple[Ints, Ints, Ints, Ints]:
@@ -76,31 +96,44 @@ def _steps_of_steep(steps: Ints, upper: Ints, down: NDArray[np.bool_], wide: Int
     return guess
 
 
-def polygon_mask(rings: tuple[Ring, ...], height: int, width: int) -> tuple[NDArray[np.bool_], int, int] | None:
-    """What any of several polygons covers, as a part of the image.
+def polygon_masks(shapes: Sequence[tuple[Ring, ...]], height: int, width: int) -> Iterator[Part | None]:
+    """What each of several shapes covers; a shape covers all that any of its polygons does.
 
     Args:
-        rings: The polygons.
+        shapes: The polygons of each shape.
         height: Of the image.
         width: Of the image.
 
-    Returns:
-        The pixels (h, w), the row and the column of the first; None if no pixel is covered.
+    Yields:
+        A part of the image for each shape; None for one that covers no pixel.
 
     Example:
         >>> square = np.array([[1, 1], [4, 1], [4, 3], [1, 3]], dtype=float)
-        >>> mask, top, left = polygon_mask((square,), 10, 10)
+        >>> ((mask, top, left),) = polygon_masks([(square,)], 10, 10)
         >>> mask.shape, mask.all(), top, left
         ((2, 3), np.True_, 1, 1)
     """
-    found = [c for c in (crossings(ring, height, width) for ring in rings if len(ring)) if len(c[0])]
-    if not found:
+    shapes = [tuple(ring for ring in rings if len(ring)) for rings in shapes]
+    rings = [ring for shape in shapes for ring in shape]
+    found = find_crossings(rings, height, width) if rings else None
+    ends = [0, *(found.ends.tolist() if found is not None else [])]
+    done = 0
+    for shape in shapes:
+        slices = [slice(*ends[number : number + 2]) for number in range(done, done + len(shape))]
+        done += len(shape)
+        passing = [one for one in slices if one.start < one.stop]
+        yield _cover(found, passing) if found is not None and passing else None
+
+
+def _cover(found: Crossings, slices: Sequence[slice]) -> Part | None:
+    """The union of the polygons whose crossings lie at some positions."""
+    whole = slice(slices[0].start, slices[-1].stop)
+    columns, rows = found.columns[whole], found.rows[whole]
+    left, top = int(columns.min()), int(rows.min())
+    width, height = int(columns.max()) + 1 - left, int(rows.max()) - top
+    if height == 0:
         return None
-    left, right = min(int(c.min()) for c, _ in found), max(int(c.max()) for c, _ in found) + 1
-    top, bottom = min(int(r.min()) for _, r in found), max(int(r.max()) for _, r in found)
-    if bottom == top:
-        return None
-    masks = [_fill(columns - left, rows - top, right - left, bottom - top) for columns, rows in found]
+    masks = [_fill(found.columns[one] - left, found.rows[one] - top, width, height) for one in slices]
     return np.logical_or.reduce(masks).T if len(masks) > 1 else masks[0].T, top, left
 
 

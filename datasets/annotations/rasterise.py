@@ -57,12 +57,12 @@ def rasterise(annotated: AnnotatedImage, values: Mapping[str, int], background: 
     if largest > LARGEST_ID:
         raise DataError(f"a value in a mask is at most {LARGEST_ID}, not {largest}")
     canvas = CANVASES[annotated.rule](annotated.height, annotated.width, background, deep=largest > IGNORE)
-    for region in annotated.regions:
-        if region.ignore:
-            canvas.paint(region, ignore)
-        elif region.label in values:
-            canvas.paint(region, values[region.label])
+    canvas.paint([(one, value) for one in annotated.regions if (value := _value(one, values, ignore)) is not None])
     return canvas.finish()
+
+
+def _value(region: Region, values: Mapping[str, int], ignore: int) -> int | None:
+    return ignore if region.ignore else values.get(region.label)
 
 
 class Drawn(NamedTuple):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foveate.datasets.annotations.coco_polygons import polygon_mask
+from foveate.datasets.annotations.coco_polygons import polygon_masks
 
 Polygons = tuple[np.ndarray, ...]
 
 
 def drawn(rings: Polygons, height: int, width: int) -> np.ndarray:
     mask = np.zeros((height, width), dtype=bool)
-    if (found := polygon_mask(rings, height, width)) is not None:
+    (found,) = polygon_masks([rings], height, width)
+    if found is not None:
         part, top, left = found
         mask[top : top + part.shape[0], left : left + part.shape[1]] = part
     return mask
@@ -59,7 +60,7 @@ def test_overlapping_rings_are_one_area() -> None:
 def test_what_lies_outside_is_cut_off() -> None:
     large = np.array([[-5.0, -5], [50, -5], [50, 50], [-5, 50]])
     assert drawn((large,), 6, 7).all()
-    assert polygon_mask((large + 100,), 6, 7) is None
+    assert list(polygon_masks([(large + 100,), ()], 6, 7)) == [None, None]
 
 
 @pytest.mark.parametrize("points", [[], [[3.0, 3]], [[1.0, 1], [5, 5]], [[2.0, 2]] * 4])
