@@ -132,7 +132,7 @@ def test_a_bug_in_the_handling_of_a_mistake_is_a_bug(
 def test_every_recipe_trains_two_steps(
     recipe: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = request.getfixturevalue("camvid_root" if recipe.startswith("camvid") else "cityscapes_root")
+    root = request.getfixturevalue("camvid_root" if recipe.startswith(("camvid", "folder")) else "cityscapes_root")
     assert fit(root, "--model.inference.size=[64,64]", "--model.inference.stride=[48,48]", recipe=recipe) == 0
     run = Path("runs/latest").resolve()
     assert run.parent.name == recipe
