@@ -34,6 +34,7 @@ CASES = (
     "processes",
     "listing",
     "rasterising",
+    "folders",
 )
 
 
