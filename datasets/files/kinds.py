@@ -130,9 +130,15 @@ def _kind_of_image(path: Path, head: bytes, header: TiffHeader | None) -> ImageK
                 channels=channels,
                 dtype=_dtype(mode, deep),
                 alpha=(channels - 1,) if mode in ("LA", "RGBA") else (),
-                orientation=orientation_of(image) if header is None else header.orientation,
+                orientation=_orientation(image) if header is None else header.orientation,
                 pages=header.pages if header is not None else _pages(image),
             )
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's orientation, unless it stands behind the pixels of a PNG: Pillow would decode them to look there."""
+    late = image.format == "PNG" and not {"exif", "Raw profile type exif"} & image.info.keys()
+    return UPRIGHT if late else orientation_of(image)
 
 
 def _dtype(mode: str, deep: bool) -> str:

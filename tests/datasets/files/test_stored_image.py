@@ -214,3 +214,10 @@ def test_an_animation_is_counted(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
     assert image_kind(tmp_path / "a.webp").pages == 2
+
+
+def test_a_kind_is_told_by_the_header_alone(tmp_path: Path) -> None:
+    Image.fromarray(RNG.integers(0, 256, (200, 300, 3), dtype=np.uint8)).save(tmp_path / "whole.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "whole.png").read_bytes()[:300])
+    kind = image_kind(tmp_path / "a.png")
+    assert (kind.format, kind.height, kind.width, kind.channels) == ("PNG", 200, 300, 3)
