@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.datasets.errors import DamagedError
-from foveate.datasets.files.decoding import MAX_PIXELS, decode_image
+from foveate.datasets.errors import DamagedError, DataError
+from foveate.datasets.files.decoding import MAX_PIXELS, decode_image, opened
+
+HEAD = 1 << 16  # bytes from the start of a file, which nearly always hold its size
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -22,6 +24,22 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]
         DataError: The file is missing, damaged, no image, or larger than `max_pixels`.
     """
     return decode_image(read_bytes(path), str(path), max_pixels=max_pixels)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Height and width of an image as it is stored, from its header.
+
+    Raises:
+        DataError: The file is missing, or no image.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    try:
+        with opened(head, str(path), MAX_PIXELS) as image:
+            return image.size[1], image.size[0]
+    except DataError:
+        height, width = read_image(path).shape[:2]
+        return height, width
 
 
 def read_bytes(path: Path) -> bytes:
