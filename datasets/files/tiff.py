@@ -31,6 +31,7 @@ TAGS = {"width": 256, "height": 257, "bits": 258, "compression": 259, "photometr
 TAGS |= {"samples": 277, "planar": 284, "extra": 338, "format": 339, "nodata": 42113}
 PARTS = ((273, 279), (324, 325))  # offsets and lengths of strips, of tiles
 MOST_PAGES = 10_000
+SUBFILE, COPY = 254, 0b101  # the tag that says what a page is; its bits for a smaller copy and a mask
 NEEDED = "pip install 'foveate[tiff]'"
 Values = NDArray[Any]
 File = io.BufferedReader | io.BytesIO
@@ -100,16 +101,18 @@ def read_header(file: File) -> TiffHeader | None:
 
 
 def _count_pages(file: File, start: bytes, place: int) -> int:
-    """How many pages follow the first."""
+    """How many pages follow the first, smaller copies and masks of it aside."""
     seen: set[int] = set()
+    count = 0
     reader = ImageFileDirectory_v2(start)
     with suppress(Exception):  # what is damaged behind the first page is not read
         while place and place not in seen and len(seen) < MOST_PAGES:
             file.seek(place)
             reader.load(file)
             seen.add(place)
+            count += not int(reader.get(SUBFILE, 0)) & COPY
             place = reader.next
-    return len(seen)
+    return count
 
 
 def _header(directory: ImageFileDirectory_v2, pages: int, big: bool) -> TiffHeader:

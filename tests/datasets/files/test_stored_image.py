@@ -86,6 +86,13 @@ def test_the_first_page_is_read_and_the_others_are_counted(tmp_path: Path) -> No
     assert image_kind(tmp_path / "a.tif").pages == 3
 
 
+def test_smaller_copies_are_no_pages(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(draw("uint16", 1)[..., 0], photometric="minisblack")
+        file.write(draw("uint16", 1, (24, 32))[..., 0], photometric="minisblack", subfiletype=1)
+    assert image_kind(tmp_path / "a.tif").pages == 1
+
+
 @pytest.mark.parametrize(("text", "nodata"), [("7", 7.0), ("-9999", None), ("nan", None)])
 def test_gdals_value_for_no_data_is_known_if_the_type_can_hold_it(
     tmp_path: Path, text: str, nodata: float | None
