@@ -15,7 +15,6 @@ import torch
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
-from foveate.datasets.errors import DataError
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
 from foveate.pipeline.callbacks.final_validation import FinalValidation
@@ -73,8 +72,10 @@ def channels_of(data: Any) -> int:
     """
     try:
         return int(getattr(data, "in_channels", 3))
-    except DataError:  # raised again where the data are set up
-        return 3
+    except Exception as error:
+        if not hasattr(error, "exit_code"):
+            raise
+        return 3  # the same is raised again where the data are set up, and the parser would hide it
 
 
 class FoveateCLI(LightningCLI):
