@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from foveate.datasets.annotations.reading import detect_format
 from foveate.datasets.errors import DataError
 from foveate.datasets.folders.class_splits import find_class_splits
-from foveate.datasets.folders.layout import find_layout
+from foveate.datasets.folders.layout import NoPairsError, find_layout
 from foveate.datasets.folders.names import understand_name
 from foveate.datasets.folders.options import FolderOptions
 
@@ -40,9 +41,11 @@ def _has_masks(root: Path) -> bool:
 
 
 def is_folders(root: Path) -> bool:
-    """Whether a folder holds images and masks in an arrangement that `FolderDataModule` finds."""
+    """Whether a folder holds images and masks, or annotations, as `FolderDataModule` finds them."""
     try:
         find_layout(root, FolderOptions(unpaired="skip"))
-    except DataError as error:
-        return "no image" not in str(error)  # it has pairs, and something else is wrong
+    except NoPairsError:
+        return detect_format(root) is not None
+    except DataError:  # it has pairs, and something else is wrong
+        return True
     return True
