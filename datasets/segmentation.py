@@ -15,11 +15,13 @@ from foveate.datasets.augment.segmentation import TrainTransform
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.files.pairs import Pair
+from foveate.datasets.label_map import Mapped, apply_label_map, parse_label_map, read_label_map
 from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
 from foveate.datasets.loading.data_module import LoadingDataModule
 from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import shuffle
-from foveate.datasets.masks.reader import PairReader
+from foveate.datasets.masks.mapped import MappedMasks
+from foveate.datasets.masks.reader import MaskReader, PairReader
 from foveate.datasets.masks.values import ValueMasks
 from foveate.datasets.packed.folder import PackedFolder, build_with_progress
 from foveate.datasets.segmentation_options import (
@@ -83,12 +85,20 @@ def _own(array: np.ndarray) -> np.ndarray:
 class SegmentationDataModule(LoadingDataModule):
     """Base of the segmentation data sets; a subclass says its labels and where its files are.
 
+    A subclass with a choice of classes sets `label_set` before `super().__init__()`; one that reads its classes from
+    files calls `define_classes` when it knows them.
+
     Args:
         root: The data set's folder.
         options: The options of every segmentation data set, as described in SegmentationOptions.
+
+    Attributes:
+        label_set: Of a class: the classes of the data set. Of an object: the classes after its label map.
+        own_labels: The classes of the data set before the label map.
     """
 
     label_set: LabelSet
+    own_labels: LabelSet
     defaults: ClassVar[SegmentationOptions] = SEGMENTATION_DEFAULTS
 
     def __init__(self, root: str | None = None, **options: Unpack[SegmentationOptions]) -> None:
@@ -106,22 +116,46 @@ class SegmentationDataModule(LoadingDataModule):
         self.cache = given["cache"]
         self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
+        content = given["label_map"]
+        self.label_map = None if content is None else parse_label_map(read_label_map(content))
+        self.mapped: Mapped | None = None
+        labels = vars(self).get("label_set", getattr(type(self), "label_set", None))
+        if isinstance(labels, LabelSet):
+            self.define_classes(labels)
+
+    def define_classes(self, labels: LabelSet) -> None:
+        """Set the classes: those of the data set, as the label map changes them.
+
+        Args:
+            labels: The classes of the data set.
+
+        Raises:
+            DataConfigError: The label map does not fit them.
+        """
+        self.own_labels = labels
+        self.mapped = None if self.label_map is None else apply_label_map(labels, self.label_map)
+        self.label_set = labels if self.mapped is None else self.mapped.labels
 
     def find_pairs(self, split: str) -> list[Pair]:
         """The pairs of a split: train, val or test."""
         raise NotImplementedError
 
     def id_table(self) -> Table:
-        """Stored id -> train id, 255 for those that are ignored."""
+        """Stored id -> train id before the label map, 255 for those that are ignored."""
         return ignore_ids(self.stored_ids(), self.ignored)
 
     def stored_ids(self) -> Table:
         """Stored id -> train id, as the data set defines it."""
-        return self.label_set.to_train_ids()
+        return self.own_labels.to_train_ids()
+
+    def masks(self) -> MaskReader:
+        """Reads label maps, as train ids before the label map."""
+        return ValueMasks(self.id_table())
 
     def reader(self) -> PairReader:
-        """Reads a pair of this data set."""
-        return PairReader(ValueMasks(self.id_table()))
+        """Reads a pair of this data set, as train ids after the label map."""
+        masks = self.masks()
+        return PairReader(masks if self.mapped is None else MappedMasks(masks, self.mapped.table))
 
     def setup(self, stage: str) -> None:
         """Find the files of the stage: fit, validate or test.

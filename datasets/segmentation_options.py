@@ -28,6 +28,9 @@ class SegmentationOptions(LoadingOptions, total=False):
             in `OneOf`, `SomeOf`, `Sequential` or `Compose`, or a file that `albumentations.save` wrote.
         ignore: Ids in the label files whose pixels neither train nor score, beside those that the data set leaves out
             itself; one number or a list.
+        label_map: Merges, renames and ignores classes: a YAML file, or what it holds, such as
+            `{classes: {vehicle: [car, truck]}, ignore: [sky], rest: keep}`. `rest` says what becomes of the other
+            classes: keep, ignore, or the name of a new class that they join.
         cache: `packed` decodes each image once, and then reads only the rows that a crop shows. It takes 4 bytes a
             pixel on disk (Cityscapes: 29 GB), and is built when it is needed, or before by foveate data pack.
         cache_dir: Folder for what is packed; `.foveate` in the root if not given.
@@ -45,6 +48,7 @@ class SegmentationOptions(LoadingOptions, total=False):
     pad_value: Pixel | None
     augmentations: Pipeline | None
     ignore: int | list[int] | None
+    label_map: dict[str, Any] | str | None
     cache: Literal["none", "packed"]
     cache_dir: str | None
 
@@ -62,6 +66,7 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     pad_value=None,
     augmentations=None,
     ignore=None,
+    label_map=None,
     cache="none",
     cache_dir=None,
 )

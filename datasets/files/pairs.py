@@ -75,4 +75,9 @@ def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
     return sorted(p for p in candidates if p.suffix.lower() in ENDINGS and not p.name.startswith(".") and p.is_file())
 
 
+def stem(path: Path) -> str:
+    """A file's name without its ending: the key of sets whose images and label maps share it."""
+    return path.stem
+
+
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
