@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +14,14 @@ from foveate.datasets.layouts import LabelFiles, Layout, LayoutOption, settle_la
 from foveate.datasets.text import Size, to_size
 
 SHOWN = 20  # faults
+MODULES = {  # of a layout with label maps
+    "camvid": ("camvid", "CamVidDataModule"),
+    "ade20k": ("ade20k", "ADE20KDataModule"),
+    "voc2012": ("voc2012", "VOC2012DataModule"),
+    "coco_stuff164k": ("coco_stuff164k", "COCOStuff164kDataModule"),
+    "loveda": ("loveda", "LoveDADataModule"),
+    "potsdam": ("potsdam", "PotsdamDataModule"),
+}
 
 
 def make(root: str, train: int = 64, val: int = 16, size: Size = "256x512", seed: int = 0) -> None:
@@ -131,11 +140,11 @@ def _segmentation_data(
         from foveate.datasets.cityscapes import CityscapesDataModule
 
         return CityscapesDataModule(str(root), labels=labels, ignore=ignore, cache_dir=cache_dir)
-    from foveate.datasets.camvid import CamVidDataModule
-
     if labels != "labelIds":
         raise DataConfigError(f"labels {labels} is for Cityscapes; {layout} has one kind of label files")
-    return CamVidDataModule(str(root), ignore=ignore, cache_dir=cache_dir)
+    module, name = MODULES[layout]
+    build = getattr(importlib.import_module(f"foveate.datasets.{module}"), name)
+    return build(str(root), ignore=ignore, cache_dir=cache_dir)
 
 
 def shard(source: str, out: str, size_mb: int = 64) -> None:

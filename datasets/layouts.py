@@ -7,13 +7,25 @@ from typing import Literal, get_args
 
 from foveate.datasets.errors import DataConfigError, DataError
 
-Layout = Literal["cityscapes", "camvid", "image_folder"]
+Layout = Literal[
+    "cityscapes", "camvid", "ade20k", "voc2012", "coco_stuff164k", "loveda", "potsdam", "image_folder"
+]  # in the order of looking
 LabelFiles = Literal["labelIds", "labelTrainIds"]  # of Cityscapes: as in the archive, made by the official script
-LayoutOption = Literal["auto", "cityscapes", "camvid", "image_folder"]
+LayoutOption = Literal[
+    "auto", "cityscapes", "camvid", "ade20k", "voc2012", "coco_stuff164k", "loveda", "potsdam", "image_folder"
+]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 MARKS = {
     "cityscapes": ("leftImg8bit", "gtFine"),
     "camvid": ("trainannot", "valannot", "testannot"),
+    "ade20k": ("annotations/training", "annotations/validation"),
+    "voc2012": ("SegmentationClass", "VOC2012/SegmentationClass", "VOCdevkit/VOC2012/SegmentationClass"),
+    "coco_stuff164k": (
+        *("annotations/train2017", "annotations/val2017", "stuffthingmaps/train2017", "stuffthingmaps/val2017"),
+        *("stuffthingmaps_trainval2017/train2017", "stuffthingmaps_trainval2017/val2017"),
+    ),
+    "loveda": ("Train/Urban", "Train/Rural", "Val/Urban", "Val/Rural"),
+    "potsdam": ("5_Labels_all", "5_Labels_all_noBoundary"),
     "image_folder": ("train", "val"),
 }  # the first layout of which any folder is there: CamVid has train/ and val/ too
 
@@ -50,8 +62,8 @@ def settle_layout(root: Path, given: LayoutOption) -> Layout:
         raise DataConfigError(f"{root} has the folders of {found}, not of {given}: give --dataset {found}")
     if found is not None:
         return found
-    nested = [folder for layout in LAYOUTS for folder in sorted(root.glob(f"*/{MARKS[layout][0]}"))]
-    if nested:
-        raise DataError(f"{root} holds no data set, but {nested[0].parent} does: give that folder")
+    below = (folder for folder in sorted(root.glob("*/")) if detect_layout(folder))
+    if nested := next(below, None):
+        raise DataError(f"{root} holds no data set, but {nested} does: give that folder")
     looked = "; ".join(f"{layout}: {'/, '.join(MARKS[layout])}/" for layout in LAYOUTS)
     raise DataError(f"{root} holds no data set of a known layout (looked for {looked}); name it with --dataset")

@@ -20,6 +20,7 @@ EVERY_EPOCH, EVERY_STEPS = "--trainer.check_val_every_n_epoch", "--trainer.val_c
 DATA_SETS = (  # by the suffix of their class names, which users may omit
     *("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule", "DigitsDataModule", "Cifar10DataModule"),
     *("CityscapesPatchesDataModule", "StreamingDataModule"),
+    *("ADE20KDataModule", "VOC2012DataModule", "COCOStuff164kDataModule", "LoveDADataModule", "PotsdamDataModule"),
 )
 
 
