@@ -19,6 +19,10 @@ class SegmentationOptions(LoadingOptions, total=False):
     Attributes:
         crop: Height and width of a training sample, as `[512, 512]` or `512x512`.
         scale: Range of the factor by which a training image is resized before the crop.
+        short_side: Resize a training image to this short side first, in pixels, so that `scale` is relative to that;
+            if not given, `scale` is relative to the image's own size. For evaluation set the same in the model's
+            `inference`.
+        long_side: Limit of the long side in that; an image that would exceed it is resized to this long side.
         max_ratio: Crop again while one class covers more than this share of the labelled pixels.
         flip: Probability of a horizontal flip.
         photometric: Whether training colours are distorted.
@@ -42,6 +46,8 @@ class SegmentationOptions(LoadingOptions, total=False):
 
     crop: Size
     scale: tuple[float, float]
+    short_side: int | None
+    long_side: int | None
     max_ratio: float
     flip: float
     photometric: bool
@@ -60,6 +66,8 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     seed=None,
     crop=(512, 512),
     scale=(0.5, 2.0),
+    short_side=None,
+    long_side=None,
     max_ratio=0.75,
     flip=0.5,
     photometric=True,
@@ -84,12 +92,21 @@ def create_transform(options: SegmentationOptions) -> TrainTransform:
     return TrainTransform(
         to_size(options["crop"], "crop"),
         scale=options["scale"],
+        fit=_fit(options["short_side"], options["long_side"]),
         max_ratio=options["max_ratio"],
         flip=options["flip"],
         photometric=options["photometric"],
         pad_value=pad_value or MEAN_PIXEL,
         further=Augmentations(augmentations) if augmentations else None,
     )
+
+
+def _fit(short_side: int | None, long_side: int | None) -> tuple[int, int | None] | None:
+    if short_side is None and long_side is not None:
+        raise DataConfigError("long_side limits what short_side asks for: give short_side too")
+    if short_side is not None and not 1 <= short_side <= (long_side or short_side):
+        raise DataConfigError(f"short_side is at least 1 and at most long_side, not {short_side} and {long_side}")
+    return None if short_side is None else (short_side, long_side)
 
 
 def mean_pixel(task: Any) -> Pixel:
