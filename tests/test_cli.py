@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from foveate.cli import COMMANDS, main
+from foveate.datasets.layouts import LAYOUTS
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.runs.recipes import find_recipe, list_recipes, read_recipe
@@ -132,8 +133,13 @@ def test_a_bug_in_the_handling_of_a_mistake_is_a_bug(
 def test_every_recipe_trains_two_steps(
     recipe: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = request.getfixturevalue("camvid_root" if recipe.startswith("camvid") else "cityscapes_root")
-    assert fit(root, "--model.inference.size=[64,64]", "--model.inference.stride=[48,48]", recipe=recipe) == 0
+    root = request.getfixturevalue(
+        next((f"{name}_root" for name in LAYOUTS if recipe.startswith(name)), "cityscapes_root")
+    )
+    small = ["--model.inference.size=[64,64]", "--model.inference.stride=[48,48]"]
+    if "short_side" in find_recipe(recipe).read_text():
+        small += ["--model.inference.short_side=32", "--data.short_side=32"]
+    assert fit(root, *small, recipe=recipe) == 0
     run = Path("runs/latest").resolve()
     assert run.parent.name == recipe
     for name in ("recipe.yaml", "metrics.csv", "summary.md", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):

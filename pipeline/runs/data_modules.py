@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as L
 
 from foveate.datasets.classes import ClassSet
+from foveate.datasets.errors import DataError
 from foveate.datasets.labels import LabelSet
 
 
@@ -17,16 +18,19 @@ def known_labels(data: Mapping[str, Any]) -> LabelSet | ClassSet | None:
 
     Args:
         data: `class_path` and `init_args`.
+
+    Raises:
+        DataError: Its options are wrong, or its label map cannot be read.
     """
     kind = _data_module(data)
-    labels = getattr(kind, "label_set", None)
-    if isinstance(labels, LabelSet | ClassSet):
-        return labels
+    own = getattr(kind, "label_set", None)
     try:
         made: Any = kind(**(data.get("init_args") or {})) if kind is not None else None
-        found = made.label_set
-    except Exception:  # raised by data modules that need their files
-        return None
+        found = made.label_set  # after a label map, or by an option
+    except Exception as error:  # raised by data modules that need their files
+        if isinstance(error, DataError) and isinstance(own, LabelSet):
+            raise
+        found = own
     return found if isinstance(found, LabelSet | ClassSet) else None
 
 
