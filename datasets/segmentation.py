@@ -17,7 +17,7 @@ from foveate.datasets.errors import DataConfigError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.label_map import Mapped, apply_label_map, parse_label_map, read_label_map
 from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
-from foveate.datasets.loading.data_module import LoadingDataModule
+from foveate.datasets.loading.data_module import LoadingDataModule, at_least_one
 from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import shuffle
 from foveate.datasets.masks.mapped import MappedMasks
@@ -111,6 +111,7 @@ class SegmentationDataModule(LoadingDataModule):
             seed=given["seed"],
         )
         self.pad_value = given["pad_value"]
+        self.crops_per_image = at_least_one("crops_per_image", given["crops_per_image"])
         self.transform = create_transform(given)
         self.ignored = to_ids(given["ignore"])
         self.cache = given["cache"]
@@ -188,16 +189,17 @@ class SegmentationDataModule(LoadingDataModule):
         """Augmented crops, in a new order each epoch."""
         dataset = self._datasets["train"]
         world_size, _ = self.place()
-        if len(dataset) // world_size < self.batch_size:
+        count = len(dataset) * self.crops_per_image
+        if count // world_size < self.batch_size:
             raise DataConfigError(
                 f"{len(dataset)} training images on {world_size} process(es) do not fill one batch of "
-                f"{self.batch_size}; lower --data.batch_size"
+                f"{self.batch_size}; lower --data.batch_size, or raise --data.crops_per_image"
             )
         return self.train_loader(
             dataset,
             collate,
-            draw=shuffle(len(dataset)),
-            count=len(dataset),
+            draw=shuffle(len(dataset), self.crops_per_image),
+            count=count,
             company=True,
             prepare=self._choose_padding,
         )

@@ -18,6 +18,7 @@ class SegmentationOptions(LoadingOptions, total=False):
 
     Attributes:
         crop: Height and width of a training sample, as `[512, 512]` or `512x512`.
+        crops_per_image: Samples that an epoch takes of each training image; more than 1 for a few large images.
         scale: Range of the factor by which a training image is resized before the crop.
         short_side: Resize a training image to this short side first, in pixels, so that `scale` is relative to that;
             if not given, `scale` is relative to the image's own size. For evaluation set the same in the model's
@@ -45,6 +46,7 @@ class SegmentationOptions(LoadingOptions, total=False):
     """
 
     crop: Size
+    crops_per_image: int
     scale: tuple[float, float]
     short_side: int | None
     long_side: int | None
@@ -65,6 +67,7 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     num_workers=-1,
     seed=None,
     crop=(512, 512),
+    crops_per_image=1,
     scale=(0.5, 2.0),
     short_side=None,
     long_side=None,
