@@ -42,7 +42,9 @@ class LabelSet:
         counts = {len(self.names), len(self.colours), len(self.ids)}
         if len(counts) != 1:
             raise ValueError(f"label set {self.name!r}: names, colours and ids differ in number: {sorted(counts)}")
-        for level, groups in self.levels.items():
+        levels = {level: {group: tuple(n) for group, n in groups.items()} for level, groups in self.levels.items()}
+        object.__setattr__(self, "levels", levels)  # a checkpoint holds lists
+        for level, groups in levels.items():
             members = [name for names in groups.values() for name in names]
             if len(set(members)) < len(members) or not set(members) <= set(self.names):
                 raise ValueError(f"label set {self.name!r}: level {level!r} names a class twice, or one that is none")
