@@ -180,7 +180,7 @@ def _import_named() -> None:
     """Import data modules and tasks, which recipes name by class without a module."""
     importlib.import_module("foveate.pipeline.startup").import_torchmetrics()
     for data_set in (
-        *("camvid", "cityscapes", "images", "digits", "image_folder", "cifar10", "patches", "streaming"),
+        *("camvid", "cityscapes", "images", "digits", "image_folder", "cifar10", "patches", "streaming", "folder"),
         *("ade20k", "voc2012", "coco_stuff164k", "loveda", "potsdam"),
     ):
         importlib.import_module(f"foveate.datasets.{data_set}")

@@ -13,7 +13,7 @@ from foveate.datasets.labels import IGNORE, INVALID, LabelSet, Table
 from foveate.datasets.text import few
 
 RGB = tuple[int, int, int]
-Holds = Literal["values", "colours", "files"]  # whole numbers, RGB colours, or one file for each class
+Holds = Literal["values", "colours", "binary", "files"]  # numbers, RGB, black and white, a file for each class
 Overlap = Literal["last", "first", "ignore", "error"]
 
 
@@ -41,7 +41,8 @@ class ClassTable:
     Attributes:
         name: Short name of the data set.
         classes: The classes.
-        masks: What masks hold: `values` (grey or palette), `colours` (RGB), or `files` (one file for each class).
+        masks: What masks hold: `values` (grey or palette), `colours` (RGB), `binary` (black and white, also blurred),
+            or `files` (one file for each class).
         ignore_values: Numbers in masks whose pixels neither train nor score.
         ignore_colours: Colours in masks whose pixels neither train nor score.
         rest: With `files`: the class of pixels that no file covers; `ignore` leaves them out.

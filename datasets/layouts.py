@@ -19,7 +19,7 @@ MARKS = {
     "cityscapes": ("leftImg8bit", "gtFine"),
     "camvid": ("trainannot", "valannot", "testannot"),
     "ade20k": ("annotations/training", "annotations/validation"),
-    "voc2012": ("SegmentationClass", "VOC2012/SegmentationClass", "VOCdevkit/VOC2012/SegmentationClass"),
+    "voc2012": tuple(f"{root}ImageSets/Segmentation" for root in ("", "VOC2012/", "VOCdevkit/VOC2012/")),
     "coco_stuff164k": (
         *("annotations/train2017", "annotations/val2017", "stuffthingmaps/train2017", "stuffthingmaps/val2017"),
         *("stuffthingmaps_trainval2017/train2017", "stuffthingmaps_trainval2017/val2017"),

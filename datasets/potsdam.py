@@ -69,7 +69,7 @@ class PotsdamDataModule(SegmentationDataModule):
         self.boundary = boundary
         self.train_tiles = _without(TRAIN, leave_out or [])
 
-    def masks(self) -> MaskReader:
+    def mask_reader(self) -> MaskReader:
         """Reads colours as train ids before the label map; black is ignored in the files without boundaries."""
         table = self.id_table()
         known = zip(self.own_labels.colours, self.own_labels.ids, strict=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ class SegmentationDataset(Dataset[dict[str, object]]):
         transform: TrainTransform | None = None,
         packed: PackedFolder | None = None,
     ) -> None:
-        self.pairs = list(pairs)
+        self.pairs = pairs
         self.reader = reader
         self.transform = transform
         self.packed = packed
@@ -86,7 +87,7 @@ class SegmentationDataModule(LoadingDataModule):
     """Base of the segmentation data sets; a subclass says its labels and where its files are.
 
     A subclass with a choice of classes sets `label_set` before `super().__init__()`; one that reads its classes from
-    files calls `define_classes` when it knows them.
+    files has the properties `own_labels` and `label_set`.
 
     Args:
         root: The data set's folder.
@@ -117,29 +118,28 @@ class SegmentationDataModule(LoadingDataModule):
         self.cache = given["cache"]
         self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
-        content = given["label_map"]
-        self.label_map = None if content is None else parse_label_map(read_label_map(content))
-        self.mapped: Mapped | None = None
+        self.label_map = None if given["label_map"] is None else read_label_map(given["label_map"])
         labels = vars(self).get("label_set", getattr(type(self), "label_set", None))
         if isinstance(labels, LabelSet):
-            self.define_classes(labels)
+            self.own_labels = labels
+            self.label_set = labels if self.mapped is None else self.mapped.labels
 
-    def define_classes(self, labels: LabelSet) -> None:
-        """Set the classes: those of the data set, as the label map changes them.
-
-        Args:
-            labels: The classes of the data set.
+    @cached_property
+    def mapped(self) -> Mapped | None:
+        """What the label map makes of the classes; None without one.
 
         Raises:
-            DataConfigError: The label map does not fit them.
+            DataConfigError: It does not fit them.
         """
-        self.own_labels = labels
-        self.mapped = None if self.label_map is None else apply_label_map(labels, self.label_map)
-        self.label_set = labels if self.mapped is None else self.mapped.labels
+        return None if self.label_map is None else apply_label_map(self.own_labels, parse_label_map(self.label_map))
 
-    def find_pairs(self, split: str) -> list[Pair]:
+    def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split: train, val or test."""
         raise NotImplementedError
+
+    def settled(self) -> dict[str, Any]:
+        """Options that were found from the data, as the recipe of a run keeps them."""
+        return {} if self.label_map is None else {"label_map": self.label_map}
 
     def id_table(self) -> Table:
         """Stored id -> train id before the label map, 255 for those that are ignored."""
@@ -149,13 +149,13 @@ class SegmentationDataModule(LoadingDataModule):
         """Stored id -> train id, as the data set defines it."""
         return self.own_labels.to_train_ids()
 
-    def masks(self) -> MaskReader:
+    def mask_reader(self) -> MaskReader:
         """Reads label maps, as train ids before the label map."""
         return ValueMasks(self.id_table())
 
     def reader(self) -> PairReader:
         """Reads a pair of this data set, as train ids after the label map."""
-        masks = self.masks()
+        masks = self.mask_reader()
         return PairReader(masks if self.mapped is None else MappedMasks(masks, self.mapped.table))
 
     def setup(self, stage: str) -> None:

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from foveate.datasets.augment.resizing import fit_scale
 from foveate.pipeline.engines.engine import Engine
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.segmenter import Segmenter
@@ -64,7 +63,9 @@ class InferenceConfig:
         """
         if self.short_side is None:
             return size
-        scale = fit_scale(size, self.short_side, self.long_side)
+        scale = self.short_side / min(size)
+        if self.long_side is not None:
+            scale = min(scale, self.long_side / max(size))
         height, width = (math.ceil(max(1, round(side * scale)) / self.multiple_of) * self.multiple_of for side in size)
         return height, width
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, Unpack, get_args, get_origin, get_type_hints
+from typing import Any, TypedDict, Unpack, get_args, get_origin, get_type_hints, is_typeddict
 
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
@@ -54,9 +54,19 @@ def spell_out(constructor: Callable[..., None], defaults: Mapping[str, object]) 
             own.append(parameter.replace(annotation=hints.get(name, parameter.annotation)))
         elif get_origin(hints.get(name)) is Unpack:
             shared = _keywords(get_args(hints[name])[0], defaults)
-            constructor.__doc__ = constructor.__doc__ or get_args(hints[name])[0].__doc__  # has the help of each
+            constructor.__doc__ = constructor.__doc__ or _help_of(get_args(hints[name])[0])
     if shared:
         constructor.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+
+
+def _help_of(described: type[Any]) -> str:
+    """The docstring of a TypedDict, with the attributes of those that it extends."""
+    text = inspect.cleandoc(described.__doc__ or "")
+    for base in getattr(described, "__orig_bases__", ()):
+        if is_typeddict(base):
+            attributes = _help_of(base).partition("Attributes:\n")[2]
+            text += f"\n{attributes}" if attributes and attributes not in text else ""
+    return text
 
 
 def _keywords(described: type[Any], defaults: Mapping[str, object]) -> list[inspect.Parameter]:

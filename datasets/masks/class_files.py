@@ -17,6 +17,7 @@ from foveate.datasets.labels import IGNORE
 from foveate.datasets.masks.stored import read_pixels
 from foveate.datasets.text import few
 
+ANY = "*"  # a name that stands for every other file
 NUMBER = re.compile(r"[ _.-]*\d+$")  # the number of an object, as in car_2
 
 
@@ -25,7 +26,7 @@ class ClassFileMasks:
     """Masks in several files. What is not 0 in a file belongs to its class; files of one class are united.
 
     Args:
-        classes: Name of a file or of its folder, in small letters and without ending -> train id.
+        classes: Name of a file or of its folder, in small letters and without ending -> train id; `*` is any other.
         rest: Train id of pixels that no file covers; 255 leaves them out.
         overlap: Which class wins where two cover a pixel: the `last` or `first` in the order of train ids; `ignore`
             leaves the pixel out, `error` refuses the mask.
@@ -64,7 +65,7 @@ class ClassFileMasks:
         """
         stem = path.stem.lower()
         names = (stem, NUMBER.sub("", stem), path.parent.name.lower())
-        found = next((self.classes[name] for name in names if name in self.classes), None)
+        found = next((self.classes[name] for name in names if name in self.classes), self.classes.get(ANY))
         if found is None:
             raise DataError(f"{path}: neither file nor folder is named after a class ({few(self.classes)})")
         return found

@@ -16,7 +16,7 @@ from foveate.datasets.files.reading import read_bytes
 
 Stored = NDArray[Any]
 COLOUR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr", "LA", "La", "PA", "RGBX", "HSV", "LAB")
-LOSSY = ("JPEG", "MPO")
+JPEG = b"\xff\xd8\xff"
 NPY = b"\x93NUMPY"
 
 
@@ -116,7 +116,7 @@ def _decode(data: bytes, path: Path, max_pixels: int) -> Stored:
 
 
 def _refuse_lossy(data: bytes, path: Path) -> None:
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(JPEG):
         raise DataError(
             f"{path}: a mask stored as JPEG, whose compression changes labels at every edge; store masks as PNG. If it "
             "holds black and white only: --data.masks binary"

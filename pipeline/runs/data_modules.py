@@ -9,7 +9,6 @@ from typing import Any
 import lightning.pytorch as L
 
 from foveate.datasets.classes import ClassSet
-from foveate.datasets.errors import DataError
 from foveate.datasets.labels import LabelSet
 
 
@@ -28,7 +27,7 @@ def known_labels(data: Mapping[str, Any]) -> LabelSet | ClassSet | None:
         made: Any = kind(**(data.get("init_args") or {})) if kind is not None else None
         found = made.label_set  # after a label map, or by an option
     except Exception as error:  # raised by data modules that need their files
-        if isinstance(error, DataError) and isinstance(own, LabelSet):
+        if hasattr(error, "exit_code") and isinstance(own, LabelSet):  # a user's mistake, which has a message
             raise
         found = own
     return found if isinstance(found, LabelSet | ClassSet) else None

@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
+from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
 from foveate.pipeline.callbacks.final_validation import FinalValidation
@@ -161,6 +162,8 @@ class FoveateCLI(LightningCLI):
         arguments.pop("labels", None)
         if self.model.hparams.get("network_options"):  # with a rank that the weights brought
             arguments["network_options"] = self.model.hparams["network_options"]
+        if isinstance(self.datamodule, SegmentationDataModule):
+            recipe["data"]["init_args"] |= self.datamodule.settled()
         if self.request.modules:
             recipe[PLUGINS] = remember(self.request.modules)
         return recipe

@@ -13,7 +13,6 @@ from foveate.pipeline.runs.limits import without_limits
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
 from foveate.pipeline.runs.remembered import module_of, recall
 from foveate.pipeline.training.flags import spell_out_flags, take_option, value_of
-from foveate.pipeline.training.label_maps import inline_label_maps
 from foveate.pipeline.training.paths import check_paths
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
@@ -53,7 +52,6 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     Raises:
         ConfigError: A recipe does not exist or cannot be read, or there is none.
         CheckpointError: The checkpoint does not exist.
-        DataError: A label map does not exist or cannot be read.
     """
     configs, rest = take_option(argv, "--config", "-c")
     modules, rest = take_option(rest, "--plugins")
@@ -77,7 +75,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     recipe.pop(PLUGINS, None)
     if not files and command != "fit":
         recipe = without_limits(recipe)  # evaluation is not limited by the training's batch limits
-    recipe, flags = inline_label_maps(recipe, spell_out_flags(rest, names))
+    flags = spell_out_flags(rest, names)
     check_paths(recipe, flags, predicts=command == "predict")
     return Request(
         command=command,

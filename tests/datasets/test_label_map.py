@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.folder import FolderDataModule
 from foveate.datasets.label_map import Mapped, apply_label_map, parse_label_map, read_label_map
 from foveate.datasets.labels import CAMVID, CITYSCAPES
 from foveate.datasets.potsdam import PotsdamDataModule
@@ -131,3 +133,18 @@ def test_all_34_ids_can_be_classes(cityscapes_root: Path) -> None:
         module(cityscapes_root, None, classes="all", labels="labelTrainIds")
     merged = module(cityscapes_root, {"ignore": ["unlabeled", "ego vehicle"]}, classes="all")
     assert len(merged.label_set) == 32
+
+
+def test_folders_are_mapped_too(tmp_path: Path) -> None:
+    values = np.repeat(np.arange(3, dtype=np.uint8), 4)[None].repeat(8, 0)
+    for split in ("train", "val"):
+        for kind, pixels in (("images", np.zeros((8, 12, 3), np.uint8)), ("masks", values)):
+            (tmp_path / kind / split).mkdir(parents=True)
+            Image.fromarray(pixels).save(tmp_path / kind / split / "a.png")
+    classes = ["sky", "road", "car"]
+    label_map: dict[str, Any] = {"classes": {"ground": ["car", "road"]}, "ignore": ["sky"]}
+    data = FolderDataModule(str(tmp_path), classes=classes, label_map=label_map, num_workers=0)
+    assert data.label_set.names == ("ground",)
+    read = data.reader().read(data.find_pairs("val")[0])[1]
+    assert np.array_equal(read, np.where(values == 0, 255, 0))
+    assert data.settled()["label_map"] == label_map

@@ -1,0 +1,139 @@
+"""A data set in folders of images and masks, in whatever arrangement they come."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+
+from foveate.datasets.class_file import FILE_NAME, as_mapping, parse_class_table, read_class_table
+from foveate.datasets.class_table import ClassTable
+from foveate.datasets.files.pairs import Pair
+from foveate.datasets.folder_options import FOLDER_DEFAULTS, FolderDataOptions, folder_options
+from foveate.datasets.folders.layout import FolderLayout, find_layout
+from foveate.datasets.image_folder import scored_split
+from foveate.datasets.labels import LabelSet
+from foveate.datasets.masks.create import create_mask_reader
+from foveate.datasets.masks.file_classes import classes_of_files
+from foveate.datasets.masks.name_files import find_names
+from foveate.datasets.masks.proposing import Kind, Proposal, propose_classes
+from foveate.datasets.masks.reader import MaskReader
+from foveate.datasets.masks.survey import survey_masks
+from foveate.datasets.progress import bar
+from foveate.datasets.segmentation import SegmentationDataModule
+
+log = logging.getLogger(__name__)
+SURVEYED = 500  # masks, at most, that classes are taken from
+
+
+class FolderDataModule(SegmentationDataModule):
+    """Folders of images and masks. Layout, pairs and splits are found by the names of folders and files, and told.
+
+    Found are `images/` and `masks/` (also `labels/`, `annotations/`, `img_dir/` and `ann_dir/`, `JPEGImages/` and
+    `SegmentationClass/`, `imagesTr/` and `labelsTr/`), with `train/` and `val/` above or below, lists `train.txt` and
+    `val.txt`, or neither: then a share of the images, chosen by a hash of their names, becomes val. The classes are
+    those of `classes.yaml`, or what the masks hold.
+
+    Args:
+        root: The data set's folder.
+        options: The options of every segmentation data set, and those that say where files are and what masks hold.
+    """
+
+    defaults = FOLDER_DEFAULTS
+
+    def __init__(self, root: str | None = None, **options: Unpack[FolderDataOptions]) -> None:
+        given: FolderDataOptions = self.with_defaults(options)
+        self.folders = folder_options(given)
+        self.given_classes = given["classes"]
+        self.masks: Kind = given["masks"]
+        self.reduce_zero_label = given["reduce_zero_label"]
+        super().__init__(root, **options)  # type: ignore[misc]
+
+    @property
+    def own_labels(self) -> LabelSet:  # type: ignore[override]
+        """The classes: those given, those of the root's classes.yaml, or what the masks hold."""
+        return self.table.label_set()
+
+    @property
+    def label_set(self) -> LabelSet:  # type: ignore[override]
+        """The classes after the label map."""
+        return self.own_labels if self.mapped is None else self.mapped.labels
+
+    def mask_reader(self) -> MaskReader:
+        """Reads label maps, as train ids before the label map."""
+        return create_mask_reader(self.table, self.ignored)
+
+    def find_pairs(self, split: str) -> Sequence[Pair]:
+        """The pairs of a split; of val where there is no test."""
+        return self.layout.splits[scored_split(split, "test" in self.layout.splits)]
+
+    def settled(self) -> dict[str, Any]:
+        """The classes, so that a run does not depend on a file or on further masks."""
+        return {**super().settled(), "classes": as_mapping(self.table)}
+
+    @cached_property
+    def layout(self) -> FolderLayout:
+        """Images, masks and splits.
+
+        Raises:
+            DataError: Nothing fits, or files have no partner.
+        """
+        with bar("listing files") as advance:
+            layout = find_layout(self.existing_root(), self.folders, lambda count: advance(count, 0))
+        for line in layout.lines:
+            log.info("%s", line)
+        return layout
+
+    @cached_property
+    def table(self) -> ClassTable:
+        """The classes, and what masks hold for each.
+
+        Raises:
+            DataError: There is no list of classes, and the masks do not say what the classes are.
+        """
+        table = self._given_table()
+        if table is not None:
+            return table if self.masks == "auto" else replace(table, masks=self.masks)
+        proposal = self.propose()
+        for line in proposal.lines:
+            log.info("%s", line)
+        return proposal.table
+
+    def _given_table(self) -> ClassTable | None:
+        given, root = self.given_classes, self.existing_root()
+        if isinstance(given, str):
+            path = Path(given).expanduser()
+            return read_class_table(path if path.is_file() or path.is_absolute() else root / path)
+        if given is not None:
+            return parse_class_table(given, root.resolve().name)
+        return read_class_table(root / FILE_NAME) if (root / FILE_NAME).is_file() else None
+
+    def propose(self) -> Proposal:
+        """Classes taken from the masks, whatever list there is.
+
+        Raises:
+            DataError: The masks do not say what the classes are.
+        """
+        root, pairs = self.existing_root(), [pair for some in self.layout.splits.values() for pair in _spread(some)]
+        if self.layout.several:
+            return classes_of_files(root.resolve().name, pairs)
+        named, file = find_names(root)
+        with bar("reading masks") as advance:
+            survey = survey_masks([pair.label for pair in pairs], advance)
+        proposal = propose_classes(survey, root.resolve().name, self.masks, named, reduce_zero=self.reduce_zero_label)
+        total = sum(len(some) for some in self.layout.splits.values())
+        lines = [f"names of classes from {file}"] * bool(file) + list(proposal.lines)
+        if len(pairs) < total:
+            lines.append(f"looked at {len(pairs)} of {total} masks; a value in any other is an error")
+        return replace(proposal, lines=lines)
+
+
+def _spread(pairs: Sequence[Pair]) -> list[Pair]:
+    """Pairs evenly spread over a split, at most 500."""
+    places = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), SURVEYED)).round().astype(int))
+    return [pairs[int(place)] for place in places]

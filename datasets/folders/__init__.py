@@ -1,0 +1,1 @@
+"""Finds images, masks and splits in folders that nobody arranged for us."""
