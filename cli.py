@@ -57,7 +57,9 @@ COMMANDS = {
         trains=True,
     ),
     "data": Command(
-        "make synthetic scenes, check a data set", "foveate data make data/scenes", "datasets.commands:COMMANDS"
+        "check, pack, import, view a data set; make synthetic scenes",
+        "foveate data check mydata",
+        "pipeline.commands.data:COMMANDS",
     ),
     "models": Command("list the networks", "foveate models list", "pipeline.commands.listing:MODELS"),
     "recipes": Command("list and show the recipes", "foveate recipes list", "pipeline.commands.listing:RECIPES"),
@@ -179,11 +181,7 @@ def _train(command: str, words: list[str]) -> None:
 def _import_named() -> None:
     """Import data modules and tasks, which recipes name by class without a module."""
     importlib.import_module("foveate.pipeline.startup").import_torchmetrics()
-    for data_set in (
-        *("camvid", "cityscapes", "images", "digits", "image_folder", "cifar10", "patches", "streaming", "folder"),
-        *("ade20k", "voc2012", "coco_stuff164k", "loveda", "potsdam"),
-    ):
-        importlib.import_module(f"foveate.datasets.{data_set}")
+    importlib.import_module("foveate.pipeline.runs.data_sets").import_ours()
     for task in ("segmentation", "classification"):
         importlib.import_module(f"foveate.pipeline.{task}")
 

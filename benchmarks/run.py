@@ -33,6 +33,7 @@ CASES = (
     "scaling",
     "processes",
     "listing",
+    "folders",
 )
 
 

@@ -1,69 +1,77 @@
-"""The layouts of data sets on disk, by name: one list for every command, and how a folder shows which it has."""
+"""How a folder shows which data set it holds: by the folders in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from foveate.datasets.errors import DataConfigError, DataError
-
-Layout = Literal[
-    "cityscapes", "camvid", "ade20k", "voc2012", "coco_stuff164k", "loveda", "potsdam", "image_folder"
-]  # in the order of looking
 LabelFiles = Literal["labelIds", "labelTrainIds"]  # of Cityscapes: as in the archive, made by the official script
-LayoutOption = Literal[
-    "auto", "cityscapes", "camvid", "ade20k", "voc2012", "coco_stuff164k", "loveda", "potsdam", "image_folder"
-]
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-MARKS = {
-    "cityscapes": ("leftImg8bit", "gtFine"),
-    "camvid": ("trainannot", "valannot", "testannot"),
-    "ade20k": ("annotations/training", "annotations/validation"),
-    "voc2012": tuple(f"{root}ImageSets/Segmentation" for root in ("", "VOC2012/", "VOCdevkit/VOC2012/")),
-    "coco_stuff164k": (
-        *("annotations/train2017", "annotations/val2017", "stuffthingmaps/train2017", "stuffthingmaps/val2017"),
-        *("stuffthingmaps_trainval2017/train2017", "stuffthingmaps_trainval2017/val2017"),
-    ),
-    "loveda": ("Train/Urban", "Train/Rural", "Val/Urban", "Val/Rural"),
-    "potsdam": ("5_Labels_all", "5_Labels_all_noBoundary"),
-    "image_folder": ("train", "val"),
-}  # the first layout of which any folder is there: CamVid has train/ and val/ too
 
 
-def detect_layout(root: Path) -> Layout | None:
-    """The layout that the folders below `root` belong to; None where they belong to none.
-
-    Args:
-        root: The data set's folder.
-    """
-    for layout in LAYOUTS:
-        if any((root / name).is_dir() for name in MARKS[layout]):
-            return layout
-    return None
+def _any_folder(root: Path, *names: str) -> bool:
+    return any((root / name).is_dir() for name in names)
 
 
-def settle_layout(root: Path, given: LayoutOption) -> Layout:
-    """The layout of a data set: the one given, or the one that its folders show.
+def is_cityscapes(root: Path) -> bool:
+    """Whether a folder holds Cityscapes, or data in its layout."""
+    return _any_folder(root, "leftImg8bit", "gtFine")
 
-    Args:
-        root: The data set's folder.
-        given: What the user says; auto takes the one that the folders show.
 
-    Raises:
-        DataError: There is no such folder, or nothing in it shows a layout.
-        DataConfigError: The folders show another layout than the one given.
-    """
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder")
-    found = detect_layout(root)
-    if given != "auto":
-        if found in (None, given):
-            return given
-        raise DataConfigError(f"{root} has the folders of {found}, not of {given}: give --dataset {found}")
-    if found is not None:
-        return found
-    below = (folder for folder in sorted(root.glob("*/")) if detect_layout(folder))
-    if nested := next(below, None):
-        raise DataError(f"{root} holds no data set, but {nested} does: give that folder")
-    looked = "; ".join(f"{layout}: {'/, '.join(MARKS[layout])}/" for layout in LAYOUTS)
-    raise DataError(f"{root} holds no data set of a known layout (looked for {looked}); name it with --dataset")
+def is_camvid(root: Path) -> bool:
+    """Whether a folder holds CamVid as the SegNet tutorial gives it."""
+    return _any_folder(root, "trainannot", "valannot", "testannot")
+
+
+def is_ade20k(root: Path) -> bool:
+    """Whether a folder holds ADE20K's scene parsing benchmark."""
+    return _any_folder(root, "annotations/training", "annotations/validation")
+
+
+def is_voc2012(root: Path) -> bool:
+    """Whether a folder, or one in it, holds Pascal VOC's development kit."""
+    lists = "ImageSets/Segmentation"
+    return _any_folder(root, lists, f"VOC2012/{lists}", f"VOCdevkit/VOC2012/{lists}")
+
+
+def is_coco_stuff164k(root: Path) -> bool:
+    """Whether a folder holds the pixel maps of COCO-Stuff."""
+    folders = ("annotations", "stuffthingmaps", "stuffthingmaps_trainval2017")
+    return _any_folder(root, *(f"{folder}/{split}2017" for folder in folders for split in ("train", "val")))
+
+
+def is_loveda(root: Path) -> bool:
+    """Whether a folder holds LoveDA."""
+    return _any_folder(root, *(f"{split}/{scene}" for split in ("Train", "Val") for scene in ("Urban", "Rural")))
+
+
+def is_potsdam(root: Path) -> bool:
+    """Whether a folder holds the label maps of ISPRS Potsdam."""
+    return _any_folder(root, "5_Labels_all", "5_Labels_all_noBoundary")
+
+
+def is_class_folders(root: Path) -> bool:
+    """Whether a folder holds train/ or val/, and in it a folder of images for each class."""
+    from foveate.datasets.folders.names import understand_name
+
+    splits = [root / name for name in ("train", "val") if (root / name).is_dir()]
+    below = [entry.name for split in splits for entry in split.iterdir() if entry.is_dir()]
+    return bool(below) and not any(understand_name(name).role for name in below) and not _has_masks(root)
+
+
+def _has_masks(root: Path) -> bool:
+    from foveate.datasets.folders.names import understand_name
+
+    return any(understand_name(entry.name).role == "mask" for entry in root.iterdir() if entry.is_dir())
+
+
+def is_folders(root: Path) -> bool:
+    """Whether a folder holds images and masks in an arrangement that `FolderDataModule` finds."""
+    from foveate.datasets.errors import DataError
+    from foveate.datasets.folders.layout import find_layout
+    from foveate.datasets.folders.options import FolderOptions
+
+    try:
+        find_layout(root, FolderOptions(unpaired="skip"))
+    except DataError as error:
+        return "no image" not in str(error)  # it has pairs, and something else is wrong
+    return True

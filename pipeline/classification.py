@@ -49,6 +49,7 @@ class ClassificationTask(VisionTask):
         weights: File with weights to start from, read when training begins; None trains from scratch.
         loss: What is minimised: a name, a mapping with `name` and options (`{name: cross_entropy, label_smoothing:
             0.1}`), or a list of such with a `weight` each. Mixed images need cross_entropy or binary_cross_entropy.
+            `class_weights` are a number for each class, or computed from the training data: `auto`, enet, inverse_sqrt.
         metrics: What evaluation reports besides accuracy and calibration error (foveate plugins list --what metrics).
         optimizer: How weights are updated.
         schedule: How the learning rate changes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from argparse import Action
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,8 @@ from foveate.pipeline.runs.class_paths import refusal
 from foveate.plugins.hints import did_you_mean
 
 Functions = Mapping[str, Callable[..., None]]
+RECIPE_FLAGS = ("--data.", "--model.", "--trainer.")
+FLAGS = "flags"  # parameter of a function that takes the recipe's flags as they were typed
 
 
 class OneLineErrors:
@@ -109,9 +112,41 @@ def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:
         raise ConfigError(f"no command '{prog} {words[0]}'{hint} (commands: {', '.join(functions)})")
     function = functions[words[0]]
     parser = OneLineParser(prog=f"{prog} {words[0]}", description=_text(function))
-    parser.add_function_arguments(function, as_positional=True, as_group=False)
-    settings: dict[str, Any] = vars(parser.parse_args(list(words[1:])))
-    function(**settings)
+    takes_flags = FLAGS in inspect.signature(function).parameters
+    parser.add_function_arguments(function, as_positional=True, as_group=False, skip={FLAGS})
+    flags, own = split_flags(words[1:]) if takes_flags else ([], list(words[1:]))
+    settings: dict[str, Any] = vars(parser.parse_args(_switched(function, own)))
+    function(**settings, **({FLAGS: flags} if takes_flags else {}))
+
+
+def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Separate the flags of the recipe, with their values, from the options of this command.
+
+    Example:
+        >>> split_flags(["tiny", "--data.root", "x", "--steps", "5", "--model.loss=dice"])
+        (['--data.root', 'x', '--model.loss=dice'], ['tiny', '--steps', '5'])
+    """
+    recipe, own, left = [], [], list(words)
+    while left:
+        word = left.pop(0)
+        if not word.startswith(RECIPE_FLAGS):
+            own.append(word)
+            continue
+        recipe.append(word)
+        if "=" not in word and left:
+            recipe.append(left.pop(0))
+    return recipe, own
+
+
+def _switched(function: Callable[..., None], words: Sequence[str]) -> list[str]:
+    """Words in which an option that is true or false may stand without a value."""
+    parameters = inspect.signature(function).parameters.values()
+    switches = {f"--{one.name}" for one in parameters if one.annotation in (bool, "bool")}
+    following = [*words[1:], "--"]
+    return [
+        f"{word}=true" if word in switches and after.lower() not in ("true", "false") else word
+        for word, after in zip(words, following, strict=False)
+    ]
 
 
 def _overview(prog: str, functions: Functions) -> str:

@@ -1,13 +1,16 @@
-"""Our own encoders, decoders, losses and metrics, registered through the hooks that plugins use."""
+"""Our own encoders, decoders, losses, metrics and data sets, registered through the hooks that plugins use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from foveate.plugins import Decoder, Encoder, Loss, Metric, hookimpl
+from foveate.pipeline.offered_data import PUBLISHED
+from foveate.plugins import DataSet, Decoder, Encoder, Loss, Metric, hookimpl
 
 _MODELS = "foveate.pipeline.models"
 _LOSSES = "foveate.pipeline.losses"
+_DATA = "foveate.datasets"
+_LAYOUTS = "foveate.datasets.layouts"
 
 # For each family: its file, its paper, and the summary of each model.
 _ENCODERS = (
@@ -127,6 +130,12 @@ def foveate_losses() -> Iterator[Loss]:
         paper="arXiv:1708.02002",
     )
     yield Loss(
+        name="ohem",
+        summary="Cross-entropy over the pixels that are predicted worst (online hard example mining)",
+        build=f"{_LOSSES}.ohem:Ohem",
+        paper="arXiv:1604.03540",
+    )
+    yield Loss(
         name="dice",
         summary="One minus the overlap of prediction and label (Dice), averaged over the classes",
         build=f"{_LOSSES}.regions:dice",
@@ -153,4 +162,44 @@ def foveate_metrics() -> Iterator[Metric]:
         summary="Gap between confidence and accuracy, over bins of confidence",
         build="foveate.pipeline.metrics.calibration:CalibrationError",
         paper="arXiv:1706.04599",
+    )
+
+
+@hookimpl
+def foveate_data() -> Iterator[DataSet]:
+    """The data sets of this package; the first that recognises a folder is taken."""
+    yield from PUBLISHED
+    yield DataSet(
+        name="folder",
+        summary="Folders of images and masks of your own, in any usual arrangement",
+        build=f"{_DATA}.folder:FolderDataModule",
+        detect=f"{_LAYOUTS}:is_folders",
+    )
+    yield DataSet(
+        name="image_folder",
+        summary="Images in one folder for each class: train/CLASS/*.jpg and val/CLASS/*.jpg",
+        build=f"{_DATA}.image_folder:ImageFolderDataModule",
+        detect=f"{_LAYOUTS}:is_class_folders",
+    )
+    yield DataSet(
+        name="digits",
+        summary="1797 handwritten digits of 8 x 8 pixels, part of scikit-learn",
+        build=f"{_DATA}.digits:DigitsDataModule",
+        licence="CC BY 4.0",
+    )
+    yield DataSet(
+        name="cifar10",
+        summary="CIFAR-10: 10 classes, 50 000 train and 10 000 test images of 32 x 32",
+        build=f"{_DATA}.cifar10:Cifar10DataModule",
+        homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
+    )
+    yield DataSet(
+        name="cityscapes_patches",
+        summary="Patches of Cityscapes with the class in their middle, for classification",
+        build=f"{_DATA}.patches:CityscapesPatchesDataModule",
+    )
+    yield DataSet(
+        name="streaming",
+        summary="Images in shards, in a folder or behind a URL (foveate data shard)",
+        build=f"{_DATA}.streaming:StreamingDataModule",
     )

@@ -40,7 +40,9 @@ class SegmentationTask(VisionTask):
         attention: Blocks in the model's attention slots, such as `{gate: lka, stage: [cbam]}`.
         labels: The classes; the data module gives them.
         weights: File with encoder weights to start from, read when training begins; None trains from scratch.
-        loss: What is minimised: a name, a mapping with `name` and options, or a list of such with a `weight` each.
+        loss: What is minimised: a name, a mapping with `name` and options (`{name: ohem, class_weights: auto}`), or a
+            list of such with a `weight` each. `class_weights` are a number for each class, or computed from the
+            training data: `auto` or median_frequency, enet, inverse_sqrt.
         metrics: What evaluation reports besides mIoU and accuracy (foveate plugins list --what metrics).
         optimizer: How weights are updated.
         schedule: How the learning rate changes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,12 +22,14 @@ from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline import provenance
 from foveate.pipeline.averaging import EmaWeights
+from foveate.pipeline.class_statistics import describe_weights, weigh_classes
 from foveate.pipeline.engines import check_engine, create_engine
 from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.engines.remaining import count_batches
-from foveate.pipeline.errors import DivergedError
+from foveate.pipeline.errors import ConfigError, DivergedError
 from foveate.pipeline.failures import check_logits, named_failures
-from foveate.pipeline.losses import create_loss
+from foveate.pipeline.losses import RecipeLoss, create_loss
+from foveate.pipeline.losses.class_weights import methods_in, weights_in, with_numbers, with_stored
 from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.mean import MeanLoss
@@ -44,6 +47,7 @@ from foveate.pipeline.weights.factorisation import current_rank
 from foveate.plugins.errors import PluginError
 from foveate.plugins.guard import named_backward
 
+log = logging.getLogger("foveate")
 REPORTING = ("loss ", "metric ")  # prefixes, in a provenance, of what is not part of the network
 Task = TypeVar("Task", bound="VisionTask")
 
@@ -91,6 +95,7 @@ class VisionTask(L.LightningModule):
         given = options.normalisation
         self._normalisation_is_given = given is not None
         self.normalise = Normalise() if given is None else Normalise.from_config(given)
+        self._asked_loss = options.loss
         self.loss = create_loss(options.loss, num_classes)
         self.reported = create_metrics(options.metrics or [], num_classes)
         self.num_classes = num_classes
@@ -98,6 +103,47 @@ class VisionTask(L.LightningModule):
         self._provenance: provenance.Provenance | None = None
         self._engine_name = "torch"
         self._engine: Engine | None = None
+
+    def setup(self, stage: str) -> None:
+        """Compute class weights such as `auto` from the data before a training, unless that was done."""
+        if stage == "fit":
+            self.weigh_classes(getattr(self.trainer, "datamodule", None))
+        elif stage != "predict" and (methods := methods_in(self.hparams["loss"])):
+            asked = " and ".join(methods)
+            told = "class_weights: %s: computed by fit only; the loss of this evaluation is without class weights"
+            rank_zero_only(log.warning)(told, asked)
+
+    def weigh_classes(self, data: object) -> None:
+        """Replace methods such as `auto` among the loss's class weights by numbers, which a checkpoint then holds.
+
+        A second call does nothing.
+
+        Args:
+            data: The data module; it offers `class_statistics()`.
+
+        Raises:
+            ConfigError: It does not, or counts other classes.
+        """
+        if methods := methods_in(self.hparams["loss"]):
+            numbers = weigh_classes(methods, data, self.labels)
+            self._replace_loss(with_numbers(self.hparams["loss"], numbers))
+
+    def take_class_weights(self, stored: Mapping[str, Any]) -> None:
+        """Use a checkpoint's class weights where the recipe asks for a method such as `auto`.
+
+        Args:
+            stored: The hyper-parameters in the checkpoint.
+        """
+        taken = with_stored(self._asked_loss, stored.get("loss"))
+        if taken != self._asked_loss and taken != self.hparams["loss"]:
+            for weights in weights_in(taken):
+                told = describe_weights(self.labels.names, weights)
+                rank_zero_only(print)(f"class weights (of the checkpoint): {told}", flush=True)
+            self._replace_loss(taken)
+
+    def _replace_loss(self, spec: RecipeLoss) -> None:
+        self.hparams["loss"] = spec
+        self.loss = create_loss(spec, self.num_classes).to(self.device)
 
     def load_initial_weights(self, *, complete: bool = False) -> None:
         """Load the file given as `weights` and print what matched; a second call does nothing.
@@ -166,8 +212,9 @@ class VisionTask(L.LightningModule):
         return [] if self._averaging is None else [self._averaging]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Skip the initial weights: a resumed training has its own."""
+        """Skip the initial weights: a resumed training has its own. So it has class weights."""
         self._initial_weights = None
+        self.take_class_weights(checkpoint.get("hyper_parameters") or {})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record which plugins the network, losses and metrics come from."""
@@ -339,6 +386,11 @@ class VisionTask(L.LightningModule):
         clips_in_mixed = bool(self.trainer.gradient_clip_val) and "mixed" in str(self.trainer.precision)
         self.freezing.release(self.network)
         optimizer = create_optimizer(self.network, self.optimizer_config, fused=not clips_in_mixed)
+        if clips_in_mixed and getattr(optimizer, "_step_supports_amp_scaling", False):
+            raise ConfigError(
+                f"optimizer {self.optimizer_config.name}: fused, it cannot go with trainer.gradient_clip_val in mixed "
+                "precision; leave out one, or optimizer.options.fused"
+            )
         schedule = create_schedule(optimizer, self.schedule_config, self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -2,6 +2,6 @@
 
 from foveate.plugins.blocks import create_block
 from foveate.plugins.hookspecs import hookimpl
-from foveate.plugins.records import API_VERSION, Block, Decoder, Encoder, Loss, Metric
+from foveate.plugins.records import API_VERSION, Block, DataSet, Decoder, Encoder, Loss, Metric
 
-__all__ = ["API_VERSION", "Block", "Decoder", "Encoder", "Loss", "Metric", "create_block", "hookimpl"]
+__all__ = ["API_VERSION", "Block", "DataSet", "Decoder", "Encoder", "Loss", "Metric", "create_block", "hookimpl"]

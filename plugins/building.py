@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def load(offer: Offer[Any], build: str | Build | None = None) -> Build:
+def load(offer: Offer[Any], build: str | Callable[..., Any] | None = None) -> Callable[..., Any]:
     """Import the callable of a record.
 
     Args:

@@ -10,18 +10,12 @@ from typing import Any, Literal
 
 from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.manager import Offer, Plugins, installed_plugins
-from foveate.plugins.records import Block, Decoder, Encoder, Loss, Metric, Record
+from foveate.plugins.records import Block, DataSet, Decoder, Encoder, Loss, Metric, Record
 from foveate.plugins.selection import ALLOWED, split_names
 from foveate.plugins.tables import create_console, create_table, plain
 
-What = Literal["blocks", "encoders", "decoders", "losses", "metrics", "all"]
-KINDS: dict[str, type[Record]] = {
-    "blocks": Block,
-    "encoders": Encoder,
-    "decoders": Decoder,
-    "losses": Loss,
-    "metrics": Metric,
-}
+What = Literal["blocks", "encoders", "decoders", "losses", "metrics", "data", "all"]
+KINDS: dict[str, type[Record]] = {kind.what: kind for kind in (Block, Encoder, Decoder, Loss, Metric, DataSet)}
 
 
 def list_records(what: What = "blocks", plugins: str = "", disable: str = "") -> None:
@@ -30,7 +24,7 @@ def list_records(what: What = "blocks", plugins: str = "", disable: str = "") ->
     Example: foveate plugins list --what encoders
 
     Args:
-        what: Kind of record: blocks, encoders, decoders, losses, metrics, or all.
+        what: Kind of record: blocks, encoders, decoders, losses, metrics, data, or all.
         plugins: Other plugins to load: modules, files, paths or packages, separated by commas.
         disable: Plugins not to import, by entry point or distribution, separated by commas.
     """
@@ -61,7 +55,7 @@ def show_record(name: str, plugins: str = "") -> None:
     Example: foveate plugins info cbam
 
     Args:
-        name: Name of a block, encoder, decoder, loss or metric, or distribution:name.
+        name: Name of a block, encoder, decoder, loss, metric or data set, or distribution:name.
         plugins: Other plugins to load: modules, files, paths or packages, separated by commas.
     """
     from foveate.plugins.options import describe_options

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from foveate.plugins.records import Block, Decoder, Encoder, Loss, Metric, Record
+from foveate.plugins.records import Block, DataSet, Decoder, Encoder, Loss, Metric, Record
 
 hookspec = pluggy.HookspecMarker("foveate")
 hookimpl = pluggy.HookimplMarker("foveate")
@@ -57,6 +57,15 @@ def foveate_metrics() -> Iterable[Metric]:  # type: ignore[empty-body]
     """
 
 
+@hookspec
+def foveate_data() -> Iterable[DataSet]:  # type: ignore[empty-body]
+    """Offer data sets.
+
+    Returns:
+        The records of the data sets.
+    """
+
+
 # The type of record that each hook yields.
 HOOKS: dict[str, type[Record]] = {
     "foveate_blocks": Block,
@@ -64,4 +73,5 @@ HOOKS: dict[str, type[Record]] = {
     "foveate_decoders": Decoder,
     "foveate_losses": Loss,
     "foveate_metrics": Metric,
+    "foveate_data": DataSet,
 }

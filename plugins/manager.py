@@ -102,14 +102,14 @@ class Plugins:
             bare = found[0].record.name
             picks = sorted({f"{offer.provider.distribution}:{bare}" for offer in found})
             advice = f"write {' or '.join(picks)}" if len(picks) > 1 else f"its author must rename one ({picks[0]})"
-            raise PluginError(f"{len(found)} {_plural(kind.noun)} are named {bare!r}; {advice}")
+            raise PluginError(f"{len(found)} {kind.what} are named {bare!r}; {advice}")
         return found[0]
 
     def _unknown(self, name: str, kind: type[Record]) -> str:
         known = sorted({offer.record.name + ":..." * _is_prefix(offer) for offer in self.of_kind(kind)})
         left_out = f"; left out: {'; '.join(self.faults)}" if self.faults else ""
         left_out += f"; disabled: {', '.join(self.disabled)}" if self.disabled else ""
-        see = "foveate plugins list" + (f" --what {_plural(kind.noun)}" if kind is not Block else "")
+        see = "foveate plugins list" + (f" --what {kind.what}" if kind is not Block else "")
         hint = did_you_mean(name, known)
         return f"no {kind.noun} named {name!r}{hint} (installed: {', '.join(known)} ; see: {see}){left_out}"
 
@@ -123,10 +123,6 @@ def _answers(offer: Offer[AnyRecord], name: str) -> bool:
 
 def _is_prefix(offer: Offer[AnyRecord]) -> bool:
     return bool(getattr(offer.record, "prefix", False))
-
-
-def _plural(noun: str) -> str:
-    return noun + ("es" if noun.endswith("s") else "s")
 
 
 def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugins:

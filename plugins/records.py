@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Record:
     """
 
     noun: ClassVar[str] = "record"
+    what: ClassVar[str] = "all"  # the word for all of its kind in `foveate plugins list --what`
     given: ClassVar[tuple[str, ...]] = ()  # the parameters of `build` that Foveate passes; the others are options
 
     name: str
@@ -63,6 +65,7 @@ class Block(Record):
     """
 
     noun: ClassVar[str] = "block"
+    what: ClassVar[str] = "blocks"
     given: ClassVar[tuple[str, ...]] = ("channels",)
 
     kind: Kind
@@ -97,6 +100,7 @@ class Encoder(Record):
     """
 
     noun: ClassVar[str] = "encoder"
+    what: ClassVar[str] = "encoders"
     given: ClassVar[tuple[str, ...]] = ("name", "in_channels", "attention", "num_classes")
 
     classifier: str | Build | None = None
@@ -125,6 +129,7 @@ class Decoder(Record):
     """
 
     noun: ClassVar[str] = "decoder"
+    what: ClassVar[str] = "decoders"
     given: ClassVar[tuple[str, ...]] = ("name", "in_channels", "strides", "num_classes", "attention")
 
     prefix: bool = False
@@ -150,6 +155,7 @@ class Loss(Record):
     """
 
     noun: ClassVar[str] = "loss"
+    what: ClassVar[str] = "losses"
     given: ClassVar[tuple[str, ...]] = ("num_classes",)
 
 
@@ -172,7 +178,45 @@ class Metric(Record):
     """
 
     noun: ClassVar[str] = "metric"
+    what: ClassVar[str] = "metrics"
     given: ClassVar[tuple[str, ...]] = ("num_classes",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet(Record):
+    """A data set, as a class of Lightning's data modules.
+
+    Args:
+        name: Its name in recipes and commands: `data: {class_path: NAME}`, `--data NAME`, `--dataset NAME`.
+        summary: Description of one line for `foveate plugins list --what data`.
+        build: The class, or its "module:Class", which is imported only when needed. Its `label_set` names the classes,
+            and its argument `root` is the data set's folder, if it has one.
+        detect: `detect(root: Path) -> bool`, or its "module:function": whether a folder holds this data set. Commands
+            such as `foveate data check FOLDER` ask it; without it the data set has to be named.
+        homepage: Where the data can be had.
+        licence: What its owners allow, in a few words.
+        paper: Where it was published, such as "arXiv:1604.01685".
+        api: Version of the plugin interface that the plugin was written for.
+
+    Example:
+        >>> DataSet(name="leaves", summary="Leaves of 12 trees", build="my_package.leaves:LeavesDataModule").what
+        'data'
+    """
+
+    noun: ClassVar[str] = "data set"
+    what: ClassVar[str] = "data"
+    given: ClassVar[tuple[str, ...]] = ("root",)
+
+    detect: str | Callable[[Path], bool] | None = None
+    homepage: str = ""
+    licence: str = ""
+
+    @property
+    def class_path(self) -> str:
+        """The import path of the class, as recipes write it."""
+        if isinstance(self.build, str):
+            return self.build.replace(":", ".")
+        return f"{self.build.__module__}.{getattr(self.build, '__qualname__', '')}"
 
 
 def resolve(build: str | Callable[..., Any]) -> Callable[..., Any]:

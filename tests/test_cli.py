@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from foveate.cli import COMMANDS, main
-from foveate.datasets.layouts import LAYOUTS
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.runs.recipes import find_recipe, list_recipes, read_recipe
@@ -27,6 +26,11 @@ SMALL = [
     "--trainer.log_every_n_steps=1",
     "--trainer.accelerator=cpu",
 ]
+
+MADE = {  # the fixture of data in a recipe's layout, by the beginning of its name
+    **{name: f"{name}_root" for name in ("camvid", "ade20k", "voc2012", "coco_stuff164k", "loveda", "potsdam")},
+    "folder": "camvid_root",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +138,7 @@ def test_every_recipe_trains_two_steps(
     recipe: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = request.getfixturevalue(
-        next((f"{name}_root" for name in LAYOUTS if recipe.startswith(name)), "cityscapes_root")
+        next((made for name, made in MADE.items() if recipe.startswith(name)), "cityscapes_root")
     )
     small = ["--model.inference.size=[64,64]", "--model.inference.stride=[48,48]"]
     if "short_side" in find_recipe(recipe).read_text():

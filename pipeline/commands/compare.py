@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveate.pipeline.command_line import OneLineParser
+from foveate.pipeline.command_line import OneLineParser, split_flags
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import find_recipe, read_recipe
-from foveate.pipeline.runs.remembered import module_of
+from foveate.pipeline.runs.remembered import trusted_modules
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
-
-RECIPE_FLAGS = ("--data.", "--model.", "--trainer.")
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     file = find_recipe(options.recipe)
     study = Study(
         name=file.stem,
-        recipe=read_recipe(file, [module_of(module) for module in modules]),
+        recipe=read_recipe(file, trusted_modules(modules)),
         flags=list(flags),
         slot=options.slot,
         steps=options.steps,
@@ -100,22 +98,3 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
         modules=modules,
     )
     carry_out(study, parse_entries(options.blocks), seeds=options.seeds, rounds=options.rounds, limit=options.field)
-
-
-def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separate the flags of the recipe, with their values, from the options of this command.
-
-    Example:
-        >>> split_flags(["tiny", "--data.root", "x", "--steps", "5", "--model.loss=dice"])
-        (['--data.root', 'x', '--model.loss=dice'], ['tiny', '--steps', '5'])
-    """
-    recipe, own, left = [], [], list(words)
-    while left:
-        word = left.pop(0)
-        if not word.startswith(RECIPE_FLAGS):
-            own.append(word)
-            continue
-        recipe.append(word)
-        if "=" not in word and left:
-            recipe.append(left.pop(0))
-    return recipe, own

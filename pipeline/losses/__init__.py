@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from foveate.pipeline.losses.class_weights import KEY, check_method
 from foveate.pipeline.models.upsampling import upsample
 from foveate.plugins.blocks import RecipeBlock, parse_spec
 from foveate.plugins.building import build_module
@@ -56,6 +57,9 @@ def loss_of_coarse(
 def create_loss(spec: RecipeLoss, num_classes: int, *, plugins: Plugins | None = None) -> nn.Module:
     """The loss of a recipe, as a module of logits and labels.
 
+    Class weights that are still a method (`class_weights: auto`) count as 1 each, until numbers replace them (see
+    `VisionTask.weigh_classes`).
+
     Args:
         spec: Such as `cross_entropy`, `{name: cross_entropy, label_smoothing: 0.1}`, or a list of such with a `weight`.
         num_classes: Number of classes.
@@ -63,6 +67,7 @@ def create_loss(spec: RecipeLoss, num_classes: int, *, plugins: Plugins | None =
 
     Raises:
         PluginError: A loss or an option is unknown, or a plugin fails.
+        ConfigError: There is no such method of class weights.
 
     Example:
         >>> create_loss(["cross_entropy", {"name": "dice", "weight": 0.5}], num_classes=19).weights
@@ -85,4 +90,7 @@ def _parse(spec: RecipeBlock) -> tuple[str, dict[str, Any], float]:
 
 def _create(name: str, options: dict[str, Any], num_classes: int, plugins: Plugins | None) -> nn.Module:
     offer = (plugins or installed_plugins()).find(name, Loss)
+    if isinstance(options.get(KEY), str):
+        check_method(options[KEY])
+        options = {**options, KEY: [1.0] * num_classes}
     return build_module(offer, num_classes, options=options)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import Optimizer
 
-from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.optimisation.library_optimisers import OWN, build_named, check_options, find_kind
+from foveate.pipeline.optimisation.optimiser_state import KIND, check_state
 from foveate.pipeline.optimisation.ranges import check_range
-from foveate.pipeline.text import few
+from foveate.plugins.blocks import Option
 
 ENCODER = "encoder."
 POSITIONS = ("cls_token", "pos_embed")
-SHOWN = 6  # groups, in a message
+MOMENTUM = 0.9  # of adamw and sgd, by default
 
 
 @dataclass(frozen=True)
@@ -26,35 +28,58 @@ class OptimizerConfig:
     """How weights are updated.
 
     Args:
-        name: `adamw` or `sgd`.
+        name: `adamw`, `sgd`, `torch:NAME` for a class of torch.optim such as torch:RMSprop, or `timm:NAME` for one of
+            timm's such as timm:lion.
         lr: Learning rate of the encoder.
         weight_decay: Weight decay of all parameters except those of `no_decay`.
         decoder_lr_multiplier: Learning rate of everything outside the encoder, a decoder or a classifier's head, as a
             multiple of `lr`.
-        momentum: Momentum of sgd; the first beta of adamw.
+        momentum: Momentum of sgd, the first beta of adamw, 0.9 by default; others have theirs among `options`.
         layer_decay: Factor on the learning rate from each of the encoder's blocks to the one before, such as 0.75 to
             fine-tune a ViT; 1 gives all the same rate.
         no_decay: What gets no weight decay: parameters with `norm` in their name, or `norm_and_bias`: these, everything
             of one dimension (biases, scales, any norm), and a ViT's class token and positions.
+        options: Further arguments of the optimiser, such as `{betas: [0.9, 0.95]}`; by default the library's own.
 
     Raises:
-        ConfigError: A number is out of its range.
+        ConfigError: A number is out of its range, or there is no such optimiser or option, or it cannot be used here.
     """
 
-    name: Literal["adamw", "sgd"] = "adamw"
+    name: str = "adamw"
     lr: float = 6e-5
     weight_decay: float = 0.01
     decoder_lr_multiplier: float = 10.0
-    momentum: float = 0.9
+    momentum: float | None = None
     layer_decay: float = 1.0
     no_decay: Literal["norm", "norm_and_bias"] = "norm"
+    options: dict[str, Option] | None = None
 
     def __post_init__(self) -> None:
         check_range("optimizer.lr", self.lr, least=0)
         check_range("optimizer.weight_decay", self.weight_decay, least=0)
         check_range("optimizer.decoder_lr_multiplier", self.decoder_lr_multiplier, least=0)
-        check_range("optimizer.momentum", self.momentum, least=0, below=1)
         check_range("optimizer.layer_decay", self.layer_decay, above=0, most=1)
+        if self.momentum is not None:
+            check_range("optimizer.momentum", self.momentum, least=0, below=1)
+            self._check_momentum()
+        if self.name not in OWN or self.options:
+            check_options(find_kind(self.name), self.lr, self.weight_decay, self.settings())
+
+    def _check_momentum(self) -> None:
+        given = {"momentum", "betas"} & set(self.options or {})
+        if given:
+            raise ConfigError(f"optimizer.momentum and optimizer.options.{min(given)} both: which one? leave one out")
+        if self.name not in OWN:
+            raise ConfigError(
+                f"optimizer.momentum is for adamw and sgd; {self.name} takes its own as optimizer.options.momentum or "
+                ".betas; write momentum: null"
+            )
+
+    def settings(self) -> dict[str, Any]:
+        """The optimiser's arguments other than learning rate and weight decay, as far as the recipe decides them."""
+        momentum = MOMENTUM if self.momentum is None else self.momentum
+        own: dict[str, dict[str, Any]] = {"adamw": {"betas": (momentum, 0.999)}, "sgd": {"momentum": momentum}}
+        return {**own.get(self.name, {}), **(self.options or {})}
 
 
 def depth_of(name: str) -> tuple[float, float]:
@@ -148,61 +173,21 @@ def _is_spared(name: str, parameter: nn.Parameter, config: OptimizerConfig) -> b
 def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> Optimizer:
     """The optimiser of a recipe over the groups of `parameter_groups`.
 
-    Its `load_state_dict` refuses the state of an optimiser of another kind or of other parameters.
+    Each group also holds the optimiser's name. `load_state_dict` refuses the state of another optimiser or of other
+    parameters.
 
     Args:
         model: A network with an `encoder`.
         config: What the recipe says of the optimiser.
-        fused: Use PyTorch's fused AdamW, which updates all parameters in one kernel.
-    """
-    groups = parameter_groups(model, config)
-    optimizer: Optimizer
-    if config.name == "sgd":
-        optimizer = SGD(groups, lr=config.lr, momentum=config.momentum)
-    else:
-        optimizer = AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999), fused=fused)
-    optimizer.register_load_state_dict_pre_hook(check_state)
-    return optimizer
-
-
-def check_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
-    """Check that a checkpoint's optimiser state fits the recipe's optimiser.
-
-    Args:
-        optimizer: The optimiser of the recipe.
-        state: The optimiser's state dict in the checkpoint.
+        fused: Use PyTorch's fused AdamW for `adamw`, which updates all parameters in one kernel; `options` override it.
 
     Raises:
-        CheckpointError: It is of another optimiser, or its parameter groups differ.
+        ConfigError: The optimiser refuses the parameters.
     """
-    saved, asked = _shape_of(state["param_groups"]), _shape_of(optimizer.param_groups)
-    before, now = _names_of(state["param_groups"]), _names_of(optimizer.param_groups)
-    if saved != asked:
-        found = f"the checkpoint was trained with {_in_words(*saved)}; the recipe asks for {_in_words(*asked)}"
-    elif before and before != now:
-        found = (
-            f"the checkpoint trained {few(sorted(before - now))}, the recipe trains {few(sorted(now - before))} instead"
-        )
-    else:
-        return
-    raise CheckpointError(
-        f"{found}. To go on, leave model.freeze and model.optimizer's name, layer_decay and no_decay as they were "
-        "(without --config the recipe beside the checkpoint counts); to start a new training from its weights: "
-        "--model.weights CHECKPOINT, without --ckpt_path"
-    )
-
-
-def _names_of(groups: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The names of the parameters in all groups; empty for an older checkpoint without names."""
-    return {name for group in groups for name in group.get("names", [])}
-
-
-def _shape_of(groups: Iterable[Mapping[str, Any]]) -> tuple[str, list[int]]:
-    """An optimiser's name, and how many tensors each of its groups holds."""
-    groups = list(groups)
-    return "adamw" if all("betas" in group for group in groups) else "sgd", [len(group["params"]) for group in groups]
-
-
-def _in_words(name: str, sizes: list[int]) -> str:
-    several = f"{len(sizes)} groups of parameters" if len(sizes) > 1 else "one group of parameters"
-    return f"{name} in {several} ({', '.join(map(str, sizes[:SHOWN]))}{', ...' if len(sizes) > SHOWN else ''} tensors)"
+    groups = [{**group, KIND: config.name} for group in parameter_groups(model, config)]
+    settings = config.settings()
+    if config.name == "adamw":
+        settings = {"fused": fused, **settings}
+    optimizer = build_named(find_kind(config.name), groups, config.lr, settings)
+    optimizer.register_load_state_dict_pre_hook(check_state)
+    return optimizer

@@ -6,21 +6,29 @@ import logging
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from lightning_utilities.core.rank_zero import rank_zero_only
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.optimisation.library_schedules import (
+    check_library_schedule,
+    is_library_schedule,
+    library_factors,
+)
 from foveate.pipeline.optimisation.optimiser import OptimizerConfig, parameter_groups
 from foveate.pipeline.optimisation.ranges import check_range, refuse
+from foveate.plugins.blocks import Option
+from foveate.plugins.hints import did_you_mean
 
 log = logging.getLogger("foveate")
 WARMUP_SHARE = 0.1  # share of the run, by default
 WARMUP_START = 1e-6  # factor on the learning rate at the first step
 ONE_CYCLE_SHARE = 0.3  # share of the run in which `one_cycle` rises by default; as in PyTorch
+NAMES = ("poly", "cosine", "constant", "step", "multi_step", "one_cycle", "plateau")
 WHOLE_RUN = ("poly", "cosine", "one_cycle")  # schedules that depend on the length of the run
 
 
@@ -32,10 +40,12 @@ class ScheduleConfig:
         name: `poly` falls from 1 to 0 as a power of the remaining share of steps, `cosine` along half a cosine;
             `constant` stays; `step` falls every `step_size` steps, `multi_step` at each of `milestones`; `one_cycle`
             rises from `start` and falls to `final`, both along half a cosine; `plateau` falls when the validation
-            metric stops rising.
+            metric stops rising. Also `torch:NAME` for a class of torch.optim.lr_scheduler such as torch:StepLR, and
+            `timm:NAME` for one of timm's such as timm:cosine; both advance with each optimiser step.
         power: Of `poly`.
         warmup_steps: Steps of linear rise at the start; by default 1500, but at most a tenth of the run. Of `one_cycle`
-            the steps of its rise; by default 0.3 of the run.
+            the steps of its rise; by default 0.3 of the run. A library's schedule has none by default; if asked for,
+            the rise is a factor on the schedule's rate.
         final: Where `cosine` and `one_cycle` end, and below which `plateau` does not fall, as a share of the learning
             rate.
         step_size: Steps from one fall of `step` to the next.
@@ -44,12 +54,13 @@ class ScheduleConfig:
         start: Where `one_cycle` starts, as a share of the learning rate.
         patience: Validations without a rise that `plateau` lets pass; it falls at the next one.
         threshold: What counts as a rise for `plateau`: the best value so far, and this share of it more.
+        options: Arguments of a library's schedule, such as `{step_size: 1000}`; rates among them are shares of `lr`.
 
     Raises:
-        ConfigError: A value is out of its range, or `step_size` or `milestones` is missing.
+        ConfigError: A value is out of its range, `step_size` or `milestones` is missing, or there is no such schedule.
     """
 
-    name: Literal["poly", "cosine", "constant", "step", "multi_step", "one_cycle", "plateau"] = "poly"
+    name: str = "poly"
     power: float = 1.0
     warmup_steps: int | None = None
     final: float = 0.0
@@ -59,8 +70,10 @@ class ScheduleConfig:
     start: float = 0.04
     patience: int = 10
     threshold: float = 1e-4
+    options: dict[str, Option] | None = None
 
     def __post_init__(self) -> None:
+        self._check_name()
         check_range("schedule.power", self.power, least=0)
         check_range("schedule.final", self.final, least=0, most=1)
         check_range("schedule.start", self.start, least=0, most=1)
@@ -77,6 +90,21 @@ class ScheduleConfig:
             refuse("schedule.milestones", list(self.milestones), "steps of at least 1, each once, in rising order")
         if self.name == "multi_step" and not self.milestones:
             raise ConfigError("schedule multi_step needs milestones: a list of the steps at which it falls")
+
+    def _check_name(self) -> None:
+        if is_library_schedule(self.name):
+            check_library_schedule(self.name, self.options or {})
+        elif self.name not in NAMES:
+            hint = did_you_mean(self.name, NAMES)
+            raise ConfigError(
+                f"no schedule {self.name!r}{hint} (accepted: {', '.join(NAMES)}, torch:NAME such as torch:StepLR, "
+                "timm:NAME such as timm:cosine)"
+            )
+        elif self.options:
+            raise ConfigError(
+                f"schedule.options are for the schedules of torch and timm; write those of {self.name} without them, "
+                "such as schedule.power"
+            )
 
 
 def warmup_length(total: float, asked: int | None, share: float = WARMUP_SHARE) -> int:
@@ -113,7 +141,7 @@ def rate_factor(step: int, *, total: float, warmup: int, config: ScheduleConfig)
     """
     if config.name == "one_cycle":
         return _one_cycle(step, total, warmup, config)
-    rise = WARMUP_START + (1 - WARMUP_START) * step / warmup if step < warmup else 1.0
+    rise = _rise(step, warmup)
     if config.name in ("step", "multi_step"):
         return rise * float(config.gamma ** _count_falls(step, config))
     if step < warmup or config.name in ("constant", "plateau"):
@@ -122,6 +150,11 @@ def rate_factor(step: int, *, total: float, warmup: int, config: ScheduleConfig)
     if config.name == "cosine":
         return config.final + (1 - config.final) * (1 - math.cos(math.pi * left)) / 2
     return float(left**config.power)
+
+
+def _rise(step: int, warmup: int) -> float:
+    """The factor of the warm-up: linear from 1e-6 to 1."""
+    return WARMUP_START + (1 - WARMUP_START) * step / warmup if step < warmup else 1.0
 
 
 def _count_falls(step: int, config: ScheduleConfig) -> int:
@@ -211,6 +244,8 @@ def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total: float) 
     Raises:
         ConfigError: The run has no end, and the schedule depends on its length.
     """
+    if is_library_schedule(config.name):
+        return _create_library_schedule(optimizer, config, total)
     if total == math.inf and config.name in WHOLE_RUN:
         raise ConfigError(
             f"schedule {config.name} follows the length of the run, which has no end: set trainer.max_steps or "
@@ -224,6 +259,14 @@ def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total: float) 
     if config.name == "plateau":
         return PlateauLR(optimizer, config, warmup)
     return LambdaLR(optimizer, lambda step: rate_factor(step, total=total, warmup=warmup, config=config))
+
+
+def _create_library_schedule(optimizer: Optimizer, config: ScheduleConfig, total: float) -> LambdaLR:
+    """A library's schedule times our warm-up, if one is asked for."""
+    factors = library_factors(config.name, config.options or {}, total)
+    warmup = warmup_length(total, config.warmup_steps or 0)
+    _tell_cut(config.warmup_steps, warmup, total)
+    return LambdaLR(optimizer, lambda step: _rise(step, warmup) * factors(step))
 
 
 def _tell_cut(asked: int | None, warmup: int, total: float) -> None:
@@ -244,7 +287,7 @@ def apply_rates(schedule: LambdaLR) -> None:
 
 
 def renew_settings(optimizer: Optimizer, schedule: LambdaLR, model: nn.Module, config: OptimizerConfig) -> None:
-    """Set learning rates and weight decay from the configuration, replacing those that a checkpoint restored.
+    """Set rates, weight decay, momentum and options from the configuration, replacing what a checkpoint restored.
 
     Args:
         optimizer: Made by `create_optimizer` for the same model.
@@ -256,4 +299,5 @@ def renew_settings(optimizer: Optimizer, schedule: LambdaLR, model: nn.Module, c
     schedule.base_lrs = [group["lr"] for group in groups]
     for group, wanted in zip(optimizer.param_groups, groups, strict=True):
         group["initial_lr"], group["weight_decay"] = wanted["lr"], wanted["weight_decay"]
+        group.update({key: value for key, value in config.settings().items() if key in group})
     apply_rates(schedule)

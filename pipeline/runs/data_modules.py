@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import lightning.pytorch as L
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
+from foveate.pipeline.runs.data_sets import offered_data_sets
 
 
 def known_labels(data: Mapping[str, Any]) -> LabelSet | ClassSet | None:
@@ -61,8 +63,11 @@ def default_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _data_module(data: Mapping[str, Any]) -> type[L.LightningDataModule] | None:
-    """The class that a recipe names, by its short name, among those that were imported."""
-    short = str(data.get("class_path", "")).rpartition(".")[2]
+    """The class that a recipe names, by its short name, among those that were imported or that a plugin offers."""
+    path = str(data.get("class_path", ""))
+    if path in {offer.record.class_path for offer in offered_data_sets()}:
+        importlib.import_module(path.rpartition(".")[0])
+    short = path.rpartition(".")[2]
     waiting: list[type[L.LightningDataModule]] = [L.LightningDataModule]
     while waiting:
         kind = waiting.pop()

@@ -12,6 +12,7 @@ import yaml
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import check_class_paths, rename_moved
+from foveate.pipeline.runs.data_sets import name_data
 from foveate.pipeline.text import quote_indices
 from foveate.plugins.hints import did_you_mean
 
@@ -90,6 +91,7 @@ def accept(recipe: Recipe, modules: Sequence[str] = ()) -> Recipe:
     Raises:
         ConfigError: It names a class from outside what is allowed.
     """
+    recipe = name_data(recipe)
     check_class_paths(recipe, modules)
     accepted: Recipe = rename_moved(spell_out(recipe))
     return accepted

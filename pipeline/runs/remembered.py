@@ -18,6 +18,7 @@ from typing import Any
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.files import write_text
+from foveate.pipeline.runs.data_sets import offered_data_sets
 from foveate.pipeline.runs.directories import global_rank
 from foveate.pipeline.runs.recipes import PLUGINS
 from foveate.plugins.sources import locate, locate_all
@@ -28,6 +29,16 @@ Remembered = list[dict[str, str]]  # for each module its name and its file
 def module_of(given: str) -> str:
     """The module name for a value of --plugins, such as `my_data` for `code/my_data.py`."""
     return locate(given).module
+
+
+def trusted_modules(given: Sequence[str]) -> list[str]:
+    """Modules whose classes a recipe may name: those of --plugins, and those of installed data sets.
+
+    Args:
+        given: The values of --plugins.
+    """
+    installed = (offer.record.class_path.rpartition(".")[0] for offer in offered_data_sets())
+    return [*(module_of(module) for module in given), *dict.fromkeys(installed)]
 
 
 def remember(given: Sequence[str]) -> Remembered:

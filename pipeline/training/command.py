@@ -48,7 +48,7 @@ def fit(request: Request) -> None:
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
-    cli = FoveateCLI(request)
+    cli = FoveateCLI(request, checkpoint)
     if request.checkpoint:
         check_resumable(checkpoint, request.checkpoint)
         check_fits(cli.model, checkpoint, request.checkpoint)
@@ -93,7 +93,7 @@ def evaluate(request: Request) -> None:
     asked, note = evaluate_as_trained(request, checkpoint) if checkpoint else (request, "")
     if note and global_rank() == 0:
         print(f"foveate: {note}", file=sys.stderr, flush=True)
-    cli = FoveateCLI(asked)
+    cli = FoveateCLI(asked, checkpoint)
     _take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)

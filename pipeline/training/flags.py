@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ import yaml
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import DOTTED, check_class_paths, is_allowed, refusal, renamed
+from foveate.pipeline.runs.data_sets import SUFFIX, class_path_of, offered_data_sets
 from foveate.pipeline.runs.recipes import SIZE, SIZES, WANDB
 from foveate.plugins.hints import did_you_mean
 
@@ -17,11 +19,6 @@ LOGGER = "--trainer.logger"
 LOGGERS = ("wandb", "true", "false", "CSVLogger", "TensorBoardLogger", "MLFlowLogger", "CometLogger", "WandbLogger")
 CLASSES = ("--model", "--data", LOGGER, "--trainer.callbacks", "--trainer.strategy", "--trainer.profiler")
 EVERY_EPOCH, EVERY_STEPS = "--trainer.check_val_every_n_epoch", "--trainer.val_check_interval"
-DATA_SETS = (  # by the suffix of their class names, which users may omit
-    *("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule", "DigitsDataModule", "Cifar10DataModule"),
-    *("CityscapesPatchesDataModule", "StreamingDataModule"),
-    *("ADE20KDataModule", "VOC2012DataModule", "COCOStuff164kDataModule", "LoveDADataModule", "PotsdamDataModule"),
-)
 
 
 def take_option(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]:
@@ -73,6 +70,7 @@ def spell_out_flags(argv: Sequence[str], modules: Sequence[str] = ()) -> list[st
         ConfigError: A class from elsewhere is named, or a logger or data set that does not exist.
     """
     flags = [_sized(word, before) for before, word in zip(["", *argv], argv, strict=False)]
+    flags = _name_data_set(flags)
     for option, value in pairs(flags):
         _check(option, value, modules)
     flags = [renamed(word) if DOTTED.fullmatch(word) else word for word in flags]
@@ -122,11 +120,24 @@ def _check_word(option: str, value: str) -> None:
     if option == LOGGER and value.lower() not in map(str.lower, LOGGERS) and not value.endswith("Logger"):
         hint = did_you_mean(value.lower(), LOGGERS)
         raise ConfigError(f"no logger {value!r}{hint} (accepted: {', '.join(LOGGERS)}; metrics.csv is always written)")
-    if option == "--data" and not value.endswith("DataModule"):
-        near = [name for name in DATA_SETS if name.lower() == f"{value.lower()}datamodule"]
-        hint = f"; did you mean {near[0]!r}?" if near else did_you_mean(f"{value}DataModule", DATA_SETS)
-        if hint:
-            raise ConfigError(f"--data {value}: no such data module{hint} (shipped: {', '.join(DATA_SETS)})")
+
+
+def _name_data_set(flags: Sequence[str]) -> list[str]:
+    """Flags with the class path of a data set that is given by name.
+
+    Raises:
+        ConfigError: No plugin offers it, and it is no class.
+    """
+    values, rest = take_option(flags, "--data")
+    if not values:
+        return list(flags)
+    name = values[-1]
+    path = name if "." in name or not re.fullmatch(r"[\w:-]+", name) else class_path_of(name)
+    if path is None and not name.endswith(SUFFIX):
+        known = [offer.record.name for offer in offered_data_sets()]
+        hint = did_you_mean(name.lower(), known)
+        raise ConfigError(f"--data {name}: no such data set{hint} (see: foveate plugins list --what data)")
+    return [f"--data={path or name}", *rest]
 
 
 def _logger_first(argv: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import torch
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
-from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
 from foveate.pipeline.callbacks.final_validation import FinalValidation
@@ -27,6 +27,7 @@ from foveate.pipeline.command_line import OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.loggers.wandb import WandbLogger
+from foveate.pipeline.losses.class_weights import methods_in
 from foveate.pipeline.models import PLUS
 from foveate.pipeline.optimisation.freezing import learns_later
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
@@ -38,7 +39,7 @@ from foveate.pipeline.runs.directories import (
     hand_on,
 )
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
-from foveate.pipeline.runs.remembered import module_of, remember
+from foveate.pipeline.runs.remembered import remember, trusted_modules
 from foveate.pipeline.training.building import (
     beside_ours,
     check_monitors,
@@ -68,15 +69,17 @@ class FoveateCLI(LightningCLI):
 
     Args:
         request: The command line, taken apart.
+        checkpoint: The content of the request's checkpoint, if there is one.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, checkpoint: Mapping[str, Any] | None = None) -> None:
         self.request = request
+        self.checkpoint = checkpoint or {}
         self.run_dir: Path | None = None
         quiet()
         explain_constructors()
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
-        self.gate = partial(import_only_ours, [module_of(module) for module in request.modules])
+        self.gate = partial(import_only_ours, trusted_modules(request.modules))
         with self.gate():
             super().__init__(
                 save_config_callback=None,
@@ -114,12 +117,16 @@ class FoveateCLI(LightningCLI):
         allow_idle_weights(self.config.trainer, task.network, learns_later(task.get("freeze")))
 
     def choose_directory(self) -> None:
-        """Create the run directory once data and weights were found; a resumed run keeps its own."""
+        """Create the run directory once data and weights were found; a resumed run keeps its own.
+
+        Class weights that come from the data are computed before, so that the run's recipe holds the numbers.
+        """
         if self.request.command != "fit" or self.config.trainer.fast_dev_run:
             return
         self.datamodule.setup("fit")
         if self.request.checkpoint is None:
             self.model.load_initial_weights()
+        self.model.weigh_classes(self.datamodule)
         root = Path(self.config.trainer.default_root_dir or RUNS)
         self.run_dir = self.request.run or choose_run(root, self.request.name)
         if self.request.run and global_rank() == 0:
@@ -127,6 +134,7 @@ class FoveateCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """The trainer of the recipe, with our progress, logs and checkpoints."""
+        self.model.take_class_weights(self.checkpoint.get("hyper_parameters") or {})
         self.choose_directory()
         settings = self.config_init.trainer
         loggers = _loggers(settings.logger, self.run_dir)
@@ -162,8 +170,9 @@ class FoveateCLI(LightningCLI):
         arguments.pop("labels", None)
         if self.model.hparams.get("network_options"):  # with a rank that the weights brought
             arguments["network_options"] = self.model.hparams["network_options"]
-        if isinstance(self.datamodule, SegmentationDataModule):
-            recipe["data"]["init_args"] |= self.datamodule.settled()
+        recipe["data"]["init_args"] |= getattr(self.datamodule, "settled", dict)()
+        if methods_in(arguments.get("loss")):  # by now the numbers are known
+            arguments["loss"] = self.model.hparams["loss"]
         if self.request.modules:
             recipe[PLUGINS] = remember(self.request.modules)
         return recipe

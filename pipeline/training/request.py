@@ -11,7 +11,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.directories import RECIPE, RUNS, find_checkpoint, run_of
 from foveate.pipeline.runs.limits import without_limits
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
-from foveate.pipeline.runs.remembered import module_of, recall
+from foveate.pipeline.runs.remembered import recall, trusted_modules
 from foveate.pipeline.training.flags import spell_out_flags, take_option, value_of
 from foveate.pipeline.training.paths import check_paths
 from foveate.plugins.manager import installed_plugins
@@ -69,7 +69,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         modules += recall(load_yaml(run / RECIPE), modules)
     if modules or disabled:
         installed_plugins(modules, disable=disabled)
-    names = [module_of(module) for module in modules]
+    names = trusted_modules(modules)
     found = [load_yaml(file) for file in files] or [_recipe_of(checkpoint, command)]
     recipe = merge(accept(recipe, names) for recipe in found)
     recipe.pop(PLUGINS, None)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import SGD
 
 from foveate.datasets.labels import LabelSet
-from foveate.pipeline.commands.compare import split_flags
+from foveate.pipeline.command_line import split_flags
 from foveate.pipeline.comparison.bootstrap import accuracy, bootstrap, draw_scores, interval, mean_iou
 from foveate.pipeline.comparison.entries import parse_entries
 from foveate.pipeline.comparison.measures import Measures, are_current

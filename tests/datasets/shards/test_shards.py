@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foveate.datasets.commands import COMMANDS
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.shards.format import ChunkReader, Sample, read_json
 from foveate.datasets.shards.writing import write_shards
+from foveate.pipeline.commands.data import COMMANDS
 
 Content = dict[str, tuple[bytes, int]]
 

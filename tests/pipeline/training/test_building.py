@@ -42,7 +42,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["--trainer.max_st", "3"], "did you mean '--trainer.max_steps'"),
         (["--lr", "1"], "did you mean '--model.optimizer.lr'"),
         (["--optimizer.lr", "1"], "did you mean '--model.optimizer.lr'"),
-        (["--data", "Cityscapes"], "did you mean 'CityscapesDataModule'"),
+        (["--data", "Cityscapes"], "did you mean 'cityscapes'"),
         (["--plug", "x"], "did you mean '--plugins'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -33,7 +33,7 @@ def test_short_forms_are_spelled_out(given: list[str], wanted: list[str]) -> Non
     ("given", "message"),
     [
         (["--trainer.logger", "wand"], "did you mean 'wandb'"),
-        (["--data", "Cityscapes"], "did you mean 'CityscapesDataModule'"),
+        (["--data", "Cityscapes"], "did you mean 'cityscapes'"),
         (["--model", "os.system"], "refused"),
         (["--trainer.callbacks+={class_path: os.system}"], "refused"),
     ],

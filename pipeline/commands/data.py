@@ -1,27 +1,20 @@
-"""`foveate data`: make synthetic scenes, check what is on disk, decode it once, put it into shards."""
+"""`foveate data`: looks at data sets, proposes classes, decodes images once, makes scenes, puts images into shards."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.layouts import LabelFiles, Layout, LayoutOption, settle_layout
 from foveate.datasets.text import Size, to_size
 
 SHOWN = 20  # faults
-MODULES = {  # of a layout with label maps
-    "camvid": ("camvid", "CamVidDataModule"),
-    "ade20k": ("ade20k", "ADE20KDataModule"),
-    "voc2012": ("voc2012", "VOC2012DataModule"),
-    "coco_stuff164k": ("coco_stuff164k", "COCOStuff164kDataModule"),
-    "loveda": ("loveda", "LoveDADataModule"),
-    "potsdam": ("potsdam", "PotsdamDataModule"),
-}
+AUTO = "auto"
+Flags = Sequence[str]  # the recipe's flags in a command line, which `run_function` sets apart
+HINT = "Values (or colours) under `ignore` neither train nor score; two values for one class: values: [1, 2]."
 
 
 def make(root: str, train: int = 64, val: int = 16, size: Size = "256x512", seed: int = 0) -> None:
@@ -54,33 +47,32 @@ def make(root: str, train: int = 64, val: int = 16, size: Size = "256x512", seed
 
 
 def check(
-    root: str,
-    dataset: LayoutOption = "auto",
-    labels: LabelFiles = "labelIds",
+    target: str,
+    dataset: str = AUTO,
+    labels: str | None = None,
     ignore: int | list[int] | None = None,
+    flags: Flags = (),
 ) -> None:
     """Read every image of a data set, with its label map or class, and list all that is wrong with it.
 
     Example: foveate data check ~/cityscapes
 
     Args:
-        root: The data set's folder.
-        dataset: Which layout it has; auto finds it by the folders. image_folder is train/CLASS/*.jpg and
-            val/CLASS/*.jpg.
+        target: The data set's folder, or a recipe.
+        dataset: Which data set it is (foveate plugins list --what data); auto finds it by the folders.
         labels: Which label files of Cityscapes to read, as --data.labels says in a training.
         ignore: Ids in the label files that are ignored, as --data.ignore says in a training.
+        flags: Not given by name: the data set's options as in a training, --data.KEY VALUE.
     """
     from foveate.datasets.checks import check_images, check_pairs
+    from foveate.datasets.segmentation import SegmentationDataModule
 
-    folder = Path(root).expanduser()
-    layout = settle_layout(folder, dataset)
-    if dataset == "auto":
-        print(f"{root} has the layout of {layout}", flush=True)
+    data = _open(target, dataset, {"labels": labels, "ignore": ignore}, flags)
     with _bars() as progress:
-        if layout == "image_folder":
-            found = check_images(folder, progress)
+        if isinstance(data, SegmentationDataModule):
+            found = check_pairs(data, progress)
         else:
-            found = check_pairs(_segmentation_data(layout, folder, labels=labels, ignore=ignore), progress)
+            found = check_images(data.existing_root(), progress)
     for line in [*found.shares, *found.faults[:SHOWN]]:
         print(line)
     if len(found.faults) > SHOWN:
@@ -90,12 +82,43 @@ def check(
     print("no fault found")
 
 
+def classes(target: str, write: bool = False, dataset: str = "folder", flags: Flags = ()) -> None:
+    """Propose the classes of a folder of masks from what the masks hold, as a classes.yaml to edit.
+
+    Example: foveate data classes mydata --write
+
+    Args:
+        target: The data set's folder.
+        write: Write classes.yaml into the folder; without it, the proposal is printed.
+        dataset: Which data set it is; folders of images and masks.
+        flags: Not given by name: the data set's options as in a training, --data.KEY VALUE.
+    """
+    from foveate.datasets.class_file import FILE_NAME, dump_class_table, write_class_table
+    from foveate.datasets.folder import FolderDataModule
+
+    data = _open(target, dataset, {}, flags)
+    if not isinstance(data, FolderDataModule):
+        raise DataConfigError(f"the classes of {dataset} are known; they are proposed for --dataset folder only")
+    proposal = data.propose()
+    for line in proposal.lines:
+        print(line)
+    if not write:
+        print(f"\n{dump_class_table(proposal.table)}", end="")
+        return
+    path = data.existing_root() / FILE_NAME
+    if path.exists():
+        raise DataConfigError(f"{path} exists; remove it first, or edit it")
+    write_class_table(path, proposal.table, heading="Proposed from the masks: give each class its name.\n" + HINT)
+    print(f"{path} written: give each class its name")
+
+
 def pack(
-    root: str,
-    dataset: LayoutOption = "auto",
+    target: str,
+    dataset: str = AUTO,
     cache_dir: str | None = None,
-    labels: LabelFiles = "labelIds",
+    labels: str | None = None,
     ignore: int | list[int] | None = None,
+    flags: Flags = (),
 ) -> None:
     """Decode the train and val images of a data set once, for --data.cache packed. An interrupted run is continued.
 
@@ -104,21 +127,21 @@ def pack(
     Example: foveate data pack ~/cityscapes
 
     Args:
-        root: The data set's folder.
-        dataset: Which layout it has; auto finds it by the folders. Only images with label maps are packed.
+        target: The data set's folder, or a recipe.
+        dataset: Which data set it is; auto finds it by the folders. Only images with label maps are packed.
         cache_dir: Folder to write to; .foveate in the root if not given. Give the same as --data.cache_dir.
         labels: Which label files of Cityscapes to read. Give the same as --data.labels.
         ignore: Ids in the label files that are ignored. Give the same as --data.ignore.
+        flags: Not given by name: the data set's options as in a training, --data.KEY VALUE.
     """
     from foveate.datasets.packed.folder import repack_damaged
+    from foveate.datasets.segmentation import SegmentationDataModule
 
-    folder = Path(root).expanduser()
-    layout = settle_layout(folder, dataset)
-    if layout == "image_folder":
+    data = _open(target, dataset, {"labels": labels, "ignore": ignore, "cache_dir": cache_dir}, flags)
+    if not isinstance(data, SegmentationDataModule):
         raise DataConfigError(
-            f"{root} has class folders: only images with label maps are packed; for many images: foveate data shard"
+            f"{target} has class folders: only images with label maps are packed; for many images: foveate data shard"
         )
-    data = _segmentation_data(layout, folder, labels=labels, ignore=ignore, cache_dir=cache_dir)
     for split in ("train", "val"):
         pairs = data.find_pairs(split)
         packed = data.pack(split, pairs)
@@ -127,24 +150,15 @@ def pack(
         print(f"{split}: {len(pairs)} images in {packed.folder}{again}")
 
 
-def _segmentation_data(
-    layout: Layout,
-    root: Path,
-    *,
-    labels: LabelFiles,
-    ignore: int | list[int] | None,
-    cache_dir: str | None = None,
-) -> Any:
-    """The data module of a layout with label maps, whose type stands in modules that take seconds to import."""
-    if layout == "cityscapes":
-        from foveate.datasets.cityscapes import CityscapesDataModule
+def _open(target: str, dataset: str, given: dict[str, Any], flags: Sequence[str]) -> Any:
+    """The data module of a folder or recipe, with the options of a command as flags."""
+    from foveate.pipeline.commands.open_data import name_of, open_data
 
-        return CityscapesDataModule(str(root), labels=labels, ignore=ignore, cache_dir=cache_dir)
-    if labels != "labelIds":
-        raise DataConfigError(f"labels {labels} is for Cityscapes; {layout} has one kind of label files")
-    module, name = MODULES[layout]
-    build = getattr(importlib.import_module(f"foveate.datasets.{module}"), name)
-    return build(str(root), ignore=ignore, cache_dir=cache_dir)
+    words = [f"--data.{key}={value}" for key, value in given.items() if value is not None]
+    data = open_data(target, dataset, [*words, *flags])
+    if dataset == AUTO:
+        print(f"{target} has the layout of {name_of(data)}", flush=True)
+    return data
 
 
 def shard(source: str, out: str, size_mb: int = 64) -> None:
@@ -187,4 +201,4 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
         yield advance
 
 
-COMMANDS = {"make": make, "check": check, "pack": pack, "shard": shard}
+COMMANDS = {"check": check, "classes": classes, "pack": pack, "make": make, "shard": shard}

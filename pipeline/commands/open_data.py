@@ -1,0 +1,165 @@
+"""A data module from what people name: a folder, a recipe, or a data set by name, with flags as in a training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+from jsonargparse import ArgumentParser
+
+from foveate.datasets.errors import DataConfigError, DataError
+from foveate.pipeline.command_line import OneLineErrors, shorten
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.runs.class_paths import import_only_ours
+from foveate.pipeline.runs.data_sets import class_path_of, import_ours, offered_data_sets
+from foveate.pipeline.runs.recipes import arguments_of, find_recipe, list_recipes, read_recipe
+from foveate.pipeline.runs.remembered import trusted_modules
+from foveate.plugins.building import load
+from foveate.plugins.hints import did_you_mean
+from foveate.plugins.records import DataSet, resolve
+
+AUTO = "auto"
+GENERAL = ("folder", "image_folder")  # they recognise nearly everything, and are asked last
+
+
+class _DataParser(OneLineErrors, ArgumentParser):
+    """The parser of a data module's flags."""
+
+    help_command = "foveate fit --help-all"
+
+
+def is_recipe(target: str) -> bool:
+    """Whether people mean a recipe: the name of a shipped one, or a YAML file."""
+    return target in list_recipes() or target.endswith((".yaml", ".yml"))
+
+
+def open_data(target: str, name: str = AUTO, flags: Sequence[str] = (), modules: Sequence[str] = ()) -> Any:
+    """The data module that a command is to look at.
+
+    Args:
+        target: A folder, or a recipe (its name or file).
+        name: Data set in the folder; auto asks each data set whether it recognises the folder.
+        flags: Options of the data set, as in a training: `--data.KEY VALUE`.
+        modules: The values of --plugins.
+
+    Raises:
+        ConfigError: There is no such data set, recipe or option.
+        DataError: No data set recognises the folder.
+    """
+    import_ours()
+    if is_recipe(target):
+        recipe = read_recipe(find_recipe(target), trusted_modules(modules))
+        described = recipe.get("data") or {}
+        path, arguments = str(described.get("class_path", "")), arguments_of(recipe, "data")
+    else:
+        path, arguments = path_of(Path(target).expanduser(), name), {"root": target}
+    return build_data(path, arguments, flags, modules)
+
+
+def build_data(path: str, arguments: dict[str, Any], flags: Sequence[str], modules: Sequence[str]) -> Any:
+    """Build a data module as a training does.
+
+    Args:
+        path: Its class path.
+        arguments: Its arguments.
+        flags: Flags, which win over the arguments.
+        modules: The values of --plugins.
+
+    Raises:
+        ConfigError: An option does not exist, or its value is not accepted.
+    """
+    parser = _DataParser(prog="foveate data")
+    parser.add_subclass_arguments(L.LightningDataModule, "data")
+    described = json.dumps({"class_path": path, "init_args": arguments})
+    with import_only_ours(trusted_modules(modules)):
+        try:
+            return parser.instantiate(parser.parse_args([f"--data={described}", *flags])).data
+        except (TypeError, ValueError, KeyError) as error:
+            if hasattr(error, "exit_code"):
+                raise
+            raise ConfigError(shorten(str(error), parser.known_options(), parser.help_command)) from error
+
+
+def path_of(root: Path, name: str = AUTO) -> str:
+    """The class path of the data set in a folder.
+
+    Args:
+        root: The folder.
+        name: Name of the data set; auto asks each.
+
+    Raises:
+        DataError: There is no such folder, or no data set recognises it.
+        DataConfigError: There is no such data set, or the folder is recognised as another one.
+    """
+    found = detect(root)
+    if name != AUTO:
+        return _named(root, name, found)
+    nested = _nested(root) if found is None or found.name in GENERAL else None
+    if nested:
+        raise DataError(f"{root} holds no data set, but {nested} does: give that folder")
+    if found is not None:
+        return found.class_path
+    known = ", ".join(offer.record.name for offer in offered_data_sets() if offer.record.detect)
+    raise DataError(
+        f"{root} is recognised by no data set (asked: {known}); name one with --dataset, and for images and masks in "
+        "unusual folders: --dataset folder --data.image_dir DIR --data.mask_dir DIR"
+    )
+
+
+def _nested(root: Path) -> Path | None:
+    """A folder in it that a data set recognises for certain."""
+    below = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+    return next((folder for folder in below if (one := detect(folder)) and one.name not in GENERAL), None)
+
+
+def _named(root: Path, name: str, found: DataSet | None) -> str:
+    path = class_path_of(name)
+    if path is None:
+        known = [offer.record.name for offer in offered_data_sets()]
+        hint = did_you_mean(name, known)
+        raise DataConfigError(f"no data set named {name!r}{hint} (known: {', '.join(known)})")
+    if found and found.class_path != path and found.name not in GENERAL and not _recognises(root, path):
+        raise DataConfigError(f"{root} has the folders of {found.name}, not of {name}: give --dataset {found.name}")
+    return path
+
+
+def detect(root: Path) -> DataSet | None:
+    """The first data set that recognises a folder.
+
+    Args:
+        root: The folder.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder")
+    for offer in sorted(offered_data_sets(), key=lambda offer: offer.record.name in GENERAL):
+        if offer.record.detect is not None and bool(load(offer, offer.record.detect)(root)):
+            return offer.record
+    return None
+
+
+def _recognises(root: Path, path: str) -> bool:
+    """Whether the data set of a class path does not deny that a folder is its own."""
+    record = next((offer.record for offer in offered_data_sets() if offer.record.class_path == path), None)
+    if record is None or record.detect is None:
+        return True
+    with suppress(Exception):
+        return bool(resolve(record.detect)(root)) or path.startswith("foveate.datasets.folder.")
+    return True
+
+
+def name_of(data: object) -> str:
+    """The name of a data module's data set; its class's name if no plugin offers it.
+
+    Args:
+        data: The data module.
+    """
+    path = f"{type(data).__module__}.{type(data).__qualname__}"
+    named = (offer.record.name for offer in offered_data_sets() if offer.record.class_path == path)
+    return next(named, type(data).__name__)

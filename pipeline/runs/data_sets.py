@@ -1,0 +1,61 @@
+"""Data sets by name: what plugins offer, as class paths for recipes and as classes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from foveate.plugins.errors import PluginConfigError
+from foveate.plugins.manager import Offer, installed_plugins
+from foveate.plugins.records import DataSet
+
+SUFFIX = "DataModule"  # of class names, which users may leave out
+
+
+def offered_data_sets() -> Sequence[Offer[DataSet]]:
+    """The data sets of all plugins; ours come first."""
+    return installed_plugins().of_kind(DataSet)
+
+
+def class_path_of(name: str) -> str | None:
+    """The class path of a data set; None if no plugin offers it.
+
+    Args:
+        name: The name of an offer, such as camvid or distribution:name, or of its class, such as CamVidDataModule.
+
+    Raises:
+        PluginError: Several plugins offer it.
+    """
+    with suppress(PluginConfigError):
+        return installed_plugins().find(name, DataSet).record.class_path
+    paths = [offer.record.class_path for offer in offered_data_sets()]
+    return next((path for path in paths if path.rpartition(".")[2] == name), None)
+
+
+def name_data(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe with the class path of its data set, which may be given by name.
+
+    Args:
+        recipe: Its `data` is a name, a mapping with `name` and the data set's options, or as Lightning has it: a
+            mapping with `class_path`, where a name may stand, and `init_args`.
+    """
+    data = recipe.get("data")
+    if isinstance(data, str):
+        data = {"class_path": data}
+    elif isinstance(data, Mapping) and "name" in data and "class_path" not in data:
+        data = {"class_path": data["name"], "init_args": {key: data[key] for key in data if key != "name"}}
+    if not isinstance(data, Mapping) or not isinstance(data.get("class_path"), str):
+        return dict(recipe)
+    path = None if "." in data["class_path"] else class_path_of(data["class_path"])
+    return {**recipe, "data": {**data, "class_path": path or data["class_path"]}}
+
+
+def import_ours() -> None:
+    """Import the data sets that come with Foveate, whose classes recipes may name without a module."""
+    for offer in offered_data_sets():
+        module = offer.record.class_path.rpartition(".")[0]
+        if module.startswith("foveate."):
+            importlib.import_module(module)
+    importlib.import_module("foveate.datasets.images")  # what predict reads
