@@ -24,7 +24,7 @@ from foveate.datasets.masks.create import create_mask_reader
 from foveate.datasets.masks.file_classes import classes_of_files
 from foveate.datasets.masks.name_files import find_names
 from foveate.datasets.masks.proposing import Kind, Proposal, propose_classes
-from foveate.datasets.masks.reader import PairReader
+from foveate.datasets.masks.reader import MaskReader
 from foveate.datasets.masks.survey import survey_masks
 from foveate.datasets.progress import bar
 from foveate.datasets.segmentation import SegmentationDataModule
@@ -59,13 +59,18 @@ class FolderDataModule(SegmentationDataModule):
         super().__init__(root, **options)  # type: ignore[misc]
 
     @property
-    def label_set(self) -> LabelSet:  # type: ignore[override]
+    def own_labels(self) -> LabelSet:  # type: ignore[override]
         """The classes: those given, those of the root's classes.yaml, or what the masks hold."""
         return self.table.label_set()
 
-    def reader(self) -> PairReader:
-        """Reads a pair of this data set."""
-        return PairReader(create_mask_reader(self.table, self.ignored))
+    @property
+    def label_set(self) -> LabelSet:  # type: ignore[override]
+        """The classes after the label map."""
+        return self.own_labels if self.mapped is None else self.mapped.labels
+
+    def mask_reader(self) -> MaskReader:
+        """Reads label maps, as train ids before the label map."""
+        return create_mask_reader(self.table, self.ignored)
 
     def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split; of val where there is no test."""
