@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Unpack, overload
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
@@ -19,13 +19,15 @@ from foveate.datasets.augment.segmentation import TrainTransform
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DamagedError, DataConfigError, DataError
 from foveate.datasets.files.image_reader import RGB
-from foveate.datasets.files.pairs import Pair
+from foveate.datasets.files.pairs import Pair, Paths
 from foveate.datasets.files.survey import spread
+from foveate.datasets.label_map import Mapped, apply_label_map, parse_label_map, read_label_map
 from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
 from foveate.datasets.loading.damage import DamageLog, instead_of
-from foveate.datasets.loading.data_module import LoadingDataModule
+from foveate.datasets.loading.data_module import LoadingDataModule, at_least_one
 from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import shuffle
+from foveate.datasets.masks.mapped import MappedMasks
 from foveate.datasets.masks.reader import MaskReader, PairReader
 from foveate.datasets.masks.values import ValueMasks
 from foveate.datasets.packed.folder import PackedFolder, build_with_progress
@@ -115,27 +117,6 @@ class SegmentationDataset(Dataset[dict[str, object]]):
                 yield self.read(index)[0]
 
 
-class Paths(Sequence[Path]):
-    """The image files of pairs, without a list of their own.
-
-    Args:
-        pairs: Of a split.
-    """
-
-    def __init__(self, pairs: Sequence[Pair]) -> None:
-        self._pairs = pairs
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    @overload
-    def __getitem__(self, index: int) -> Path: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Path]: ...
-    def __getitem__(self, index: int | slice) -> Path | Sequence[Path]:
-        return Paths(self._pairs[index]) if isinstance(index, slice) else self._pairs[index].image
-
-
 def _own(array: np.ndarray) -> np.ndarray:
     """The array, or a copy of one that is a view of a file."""
     return array if array.flags.writeable and array.flags.c_contiguous else np.array(array, order="C")
@@ -144,12 +125,20 @@ def _own(array: np.ndarray) -> np.ndarray:
 class SegmentationDataModule(LoadingDataModule):
     """Base of the segmentation data sets; a subclass says its labels and where its files are.
 
+    A subclass with a choice of classes sets `label_set` before `super().__init__()`; one that reads its classes from
+    files has the properties `own_labels` and `label_set`.
+
     Args:
         root: The data set's folder.
         options: The options of every segmentation data set, as described in SegmentationOptions.
+
+    Attributes:
+        label_set: Of a class: the classes of the data set. Of an object: the classes after its label map.
+        own_labels: The classes of the data set before the label map.
     """
 
     label_set: LabelSet
+    own_labels: LabelSet
     defaults: ClassVar[SegmentationOptions] = SEGMENTATION_DEFAULTS
 
     def __init__(self, root: str | None = None, **options: Unpack[SegmentationOptions]) -> None:
@@ -165,12 +154,27 @@ class SegmentationDataModule(LoadingDataModule):
         self.given_images = create_reader(given)
         self.on_damaged = given["on_damaged"]
         self.damage = DamageLog()
+        self.crops_per_image = at_least_one("crops_per_image", given["crops_per_image"])
         self.transform = create_transform(given)
         self.ignored = to_ids(given["ignore"])
         self.cache = given["cache"]
         self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
         self._pairs: dict[str, Sequence[Pair]] = {}
+        self.label_map = None if given["label_map"] is None else read_label_map(given["label_map"])
+        labels = vars(self).get("label_set", getattr(type(self), "label_set", None))
+        if isinstance(labels, LabelSet):
+            self.own_labels = labels
+            self.label_set = labels if self.mapped is None else self.mapped.labels
+
+    @cached_property
+    def mapped(self) -> Mapped | None:
+        """What the label map makes of the classes; None without one.
+
+        Raises:
+            DataConfigError: It does not fit them.
+        """
+        return None if self.label_map is None else apply_label_map(self.own_labels, parse_label_map(self.label_map))
 
     def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split: train, val or test."""
@@ -178,8 +182,9 @@ class SegmentationDataModule(LoadingDataModule):
 
     def settled(self) -> dict[str, Any]:
         """Options that were found from the data, as the recipe of a run keeps them."""
-        found = self.settled_images
-        return {"range": list(found.reader.range)} if found.range_is_found and found.reader.range else {}
+        images = self.settled_images
+        found: dict[str, Any] = {} if self.label_map is None else {"label_map": self.label_map}
+        return {**found, "range": list(images.reader.range or ())} if images.range_is_found else found
 
     def pairs_of(self, split: str) -> Sequence[Pair]:
         """The pairs of a split, which are looked for once.
@@ -239,20 +244,22 @@ class SegmentationDataModule(LoadingDataModule):
         return channel_statistics(dataset.some_images(MEASURED))
 
     def id_table(self) -> Table:
-        """Stored id -> train id, 255 for those that are ignored."""
+        """Stored id -> train id before the label map, 255 for those that are ignored."""
         return ignore_ids(self.stored_ids(), self.ignored)
 
     def stored_ids(self) -> Table:
         """Stored id -> train id, as the data set defines it."""
-        return self.label_set.to_train_ids()
-
-    def reader(self) -> PairReader:
-        """Reads a pair of this data set."""
-        return PairReader(self.mask_reader(), self.settled_images.reader)
+        return self.own_labels.to_train_ids()
 
     def mask_reader(self) -> MaskReader:
-        """Reads a label map of this data set."""
+        """Reads label maps, as train ids before the label map."""
         return ValueMasks(self.id_table())
+
+    def reader(self) -> PairReader:
+        """Reads a pair of this data set, as train ids after the label map."""
+        masks = self.mask_reader()
+        mapped = masks if self.mapped is None else MappedMasks(masks, self.mapped.table)
+        return PairReader(mapped, self.settled_images.reader)
 
     def setup(self, stage: str) -> None:
         """Find the files of the stage: fit, validate or test.
@@ -299,16 +306,17 @@ class SegmentationDataModule(LoadingDataModule):
         """Augmented crops, in a new order each epoch."""
         dataset = self._datasets["train"]
         world_size, _ = self.place()
-        if len(dataset) // world_size < self.batch_size:
+        count = len(dataset) * self.crops_per_image
+        if count // world_size < self.batch_size:
             raise DataConfigError(
                 f"{len(dataset)} training images on {world_size} process(es) do not fill one batch of "
-                f"{self.batch_size}; lower --data.batch_size"
+                f"{self.batch_size}; lower --data.batch_size, or raise --data.crops_per_image"
             )
         return self.train_loader(
             dataset,
             collate,
-            draw=shuffle(len(dataset)),
-            count=len(dataset),
+            draw=shuffle(len(dataset), self.crops_per_image),
+            count=count,
             company=True,
             prepare=self._choose_padding,
             damage=self.damage if self.on_damaged == "skip" else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
 import os
@@ -17,6 +16,7 @@ import yaml
 from foveate.datasets.augment.resizing import ImagePart, MaskPart
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labels import IGNORE
+from foveate.datasets.text import near
 
 Spec = str | dict[str, Any]
 Pipeline = str | Spec | list[Spec]  # a file or a name, a mapping, or a list
@@ -140,7 +140,7 @@ def _find(library: Any, name: str) -> Any:
     kind = getattr(library, name, None)
     kinds = (library.BasicTransform, library.BaseCompose)
     if not (isinstance(kind, type) and issubclass(kind, kinds)) or kind in kinds:
-        raise DataConfigError(f"{WHERE}: albumentations has no transform {name!r}{_near(name, _names(library))}")
+        raise DataConfigError(f"{WHERE}: albumentations has no transform {name!r}{near(name, _names(library))}")
     if name in REFUSED:
         raise DataConfigError(f"{WHERE}: {name} is no augmentation of label maps: {REFUSED[name]}")
     return kind
@@ -149,7 +149,7 @@ def _find(library: Any, name: str) -> Any:
 def _build(name: str, kind: Any, options: dict[str, Any], accepted: Mapping[str, Any]) -> Any:
     for option in options:
         if option not in accepted:
-            raise DataConfigError(f"{WHERE}: {name} has no option {option!r}{_near(option, list(accepted))}")
+            raise DataConfigError(f"{WHERE}: {name} has no option {option!r}{near(option, list(accepted))}")
     options.update(_mask_options(options, accepted))
     try:
         transform = kind(**options)
@@ -203,10 +203,3 @@ def _names(library: Any) -> list[str]:
     kinds = (library.BasicTransform, library.BaseCompose)
     found = {name: getattr(library, name) for name in dir(library)}
     return [name for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, kinds)]
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    """A hint at the known name that is most like a wrong one, whatever its capitals."""
-    lower = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(name.lower(), lower, n=1)
-    return f"; did you mean {lower[near[0]]}?" if near else ""
