@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import struct
 import zlib
@@ -95,12 +96,11 @@ def test_samples_of_12_bits_are_never_taken_for_16(tmp_path: Path) -> None:
     header = b"II*\0" + struct.pack("<I", 8 + len(packed))
     (tmp_path / "a.tif").write_bytes(header + packed + struct.pack("<H", len(tags)) + entries + bytes(4))
     assert image_kind(tmp_path / "a.tif").dtype == "uint16"
-    try:
-        found = stored(tmp_path / "a.tif")
-    except DataConfigError as error:  # OpenCV gives other values
-        assert "imagecodecs decodes it, and is missing: pip install 'foveate[tiff]'" in str(error)
-    else:
-        assert np.array_equal(found.values[..., 0], values)
+    if importlib.util.find_spec("imagecodecs"):
+        assert np.array_equal(stored(tmp_path / "a.tif").values[..., 0], values)
+        return
+    with pytest.raises(DataConfigError, match=r"imagecodecs decodes it, and is missing: pip install 'foveate\[tiff\]'"):
+        stored(tmp_path / "a.tif")  # OpenCV gives other values
 
 
 def test_smaller_copies_are_no_pages(tmp_path: Path) -> None:
