@@ -181,9 +181,7 @@ def test_crops_are_padded_with_the_mean_of_the_normalisation_in_use(
 
 
 def test_a_padding_that_is_no_colour_is_refused() -> None:
-    with pytest.raises(
-        DataConfigError, match=r"pad_value is a red, a green and a blue byte, 0 to 255, not \[0, 0, 256\]"
-    ):
+    with pytest.raises(DataConfigError, match=r"pad_value is a byte for each channel, 0 to 255, not \[0, 0, 256\]"):
         SegmentationDataModule(pad_value=(0, 0, 256))
 
 
