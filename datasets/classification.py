@@ -58,6 +58,10 @@ class ClassificationDataModule(LoadingDataModule):
         """The images of a split, train, val or test, without a transform."""
         raise NotImplementedError
 
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that there are, each with images of its own."""
+        return "train", "val"
+
     def setup(self, stage: str) -> None:
         """Find the images of the stage: fit, validate or test.
 
