@@ -16,6 +16,7 @@ from foveate.datasets.doctor.examine import Examiner, Job
 from foveate.datasets.doctor.facts import Facts, Reads, Split, Unread
 from foveate.datasets.doctor.parallel import in_parallel
 from foveate.datasets.doctor.sample import Sample
+from foveate.datasets.doctor.view import View
 from foveate.datasets.errors import DataConfigError, DataError, UnpairedError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.files.reading import read_image
@@ -135,6 +136,17 @@ def _classes_of(data: SegmentationDataModule, unread: list[Unread]) -> tuple[Mas
 
 def _reader_of_images(data: SegmentationDataModule) -> Callable[[Path], np.ndarray]:
     return read_image
+
+
+def view_of(data: Any) -> View:
+    """What pictures of a data set are read with.
+
+    Args:
+        data: The data module.
+    """
+    if isinstance(data, SegmentationDataModule):
+        return View(_reader_of_images(data), _classes_of(data, [])[0])
+    return View(read_image, None)
 
 
 def _kind_of(masks: MaskReader | None) -> Reads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -106,8 +107,7 @@ def count_numbers(numbers: Numbers) -> Counts:
     if numbers.dtype == np.uint8 and 0 < numbers.size < EXACT:
         bytes_ = np.ascontiguousarray(numbers).reshape(numbers.shape[0], -1)
         pixels = cv2.calcHist([bytes_], [0], None, [256], [0, 256]).ravel()  # type: ignore[list-item]
-        keys = np.flatnonzero(pixels)
-        return Counts(keys.astype(np.int32), pixels[keys].astype(np.int32))
+        return _nonzero(pixels)
     found = count_values(numbers)
     limits = np.iinfo(np.int32)
     keys = np.array([*found], dtype=np.int64).clip(limits.min, limits.max).astype(np.int32)
@@ -125,6 +125,10 @@ def mapped(stored: Counts, table: Table) -> Counts:
     inside = (stored.keys >= 0) & (stored.keys < len(table))
     ids[inside] = table[stored.keys[inside]]
     pixels = np.bincount(ids, weights=stored.pixels, minlength=IGNORE + 1)
+    return _nonzero(pixels)
+
+
+def _nonzero(pixels: NDArray[Any]) -> Counts:
     keys = np.flatnonzero(pixels)
     return Counts(keys.astype(np.int32), pixels[keys].astype(np.int32))
 
@@ -155,7 +159,7 @@ def edges_of(numbers: Numbers) -> tuple[int, int, int, int]:
         >>> edges_of(np.array([[0, 0, 9, 18, 18, 18]]))
         (2, 1, 1, 1)
     """
-    rows = numbers[::ROWS]
+    rows: NDArray[Any] = numbers[::ROWS]
     rows = rows.astype(np.uint8) if rows.dtype == np.bool_ else rows
     change = rows[:, 1:] != rows[:, :-1]
     lonely = change[:, 1:] & change[:, :-1]

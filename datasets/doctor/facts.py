@@ -89,7 +89,7 @@ class Facts:
             place: Which pair.
             side: Image or mask.
         """
-        pair = self.splits[place.split].pairs[place.index]
+        pair = self.splits[place.split].pairs[place.position]
         return str(pair.image if side == "image" else pair.label)
 
     def samples(self) -> Iterator[tuple[Place, Sample]]:

@@ -17,8 +17,13 @@ FORMATS = {  # ending -> what Pillow calls such files
     **dict.fromkeys((".tif", ".tiff"), ("TIFF",)),
     **dict.fromkeys((".bmp", ".dib"), ("BMP", "DIB")),
     **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), ("PPM",)),
-    **{".png": ("PNG",), ".webp": ("WEBP",), ".gif": ("GIF",), ".tga": ("TGA",), ".npy": ("NPY",)},
-    **{".jp2": ("JPEG2000",), ".avif": ("AVIF",)},
+    ".png": ("PNG",),
+    ".webp": ("WEBP",),
+    ".gif": ("GIF",),
+    ".tga": ("TGA",),
+    ".npy": ("NPY",),
+    ".jp2": ("JPEG2000",),
+    ".avif": ("AVIF",),
 }
 NAMED = 3  # files whose fault stands in the message; all are in the list
 

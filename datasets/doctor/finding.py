@@ -21,11 +21,11 @@ class Place(NamedTuple):
 
     Attributes:
         split: Its name.
-        index: Position of the pair in the split.
+        position: Of the pair in the split.
     """
 
     split: str
-    index: int
+    position: int
 
 
 Side = Literal["image", "mask"]

@@ -19,7 +19,8 @@ def differing(facts: Facts) -> Iterable[Found]:
     found = [(place, sample) for place, sample in facts.samples() if not _fits(sample)]
     if found:
         place, sample = found[0]
-        assert sample.image_size is not None and sample.mask_size is not None
+        assert sample.image_size is not None
+        assert sample.mask_size is not None
         yield Found(
             message=f"{images(len(found))} of another size than the mask: {facts.path(place)} is "
             f"{_said(sample.image_size)}, {facts.path(place, 'mask')} is {_said(sample.mask_size)} (height x width); "

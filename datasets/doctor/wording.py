@@ -53,3 +53,16 @@ def percent(share: float) -> str:
         ('50 %', '0.042 %')
     """
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def printable(text: str) -> str:
+    """A text in which control characters, and bytes of names that are no text, are escapes.
+
+    Args:
+        text: One line.
+
+    Example:
+        >>> print(printable("a" + chr(10) + "b" + chr(0xDCFF)))
+        a\\nb\\udcff
+    """
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
