@@ -106,6 +106,7 @@ class SegmentationDataModule(LoadingDataModule):
         self.cache = given["cache"]
         self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
+        self._pairs: dict[str, Sequence[Pair]] = {}
 
     def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split: train, val or test."""
@@ -130,6 +131,19 @@ class SegmentationDataModule(LoadingDataModule):
         """Options that were found from the data, as the recipe of a run keeps them."""
         return {}
 
+    def pairs_of(self, split: str) -> Sequence[Pair]:
+        """The pairs of a split, which are looked for once.
+
+        Args:
+            split: train, val or test.
+
+        Raises:
+            DataError: See `find_pairs`.
+        """
+        if split not in self._pairs:
+            self._pairs[split] = self.find_pairs(split)
+        return self._pairs[split]
+
     def id_table(self) -> Table:
         """Stored id -> train id, 255 for those that are ignored."""
         return ignore_ids(self.stored_ids(), self.ignored)
@@ -150,7 +164,7 @@ class SegmentationDataModule(LoadingDataModule):
         """
         for split in {"fit": ["train", "val"], "validate": ["val"], "test": ["test"]}.get(stage, []):
             if split not in self._datasets:
-                pairs = self.find_pairs(split)
+                pairs = self.pairs_of(split)
                 packed = self.pack(split, pairs) if self.cache == "packed" else None
                 transform = self.transform if split == "train" else None
                 self._datasets[split] = SegmentationDataset(pairs, self.reader(), transform, packed)

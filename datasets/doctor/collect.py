@@ -110,7 +110,7 @@ def _of_pairs(data: SegmentationDataModule, look: Look, progress: Progress) -> F
 def _find(data: SegmentationDataModule, split: str, unread: list[Unread]) -> Sequence[Pair] | None:
     """The pairs of a split; what has no partner is noted."""
     try:
-        return data.find_pairs(split)
+        return data.pairs_of(split)
     except UnpairedError as error:
         unread += [Unread("images", str(error), tuple(error.images))] * bool(error.images)
         unread += [Unread("masks", str(error), tuple(error.masks))] * bool(error.masks)
@@ -168,7 +168,7 @@ def _of_classes(data: ClassificationDataModule, look: Look, progress: Progress) 
     with _listening() as notes:
         for name in data.splits():
             try:
-                files = ClassFiles(data.find_images(name))
+                files = ClassFiles(data.images_of(name))
             except DataConfigError:
                 raise
             except DataError as error:

@@ -32,13 +32,13 @@ def out_of_range(facts: Facts) -> Iterable[Found]:
     if places and facts.table is not None:
         values = undefined_in(facts.stored, facts.table)
         files = Counter(value for _, held in _held(facts) for value in _values(held) if value in set(values))
-        listed = few((f"{value} ({files[value]} files, {facts.stored[value]} px)" for value in values), SHOWN)
+        listed = few((f"{value} ({masks(files[value])}, {facts.stored[value]} px)" for value in values), SHOWN)
         first = facts.splits[places[0].split]
         held = next(one.held for one in first.samples if one.index == places[0].position)
         known = few(map(str, classes_of(facts.table)), 40)
         yield Found(
-            message=f"label id out of range in {masks(len(places))}: {listed}; {such_as(facts, places, 'mask')}: "
-            f"{_counts(held, set(values))}. Classes here are {known}: name the others in classes.yaml, ignore them "
+            message=f"{facts.path(places[0], 'mask')}: label id out of range: {_counts(held, set(values))}; classes "
+            f"here are {known}. In all {masks(len(places))}: {listed}. Name them in classes.yaml, ignore them "
             f"(--data.ignore {values[:SHOWN]}), or are these train ids, regular ids or instance ids by mistake?",
             places=places,
             side="mask",
