@@ -13,7 +13,7 @@ import numpy as np
 
 from foveate.datasets.class_file import FILE_NAME, as_mapping, parse_class_table, read_class_table
 from foveate.datasets.class_table import ClassTable
-from foveate.datasets.errors import UnpairedError
+from foveate.datasets.errors import DataConfigError, DataError, UnpairedError
 from foveate.datasets.files.pair_list import PairList
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.folder_options import FOLDER_DEFAULTS, FolderDataOptions, folder_options
@@ -71,11 +71,15 @@ class FolderDataModule(SegmentationDataModule):
         return self.layout.splits[scored_split(split, "test" in self.layout.splits)]
 
     def splits(self) -> tuple[str, ...]:
-        """The splits that were found; train and val if files have no partner."""
+        """The splits that were found; train and val where none are."""
         try:
             return tuple(self.layout.splits)
         except UnpairedError as error:
-            return tuple(error.splits) or ("train", "val")
+            return tuple(error.splits)
+        except DataConfigError:
+            raise
+        except DataError:  # told by whoever asks for the pairs
+            return "train", "val"
 
     def groups_of(self, split: str) -> Sequence[str]:
         """What `group` finds in the path of each image."""

@@ -20,6 +20,7 @@ from foveate.datasets.doctor.view import View
 from foveate.datasets.errors import DataConfigError, DataError, UnpairedError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.files.reading import read_image
+from foveate.datasets.loading.train_order import Indices
 from foveate.datasets.masks.binary import BinaryMasks
 from foveate.datasets.masks.class_files import ClassFileMasks
 from foveate.datasets.masks.colours import ColourMasks
@@ -202,7 +203,7 @@ class ClassFiles(Sequence[Pair]):
         if not hasattr(dataset, "path"):
             raise DataConfigError("this data set has no image files of its own to check")
         self._dataset = dataset
-        self.labels: Sequence[int] = dataset.labels
+        self.labels: Indices = dataset.labels
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -228,7 +229,7 @@ def spread(count: int, most: int | None) -> list[int]:
     return np.unique(np.linspace(0, count - 1, most).round().astype(int)).tolist() if most else []
 
 
-def _jobs(pairs: Sequence[Pair], look: Look, classes: int, labels: Sequence[int] = ()) -> list[Callable[[], Job]]:
+def _jobs(pairs: Sequence[Pair], look: Look, classes: int, labels: Indices | None = None) -> list[Callable[[], Job]]:
     """One job for each pair that is looked at; made when it is asked for, since there may be millions."""
     places = spread(len(pairs), look.headers)
     held = {places[place] for place in spread(len(places), look.masks)}
@@ -241,7 +242,7 @@ def _jobs(pairs: Sequence[Pair], look: Look, classes: int, labels: Sequence[int]
             held=index in held,
             pixels=look.pixels,
             objects=classes if index in measured else 0,
-            label=int(labels[index]) if len(labels) else -1,
+            label=-1 if labels is None else int(labels[index]),
         )
 
     return [job(index) for index in places]
