@@ -47,7 +47,7 @@ def _crop(findings: Sequence[Finding]) -> Iterator[Advice]:
     for finding in findings:
         if finding.id == "sizes.small":
             sides = [max(CELL, int(str(finding.numbers[name])) // CELL * CELL) for name in ("height", "width")]
-            yield Advice("data.crop", str(sides), "fits into the smallest train image")
+            yield Advice("data.crop", str(sides), "fits into nearly every train image")
 
 
 def _batch(findings: Sequence[Finding]) -> Iterator[Advice]:

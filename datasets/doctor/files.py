@@ -30,12 +30,12 @@ NAMED = 3  # files whose fault stands in the message; all are in the list
 
 def damaged(facts: Facts) -> Iterable[Found]:
     """Files that are cut short, damaged, or no images."""
-    return _unreadable(facts, Trouble.DAMAGED, "cannot be read", "restore them, or remove each with its partner")
+    return _unreadable(facts, Trouble.DAMAGED, "that cannot be read", "restore them, or remove each with its partner")
 
 
 def empty(facts: Facts) -> Iterable[Found]:
     """Files of 0 bytes."""
-    return _unreadable(facts, Trouble.EMPTY, "hold no byte", "restore them, or remove each with its partner")
+    return _unreadable(facts, Trouble.EMPTY, "of 0 bytes", "restore them, or remove each with its partner")
 
 
 def _unreadable(facts: Facts, trouble: Trouble, what: str, cure: str) -> Iterable[Found]:

@@ -45,6 +45,7 @@ class Found:
         severity: Another one than the check's.
         beside: For pictures: the counterpart of each place.
         values: For pictures: train ids that are marked.
+        drawn: For pictures: whether the mask is shown too, where the image is meant.
     """
 
     message: str
@@ -56,6 +57,7 @@ class Found:
     severity: Severity | None = None
     beside: Sequence[Place] = ()
     values: Sequence[int] = ()
+    drawn: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,6 +88,7 @@ def turned(facts: Facts) -> Iterable[Found]:
             "-auto-orient), and look whether the mask fits",
             places=unsure,
             severity=Severity.ERROR,
+            drawn=True,
         )
     if sure:
         yield Found(

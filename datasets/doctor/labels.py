@@ -74,7 +74,7 @@ def in_colour(facts: Facts) -> Iterable[Found]:
     found = [(place, text) for place, _, text in facts.troubles(Trouble.COLOUR, Trouble.FRACTION)]
     if found:
         yield Found(
-            message=f"{masks(len(found))} that hold no whole numbers: {few((text for _, text in found), 2, '; ')}",
+            message=f"{masks(len(found))} without whole numbers: {few((text for _, text in found), 2, '; ')}",
             places=[place for place, _ in found],
             side="mask",
         )

@@ -95,7 +95,7 @@ def _shots(finding: Finding, facts: Facts, view: View) -> Iterator[Shot]:
 
     def look(pair: tuple[Place, Place | None]) -> list[Shot]:
         place, other = pair
-        shots = _pair(facts, place, view, values, drawn=found.side == "mask" or bool(values))
+        shots = _pair(facts, place, view, values, drawn=bool(values) or found.drawn)
         return shots + (_pair(facts, other, view, values, drawn=False) if other is not None else [])
 
     for shots in in_parallel(look, places):

@@ -7,16 +7,28 @@ from collections.abc import Iterable
 from foveate.datasets.doctor.check import Check
 from foveate.datasets.doctor.facts import Facts
 from foveate.datasets.doctor.finding import Found, Severity
+from foveate.datasets.doctor.wording import several
+from foveate.datasets.text import few
 
 
 def without_mask(facts: Facts) -> Iterable[Found]:
     """Images without a mask."""
-    return [Found(message=one.message, paths=one.paths) for one in facts.unread if one.kind == "images"]
+    return _alone(facts, "images", "image has", "images have", "no mask")
 
 
 def without_image(facts: Facts) -> Iterable[Found]:
     """Masks without an image."""
-    return [Found(message=one.message, paths=one.paths) for one in facts.unread if one.kind == "masks"]
+    return _alone(facts, "masks", "mask has", "masks have", "no image")
+
+
+def _alone(facts: Facts, kind: str, one: str, many: str, what: str) -> Iterable[Found]:
+    for unread in facts.unread:
+        if unread.kind == kind:
+            yield Found(
+                message=f"{several(len(unread.paths), one, many)} {what}: {few(unread.paths)}; restore or remove them "
+                "(in folders, --data.unpaired skip leaves them out)",
+                paths=unread.paths,
+            )
 
 
 def missing_split(facts: Facts) -> Iterable[Found]:

@@ -48,14 +48,20 @@ def text_lines(report: Report) -> Iterator[str]:
     """
     for finding in report.findings:
         yield printable(f"{finding.severity}: {finding.message} [{finding.id}]")
-        if len(finding.paths) > 1:
-            yield from (f"    {printable(path)}" for path in finding.paths[:SHOWN])
-        if len(finding.paths) > SHOWN:
-            yield f"    ... and {len(finding.paths) - SHOWN} more (all in --json FILE)"
+        yield from _paths(finding)
     yield from (printable(frequencies(report.facts, name)) for name in report.facts.splits)
     if report.advice:
         yield "lines for the recipe:"
         yield from (f"    {advice.line}" for advice in report.advice)
+
+
+def _paths(finding: Finding) -> Iterator[str]:
+    """The first files of what should not be; the message names the first already."""
+    if finding.severity == Severity.INFO or len(finding.paths) < 2:
+        return
+    yield from (f"    {printable(path)}" for path in finding.paths[:SHOWN])
+    if len(finding.paths) > SHOWN:
+        yield f"    ... and {len(finding.paths) - SHOWN} more (all in --json FILE)"
 
 
 def verdict(report: Report) -> str:

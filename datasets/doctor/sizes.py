@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+
 from foveate.datasets.doctor.check import Check
 from foveate.datasets.doctor.examine import upright
 from foveate.datasets.doctor.facts import Facts
@@ -12,6 +14,8 @@ from foveate.datasets.doctor.finding import Found, Place, Severity
 from foveate.datasets.doctor.sample import Sample, Size
 from foveate.datasets.doctor.wording import images, percent
 from foveate.datasets.text import few
+
+FEW = 5  # percent of the images that may be smaller than the crop that is advised
 
 
 def differing(facts: Facts) -> Iterable[Found]:
@@ -26,6 +30,7 @@ def differing(facts: Facts) -> Iterable[Found]:
             f"{_said(sample.image_size)}, {facts.path(place, 'mask')} is {_said(sample.mask_size)} (height x width); "
             "store both at one size, masks resized by nearest neighbour",
             places=[place for place, _ in found],
+            drawn=True,
         )
 
 
@@ -45,17 +50,20 @@ def smaller_than_crop(facts: Facts) -> Iterable[Found]:
     if facts.crop is None or "train" not in facts.splits:
         return
     height, width = facts.crop
-    samples = [sample for sample in facts.splits["train"].samples if sample.image_size is not None]
-    small = [one for one in samples if one.image_size and (one.image_size[0] < height or one.image_size[1] < width)]
+    sizes = {
+        sample.index: upright(sample.image_size, sample.image)
+        for sample in facts.splits["train"].samples
+        if sample.image_size is not None and sample.image is not None
+    }
+    small = [place for place, size in sizes.items() if size[0] < height or size[1] < width]
     if small:
-        lowest = min(one.image_size[0] for one in samples if one.image_size)
-        narrowest = min(one.image_size[1] for one in samples if one.image_size)
+        low, narrow = (int(side) for side in np.percentile([*sizes.values()], FEW, axis=0, method="lower"))
         yield Found(
-            message=f"{percent(len(small) / len(samples))} of the train images are smaller than the crop of "
-            f"{_said(facts.crop)}, the smallest sides being {lowest} and {narrowest}: the rest of a crop is padding, "
-            "which is not trained on; a smaller --data.crop costs less",
-            places=[Place("train", one.index) for one in small],
-            numbers={"height": lowest, "width": narrowest},
+            message=f"{percent(len(small) / len(sizes))} of the train images are smaller than the crop of "
+            f"{_said(facts.crop)} ({100 - FEW} % are at least {low} high and {narrow} wide): the rest of a crop is "
+            "padding, which is not trained on; a smaller --data.crop costs less",
+            places=[Place("train", place) for place in small],
+            numbers={"height": low, "width": narrow},
         )
 
 

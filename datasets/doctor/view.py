@@ -60,7 +60,7 @@ class View:
         except DataError:
             return None
         flat = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-        if flat.dtype == np.uint8:
+        if flat.dtype == np.uint8 and pixels.ndim == 3:
             return np.ascontiguousarray(flat[..., :3])
         wide = flat[..., :3].astype(np.float64)
         span = max(1e-9, float(np.nanmax(wide)) - float(np.nanmin(wide)))

@@ -18,7 +18,7 @@ RGB = UInt8[np.ndarray, "H W 3"]
 Mask = UInt8[np.ndarray, "H W"]
 Palette = UInt8[np.ndarray, "256 3"]
 FLAG = (255, 0, 200)  # colour of marked pixels
-BAND = 3  # pixels round a mark, in a thumbnail
+BAND = 7  # pixels round a mark, in a thumbnail
 
 
 class Pictures:
