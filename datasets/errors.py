@@ -37,3 +37,7 @@ class UnpairedError(DataError):
         self.images = images
         self.masks = masks
         self.splits = splits
+
+
+class DamagedError(DataError):
+    """A file is missing or cannot be decoded; a training may skip it if the recipe says so."""
