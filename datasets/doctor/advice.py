@@ -40,7 +40,7 @@ def advise(facts: Facts, findings: Sequence[Finding]) -> list[Advice]:
         facts: What was read.
         findings: What checks found.
     """
-    return [*_crop(findings), *_batch(findings), *_weights(facts)]
+    return [*_crop(findings), *_batch(findings), *_range(facts), *_weights(facts)]
 
 
 def _crop(findings: Sequence[Finding]) -> Iterator[Advice]:
@@ -53,6 +53,12 @@ def _crop(findings: Sequence[Finding]) -> Iterator[Advice]:
 def _batch(findings: Sequence[Finding]) -> Iterator[Advice]:
     if any(finding.id == "sizes.batch" for finding in findings):
         yield Advice("data.eval_batch_size", "1", "images of several sizes")
+
+
+def _range(facts: Facts) -> Iterator[Advice]:
+    if facts.range is not None and facts.range_is_found:
+        low, high = facts.range
+        yield Advice("data.range", f"[{low:.6g}, {high:.6g}]", "the values of images that become 0 and 255, as found")
 
 
 def _weights(facts: Facts) -> Iterator[Advice]:

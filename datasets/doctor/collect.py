@@ -18,8 +18,14 @@ from foveate.datasets.doctor.parallel import in_parallel
 from foveate.datasets.doctor.sample import Sample
 from foveate.datasets.doctor.view import View
 from foveate.datasets.errors import DataConfigError, DataError, UnpairedError
+from foveate.datasets.files.decoding import MAX_PIXELS
+from foveate.datasets.files.image_reader import ImageReader
 from foveate.datasets.files.pairs import Pair
-from foveate.datasets.files.reading import read_image
+from foveate.datasets.files.reading import read_bytes, read_image
+from foveate.datasets.files.stored_image import decode_stored
+from foveate.datasets.files.survey import spread
+from foveate.datasets.files.value_range import measure, to_bytes
+from foveate.datasets.labels import INVALID, Table
 from foveate.datasets.loading.train_order import Indices
 from foveate.datasets.masks.binary import BinaryMasks
 from foveate.datasets.masks.class_files import ClassFileMasks
@@ -84,28 +90,86 @@ def _of_pairs(data: SegmentationDataModule, look: Look, progress: Progress) -> F
     unread: list[Unread] = []
     with _listening() as notes:
         found = {name: pairs for name in data.splits() if (pairs := _find(data, name, unread)) is not None}
-        masks, names = _classes_of(data, unread)
-    read = _reader_of_images(data)
-    examiner = Examiner(read, masks, True)
+        reading = _settle(data, unread)
+    masks, images = reading.masks, reading.images
+    examiner = Examiner(reading.read, masks, True, reading.table)
     splits = {}
     for name, pairs in found.items():
-        jobs = _jobs(pairs, look, 0 if masks is None else len(names))
+        jobs = _jobs(pairs, look, len(reading.names))
         splits[name] = Split(pairs, _examined(examiner, jobs, name, look, progress))
     return Facts(
         root=str(data.root),
         reads=_kind_of(masks),
-        names=names,
+        names=reading.names,
         splits=splits,
         unread=list(dict.fromkeys(unread)),
-        labels=data.label_set if masks is not None else None,
+        labels=data.own_labels if masks is not None else None,
+        colours=data.label_set.colours if masks is not None else (),
         table=masks.table if isinstance(masks, ValueMasks) else None,
         crop=data.transform.crop,
         eval_batch=data.eval_batch_size,
         groups=_groups(data, found),
         complete=look.headers is None and look.masks is None,
         decoded=look.pixels,
+        exif=images.exif,
+        range=images.range,
+        range_is_found=reading.range_is_found,
+        drops_alpha=images.bands is None,
         notes=notes,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a data set is read, as far as that is known.
+
+    Attributes:
+        masks: Reads label maps, before a label map of classes.
+        names: Names of the classes, after it.
+        table: What the label map of classes makes of each train id.
+        read: Decodes an image as it is stored.
+        images: Options of images.
+        range_is_found: Whether the range of values was found from the images.
+    """
+
+    masks: MaskReader | None
+    names: Sequence[str]
+    table: Table | None
+    read: Callable[[Path], np.ndarray]
+    images: ImageReader
+    range_is_found: bool
+
+
+def _settle(data: SegmentationDataModule, unread: list[Unread]) -> Reading:
+    """How a data set is read; what cannot be settled is noted, and then files are only decoded."""
+    masks, names, table = _classes_of(data, unread)
+    images, settled = data.given_images, None
+    try:
+        settled = data.settled_images
+        images = settled.reader
+    except DataConfigError as error:
+        unread.append(Unread("kinds", str(error)))
+    except DataError as error:
+        if not any(one.kind == "missing" for one in unread):
+            unread.append(Unread("kinds", str(error)))
+    read = read_stretched if settled is None else lambda path: images.load(path)[0]
+    found = settled is not None and settled.range_is_found
+    return Reading(masks=masks, names=names, table=table, read=read, images=images, range_is_found=found)
+
+
+def read_stretched(path: Path) -> np.ndarray:
+    """An image as bytes, whatever its depth: its own smallest and largest value become 0 and 255.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataError: It cannot be decoded.
+    """
+    values = decode_stored(read_bytes(path), str(path), max_pixels=MAX_PIXELS).values
+    if values.dtype == np.uint8:
+        return values
+    return to_bytes(values, measure([(values, None)]).span)
 
 
 def _find(data: SegmentationDataModule, split: str, unread: list[Unread]) -> Sequence[Pair] | None:
@@ -124,19 +188,27 @@ def _find(data: SegmentationDataModule, split: str, unread: list[Unread]) -> Seq
         return None
 
 
-def _classes_of(data: SegmentationDataModule, unread: list[Unread]) -> tuple[MaskReader | None, Sequence[str]]:
+def _classes_of(
+    data: SegmentationDataModule, unread: list[Unread]
+) -> tuple[MaskReader | None, Sequence[str], Table | None]:
     try:
-        return data.reader().masks, data.label_set.names
-    except (DataConfigError, UnpairedError):
-        return None, ()
+        masks, names = data.mask_reader(), data.label_set.names
+        return masks, names, _keeping_invalid(data)
+    except DataConfigError:
+        raise
     except DataError as error:
         if not any(one.kind == "missing" for one in unread):
             unread.append(Unread("classes", str(error)))
-        return None, ()
+        return None, (), None
 
 
-def _reader_of_images(data: SegmentationDataModule) -> Callable[[Path], np.ndarray]:
-    return read_image
+def _keeping_invalid(data: SegmentationDataModule) -> Table | None:
+    """The table of a label map, in which what stands for no class goes on doing so."""
+    if data.mapped is None:
+        return None
+    table = data.mapped.table.copy()
+    table[INVALID] = INVALID
+    return table
 
 
 def view_of(data: Any) -> View:
@@ -146,7 +218,8 @@ def view_of(data: Any) -> View:
         data: The data module.
     """
     if isinstance(data, SegmentationDataModule):
-        return View(_reader_of_images(data), _classes_of(data, [])[0])
+        reading = _settle(data, [])
+        return View(reading.read, reading.masks, reading.table)
     return View(read_image, None)
 
 
@@ -213,27 +286,16 @@ class ClassFiles(Sequence[Pair]):
         return Pair(path, path)
 
 
-def spread(count: int, most: int | None) -> list[int]:
-    """Positions evenly spread over a split.
-
-    Args:
-        count: Pairs in the split.
-        most: How many at most; None for all.
-
-    Example:
-        >>> spread(9, 3)
-        [0, 4, 8]
-    """
-    if most is None or most >= count:
-        return list(range(count))
-    return np.unique(np.linspace(0, count - 1, most).round().astype(int)).tolist() if most else []
+def _some(count: int, most: int | None) -> Sequence[int]:
+    """Positions evenly spread over a split; all of them if `most` is None."""
+    return range(count) if most is None or most >= count else spread(count, most)
 
 
 def _jobs(pairs: Sequence[Pair], look: Look, classes: int, labels: Indices | None = None) -> list[Callable[[], Job]]:
     """One job for each pair that is looked at; made when it is asked for, since there may be millions."""
-    places = spread(len(pairs), look.headers)
-    held = {places[place] for place in spread(len(places), look.masks)}
-    measured = {places[place] for place in spread(len(places), look.objects)}
+    places = _some(len(pairs), look.headers)
+    held = {places[place] for place in _some(len(places), look.masks)}
+    measured = {places[place] for place in _some(len(places), look.objects)}
 
     def job(index: int) -> Callable[[], Job]:
         return lambda: Job(

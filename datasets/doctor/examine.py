@@ -11,17 +11,18 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from foveate.datasets.doctor.examine_mask import examine_mask
-from foveate.datasets.doctor.headers import Header, read_header
+from foveate.datasets.doctor.examine_mask import examine_mask, mapped
+from foveate.datasets.doctor.headers import Header, Size, read_header
 from foveate.datasets.doctor.objects import object_sides
-from foveate.datasets.doctor.sample import Sample, Size, Trouble
-from foveate.datasets.errors import DataError
+from foveate.datasets.doctor.sample import Sample, Trouble
+from foveate.datasets.errors import DamagedError, DataError
 from foveate.datasets.files.pairs import ENDINGS, Pair
+from foveate.datasets.files.turning import SIDEWAYS
+from foveate.datasets.labels import Table
 from foveate.datasets.masks.reader import MaskReader
 
 THUMB = 16  # side of the grey thumbnail that images are compared by
 DIGEST = 16  # bytes
-SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 Pixels = UInt8[np.ndarray, "H W C"]
 
 
@@ -52,13 +53,15 @@ class Examiner:
 
     Args:
         read: Decodes an image file.
-        masks: Reads label maps; None if the classes are not known.
+        masks: Reads label maps, before the label map of classes; None if the classes are not known.
         with_masks: Whether there are label maps at all.
+        table: What the label map of classes makes of each train id, if there is one.
     """
 
     read: Callable[[Path], Pixels]
     masks: MaskReader | None
     with_masks: bool
+    table: Table | None = None
 
     def __call__(self, job: Job) -> Sample:
         """What is known of a pair; what cannot be read is noted."""
@@ -76,8 +79,10 @@ class Examiner:
         try:
             sample.content = hashlib.blake2b(path.read_bytes(), digest_size=DIGEST).digest()
             sample.thumbnail = thumbnail(self.read(path))
-        except (DataError, OSError) as error:
+        except (DamagedError, OSError) as error:
             sample.add(Trouble.DAMAGED, "image", error)
+        except DataError as error:
+            sample.add(Trouble.UNLIKE, "image", error)
 
     def _examine_mask(self, sample: Sample, job: Job) -> None:
         files = job.pair.parts or (job.pair.label,)
@@ -91,8 +96,10 @@ class Examiner:
         ids = examine_mask(sample, job.pair, self.masks)
         if sample.held is not None:
             sample.mask_size = sample.held.size
+            if self.table is not None:
+                sample.held.ids = mapped(sample.held.ids, self.table)
         if ids is not None and job.objects:
-            sample.sides = object_sides(ids, job.objects)
+            sample.sides = object_sides(ids if self.table is None else self.table[ids], job.objects)
 
 
 def _header(sample: Sample, path: Path, side: str) -> tuple[Header, Size] | None:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.datasets.doctor.finding import Place, Side
-from foveate.datasets.doctor.sample import Counts, Sample, Size, Trouble
+from foveate.datasets.doctor.headers import Size
+from foveate.datasets.doctor.sample import Counts, Sample, Trouble
 from foveate.datasets.files.pairs import Pair
+from foveate.datasets.files.turning import Exif
 from foveate.datasets.labels import LabelSet, Table
 
 Reads = Literal["values", "colours", "binary", "files", "other", "classes", "unknown"]
@@ -38,12 +40,13 @@ class Unread:
     """What was wrong before any file was opened.
 
     Attributes:
-        kind: `images` or `masks` without a partner, a split that is `missing`, or `classes` that are not known.
+        kind: `images` or `masks` without a partner, a split that is `missing`, `classes` that are not known, or
+            `kinds` of images that do not fit together.
         message: What was wrong.
         paths: Files.
     """
 
-    kind: Literal["images", "masks", "missing", "classes"]
+    kind: Literal["images", "masks", "missing", "classes", "kinds"]
     message: str
     paths: Sequence[str] = ()
 
@@ -58,13 +61,18 @@ class Facts:
         names: Names of the classes.
         splits: Name -> split.
         unread: What was wrong before any file was opened.
-        labels: Classes with their ids, of a segmentation.
+        labels: Classes of a segmentation with their ids, before a label map merges some.
+        colours: A colour for each class.
         table: Stored id -> train id, where masks hold numbers.
         crop: Height and width of a training sample.
         eval_batch: Images in a batch of an evaluation.
         groups: The group of each pair of a split, if the user says what belongs together.
         complete: Whether every file was looked at, not a sample of them.
         decoded: Whether images were decoded.
+        exif: What an orientation in the metadata does: auto, apply or ignore.
+        range: The values of images that become 0 and 255, where they are no bytes.
+        range_is_found: Whether the range was found from the images, and not given.
+        drops_alpha: Whether alpha is left out.
         notes: What the data set said of itself.
     """
 
@@ -74,12 +82,17 @@ class Facts:
     splits: Mapping[str, Split]
     unread: Sequence[Unread] = ()
     labels: LabelSet | None = None
+    colours: Sequence[tuple[int, int, int]] = ()
     table: Table | None = None
     crop: Size | None = None
     eval_batch: int = 1
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     complete: bool = True
     decoded: bool = True
+    exif: Exif = "apply"
+    range: tuple[float, float] | None = None
+    range_is_found: bool = False
+    drops_alpha: bool = True
     notes: Sequence[str] = ()
 
     def path(self, place: Place, side: Side = "image") -> str:

@@ -5,32 +5,62 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from foveate.datasets.doctor.check import Check
-from foveate.datasets.doctor.examine import SIDEWAYS
 from foveate.datasets.doctor.facts import Facts
 from foveate.datasets.doctor.finding import Found, Place, Severity
 from foveate.datasets.doctor.headers import Header
-from foveate.datasets.doctor.sample import Sample
+from foveate.datasets.doctor.sample import Sample, Trouble
 from foveate.datasets.doctor.wording import images, such_as
+from foveate.datasets.files.turning import SIDEWAYS
+from foveate.datasets.text import few
 
+BYTES = ("uint8", "bool")
 GREY = ("1", "L", "LA", "I;16", "I;16B", "I", "F")
+
+TURNED = {"auto": "are turned where that fits their mask", "apply": "are turned by it", "ignore": "are not turned"}
+
+
+def unlike(facts: Facts) -> Iterable[Found]:
+    """Images that cannot be read together, since channels or depths differ."""
+    yield from (Found(message=one.message, count=1) for one in facts.unread if one.kind == "kinds")
+    found = [(place, text) for place, _, text in facts.troubles(Trouble.UNLIKE)]
+    if found:
+        yield Found(
+            message=f"{images(len(found))} that the options do not read: {few((text for _, text in found), 2, '; ')}",
+            places=[place for place, _ in found],
+        )
 
 
 def deep(facts: Facts) -> Iterable[Found]:
     """Images of 16 bits or more."""
-    return _kind(
-        facts,
-        lambda header: header.dtype not in ("uint8", "float32", "float64", "bool"),
-        "of more than 8 bits a value: reading keeps the upper 8 of 16 bits; see whether pictures look dark",
-    )
+    if facts.is_segmentation:
+        text = f"of more than 8 bits a value{_range(facts)}"
+    else:
+        text = "of more than 8 bits a value, of which the upper 8 are kept: store bytes if pictures look dark"
+    return _kind(facts, lambda header: header.dtype not in BYTES and not header.is_float, text, _mapped(facts))
 
 
 def floats(facts: Facts) -> Iterable[Found]:
     """Images of floating-point values."""
-    return _kind(
-        facts,
-        lambda header: header.dtype in ("float32", "float64", "float16"),
-        "of floating-point values: values from 0 to 1 become black; store bytes",
-    )
+    if facts.is_segmentation:
+        return _kind(facts, _is_float, f"of floating-point values{_range(facts)}", _mapped(facts))
+    return _kind(facts, _is_float, "of floating-point values: those from 0 to 1 become black; store bytes")
+
+
+def _is_float(header: Header) -> bool:
+    return header.is_float
+
+
+def _mapped(facts: Facts) -> Severity | None:
+    """Values that a range maps to bytes are no fault."""
+    return None if facts.range is None else Severity.INFO
+
+
+def _range(facts: Facts) -> str:
+    if facts.range is None:
+        return ": give --data.range [LOW, HIGH], the values that become 0 and 255"
+    found = ", found from train images" if facts.range_is_found else ""
+    low, high = facts.range
+    return f": {low:.6g} to {high:.6g}{found}, become 0 to 255 and what is outside is clipped (--data.range)"
 
 
 def grey(facts: Facts) -> Iterable[Found]:
@@ -40,7 +70,8 @@ def grey(facts: Facts) -> Iterable[Found]:
 
 def alpha(facts: Facts) -> Iterable[Found]:
     """Images with transparency."""
-    return _kind(facts, lambda header: header.alpha, "with an alpha channel, which is dropped")
+    what = "which is dropped (--data.bands keeps it)" if facts.drops_alpha else "which is read as a band"
+    return _kind(facts, lambda header: header.alpha, f"with an alpha channel, {what}")
 
 
 def cmyk(facts: Facts) -> Iterable[Found]:
@@ -55,10 +86,12 @@ def pages(facts: Facts) -> Iterable[Found]:
     return _kind(facts, lambda header: header.pages > 1, "of several pages or frames, of which the first is read")
 
 
-def _kind(facts: Facts, holds: Callable[[Header], bool], text: str) -> Iterable[Found]:
+def _kind(
+    facts: Facts, holds: Callable[[Header], bool], text: str, severity: Severity | None = None
+) -> Iterable[Found]:
     places = [place for place, sample in facts.samples() if sample.image is not None and holds(sample.image)]
     if places:
-        yield Found(message=f"{images(len(places))} {text}; {such_as(facts, places)}", places=places)
+        yield Found(message=f"{images(len(places))} {text}; {such_as(facts, places)}", places=places, severity=severity)
 
 
 def mixed(facts: Facts) -> Iterable[Found]:
@@ -79,29 +112,28 @@ def mixed(facts: Facts) -> Iterable[Found]:
 def turned(facts: Facts) -> Iterable[Found]:
     """Images that EXIF turns, while their mask may not be turned."""
     found = [(place, sample) for place, sample in facts.samples() if sample.image and sample.image.orientation != 1]
-    unsure = [place for place, sample in found if facts.is_segmentation and _is_unsure(sample)]
-    sure = [place for place, sample in found if not (facts.is_segmentation and _is_unsure(sample))]
+    unsure = [place for place, sample in found if _is_unsure(facts, sample)]
+    sure = [place for place, sample in found if not _is_unsure(facts, sample)]
     if unsure:
         yield Found(
-            message=f"{images(len(unsure))} with an EXIF orientation that turns the image and not its mask, at one and "
-            f"the same size, {such_as(facts, unsure)}: turn the pixels and remove the tag (exiftran -ai, mogrify "
-            "-auto-orient), and look whether the mask fits",
+            message=f"{images(len(unsure))} with an EXIF orientation, {such_as(facts, unsure)}, and a mask that fits "
+            "the turned image and the stored one alike: give --data.exif apply where masks are drawn on turned images, "
+            "ignore where on stored ones, and look at the pictures",
             places=unsure,
             severity=Severity.ERROR,
             drawn=True,
         )
     if sure:
         yield Found(
-            message=f"{images(len(sure))} with an EXIF orientation, which turns them when they are read; "
-            f"{such_as(facts, sure)}",
+            message=f"{images(len(sure))} with an EXIF orientation, {such_as(facts, sure)}: they {TURNED[facts.exif]}",
             places=sure,
         )
 
 
-def _is_unsure(sample: Sample) -> bool:
-    """Whether the turned image and the stored one would fit the mask alike."""
+def _is_unsure(facts: Facts, sample: Sample) -> bool:
+    """Whether the turned image and the stored one would fit the mask alike, and nobody says which it is."""
     header, size = sample.image, sample.image_size
-    if header is None or size is None or sample.mask is None or sample.mask.orientation == header.orientation:
+    if not facts.is_segmentation or facts.exif != "auto" or header is None or size is None:
         return False
     return (header.orientation not in SIDEWAYS or size[0] == size[1]) and sample.mask_size in (size, None)
 
@@ -115,16 +147,23 @@ CHECKS = (
         cheap=True,
     ),
     Check(
+        id="images.differ",
+        severity=Severity.ERROR,
+        summary="images that differ in channels or depth, so that they do not fit together",
+        run=unlike,
+        cheap=True,
+    ),
+    Check(
         id="images.float",
         severity=Severity.ERROR,
-        summary="images of floating-point values",
+        summary="images of floating-point values; an info where a range maps them to bytes",
         run=floats,
         cheap=True,
     ),
     Check(
         id="images.depth",
         severity=Severity.WARNING,
-        summary="images of more than 8 bits a value",
+        summary="images of more than 8 bits a value; an info where a range maps them to bytes",
         run=deep,
         cheap=True,
     ),

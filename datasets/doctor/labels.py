@@ -115,7 +115,7 @@ def resized(facts: Facts) -> Iterable[Found]:
 def shifted(facts: Facts) -> Iterable[Found]:
     """Numbers that are all classes if one is subtracted: masks that count from 1."""
     values = [] if facts.table is None else undefined_in(facts.stored, facts.table)
-    if facts.table is None or not values:
+    if facts.table is None or facts.labels is None or not values:
         return
     classes = classes_of(facts.table)
     used = {value for value in facts.stored if value not in _ignored(facts)}
@@ -123,7 +123,7 @@ def shifted(facts: Facts) -> Iterable[Found]:
         yield Found(
             message=f"masks hold {min(used)} to {max(used)} and classes are {classes[0]} to {classes[-1]}: labels "
             f"begin at 1, so that each is read as the next class; give values from 1 in classes.yaml (the first class: "
-            f"{{name: {facts.names[0]}, value: {min(used)}}}), or subtract 1 from the masks",
+            f"{{name: {facts.labels.names[0]}, value: {min(used)}}}), or subtract 1 from the masks",
             count=len(used),
         )
     elif values == [classes[-1] + 1] and set(range(classes[-1] + 2)) <= used:

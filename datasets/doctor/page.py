@@ -22,7 +22,6 @@ from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import IGNORE, INVALID
 from foveate.datasets.pages.page import Bar, bars, card, code, folded, paragraph, plain, render_page, section, table
 from foveate.datasets.pages.pictures import SIDE, Pictures, gallery, mark, overlay, shrink
-from foveate.datasets.palette import distinct_colours
 
 SHOWN = 3  # pairs of a finding
 PATHS = 40  # of a finding; JSON has all
@@ -141,8 +140,8 @@ def _resized(image: RGB, size: tuple[int, ...]) -> RGB:
 def _palette(facts: Facts) -> np.ndarray:
     """A colour for each train id; black where ignored."""
     palette = np.zeros((256, 3), dtype=np.uint8)
-    colours = facts.labels.colours if facts.labels is not None else distinct_colours(min(254, len(facts.names)))
-    palette[: len(colours)] = colours
+    if facts.colours:
+        palette[: len(facts.colours)] = facts.colours
     return palette
 
 

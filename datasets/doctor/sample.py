@@ -8,9 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.datasets.doctor.headers import Header
-
-Size = tuple[int, int]  # height and width
+from foveate.datasets.doctor.headers import Header, Size
 
 
 class Trouble(StrEnum):
@@ -22,7 +20,7 @@ class Trouble(StrEnum):
     COLOUR = "colour"  # a label map in colour, where numbers are expected
     FRACTION = "fraction"  # a label map with fractions
     UNKNOWN = "unknown"  # a label map that holds what no class stands for
-    MISFIT = "misfit"  # image and label map cannot be read together
+    UNLIKE = "unlike"  # an image that the options of the data set do not read
 
 
 @dataclass(slots=True)

@@ -11,8 +11,10 @@ from foveate.datasets.doctor.check import Check
 from foveate.datasets.doctor.examine import upright
 from foveate.datasets.doctor.facts import Facts
 from foveate.datasets.doctor.finding import Found, Place, Severity
-from foveate.datasets.doctor.sample import Sample, Size
+from foveate.datasets.doctor.headers import Size
+from foveate.datasets.doctor.sample import Sample
 from foveate.datasets.doctor.wording import images, percent
+from foveate.datasets.files.turning import Exif
 from foveate.datasets.text import few
 
 FEW = 5  # percent of the images that may be smaller than the crop that is advised
@@ -20,7 +22,7 @@ FEW = 5  # percent of the images that may be smaller than the crop that is advis
 
 def differing(facts: Facts) -> Iterable[Found]:
     """Images of another size than their mask."""
-    found = [(place, sample) for place, sample in facts.samples() if not _fits(sample)]
+    found = [(place, sample) for place, sample in facts.samples() if not _fits(sample, facts.exif)]
     if found:
         place, sample = found[0]
         assert sample.image_size is not None
@@ -34,11 +36,13 @@ def differing(facts: Facts) -> Iterable[Found]:
         )
 
 
-def _fits(sample: Sample) -> bool:
-    """Whether a mask has the size of its image, as stored or upright."""
+def _fits(sample: Sample, exif: Exif) -> bool:
+    """Whether a mask has the size of its image, turned as the options say."""
     if sample.image is None or sample.image_size is None or sample.mask_size is None:
         return True
-    return sample.mask_size in (sample.image_size, upright(sample.image_size, sample.image))
+    turned = upright(sample.image_size, sample.image)
+    allowed = {"auto": (turned, sample.image_size), "apply": (turned,), "ignore": (sample.image_size,)}
+    return sample.mask_size in allowed[exif]
 
 
 def _said(size: Size) -> str:

@@ -13,7 +13,7 @@ from foveate.datasets.augment.resizing import Mask
 from foveate.datasets.doctor.examine_mask import map_numbers
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair
-from foveate.datasets.labels import INVALID
+from foveate.datasets.labels import INVALID, Table
 from foveate.datasets.masks.reader import MaskReader
 from foveate.datasets.masks.stored import read_numbers, read_pixels
 from foveate.datasets.masks.values import ValueMasks
@@ -27,11 +27,13 @@ class View:
 
     Args:
         read: Decodes an image file.
-        masks: Reads label maps, if there are any and the classes are known.
+        masks: Reads label maps, before a label map of classes, if there are any and the classes are known.
+        table: What the label map of classes makes of each train id, if there is one.
     """
 
     read: Callable[[Path], UInt8[np.ndarray, "H W C"]]
     masks: MaskReader | None
+    table: Table | None = None
 
     def image(self, pair: Pair) -> RGB | None:
         """The image of a pair; three channels of it."""
@@ -43,6 +45,10 @@ class View:
 
     def ids(self, pair: Pair) -> Mask | None:
         """Train ids of a pair's label map; 254 where a number stands for no class."""
+        ids = self._own_ids(pair)
+        return ids if ids is None or self.table is None else self.table[ids]
+
+    def _own_ids(self, pair: Pair) -> Mask | None:
         try:
             if isinstance(self.masks, ValueMasks):
                 numbers = read_numbers(pair.label).astype(np.int64)
