@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Look:
     headers: int | None = None
     masks: int | None = None
     pixels: bool = True
-    objects: int = 100
+    objects: int = 30
     seconds: float | None = None
 
 
@@ -314,9 +315,11 @@ def _examined(
     examiner: Examiner, jobs: list[Callable[[], Job]], split: str, look: Look, progress: Progress
 ) -> list[Sample]:
     samples = []
-    for sample in in_parallel(lambda job: examiner(job()), jobs, seconds=look.seconds):
-        samples.append(sample)
-        progress(split, len(samples), len(jobs))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # here too: filters that several threads set and reset get lost
+        for sample in in_parallel(lambda job: examiner(job()), jobs, seconds=look.seconds):
+            samples.append(sample)
+            progress(split, len(samples), len(jobs))
     return samples
 
 

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from foveate.datasets.doctor.examine_mask import examine_mask, mapped
 from foveate.datasets.doctor.headers import Header, Size, read_header
-from foveate.datasets.doctor.objects import object_sides
+from foveate.datasets.doctor.objects import object_sides, window
 from foveate.datasets.doctor.sample import Sample, Trouble
 from foveate.datasets.errors import DamagedError, DataError
 from foveate.datasets.files.pairs import ENDINGS, Pair
@@ -93,13 +93,14 @@ class Examiner:
             sample.mask, sample.mask_size = headers[0]
         if not job.held:
             return
-        ids = examine_mask(sample, job.pair, self.masks)
+        ids = examine_mask(sample, job.pair, self.masks, wanted=job.objects > 0)
         if sample.held is not None:
             sample.mask_size = sample.held.size
             if self.table is not None:
                 sample.held.ids = mapped(sample.held.ids, self.table)
         if ids is not None and job.objects:
-            sample.sides = object_sides(ids if self.table is None else self.table[ids], job.objects)
+            part = window(ids, job.index)
+            sample.sides = object_sides(part if self.table is None else self.table[part], job.objects)
 
 
 def _header(sample: Sample, path: Path, side: str) -> tuple[Header, Size] | None:
@@ -125,6 +126,8 @@ def thumbnail(pixels: Pixels) -> bytes:
     """
     channels = pixels.shape[2]
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if channels == 3 else np.ascontiguousarray(pixels[..., 0])
+    while min(grey.shape) >= 4 * THUMB and grey.shape[0] % 2 == grey.shape[1] % 2 == 0:  # OpenCV halves fast
+        grey = cv2.resize(grey, (grey.shape[1] // 2, grey.shape[0] // 2), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(grey, (THUMB, THUMB), interpolation=cv2.INTER_AREA), dtype=np.uint8).tobytes()
 
 

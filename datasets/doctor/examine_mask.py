@@ -29,19 +29,20 @@ ROWS = 4  # every fourth row is looked at for traces of resizing
 NOBODY = Counts(np.empty(0, np.int32), np.empty(0, np.int32))
 
 
-def examine_mask(sample: Sample, pair: Pair, masks: MaskReader | None) -> Ids | None:
+def examine_mask(sample: Sample, pair: Pair, masks: MaskReader | None, wanted: bool = True) -> Ids | None:
     """Read a label map; what is wrong with it is noted in the sample.
 
     Args:
         sample: Gets what is known.
         pair: The files.
         masks: Reads label maps; None where the classes are not known, so that files are only decoded.
+        wanted: Whether train ids are asked for; where masks hold numbers, counts do without them.
 
     Returns:
         Train ids, if they can be read.
     """
     if masks is None or isinstance(masks, ValueMasks):
-        return _examine_numbers(sample, pair.label, masks)
+        return _examine_numbers(sample, pair.label, masks, wanted)
     if isinstance(masks, ColourMasks):
         return _examine_colours(sample, pair.label, masks)
     try:
@@ -53,7 +54,7 @@ def examine_mask(sample: Sample, pair: Pair, masks: MaskReader | None) -> Ids | 
     return ids
 
 
-def _examine_numbers(sample: Sample, path: Path, masks: ValueMasks | None) -> Ids | None:
+def _examine_numbers(sample: Sample, path: Path, masks: ValueMasks | None, wanted: bool) -> Ids | None:
     try:
         stored = read_stored(path)
     except DataError as error:
@@ -71,7 +72,8 @@ def _examine_numbers(sample: Sample, path: Path, masks: ValueMasks | None) -> Id
     held.palette = _palette(path, counts) if sample.mask and sample.mask.mode == "P" else b""
     held.edges, held.between, held.lonely, held.rungs = edges_of(numbers)
     sample.held = held
-    return None if masks is None or (held.ids.keys == INVALID).any() else map_numbers(numbers, table)
+    known = masks is not None and not (held.ids.keys == INVALID).any()
+    return map_numbers(numbers, table) if wanted and known else None
 
 
 def _examine_colours(sample: Sample, path: Path, masks: ColourMasks) -> Ids | None:

@@ -95,18 +95,16 @@ def _kind(
 
 
 def mixed(facts: Facts) -> Iterable[Found]:
-    """Images of several kinds, of which one is rare."""
+    """Images of several kinds, of which one is the rule."""
     kinds: dict[str, list[Place]] = {}
     for place, sample in facts.samples():
         if sample.image is not None:
             kinds.setdefault(f"{sample.image.mode} {sample.image.dtype}", []).append(place)
-    total = sum(map(len, kinds.values()))
-    for kind, places in kinds.items():
-        if len(kinds) > 1 and len(places) < total / 2:
-            yield Found(
-                message=f"{images(len(places))} of {total} are {kind}, unlike most others; {such_as(facts, places)}",
-                places=places,
-            )
+    counted = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    rare = [place for _, places in counted[1:] for place in places]
+    if rare and len(rare) < len(counted[0][1]):
+        listed = few((f"{len(places)} {kind}" for kind, places in counted), 8)
+        yield Found(message=f"images of several kinds: {listed}; rare ones {such_as(facts, rare)}", places=rare)
 
 
 def turned(facts: Facts) -> Iterable[Found]:

@@ -9,10 +9,26 @@ from numpy.typing import NDArray
 
 from foveate.datasets.labels import IGNORE
 
+WINDOW = 512  # pixels: side of the part in which objects are measured
+DOWN, ACROSS = 0.7548776662, 0.5698402910  # steps whose multiples fill a square evenly (M. Roberts' R2 sequence)
+Mask = UInt8[np.ndarray, "H W"]
+Part = UInt8[np.ndarray, "h w"]
 SPECK = 4  # pixels; smaller areas are left out, as the slips of a pen
 
 
-def object_sides(mask: UInt8[np.ndarray, "H W"], num_classes: int) -> dict[int, NDArray[np.float32]]:
+def window(mask: Mask, number: int) -> Part:
+    """A part of a large mask, whose objects stand for all: another one for each number.
+
+    Args:
+        mask: Train ids.
+        number: Such as the mask's own number.
+    """
+    height, width = mask.shape
+    top, left = (int(number * step % 1 * max(0, side - WINDOW)) for side, step in ((height, DOWN), (width, ACROSS)))
+    return mask[top : top + WINDOW, left : left + WINDOW]
+
+
+def object_sides(mask: Mask, num_classes: int) -> dict[int, NDArray[np.float32]]:
     """Train id -> side of each of its objects in pixels: the square root of the area of what hangs together.
 
     Args:
