@@ -48,6 +48,7 @@ class ClassificationDataModule(LoadingDataModule):
         self.eval_transform = create_eval_transform(given)
         self.sampling = given["sampling"]
         self._datasets: dict[str, ClassificationDataset] = {}
+        self._found: dict[str, ClassificationDataset] = {}
 
     @property
     def label_set(self) -> ClassSet:
@@ -58,6 +59,23 @@ class ClassificationDataModule(LoadingDataModule):
         """The images of a split, train, val or test, without a transform."""
         raise NotImplementedError
 
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that there are, each with images of its own."""
+        return "train", "val"
+
+    def images_of(self, split: str) -> ClassificationDataset:
+        """The images of a split, which are looked for once.
+
+        Args:
+            split: train, val or test.
+
+        Raises:
+            DataError: See `find_images`.
+        """
+        if split not in self._found:
+            self._found[split] = self.find_images(split)
+        return self._found[split]
+
     def setup(self, stage: str) -> None:
         """Find the images of the stage: fit, validate or test.
 
@@ -66,7 +84,7 @@ class ClassificationDataModule(LoadingDataModule):
         """
         for split in {"fit": ["train", "val"], "validate": ["val"], "test": ["test"]}.get(stage, []):
             if split not in self._datasets:
-                dataset = self.find_images(split)
+                dataset = self.images_of(split)
                 dataset.transform = self.train_transform if split == "train" else self.eval_transform
                 self._datasets[split] = dataset
 

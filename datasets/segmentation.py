@@ -180,6 +180,21 @@ class SegmentationDataModule(LoadingDataModule):
         """The pairs of a split: train, val or test."""
         raise NotImplementedError
 
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that there are, each with pairs of its own."""
+        return "train", "val"
+
+    def groups_of(self, split: str) -> Sequence[str]:
+        """What belongs together, for each pair of a split; empty if nobody says so.
+
+        Args:
+            split: Its name.
+        """
+        return ()
+
+    def skip_unpaired(self) -> None:
+        """Leave files without partner out from now on, in a data set that would refuse them."""
+
     def settled(self) -> dict[str, Any]:
         """Options that were found from the data, as the recipe of a run keeps them."""
         images = self.settled_images
