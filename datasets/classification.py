@@ -13,11 +13,13 @@ from foveate.datasets.classification_options import (
     create_eval_transform,
     create_train_transform,
 )
+from foveate.datasets.counting.classes import count_labels
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labelled_images import ClassificationDataset, collate
 from foveate.datasets.loading.data_module import LoadingDataModule
 from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import Draw, balance, shuffle
+from foveate.datasets.statistics import ClassStatistics
 from foveate.datasets.text import to_side
 
 
@@ -79,6 +81,15 @@ class ClassificationDataModule(LoadingDataModule):
                 f"{len(dataset)} training images cannot be shared by {world_size} processes; use fewer devices"
             )
         return self.train_loader(dataset, collate, draw=self.draw(dataset), count=len(dataset))
+
+    def class_statistics(self) -> ClassStatistics:
+        """Images of each class in the train split.
+
+        Raises:
+            DataError: The split cannot be found.
+        """
+        dataset = self._datasets.get("train") or self.find_images("train")
+        return count_labels(dataset.labels, len(self.label_set))
 
     def draw(self, dataset: ClassificationDataset) -> Draw:
         """How an epoch's order is drawn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
@@ -13,6 +14,8 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from foveate.datasets.augment.segmentation import TrainTransform
 from foveate.datasets.batch import Pick, SegmentationBatch
+from foveate.datasets.counting.classes import ClassCounts, count_classes
+from foveate.datasets.counting.stored import cached_counts, counts_path
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
@@ -21,7 +24,8 @@ from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import shuffle
 from foveate.datasets.masks.reader import PairReader
 from foveate.datasets.masks.values import ValueMasks
-from foveate.datasets.packed.folder import PackedFolder, build_with_progress
+from foveate.datasets.packed.folder import HOME, PackedFolder, build_with_progress
+from foveate.datasets.progress import bar
 from foveate.datasets.segmentation_options import (
     SEGMENTATION_DEFAULTS,
     SegmentationOptions,
@@ -29,6 +33,7 @@ from foveate.datasets.segmentation_options import (
     mean_pixel,
     to_ids,
 )
+from foveate.datasets.statistics import ClassStatistics
 
 
 class SegmentationDataset(Dataset[dict[str, object]]):
@@ -73,6 +78,11 @@ class SegmentationDataset(Dataset[dict[str, object]]):
         """Image (H, W, 3) and train ids (H, W) of a pair at their own size; views of its file if it is packed."""
         pair = self.pairs[index]
         return self.reader.read(pair) if self.packed is None else self.packed.read(pair)
+
+    def read_mask(self, index: int) -> np.ndarray:
+        """Train ids (H, W) of a pair alone."""
+        pair = self.pairs[index]
+        return self.reader.masks.read(pair) if self.packed is None else self.packed.read(pair)[1]
 
 
 def _own(array: np.ndarray) -> np.ndarray:
@@ -153,6 +163,31 @@ class SegmentationDataModule(LoadingDataModule):
         packed = PackedFolder(self.existing_root(), split, self.reader(), self.cache_dir)
         build_with_progress(packed, pairs, split)
         return packed
+
+    @cached_property
+    def class_counts(self) -> ClassCounts:
+        """The classes of the train split: counted once, with a progress bar, and kept in `.foveate`.
+
+        Raises:
+            DataError: The split cannot be found, or a label map cannot be read.
+        """
+        dataset = self._datasets.get("train") or SegmentationDataset(self.find_pairs("train"), self.reader())
+        root, masks, num_classes = self.existing_root(), dataset.reader.masks, len(self.label_set)
+        path = counts_path(self.cache_dir or root / HOME, root, dataset.pairs, masks.key, num_classes)
+
+        def count() -> ClassCounts:
+            with bar("counting classes") as advance:
+                return count_classes(dataset.read_mask, len(dataset), num_classes, advance)
+
+        return cached_counts(path, count)
+
+    def class_statistics(self) -> ClassStatistics:
+        """Pixels and images of each class in the train split, the same in every process.
+
+        Raises:
+            DataError: The split cannot be found, or a label map cannot be read.
+        """
+        return self.class_counts.statistics
 
     def train_dataloader(self) -> TrainLoader:
         """Augmented crops, in a new order each epoch."""
