@@ -33,6 +33,8 @@ CASES = (
     "scaling",
     "processes",
     "listing",
+    "rasterising",
+    "folders",
 )
 
 

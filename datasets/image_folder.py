@@ -5,19 +5,25 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 from jaxtyping import UInt8
+from numpy.typing import NDArray
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
-from foveate.datasets.classification_options import ClassificationOptions
-from foveate.datasets.errors import DataError
+from foveate.datasets.classification_options import CLASSIFICATION_DEFAULTS, ClassificationOptions
+from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.files.pairs import ENDINGS
 from foveate.datasets.files.reading import read_image
+from foveate.datasets.folders.class_splits import find_class_splits
+from foveate.datasets.folders.shares import groups_of, share_out
+from foveate.datasets.folders.tree import walk
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.text import few
 
@@ -28,6 +34,8 @@ LAYOUT = "expected train/CLASS/*.jpg and val/CLASS/*.jpg (test/CLASS/*.jpg if th
 
 class FolderDataset(ClassificationDataset):
     """The images of a split: one folder per class; classes may be absent.
+
+    Images in folders within a class folder belong to that class.
 
     Args:
         folder: Holds the class folders.
@@ -51,6 +59,22 @@ class FolderDataset(ClassificationDataset):
         counts = [len(listed[name][0]) if name in listed else 0 for name in classes]
         self.labels = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
         self.names = Names(image for name in classes if name in listed for image in listed[name][0])
+        self.deeper = sum("/" in image for images, _ in listed.values() for image in images)
+
+    def select(self, chosen: NDArray[np.bool_]) -> FolderDataset:
+        """Some of the images.
+
+        Args:
+            chosen: For each image, whether it is kept.
+        """
+        some = copy(self)
+        some.labels = self.labels[chosen]
+        some.names = Names(self.names[int(number)] for number in np.flatnonzero(chosen))
+        return some
+
+    def keys(self) -> list[str]:
+        """Class and name of each image, as CLASS/NAME."""
+        return [f"{self.classes[int(label)]}/{self.names[number]}" for number, label in enumerate(self.labels)]
 
     def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
         """Decode an image.
@@ -86,15 +110,12 @@ def list_classes(folder: Path) -> list[str]:
 
 def _list_class(folder: Path) -> tuple[list[str], list[str]]:
     """Names of the images and of all other files. No file is opened, since there may be millions."""
-    images: list[str] = []
-    strays: list[str] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name == "Thumbs.db":
-                continue
-            is_image = entry.name.lower().endswith(ENDINGS) and entry.is_file()
-            (images if is_image else strays).append(entry.name)
-    return sorted(images), sorted(strays)
+    tree = walk(folder)
+    images, others = (
+        sorted(f"{place}/{name}" if place else name for place, names in files.items() for name in names)
+        for files in (tree.images, tree.others)
+    )
+    return images, others
 
 
 def _found(folder: Path) -> str:
@@ -108,39 +129,87 @@ def _found(folder: Path) -> str:
     return f"; {folder} holds {few(names)}" if names else f"; {folder} is empty"
 
 
-class ImageFolderDataModule(ClassificationDataModule):
-    """Any images in ImageNet's layout: `train/CLASS/*.jpg` and `val/CLASS/*.jpg`.
+class ImageFolderOptions(ClassificationOptions, total=False):
+    """What images in class folders take.
 
-    Classes are numbered in the order of their names in train. Without a test folder, `foveate test` scores val and
-    says so.
-
-    Args:
-        root: The folder that holds train/ and val/.
-        options: The options of every classification data set.
+    Attributes:
+        val_share: Share of the groups that become val where there is no val folder.
+        split_seed: Another number gives another val.
+        group: A regular expression; images in whose CLASS/NAME it finds the same are never divided between train and
+            val.
     """
 
-    def __init__(self, root: str | None = None, **options: Unpack[ClassificationOptions]) -> None:
-        super().__init__(root, **options)
-        self._classes: ClassSet | None = None
+    val_share: float
+    split_seed: int
+    group: str | None
 
-    @property
+
+class ImageFolderDataModule(ClassificationDataModule):
+    """Any images in ImageNet's layout: `train/CLASS/*.jpg` and `val/CLASS/*.jpg`, or `CLASS/*.jpg` alone.
+
+    Splits may have other usual names, such as `valid`. Classes are numbered in the order of their names in train.
+    Without a val folder, a share of train becomes val, chosen by a hash of the names. Without a test folder,
+    `foveate test` scores val and says so.
+
+    Args:
+        root: The folder that holds train/ and val/, or the class folders.
+        options: The options of every classification data set, and those of the share that becomes val.
+    """
+
+    defaults = ImageFolderOptions(**CLASSIFICATION_DEFAULTS, val_share=0.2, split_seed=0, group=None)
+
+    def __init__(self, root: str | None = None, **options: Unpack[ImageFolderOptions]) -> None:
+        given: ImageFolderOptions = self.with_defaults(options)
+        self.val_share, self.split_seed, self.group = given["val_share"], given["split_seed"], given["group"]
+        if not 0 < self.val_share < 1:
+            raise DataConfigError(f"val_share is above 0 and below 1, not {self.val_share}")
+        super().__init__(root, **options)  # type: ignore[misc]
+
+    @cached_property
+    def folders(self) -> dict[str, Path]:
+        """The folder of each split."""
+        return find_class_splits(self.existing_root())
+
+    @cached_property
     def label_set(self) -> ClassSet:
         """The classes: the names of train's folders, sorted."""
-        if self._classes is None:
-            root = self.existing_root()
-            self._classes = ClassSet(name=root.resolve().name, names=tuple(list_classes(root / "train")))
-        return self._classes
+        root = self.existing_root()
+        names = list_classes(self.folders.get("train", root / "train"))
+        return ClassSet(name=root.resolve().name, names=tuple(names))
 
     def find_images(self, split: str) -> FolderDataset:
         """The images of a split; of val where there is no test."""
-        root, classes = self.existing_root(), self.label_set.names
-        split = scored_split(split, (root / "test").is_dir())
-        dataset = FolderDataset(root / split, classes)
-        if dataset.strays:
-            log.info("%s: passed over %d that are no images: %s", split, len(dataset.strays), few(dataset.strays))
-        if dataset.absent:
-            log.info("%s: no images of %s", split, few(dataset.absent))
+        classes, root = self.label_set.names, self.existing_root()
+        split = scored_split(split, "test" in self.folders)
+        if split in ("train", "val") and "val" not in self.folders:
+            return self._shared[split]
+        dataset = FolderDataset(self.folders.get(split, root / split), classes)
+        _report(dataset, split)
         return dataset
+
+    @cached_property
+    def _shared(self) -> dict[str, FolderDataset]:
+        """Train and val, where there is no val folder."""
+        whole = FolderDataset(self.folders["train"], self.label_set.names)
+        _report(whole, "train")
+        is_val = share_out(groups_of(whole.keys(), self.group), self.val_share, self.split_seed)
+        log.info(
+            "%s: no val folder: %d of %d images become val, by a hash of their names (val_share %g)",
+            *(whole.folder, int(is_val.sum()), len(whole), self.val_share),
+        )
+        return {"train": whole.select(~is_val), "val": whole.select(is_val)}
+
+
+def _report(dataset: FolderDataset, split: str) -> None:
+    """Say what a reader of the folders would not expect."""
+    if dataset.strays:
+        log.info("%s: passed over %d that are no images: %s", split, len(dataset.strays), few(dataset.strays))
+    if dataset.absent:
+        log.info("%s: no images of %s", split, few(dataset.absent))
+    if dataset.deeper:
+        log.info(
+            "%s: %d images lie in folders within class folders; the outer folder is the class", split, dataset.deeper
+        )
 
 
 def scored_split(split: str, has_test: bool) -> str:

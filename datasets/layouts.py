@@ -5,6 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from foveate.datasets.errors import DataError
+from foveate.datasets.folders.class_splits import find_class_splits
+from foveate.datasets.folders.layout import find_layout
+from foveate.datasets.folders.names import understand_name
+from foveate.datasets.folders.options import FolderOptions
+
 LabelFiles = Literal["labelIds", "labelTrainIds"]  # of Cityscapes: as in the archive, made by the official script
 
 
@@ -23,26 +29,18 @@ def is_camvid(root: Path) -> bool:
 
 
 def is_class_folders(root: Path) -> bool:
-    """Whether a folder holds train/ or val/, and in it a folder of images for each class."""
-    from foveate.datasets.folders.names import understand_name
-
-    splits = [root / name for name in ("train", "val") if (root / name).is_dir()]
+    """Whether a folder holds train/ or val/, or splits by other usual names, and in them a folder for each class."""
+    splits = [folder for folder in find_class_splits(root).values() if folder != root]
     below = [entry.name for split in splits for entry in split.iterdir() if entry.is_dir()]
     return bool(below) and not any(understand_name(name).role for name in below) and not _has_masks(root)
 
 
 def _has_masks(root: Path) -> bool:
-    from foveate.datasets.folders.names import understand_name
-
     return any(understand_name(entry.name).role == "mask" for entry in root.iterdir() if entry.is_dir())
 
 
 def is_folders(root: Path) -> bool:
     """Whether a folder holds images and masks in an arrangement that `FolderDataModule` finds."""
-    from foveate.datasets.errors import DataError
-    from foveate.datasets.folders.layout import find_layout
-    from foveate.datasets.folders.options import FolderOptions
-
     try:
         find_layout(root, FolderOptions(unpaired="skip"))
     except DataError as error:

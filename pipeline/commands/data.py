@@ -1,4 +1,4 @@
-"""`foveate data`: looks at data sets, proposes classes, decodes images once, makes scenes, puts images into shards."""
+"""`foveate data`: looks at data sets, imports exports, proposes classes, decodes once, makes scenes and shards."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.text import Size, to_size
 
 SHOWN = 20  # faults
+Background = Literal["background", "ignore"]
+Placing = Literal["link", "copy"]
 AUTO = "auto"
 Flags = Sequence[str]  # the recipe's flags in a command line, which `run_function` sets apart
 HINT = "Values (or colours) under `ignore` neither train nor score; two values for one class: values: [1, 2]."
@@ -73,12 +75,9 @@ def check(
             found = check_pairs(data, progress)
         else:
             found = check_images(data.existing_root(), progress)
-    for line in [*found.shares, *found.faults[:SHOWN]]:
+    for line in found.shares:
         print(line)
-    if len(found.faults) > SHOWN:
-        print(f"... and {len(found.faults) - SHOWN} more")
-    if found.faults:
-        raise DataError(f"{len(found.faults)} faults, listed above")
+    _refuse_faults(found.faults)
     print("no fault found")
 
 
@@ -185,6 +184,61 @@ def shard(source: str, out: str, size_mb: int = 64) -> None:
     print(f"{', '.join(f'{count} {split}' for split, count in counts.items())} images in shards in {out}")
 
 
+def import_(
+    source: str,
+    out: str,
+    format: str = "auto",
+    images: str | None = None,
+    background: Background = "background",
+    classes: str | None = None,
+    copy: Placing = "link",
+) -> None:
+    """Turn what an annotation tool exported into images/, masks/ and classes.yaml. An interrupted run is continued.
+
+    Reads COCO, labelme, YOLO, Pascal VOC, CVAT, Label Studio, Supervisely, VIA, Roboflow and Cityscapes polygons.
+
+    Example: foveate data import ~/annotations.json data/mine --images ~/photos
+
+    Args:
+        source: The file or the unpacked folder that the tool exported.
+        out: Folder to write to: new, or of an interrupted import.
+        format: auto finds it by the files; else cityscapes, coco, coco-panoptic, cvat, label-studio, labelme, roboflow,
+            supervisely, via, voc or yolo.
+        images: Folder with the images, if they do not lie beside the annotations.
+        background: Whether pixels in no region are the class background, value 0, or are ignored, value 255.
+        classes: The classes to draw, in this order, such as road,car; all if not given.
+        copy: Whether images become hard links, which need no space (copies across file systems), or copies.
+    """
+    from foveate.datasets.annotations.importing import import_set
+    from foveate.datasets.annotations.reading import read_annotations
+    from foveate.datasets.annotations.report import describe_import, describe_set
+
+    folder, target = Path(source).expanduser(), Path(out).expanduser()
+    found = read_annotations(folder, format, Path(images).expanduser() if images is not None else None)
+    print(describe_set(found, folder), flush=True)
+    _refuse_faults(found.faults)
+    wanted = [name.strip() for name in classes.split(",")] if classes is not None else None
+    with _bars() as progress:
+        try:
+            imported = import_set(
+                found, folder, target, background=background, classes=wanted, placing=copy, progress=progress
+            )
+        except OSError as error:
+            raise DataError(f"{out}: cannot be written: {error}") from error
+    for line in describe_import(imported, target):
+        print(line)
+
+
+def _refuse_faults(faults: Sequence[str]) -> None:
+    """Print the first faults and raise an error, if there are any."""
+    for line in faults[:SHOWN]:
+        print(line)
+    if len(faults) > SHOWN:
+        print(f"... and {len(faults) - SHOWN} more")
+    if faults:
+        raise DataError(f"{len(faults)} faults, listed above")
+
+
 @contextmanager
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar for each split; they disappear at the end."""
@@ -201,4 +255,4 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
         yield advance
 
 
-COMMANDS = {"check": check, "classes": classes, "pack": pack, "make": make, "shard": shard}
+COMMANDS = {"check": check, "classes": classes, "import": import_, "pack": pack, "make": make, "shard": shard}

@@ -77,11 +77,11 @@ def test_an_empty_class_is_named(root: Path) -> None:
 
 
 def test_hidden_files_are_passed_over_and_strays_reported(root: Path, said: pytest.LogCaptureFixture) -> None:
-    for name in (".DS_Store", "Thumbs.db", "._1.png", "notes.gif"):
+    for name in (".DS_Store", "Thumbs.db", "._1.png", "notes.txt"):
         (root / "train/ant" / name).touch()
     (root / "train/.cache").mkdir()
     assert len(module(root).find_images("train")) == 5
-    assert said.messages == ["train: passed over 1 that are no images: ant/notes.gif"]
+    assert said.messages == ["train: passed over 1 that are no images: ant/notes.txt"]
 
 
 def test_test_is_val_where_there_is_none_and_says_so(root: Path, said: pytest.LogCaptureFixture) -> None:
@@ -104,9 +104,34 @@ def test_a_root_one_folder_too_high_is_understood(root: Path) -> None:
         module(root.parent).setup("fit")
 
 
-def test_another_layout_is_told_what_was_found(root: Path) -> None:
-    with pytest.raises(DataError, match=r"expected train/CLASS.*; .*/train holds ant, bee, zebra"):
-        module(root / "train").setup("fit")
+@pytest.mark.parametrize(("train", "val"), [("Train", "valid"), ("training", "validation")])
+def test_splits_may_have_other_usual_names(root: Path, train: str, val: str) -> None:
+    (root / "train").rename(root / train)
+    (root / "val").rename(root / val)
+    data = module(root)
+    data.setup("fit")
+    assert (len(data.find_images("train")), len(data.find_images("val"))) == (5, 3)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_without_val_a_share_becomes_val_and_that_is_said(
+    root: Path, flat: bool, said: pytest.LogCaptureFixture
+) -> None:
+    shutil.rmtree(root / "val")
+    data = ImageFolderDataModule(str(root / "train" if flat else root), val_share=0.5, num_workers=0)
+    train, val = data.find_images("train").keys(), data.find_images("val").keys()
+    assert sorted([*train, *val]) == sorted(FILES["train"])
+    assert val
+    assert f"no val folder: {len(val)} of 5 images become val" in said.text
+
+
+def test_folders_within_a_class_belong_to_it(root: Path, said: pytest.LogCaptureFixture) -> None:
+    (root / "train/ant/red").mkdir()
+    (root / "train/ant/1.png").rename(root / "train/ant/red/1.png")
+    dataset = module(root).find_images("train")
+    assert dataset.keys()[1] == "ant/red/1.png"
+    assert dataset.read(1).shape == (10, 12, 3)
+    assert "train: 1 images lie in folders within class folders" in said.text
 
 
 def test_a_missing_root_is_an_error() -> None:

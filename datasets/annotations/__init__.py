@@ -1,0 +1,1 @@
+"""Annotations as labelling tools export them, and the index masks that are drawn from them."""
