@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
@@ -12,15 +12,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from foveate.datasets.augment.draw import Draw, Paste
 from foveate.datasets.augment.segmentation import TrainTransform
 from foveate.datasets.batch import Pick, SegmentationBatch
+from foveate.datasets.copy_paste import CopyPaste, CopyPasteOptions, class_probabilities, parse_copy_paste
 from foveate.datasets.counting.classes import ClassCounts, count_classes
 from foveate.datasets.counting.stored import cached_counts, counts_path
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
 from foveate.datasets.loading.data_module import LoadingDataModule
+from foveate.datasets.loading.rare_classes import RareClassOrder
 from foveate.datasets.loading.train_loader import TrainLoader
+from foveate.datasets.loading.train_order import Draw as DrawOrder
 from foveate.datasets.loading.train_order import shuffle
 from foveate.datasets.masks.reader import PairReader
 from foveate.datasets.masks.values import ValueMasks
@@ -29,6 +33,7 @@ from foveate.datasets.progress import bar
 from foveate.datasets.segmentation_options import (
     SEGMENTATION_DEFAULTS,
     SegmentationOptions,
+    check_share,
     create_transform,
     mean_pixel,
     to_ids,
@@ -44,6 +49,9 @@ class SegmentationDataset(Dataset[dict[str, object]]):
         reader: Reads a pair.
         transform: Augmentation; None gives images and masks at their own size.
         packed: Where the pairs are packed; None decodes the files.
+
+    Attributes:
+        copy_paste: Pastes objects into what the transform cuts out; None pastes nothing.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class SegmentationDataset(Dataset[dict[str, object]]):
         self.reader = reader
         self.transform = transform
         self.packed = packed
+        self.copy_paste: CopyPaste | None = None
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -65,7 +74,7 @@ class SegmentationDataset(Dataset[dict[str, object]]):
         pick = pick if isinstance(pick, Pick) else Pick(pick)
         image, mask = self.read(pick.index)
         if self.transform is not None:
-            image, mask = self.transform(image, mask, seed=pick.seed)
+            image, mask = self.transform(image, mask, seed=pick.seed, target=pick.target, paste=self._paste(pick))
         if pick.blank:
             mask = np.full_like(mask, IGNORE)
         return {
@@ -73,6 +82,22 @@ class SegmentationDataset(Dataset[dict[str, object]]):
             "mask": torch.from_numpy(_own(mask)),
             "path": str(self.pairs[pick.index].image),
         }
+
+    def explain(self, pick: Pick) -> tuple[tuple[np.ndarray, np.ndarray], Draw | None]:
+        """Image (h, w, C) and train ids (h, w) of the same sample, and what was drawn for it, if there is a transform.
+
+        Args:
+            pick: The sample.
+        """
+        image, mask = self.read(pick.index)
+        if self.transform is None:
+            return (image, mask), None
+        return self.transform.explain(image, mask, seed=pick.seed, target=pick.target, paste=self._paste(pick))
+
+    def _paste(self, pick: Pick) -> Paste | None:
+        if self.copy_paste is None:
+            return None
+        return partial(self.copy_paste.paste, read=self.read, index=pick.index, seed=pick.seed)
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Image (H, W, 3) and train ids (H, W) of a pair at their own size; views of its file if it is packed."""
@@ -113,6 +138,9 @@ class SegmentationDataModule(LoadingDataModule):
         self.pad_value = given["pad_value"]
         self.transform = create_transform(given)
         self.ignored = to_ids(given["ignore"])
+        self.sampling = given["sampling"]
+        self.rare_share = check_share("rare_share", given["rare_share"])
+        self.copy_paste = None if given["copy_paste"] is None else parse_copy_paste(given["copy_paste"])
         self.cache = given["cache"]
         self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
@@ -149,6 +177,13 @@ class SegmentationDataModule(LoadingDataModule):
                 packed = self.pack(split, pairs) if self.cache == "packed" else None
                 transform = self.transform if split == "train" else None
                 self._datasets[split] = SegmentationDataset(pairs, self.reader(), transform, packed)
+        if stage == "fit" and self.copy_paste is not None:
+            self._datasets["train"].copy_paste = self._create_copy_paste(self.copy_paste)
+
+    def _create_copy_paste(self, options: CopyPasteOptions) -> CopyPaste:
+        counts = self.class_counts
+        probabilities = class_probabilities(options, self.label_set.names, counts)
+        return CopyPaste(options, probabilities, counts.presence, self.transform.scale)
 
     def pack(self, split: str, pairs: Sequence[Pair]) -> PackedFolder:
         """The packed form of a split, after packing what is missing of it, with a progress bar.
@@ -198,14 +233,23 @@ class SegmentationDataModule(LoadingDataModule):
                 f"{len(dataset)} training images on {world_size} process(es) do not fill one batch of "
                 f"{self.batch_size}; lower --data.batch_size"
             )
+        draw, targets = self.draws()
         return self.train_loader(
             dataset,
             collate,
-            draw=shuffle(len(dataset)),
+            draw=draw,
             count=len(dataset),
             company=True,
             prepare=self._choose_padding,
+            targets=targets,
         )
+
+    def draws(self) -> tuple[DrawOrder, DrawOrder | None]:
+        """How an epoch's order is drawn, and the class that each of its crops is to show, if any."""
+        if self.sampling == "natural":
+            return shuffle(len(self._datasets["train"])), None
+        order = RareClassOrder(self.class_counts, self.rare_share)
+        return order.images, order.targets
 
     def _choose_padding(self) -> None:
         """Pad crops with the mean that the network's images are normalised by, whichever weights brought it."""

@@ -18,6 +18,7 @@ from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labels import IGNORE
 
 Spec = str | dict[str, Any]
+Applied = tuple[str, Mapping[str, Any]]  # name and parameters of a transform
 Pipeline = str | Spec | list[Spec]  # a file or a name, a mapping, or a list
 MASK_FILLS = ("fill_mask", "mask_drop_value")  # options that say what is written into the mask
 FILES = (".json", ".yaml", ".yml")
@@ -53,14 +54,25 @@ class Augmentations:
         transforms = [_create(albumentations, spec) for spec in _listed(specs)]
         self._compose: Any = albumentations.Compose(transforms)
 
-    def __call__(self, image: ImagePart, mask: MaskPart, *, seed: int) -> tuple[ImagePart, MaskPart]:
+    def __call__(
+        self, image: ImagePart, mask: MaskPart, *, seed: int, applied: list[Applied] | None = None
+    ) -> tuple[ImagePart, MaskPart]:
         """RGB bytes (H, W, 3) and train ids (H, W) in and out, of the same size.
+
+        Args:
+            image: The image.
+            mask: Its train ids.
+            seed: Decides what is applied, and how.
+            applied: Takes the name and the parameters of each transform that was applied.
 
         Raises:
             DataConfigError: A transform changes the size, or gives no bytes.
         """
         self._compose.set_random_seed(seed)
+        self._compose.save_applied_params = applied is not None
         out = self._compose(image=image, mask=mask)
+        if applied is not None:
+            applied += out["applied_transforms"]
         if out["image"].shape != image.shape or out["image"].dtype != np.uint8 or out["mask"].shape != mask.shape:
             raise DataConfigError(
                 f"{WHERE} gave {out['image'].dtype} of {out['image'].shape} for bytes of {image.shape}: "

@@ -90,6 +90,7 @@ class LoadingDataModule(L.LightningDataModule):
         count: int,
         company: bool = False,
         prepare: Callable[[], None] | None = None,
+        targets: Draw | None = None,
     ) -> TrainLoader:
         """A loader of each sample of an epoch once, in a new order; a resumed run continues with those that are left.
 
@@ -100,6 +101,7 @@ class LoadingDataModule(L.LightningDataModule):
             count: Number of indices in an epoch.
             company: See TrainOrder.
             prepare: See TrainLoader.
+            targets: See TrainOrder.
         """
         world_size, rank = self.place()
         order = TrainOrder(
@@ -110,6 +112,7 @@ class LoadingDataModule(L.LightningDataModule):
             rank=rank,
             seed=self.seed,
             company=company,
+            targets=targets,
         )
         learnt = partial(self._learnt, count)
         return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=learnt, prepare=prepare)
