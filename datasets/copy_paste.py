@@ -12,7 +12,7 @@ from jaxtyping import Float64
 
 from foveate.datasets.augment.draw import Pasted
 from foveate.datasets.augment.pasting import CutOut, Objects, paste_object, resize_object
-from foveate.datasets.augment.resizing import Image, ImagePart, Mask, MaskPart, Window
+from foveate.datasets.augment.resizing import Image, ImagePart, Mask, MaskPart, Size, Window
 from foveate.datasets.counting.classes import ClassCounts
 from foveate.datasets.counting.presence import Presence
 from foveate.datasets.errors import DataConfigError
@@ -105,7 +105,7 @@ class CopyPaste:
         options: How often and how many.
         probabilities: How often an object of each class is pasted.
         presence: Which training image holds which class.
-        scale: Range of the factor by which an object is resized.
+        scales: Height and width of an image -> range of the factor by which its objects are resized.
 
     Source:
         Ghiasi et al. 2021, Simple Copy-Paste (arXiv:2012.07177), for whole objects of labelled instances; here an
@@ -117,12 +117,12 @@ class CopyPaste:
         options: CopyPasteOptions,
         probabilities: Float64[np.ndarray, " K"],
         presence: Presence,
-        scale: tuple[float, float],
+        scales: Callable[[Size], tuple[float, float]],
     ) -> None:
         self.options = options
         self.probabilities = probabilities
         self.presence = presence
-        self.scale = scale
+        self.scales = scales
 
     def paste(
         self, image: ImagePart, mask: MaskPart, *, read: Read, index: int, seed: int
@@ -143,8 +143,14 @@ class CopyPaste:
         other, labels = read(source)
         objects = Objects(labels, label)
         image, mask, pasted = np.array(image), np.array(mask), []
+        scales = self.scales((labels.shape[0], labels.shape[1]))
         for number in random.sample(range(len(objects)), min(len(objects), random.randint(*self.options.count))):
-            pasted.append(self._paste_one(image, mask, objects.cut(other, number), source, random))
+            scale = random.uniform(*scales)
+            cut = resize_object(objects.cut(other, number), scale)
+            top, left = _draw_place(cut, mask, random)
+            pixels = paste_object(image, mask, cut, top, left)
+            window = Window(top, left, *cut.shape.shape)
+            pasted.append(Pasted(label=label, source=source, scale=scale, window=window, pixels=pixels))
         return image, mask, pasted
 
     def _draw_source(self, random: Random, index: int) -> tuple[int, int]:
@@ -154,13 +160,9 @@ class CopyPaste:
         others = images[images != index]
         return label, int(random.choice(others if len(others) else images))
 
-    def _paste_one(self, image: ImagePart, mask: MaskPart, cut: CutOut, source: int, random: Random) -> Pasted:
-        scale = random.uniform(*self.scale)
-        cut = resize_object(cut, scale)
-        height, width = cut.shape.shape
-        top, left = (
-            random.randint(*sorted((0, limit - side))) for side, limit in zip((height, width), mask.shape, strict=True)
-        )
-        pixels = paste_object(image, mask, cut, top, left)
-        window = Window(top, left, height, width)
-        return Pasted(label=cut.label, source=source, scale=scale, window=window, pixels=pixels)
+
+def _draw_place(cut: CutOut, mask: MaskPart, random: Random) -> tuple[int, int]:
+    """Row and column of an object: anywhere inside the mask; a larger one covers the whole side."""
+    sides = zip(cut.shape.shape, mask.shape, strict=True)
+    top, left = (random.randint(*sorted((0, limit - side))) for side, limit in sides)
+    return top, left

@@ -20,13 +20,15 @@ from foveate.datasets.counting.classes import ClassCounts, count_classes
 from foveate.datasets.counting.stored import cached_counts, counts_path
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.files.pairs import Pair
+from foveate.datasets.label_map import Mapped, apply_label_map, parse_label_map, read_label_map
 from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
-from foveate.datasets.loading.data_module import LoadingDataModule
+from foveate.datasets.loading.data_module import LoadingDataModule, at_least_one
 from foveate.datasets.loading.rare_classes import RareClassOrder
 from foveate.datasets.loading.train_loader import TrainLoader
 from foveate.datasets.loading.train_order import Draw as DrawOrder
 from foveate.datasets.loading.train_order import shuffle
-from foveate.datasets.masks.reader import PairReader
+from foveate.datasets.masks.mapped import MappedMasks
+from foveate.datasets.masks.reader import MaskReader, PairReader
 from foveate.datasets.masks.values import ValueMasks
 from foveate.datasets.packed.folder import HOME, PackedFolder, build_with_progress
 from foveate.datasets.progress import bar
@@ -118,12 +120,20 @@ def _own(array: np.ndarray) -> np.ndarray:
 class SegmentationDataModule(LoadingDataModule):
     """Base of the segmentation data sets; a subclass says its labels and where its files are.
 
+    A subclass with a choice of classes sets `label_set` before `super().__init__()`; one that reads its classes from
+    files has the properties `own_labels` and `label_set`.
+
     Args:
         root: The data set's folder.
         options: The options of every segmentation data set, as described in SegmentationOptions.
+
+    Attributes:
+        label_set: Of a class: the classes of the data set. Of an object: the classes after its label map.
+        own_labels: The classes of the data set before the label map.
     """
 
     label_set: LabelSet
+    own_labels: LabelSet
     defaults: ClassVar[SegmentationOptions] = SEGMENTATION_DEFAULTS
 
     def __init__(self, root: str | None = None, **options: Unpack[SegmentationOptions]) -> None:
@@ -136,6 +146,7 @@ class SegmentationDataModule(LoadingDataModule):
             seed=given["seed"],
         )
         self.pad_value = given["pad_value"]
+        self.crops_per_image = at_least_one("crops_per_image", given["crops_per_image"])
         self.transform = create_transform(given)
         self.ignored = to_ids(given["ignore"])
         self.sampling = given["sampling"]
@@ -144,6 +155,20 @@ class SegmentationDataModule(LoadingDataModule):
         self.cache = given["cache"]
         self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
+        self.label_map = None if given["label_map"] is None else read_label_map(given["label_map"])
+        labels = vars(self).get("label_set", getattr(type(self), "label_set", None))
+        if isinstance(labels, LabelSet):
+            self.own_labels = labels
+            self.label_set = labels if self.mapped is None else self.mapped.labels
+
+    @cached_property
+    def mapped(self) -> Mapped | None:
+        """What the label map makes of the classes; None without one.
+
+        Raises:
+            DataConfigError: It does not fit them.
+        """
+        return None if self.label_map is None else apply_label_map(self.own_labels, parse_label_map(self.label_map))
 
     def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split: train, val or test."""
@@ -151,19 +176,24 @@ class SegmentationDataModule(LoadingDataModule):
 
     def settled(self) -> dict[str, Any]:
         """Options that were found from the data, as the recipe of a run keeps them."""
-        return {}
+        return {} if self.label_map is None else {"label_map": self.label_map}
 
     def id_table(self) -> Table:
-        """Stored id -> train id, 255 for those that are ignored."""
+        """Stored id -> train id before the label map, 255 for those that are ignored."""
         return ignore_ids(self.stored_ids(), self.ignored)
 
     def stored_ids(self) -> Table:
         """Stored id -> train id, as the data set defines it."""
-        return self.label_set.to_train_ids()
+        return self.own_labels.to_train_ids()
+
+    def mask_reader(self) -> MaskReader:
+        """Reads label maps, as train ids before the label map."""
+        return ValueMasks(self.id_table())
 
     def reader(self) -> PairReader:
-        """Reads a pair of this data set."""
-        return PairReader(ValueMasks(self.id_table()))
+        """Reads a pair of this data set, as train ids after the label map."""
+        masks = self.mask_reader()
+        return PairReader(masks if self.mapped is None else MappedMasks(masks, self.mapped.table))
 
     def setup(self, stage: str) -> None:
         """Find the files of the stage: fit, validate or test.
@@ -183,7 +213,7 @@ class SegmentationDataModule(LoadingDataModule):
     def _create_copy_paste(self, options: CopyPasteOptions) -> CopyPaste:
         counts = self.class_counts
         probabilities = class_probabilities(options, self.label_set.names, counts)
-        return CopyPaste(options, probabilities, counts.presence, self.transform.scale)
+        return CopyPaste(options, probabilities, counts.presence, self.transform.scales)
 
     def pack(self, split: str, pairs: Sequence[Pair]) -> PackedFolder:
         """The packed form of a split, after packing what is missing of it, with a progress bar.
@@ -228,17 +258,18 @@ class SegmentationDataModule(LoadingDataModule):
         """Augmented crops, in a new order each epoch."""
         dataset = self._datasets["train"]
         world_size, _ = self.place()
-        if len(dataset) // world_size < self.batch_size:
+        count = len(dataset) * self.crops_per_image
+        if count // world_size < self.batch_size:
             raise DataConfigError(
                 f"{len(dataset)} training images on {world_size} process(es) do not fill one batch of "
-                f"{self.batch_size}; lower --data.batch_size"
+                f"{self.batch_size}; lower --data.batch_size, or raise --data.crops_per_image"
             )
         draw, targets = self.draws()
         return self.train_loader(
             dataset,
             collate,
             draw=draw,
-            count=len(dataset),
+            count=count,
             company=True,
             prepare=self._choose_padding,
             targets=targets,
@@ -247,8 +278,8 @@ class SegmentationDataModule(LoadingDataModule):
     def draws(self) -> tuple[DrawOrder, DrawOrder | None]:
         """How an epoch's order is drawn, and the class that each of its crops is to show, if any."""
         if self.sampling == "natural":
-            return shuffle(len(self._datasets["train"])), None
-        order = RareClassOrder(self.class_counts, self.rare_share)
+            return shuffle(len(self._datasets["train"]), self.crops_per_image), None
+        order = RareClassOrder(self.class_counts, self.rare_share, self.crops_per_image)
         return order.images, order.targets
 
     def _choose_padding(self) -> None:

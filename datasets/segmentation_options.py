@@ -18,7 +18,12 @@ class SegmentationOptions(LoadingOptions, total=False):
 
     Attributes:
         crop: Height and width of a training sample, as `[512, 512]` or `512x512`.
+        crops_per_image: Samples that an epoch takes of each training image; more than 1 for a few large images.
         scale: Range of the factor by which a training image is resized before the crop.
+        short_side: Resize a training image to this short side first, in pixels, so that `scale` is relative to that;
+            if not given, `scale` is relative to the image's own size. For evaluation set the same in the model's
+            `inference`.
+        long_side: Limit of the long side in that; an image that would exceed it is resized to this long side.
         max_ratio: Crop again while one class covers more than this share of the labelled pixels.
         flip: Probability of a horizontal flip.
         photometric: Whether training colours are distorted.
@@ -33,6 +38,9 @@ class SegmentationOptions(LoadingOptions, total=False):
         rare_share: Share of the crops that `rare_classes` draws by class; the others are drawn as ever.
         copy_paste: Pastes objects of other training images into crops: `{classes: rare, probability: 0.5, count: [1,
             3]}`, or names of classes in place of `rare`. Every paste reads a further image.
+        label_map: Merges, renames and ignores classes: a YAML file, or what it holds, such as
+            `{classes: {vehicle: [car, truck]}, ignore: [sky], rest: keep}`. `rest` says what becomes of the other
+            classes: keep, ignore, or the name of a new class that they join.
         cache: `packed` decodes each image once, and then reads only the rows that a crop shows. It takes 4 bytes a
             pixel on disk (Cityscapes: 29 GB), and is built when it is needed, or before by foveate data pack.
         cache_dir: Folder for what is packed; `.foveate` in the root if not given.
@@ -43,7 +51,10 @@ class SegmentationOptions(LoadingOptions, total=False):
     """
 
     crop: Size
+    crops_per_image: int
     scale: tuple[float, float]
+    short_side: int | None
+    long_side: int | None
     max_ratio: float
     flip: float
     photometric: bool
@@ -53,6 +64,7 @@ class SegmentationOptions(LoadingOptions, total=False):
     sampling: Literal["natural", "rare_classes"]
     rare_share: float
     copy_paste: dict[str, Any] | None
+    label_map: dict[str, Any] | str | None
     cache: Literal["none", "packed"]
     cache_dir: str | None
 
@@ -63,7 +75,10 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     num_workers=-1,
     seed=None,
     crop=(512, 512),
+    crops_per_image=1,
     scale=(0.5, 2.0),
+    short_side=None,
+    long_side=None,
     max_ratio=0.75,
     flip=0.5,
     photometric=True,
@@ -73,6 +88,7 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     sampling="natural",
     rare_share=0.5,
     copy_paste=None,
+    label_map=None,
     cache="none",
     cache_dir=None,
 )
@@ -90,12 +106,21 @@ def create_transform(options: SegmentationOptions) -> TrainTransform:
     return TrainTransform(
         to_size(options["crop"], "crop"),
         scale=options["scale"],
+        fit=_fit(options["short_side"], options["long_side"]),
         max_ratio=options["max_ratio"],
         flip=options["flip"],
         photometric=options["photometric"],
         pad_value=pad_value or MEAN_PIXEL,
         further=Augmentations(augmentations) if augmentations else None,
     )
+
+
+def _fit(short_side: int | None, long_side: int | None) -> tuple[int, int | None] | None:
+    if short_side is None and long_side is not None:
+        raise DataConfigError("long_side limits what short_side asks for: give short_side too")
+    if short_side is not None and not 1 <= short_side <= (long_side or short_side):
+        raise DataConfigError(f"short_side is at least 1 and at most long_side, not {short_side} and {long_side}")
+    return None if short_side is None else (short_side, long_side)
 
 
 def mean_pixel(task: Any) -> Pixel:

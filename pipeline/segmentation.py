@@ -17,6 +17,7 @@ from foveate.pipeline.inference import InferenceConfig, coarse_decoder, infer, i
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
 from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
+from foveate.pipeline.metrics.levels import score_levels
 from foveate.pipeline.metrics.report import Report, report_segmentation
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.models.upsampling import classify, upsample
@@ -60,6 +61,7 @@ class SegmentationTask(VisionTask):
 
     monitor = "val/miou"
     figure = "mIoU"
+    labels: LabelSet
 
     def __init__(
         self,
@@ -182,4 +184,8 @@ class SegmentationTask(VisionTask):
 
     def report_of_scores(self) -> Report | None:
         """The scores of the last evaluation as a table and as figures; None before the first."""
-        return None if self.scores is None else report_segmentation(self.scores, self.labels.names)
+        if self.scores is None:
+            return None
+        coarse = score_levels(self.scores.confusion, self.labels)
+        levels = {level: (list(self.labels.levels[level]), scores) for level, scores in coarse.items()}
+        return report_segmentation(self.scores, self.labels.names, levels)

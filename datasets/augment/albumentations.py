@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
 import os
@@ -16,6 +15,7 @@ import yaml
 from foveate.datasets.augment.resizing import ImagePart, MaskPart
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labels import IGNORE
+from foveate.datasets.text import near
 
 Spec = str | dict[str, Any]
 Applied = tuple[str, Mapping[str, Any]]  # name and parameters of a transform
@@ -112,7 +112,7 @@ def _create(library: Any, spec: Any) -> Any:
     kind = getattr(library, name, None)
     kinds = (library.BasicTransform, library.BaseCompose)
     if not (isinstance(kind, type) and issubclass(kind, kinds)) or kind in kinds:
-        raise DataConfigError(f"{WHERE}: albumentations has no transform {name!r}{_near(name, _names(library))}")
+        raise DataConfigError(f"{WHERE}: albumentations has no transform {name!r}{near(name, _names(library))}")
     accepted = inspect.signature(kind).parameters
     if issubclass(kind, library.BaseCompose):
         options = {key: value for key, value in options.items() if value is not None}
@@ -122,7 +122,7 @@ def _create(library: Any, spec: Any) -> Any:
         options["transforms"] = [_create(library, item) for item in inner]
     for option in options:
         if option not in accepted:
-            raise DataConfigError(f"{WHERE}: {name} has no option {option!r}{_near(option, list(accepted))}")
+            raise DataConfigError(f"{WHERE}: {name} has no option {option!r}{near(option, list(accepted))}")
     options.update(_mask_options(options, accepted))
     try:
         return kind(**options)
@@ -160,10 +160,3 @@ def _names(library: Any) -> list[str]:
     kinds = (library.BasicTransform, library.BaseCompose)
     found = {name: getattr(library, name) for name in dir(library)}
     return [name for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, kinds)]
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    """A hint at the known name that is most like a wrong one, whatever its capitals."""
-    lower = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(name.lower(), lower, n=1)
-    return f"; did you mean {lower[near[0]]}?" if near else ""

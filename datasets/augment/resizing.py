@@ -40,6 +40,22 @@ def resized_size(size: Size, scale: float) -> Size:
     return height, width
 
 
+def fit_scale(size: Size, short_side: int, long_side: int | None = None) -> float:
+    """The factor that gives an image a short side, or a long side if that is reached first.
+
+    Args:
+        size: Height and width of the image.
+        short_side: The shorter side after resizing, in pixels.
+        long_side: The longer side's limit; None for none.
+
+    Example:
+        >>> fit_scale((600, 800), 512), fit_scale((100, 1000), 512, 2048)
+        (0.8533333333333334, 2.048)
+    """
+    scale = short_side / min(size)
+    return scale if long_side is None else min(scale, long_side / max(size))
+
+
 def resize_window(image: Image, scale: float, window: Window) -> ImagePart:
     """A window of an image that is resized with bilinear interpolation; reads little more than that part of it.
 

@@ -25,6 +25,7 @@ from foveate.datasets.augment.resizing import (
     MaskPart,
     Size,
     Window,
+    fit_scale,
     resize_mask_window,
     resize_window,
     resized_size,
@@ -44,6 +45,8 @@ class TrainTransform:
     Args:
         crop: Height and width of the result.
         scale: Range of the factor the image is resized by first; in steps of 1/64, unless the range is below 0.25.
+        fit: Short side, and limit of the long side or None, of the size that `scale` is relative to; None takes the
+            image's own size.
         max_ratio: Crop again while one class covers more than this share of the labelled pixels; 1 takes the first.
         flip: Probability of a horizontal flip.
         photometric: Whether colours are distorted; padding is not.
@@ -56,6 +59,7 @@ class TrainTransform:
         crop: Size,
         *,
         scale: tuple[float, float] = (0.5, 2.0),
+        fit: tuple[int, int | None] | None = None,
         max_ratio: float = 0.75,
         flip: float = 0.5,
         photometric: bool = True,
@@ -66,6 +70,7 @@ class TrainTransform:
         self.pad_value = pad_value
         self.further = further
         self.scale = scale
+        self.fit = fit
         self.max_ratio = max_ratio
         self.flip = flip
         self.photometric = photometric
@@ -105,7 +110,7 @@ class TrainTransform:
     def _augment(
         self, image: Image, mask: Mask, random: Random, target: int | None, paste: Paste | None, *, explained: bool
     ) -> tuple[tuple[ImagePart, MaskPart], Draw]:
-        scale = self._draw_scale(random)
+        scale = self._draw_scale(random, (mask.shape[0], mask.shape[1]))
         window, cut_mask = self._draw_window(mask, scale, random, target)
         cut = resize_window(image, scale, window)
         flipped = random.random() < self.flip
@@ -129,8 +134,17 @@ class TrainTransform:
             further=applied,
         )
 
-    def _draw_scale(self, random: Random) -> float:
-        low, high = self.scale
+    def scales(self, size: Size) -> tuple[float, float]:
+        """Range of the factor by which an image is resized.
+
+        Args:
+            size: Its height and width.
+        """
+        base = 1.0 if self.fit is None else fit_scale(size, *self.fit)
+        return base * self.scale[0], base * self.scale[1]
+
+    def _draw_scale(self, random: Random, size: Size) -> float:
+        low, high = self.scales(size)
         scale = random.uniform(low, high)
         return round(scale * STEPS) / STEPS if high - low >= WIDE else scale
 

@@ -23,7 +23,7 @@ from foveate.plugins.hints import did_you_mean
 from foveate.plugins.records import DataSet, resolve
 
 AUTO = "auto"
-GENERAL = ("folder", "image_folder")  # they recognise nearly everything, and are asked last
+GENERAL = ("image_folder", "folder")  # they recognise nearly everything, and are asked last
 
 
 class _DataParser(OneLineErrors, ArgumentParser):
@@ -138,10 +138,14 @@ def detect(root: Path) -> DataSet | None:
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
-    for offer in sorted(offered_data_sets(), key=lambda offer: offer.record.name in GENERAL):
+    for offer in sorted(offered_data_sets(), key=lambda offer: _rank(offer.record.name)):
         if offer.record.detect is not None and bool(load(offer, offer.record.detect)(root)):
             return offer.record
     return None
+
+
+def _rank(name: str) -> int:
+    return GENERAL.index(name) + 1 if name in GENERAL else 0
 
 
 def _recognises(root: Path, path: str) -> bool:

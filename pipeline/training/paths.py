@@ -10,7 +10,10 @@ from foveate.pipeline.runs.recipes import Recipe, arguments_of, class_of
 from foveate.pipeline.training.flags import value_of
 from foveate.plugins.hints import did_you_mean
 
-ROOTED = ("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule")  # they read a folder that must exist
+ROOTED = (  # they read a folder that must exist
+    *("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule", "ADE20KDataModule", "VOC2012DataModule"),
+    *("COCOStuff164kDataModule", "LoveDADataModule", "PotsdamDataModule"),
+)
 
 
 def check_paths(recipe: Recipe, flags: Sequence[str], *, predicts: bool) -> None:

@@ -29,7 +29,7 @@ def read(index: int) -> tuple[np.ndarray, np.ndarray]:
 def copy_paste(scale: tuple[float, float] = (1.0, 1.0), **options: Any) -> CopyPaste:
     parsed = parse_copy_paste({"classes": "rare", "probability": 1, **options})
     counts = count_classes(lambda index: MASKS[index], 5, 3, lambda *_: None)
-    return CopyPaste(parsed, class_probabilities(parsed, ("a", "b", "c"), counts), counts.presence, scale)
+    return CopyPaste(parsed, class_probabilities(parsed, ("a", "b", "c"), counts), counts.presence, lambda size: scale)
 
 
 def test_each_pasted_pixel_has_its_sources_label_and_all_others_stay() -> None:
