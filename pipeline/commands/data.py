@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.text import Size, to_size
+from foveate.pipeline.commands.stats import stats
 
 SHOWN = 20  # faults
 Background = Literal["background", "ignore"]
@@ -255,4 +256,12 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
         yield advance
 
 
-COMMANDS = {"check": check, "classes": classes, "import": import_, "pack": pack, "make": make, "shard": shard}
+COMMANDS = {
+    "check": check,
+    "stats": stats,
+    "classes": classes,
+    "import": import_,
+    "pack": pack,
+    "make": make,
+    "shard": shard,
+}
