@@ -11,8 +11,9 @@ import numpy as np
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.image_folder import FolderDataset, ImageFolderDataModule
+from foveate.datasets.labelled_pairs import SegmentationDataset
 from foveate.datasets.labels import IGNORE
-from foveate.datasets.segmentation import SegmentationDataModule, SegmentationDataset
+from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.datasets.text import few
 
 Progress = Callable[[str, int, int], None]  # split, samples read, samples in all

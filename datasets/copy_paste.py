@@ -23,7 +23,7 @@ from foveate.datasets.text import few
 RARE = "rare"
 WHERE = "copy_paste"
 OWN_SEED = 2012_07177  # keeps what is drawn here apart from the rest of a sample's augmentation
-Read = Callable[[int], tuple[Image, Mask]]
+Read = Callable[[int], tuple[Image, Mask] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ class CopyPaste:
         Args:
             image: Bytes of a part of a resized image; may be a view of a file.
             mask: Its train ids.
-            read: Reads a training image and its train ids.
+            read: Reads a training image and its train ids; None if it is damaged, and nothing is pasted.
             index: Of the image that the crop comes from; no object is taken from it, unless no other holds the class.
             seed: Decides everything.
         """
@@ -140,7 +140,10 @@ class CopyPaste:
         if random.random() >= self.options.probability:
             return image, mask, []
         label, source = self._draw_source(random, index)
-        other, labels = read(source)
+        donor = read(source)
+        if donor is None:
+            return image, mask, []
+        other, labels = donor
         objects = Objects(labels, label)
         image, mask, pasted = np.array(image), np.array(mask), []
         scales = self.scales((labels.shape[0], labels.shape[1]))

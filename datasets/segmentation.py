@@ -1,32 +1,30 @@
-"""What every segmentation data module shares: reading pairs, augmentation, and the loaders of each process."""
+"""What every segmentation data module shares: files, options, class counts, and the loaders of each process."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
-import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader
 
-from foveate.datasets.augment.draw import Draw, Paste
-from foveate.datasets.augment.segmentation import TrainTransform
-from foveate.datasets.batch import Pick, SegmentationBatch
+from foveate.datasets.batch import Pick
 from foveate.datasets.copy_paste import CopyPaste, CopyPasteOptions, class_probabilities, parse_copy_paste
 from foveate.datasets.counting.classes import ClassCounts, count_classes
 from foveate.datasets.counting.stored import cached_counts, counts_path
-from foveate.datasets.errors import DataConfigError
-from foveate.datasets.files.pairs import Pair
+from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.files.image_reader import RGB
+from foveate.datasets.files.pairs import Pair, Paths
 from foveate.datasets.label_map import Mapped, apply_label_map, parse_label_map, read_label_map
-from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
+from foveate.datasets.labelled_pairs import SegmentationDataset, collate
+from foveate.datasets.labels import LabelSet, Table, ignore_ids
+from foveate.datasets.loading.damage import DamageLog
 from foveate.datasets.loading.data_module import LoadingDataModule, at_least_one
 from foveate.datasets.loading.rare_classes import RareClassOrder
 from foveate.datasets.loading.train_loader import TrainLoader
-from foveate.datasets.loading.train_order import Draw as DrawOrder
-from foveate.datasets.loading.train_order import shuffle
+from foveate.datasets.loading.train_order import Draw, first_picks, shuffle
 from foveate.datasets.masks.mapped import MappedMasks
 from foveate.datasets.masks.reader import MaskReader, PairReader
 from foveate.datasets.masks.values import ValueMasks
@@ -36,85 +34,15 @@ from foveate.datasets.segmentation_options import (
     SEGMENTATION_DEFAULTS,
     SegmentationOptions,
     check_share,
+    create_reader,
     create_transform,
     mean_pixel,
     to_ids,
 )
+from foveate.datasets.settling import MEASURED, SettledImages, channel_statistics, settle_images
 from foveate.datasets.statistics import ClassStatistics
 
-
-class SegmentationDataset(Dataset[dict[str, object]]):
-    """Pairs of image and label map, as bytes.
-
-    Args:
-        pairs: The files.
-        reader: Reads a pair.
-        transform: Augmentation; None gives images and masks at their own size.
-        packed: Where the pairs are packed; None decodes the files.
-
-    Attributes:
-        copy_paste: Pastes objects into what the transform cuts out; None pastes nothing.
-    """
-
-    def __init__(
-        self,
-        pairs: Sequence[Pair],
-        reader: PairReader,
-        transform: TrainTransform | None = None,
-        packed: PackedFolder | None = None,
-    ) -> None:
-        self.pairs = pairs
-        self.reader = reader
-        self.transform = transform
-        self.packed = packed
-        self.copy_paste: CopyPaste | None = None
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, pick: int | Pick) -> dict[str, object]:
-        pick = pick if isinstance(pick, Pick) else Pick(pick)
-        image, mask = self.read(pick.index)
-        if self.transform is not None:
-            image, mask = self.transform(image, mask, seed=pick.seed, target=pick.target, paste=self._paste(pick))
-        if pick.blank:
-            mask = np.full_like(mask, IGNORE)
-        return {
-            "image": torch.from_numpy(_own(image)).permute(2, 0, 1),  # stays in channels_last order
-            "mask": torch.from_numpy(_own(mask)),
-            "path": str(self.pairs[pick.index].image),
-        }
-
-    def explain(self, pick: Pick) -> tuple[tuple[np.ndarray, np.ndarray], Draw | None]:
-        """Image (h, w, C) and train ids (h, w) of the same sample, and what was drawn for it, if there is a transform.
-
-        Args:
-            pick: The sample.
-        """
-        image, mask = self.read(pick.index)
-        if self.transform is None:
-            return (image, mask), None
-        return self.transform.explain(image, mask, seed=pick.seed, target=pick.target, paste=self._paste(pick))
-
-    def _paste(self, pick: Pick) -> Paste | None:
-        if self.copy_paste is None:
-            return None
-        return partial(self.copy_paste.paste, read=self.read, index=pick.index, seed=pick.seed)
-
-    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image (H, W, 3) and train ids (H, W) of a pair at their own size; views of its file if it is packed."""
-        pair = self.pairs[index]
-        return self.reader.read(pair) if self.packed is None else self.packed.read(pair)
-
-    def read_mask(self, index: int) -> np.ndarray:
-        """Train ids (H, W) of a pair alone."""
-        pair = self.pairs[index]
-        return self.reader.masks.read(pair) if self.packed is None else self.packed.read(pair)[1]
-
-
-def _own(array: np.ndarray) -> np.ndarray:
-    """The array, or a copy of one that is a view of a file."""
-    return array if array.flags.writeable and array.flags.c_contiguous else np.array(array, order="C")
+log = logging.getLogger(__name__)
 
 
 class SegmentationDataModule(LoadingDataModule):
@@ -146,6 +74,9 @@ class SegmentationDataModule(LoadingDataModule):
             seed=given["seed"],
         )
         self.pad_value = given["pad_value"]
+        self.given_images = create_reader(given)
+        self.on_damaged = given["on_damaged"]
+        self.damage = DamageLog()
         self.crops_per_image = at_least_one("crops_per_image", given["crops_per_image"])
         self.transform = create_transform(given)
         self.ignored = to_ids(given["ignore"])
@@ -155,6 +86,7 @@ class SegmentationDataModule(LoadingDataModule):
         self.cache = given["cache"]
         self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
+        self._pairs: dict[str, Sequence[Pair]] = {}
         self.label_map = None if given["label_map"] is None else read_label_map(given["label_map"])
         labels = vars(self).get("label_set", getattr(type(self), "label_set", None))
         if isinstance(labels, LabelSet):
@@ -176,7 +108,66 @@ class SegmentationDataModule(LoadingDataModule):
 
     def settled(self) -> dict[str, Any]:
         """Options that were found from the data, as the recipe of a run keeps them."""
-        return {} if self.label_map is None else {"label_map": self.label_map}
+        images = self.settled_images
+        found: dict[str, Any] = {} if self.label_map is None else {"label_map": self.label_map}
+        return {**found, "range": list(images.reader.range or ())} if images.range_is_found else found
+
+    def pairs_of(self, split: str) -> Sequence[Pair]:
+        """The pairs of a split, which are looked for once.
+
+        Args:
+            split: train, val or test.
+
+        Raises:
+            DataError: See `find_pairs`.
+        """
+        if split not in self._pairs:
+            self._pairs[split] = self.find_pairs(split)
+        return self._pairs[split]
+
+    @cached_property
+    def settled_images(self) -> SettledImages:
+        """How images are read, settled by the headers of some of them; what reading changes is told.
+
+        Raises:
+            DataError: Images differ in channels or depth, or no split can be found.
+        """
+        settled = settle_images(self._images_of_splits(), self.given_images)
+        for line in settled.lines:
+            log.info("%s", line)
+        return settled
+
+    def _images_of_splits(self) -> dict[str, Paths]:
+        """The images of train and val, or else of test."""
+        found: dict[str, Paths] = {}
+        errors: list[DataError] = []
+        for split in ("train", "val", "test"):
+            try:
+                if split != "test" or not found:
+                    found[split] = Paths(self.pairs_of(split))
+            except DataError as error:  # a split that is not needed may be missing
+                errors.append(error)
+        if not found:
+            raise errors[0]
+        return found
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of an image; 3 for RGB and grey."""
+        return self.settled_images.reader.channels or RGB
+
+    def image_statistics(self) -> tuple[list[float], list[float]] | None:
+        """Mean and standard deviation of each channel of training images, in 0-255.
+
+        They are taken from at most 64 images, evenly spread.
+
+        Returns:
+            None for RGB of 8 bits, whose usual mean and standard deviation belong to the weights.
+        """
+        if self.in_channels == RGB and not self.settled_images.is_deep:
+            return None
+        dataset = self._datasets.get("train") or SegmentationDataset(self.pairs_of("train"), self.reader())
+        return channel_statistics(dataset.some_images(MEASURED))
 
     def id_table(self) -> Table:
         """Stored id -> train id before the label map, 255 for those that are ignored."""
@@ -193,7 +184,8 @@ class SegmentationDataModule(LoadingDataModule):
     def reader(self) -> PairReader:
         """Reads a pair of this data set, as train ids after the label map."""
         masks = self.mask_reader()
-        return PairReader(masks if self.mapped is None else MappedMasks(masks, self.mapped.table))
+        mapped = masks if self.mapped is None else MappedMasks(masks, self.mapped.table)
+        return PairReader(mapped, self.settled_images.reader)
 
     def setup(self, stage: str) -> None:
         """Find the files of the stage: fit, validate or test.
@@ -203,10 +195,7 @@ class SegmentationDataModule(LoadingDataModule):
         """
         for split in {"fit": ["train", "val"], "validate": ["val"], "test": ["test"]}.get(stage, []):
             if split not in self._datasets:
-                pairs = self.find_pairs(split)
-                packed = self.pack(split, pairs) if self.cache == "packed" else None
-                transform = self.transform if split == "train" else None
-                self._datasets[split] = SegmentationDataset(pairs, self.reader(), transform, packed)
+                self._datasets[split] = self._dataset(split)
         if stage == "fit" and self.copy_paste is not None:
             self._datasets["train"].copy_paste = self._create_copy_paste(self.copy_paste)
 
@@ -214,6 +203,22 @@ class SegmentationDataModule(LoadingDataModule):
         counts = self.class_counts
         probabilities = class_probabilities(options, self.label_set.names, counts)
         return CopyPaste(options, probabilities, counts.presence, self.transform.scales)
+
+    def _dataset(self, split: str) -> SegmentationDataset:
+        pairs = self.pairs_of(split)
+        packed = self.pack(split, pairs) if self.cache == "packed" else None
+        if split != "train":
+            return SegmentationDataset(pairs, self.reader(), None, packed)
+        for line in self.transform.adapt(self.in_channels):
+            log.info("%s", line)
+        self._check_padding()
+        return SegmentationDataset(pairs, self.reader(), self.transform, packed, self.on_damaged)
+
+    def _check_padding(self) -> None:
+        if self.pad_value is not None and len(self.pad_value) != self.in_channels:
+            raise DataConfigError(
+                f"pad_value has a byte for each channel, {self.in_channels} here, not {len(self.pad_value)}"
+            )
 
     def pack(self, split: str, pairs: Sequence[Pair]) -> PackedFolder:
         """The packed form of a split, after packing what is missing of it, with a progress bar.
@@ -225,7 +230,8 @@ class SegmentationDataModule(LoadingDataModule):
         Raises:
             DataError: A pair cannot be read, or there is no room.
         """
-        packed = PackedFolder(self.existing_root(), split, self.reader(), self.cache_dir)
+        skips = split == "train" and self.on_damaged == "skip"
+        packed = PackedFolder(self.existing_root(), split, self.reader(), self.cache_dir, skip_damaged=skips)
         build_with_progress(packed, pairs, split)
         return packed
 
@@ -236,7 +242,7 @@ class SegmentationDataModule(LoadingDataModule):
         Raises:
             DataError: The split cannot be found, or a label map cannot be read.
         """
-        dataset = self._datasets.get("train") or SegmentationDataset(self.find_pairs("train"), self.reader())
+        dataset = self._datasets.get("train") or SegmentationDataset(self.pairs_of("train"), self.reader())
         root, masks, num_classes = self.existing_root(), dataset.reader.masks, len(self.label_set)
         path = counts_path(self.cache_dir or root / HOME, root, dataset.pairs, masks.key, num_classes)
 
@@ -273,19 +279,44 @@ class SegmentationDataModule(LoadingDataModule):
             company=True,
             prepare=self._choose_padding,
             targets=targets,
+            damage=self.damage if self.on_damaged == "skip" else None,
         )
 
-    def draws(self) -> tuple[DrawOrder, DrawOrder | None]:
+    def draws(self) -> tuple[Draw, Draw | None]:
         """How an epoch's order is drawn, and the class that each of its crops is to show, if any."""
         if self.sampling == "natural":
             return shuffle(len(self._datasets["train"]), self.crops_per_image), None
         order = RareClassOrder(self.class_counts, self.rare_share, self.crops_per_image)
         return order.images, order.targets
 
+    def teardown(self, stage: str) -> None:
+        """Tell of damaged images that were skipped since the last epoch ended."""
+        super().teardown(stage)
+        self.damage.tell()
+
+    def first_picks(self, most: int) -> list[Pick]:
+        """The first samples of a training in one process, with crops padded as `pad_value` says.
+
+        Args:
+            most: How many samples at most.
+        """
+        self._choose_padding()
+        draw, targets = self.draws()
+        count = len(self._datasets["train"]) * self.crops_per_image
+        return first_picks(draw, most, count=count, seed=self.seed, targets=targets)
+
+    def dataset(self, split: str) -> SegmentationDataset:
+        """The samples of a split, after `setup`.
+
+        Args:
+            split: train, val or test.
+        """
+        return self._datasets[split]
+
     def _choose_padding(self) -> None:
         """Pad crops with the mean that the network's images are normalised by, whichever weights brought it."""
         task = self.trainer.lightning_module if self.trainer else None
-        self.transform.pad_value = self.pad_value or mean_pixel(task)
+        self.transform.pad_value = self.pad_value or mean_pixel(task, self.in_channels)
 
     def val_dataloader(self) -> DataLoader[dict[str, object]]:
         """Whole images of the val split, in order."""
@@ -305,31 +336,3 @@ class SegmentationDataModule(LoadingDataModule):
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
         return SegmentationDataset(whole.pairs[::step][:count], whole.reader)
-
-
-def collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:
-    """Stack samples to a batch.
-
-    Raises:
-        DataError: Their sizes differ.
-    """
-    paths = [str(sample["path"]) for sample in samples]
-    images = [image for sample in samples if isinstance(image := sample["image"], Tensor)]
-    masks = [mask for sample in samples if isinstance(mask := sample.get("mask"), Tensor)]
-    for image, path in zip(images, paths, strict=True):
-        if image.shape != images[0].shape:
-            raise DataConfigError(
-                f"images of several sizes in one batch: {paths[0]} is {tuple(images[0].shape[1:])}, {path} is "
-                f"{tuple(image.shape[1:])} (height, width); set --data.eval_batch_size 1"
-            )
-    rows = _stack([image.permute(1, 2, 0) for image in images])
-    batch: SegmentationBatch = {"image": rows.permute(0, 3, 1, 2), "path": paths}
-    if masks:
-        batch["mask"] = _stack(masks)
-    return batch
-
-
-def _stack(tensors: list[Tensor]) -> Tensor:
-    """One tensor of several; a reading process makes it in memory that the training process shares."""
-    stacked: Tensor = default_collate(tensors)
-    return stacked

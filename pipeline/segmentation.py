@@ -20,6 +20,7 @@ from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
 from foveate.pipeline.metrics.levels import score_levels
 from foveate.pipeline.metrics.report import Report, report_segmentation
 from foveate.pipeline.models import create_model, is_segmenter
+from foveate.pipeline.models.channels import with_channels
 from foveate.pipeline.models.upsampling import classify, upsample
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation.freezing import Freeze
@@ -55,6 +56,7 @@ class SegmentationTask(VisionTask):
         activation_checkpointing: Store only the input of each block and recompute the rest in the backward pass: less
             memory, a third more time.
         compile: Train the network's parts through torch.compile; the first step takes minutes.
+        in_channels: Channels of the images; the data module gives them. 3 if nobody does.
         freeze: Parts of the network that are frozen: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
             `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation mode.
     """
@@ -80,6 +82,7 @@ class SegmentationTask(VisionTask):
         activation_checkpointing: bool = False,
         compile: bool = False,
         freeze: Freeze | None = None,
+        in_channels: int | None = None,
     ) -> None:
         if not is_segmenter(network):
             create_model(network, num_classes=1)  # raises here, with a hint, if the name is unknown
@@ -101,7 +104,7 @@ class SegmentationTask(VisionTask):
             schedule=schedule,
             ema=ema,
             normalisation=normalisation,
-            network_options=network_options,
+            network_options=with_channels(network_options, in_channels) or network_options,
             activation_checkpointing=activation_checkpointing,
             compile=compile,
             freeze=freeze,
@@ -116,8 +119,8 @@ class SegmentationTask(VisionTask):
         self.confusion = ConfusionMatrix(len(labels), trusted=True)
         self.scores: Scores | None = None  # of the last evaluation
 
-    def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Logits of RGB images in bytes, at the size of the images."""
+    def forward(self, image: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
+        """Logits of images in bytes, at the size of the images."""
         pixels = self.normalise(image)
         with self.named_network():
             logits = infer(self.runner(pixels), pixels, self.inference_config)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 STEPS = 64  # of a scale, between 0 and 1
 Size = tuple[int, int]  # height and width
-Image = UInt8[np.ndarray, "H W 3"]
+Image = UInt8[np.ndarray, "H W C"]
 Mask = UInt8[np.ndarray, "H W"]
-ImagePart = UInt8[np.ndarray, "h w 3"]
+ImagePart = UInt8[np.ndarray, "h w C"]
 MaskPart = UInt8[np.ndarray, "h w"]
 
 
@@ -63,7 +63,7 @@ def resize_window(image: Image, scale: float, window: Window) -> ImagePart:
     computes positions from the first pixel of its input, in 32 bits.
 
     Args:
-        image: RGB bytes; may be a view of a file.
+        image: Bytes of any number of channels; may be a view of a file.
         scale: Of both sides.
         window: Lies in the resized image.
     """
@@ -120,7 +120,18 @@ def _same_size(array: UInt8[np.ndarray, "H W ..."], scale: float) -> bool:
 
 
 def _resize(image: Image, scale: float) -> ImagePart:
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    resized = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    return with_axis(resized, image)
+
+
+def with_axis(result: UInt8[np.ndarray, "..."], given: UInt8[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
+    """What OpenCV made, with the axis of a single channel, which OpenCV drops.
+
+    Args:
+        result: Of an operation of OpenCV.
+        given: What it was applied to.
+    """
+    return result if result.ndim == given.ndim else result[..., None]
 
 
 def _part(start: int, length: int, scale: float, limit: int) -> tuple[slice, int]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.text import few
@@ -29,6 +30,27 @@ class Pair:
     def files(self) -> tuple[Path, ...]:
         """Every file that the pair is read from."""
         return (self.image, *(self.parts or (self.label,)))
+
+
+class Paths(Sequence[Path]):
+    """The image files of pairs, without a list of their own.
+
+    Args:
+        pairs: Of a split.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self._pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Path]: ...
+    def __getitem__(self, index: int | slice) -> Path | Sequence[Path]:
+        return Paths(self._pairs[index]) if isinstance(index, slice) else self._pairs[index].image
 
 
 def pair_up(

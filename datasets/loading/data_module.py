@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.loading.damage import DamageLog
 from foveate.datasets.loading.options import spell_out
 from foveate.datasets.loading.samplers import EvalSampler
 from foveate.datasets.loading.train_loader import Collate, TrainLoader, one_thread
@@ -91,6 +92,7 @@ class LoadingDataModule(L.LightningDataModule):
         company: bool = False,
         prepare: Callable[[], None] | None = None,
         targets: Draw | None = None,
+        damage: DamageLog | None = None,
     ) -> TrainLoader:
         """A loader of each sample of an epoch once, in a new order; a resumed run continues with those that are left.
 
@@ -102,6 +104,7 @@ class LoadingDataModule(L.LightningDataModule):
             company: See TrainOrder.
             prepare: See TrainLoader.
             targets: See TrainOrder.
+            damage: See TrainLoader.
         """
         world_size, rank = self.place()
         order = TrainOrder(
@@ -115,7 +118,9 @@ class LoadingDataModule(L.LightningDataModule):
             targets=targets,
         )
         learnt = partial(self._learnt, count)
-        return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=learnt, prepare=prepare)
+        return TrainLoader(
+            dataset, order, collate, num_workers=self.num_workers, learnt=learnt, prepare=prepare, damage=damage
+        )
 
     def _learnt(self, most: int) -> int:
         """Finished steps of this epoch; `most` without a trainer, so that the loader's own count holds."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,20 @@ def _text(segment: Segment) -> str:
 def mix(*numbers: int) -> int:
     """A seed below 2**31 that differs for neighbouring arguments."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
+
+
+def first_picks(draw: Draw, most: int, *, count: int, seed: int, targets: Draw | None = None) -> list[Pick]:
+    """The first samples of a training in one process.
+
+    Args:
+        draw: See TrainOrder, like the rest.
+        most: How many samples at most.
+        count: Number of indices in an epoch.
+        seed: Decides order and augmentation.
+        targets: The class that each sample is to show.
+    """
+    order = TrainOrder(draw, count=count, batch_size=1, seed=seed, targets=targets)
+    return list(islice(chain.from_iterable(order), most))
 
 
 def shuffle(count: int, times: int = 1) -> Draw:

@@ -13,7 +13,7 @@ from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.writing import write_whole
 
 if TYPE_CHECKING:
-    from foveate.datasets.counting.survey import Survey
+    from foveate.datasets.split_survey import Survey
 
 AUTO = "auto"
 STDOUT = "-"
@@ -39,7 +39,7 @@ def stats(
         json: File for all figures; - prints them, and everything else goes to stderr.
         flags: Not given by name: the data set's options as in a training, --data.KEY VALUE.
     """
-    from foveate.pipeline.data_figures import figures_of
+    from foveate.pipeline.commands.data_figures import figures_of
 
     if sample is not None and sample < 1:
         raise DataConfigError(f"sample is at least 1, not {sample}")
@@ -54,9 +54,9 @@ def stats(
 
 def _measure(target: str, dataset: str, sample: int | None, flags: Sequence[str]) -> tuple[Sequence[str], Survey]:
     from foveate.datasets.classification import ClassificationDataModule
-    from foveate.datasets.counting.survey import survey_data
     from foveate.datasets.progress import bar
     from foveate.datasets.segmentation import SegmentationDataModule
+    from foveate.datasets.split_survey import survey_data
     from foveate.pipeline.commands.open_data import name_of, open_named
 
     data = open_named(target, dataset, {}, flags)
@@ -67,7 +67,7 @@ def _measure(target: str, dataset: str, sample: int | None, flags: Sequence[str]
 
 
 def _show(survey: Survey, figures: Mapping[str, Any]) -> None:
-    from foveate.pipeline.data_figures import recipe_lines, suggested_weights
+    from foveate.pipeline.commands.data_figures import recipe_lines, suggested_weights
     from foveate.plugins.tables import create_console
 
     for line in _lines(survey):

@@ -117,6 +117,23 @@ def test_mistakes_are_named(given: dict[str, Any], message: str) -> None:
         class_probabilities(parse_copy_paste(given), ("a", "b", "c"), counts)
 
 
+def test_nothing_is_pasted_from_a_damaged_image() -> None:
+    image, _, pasted = copy_paste().paste(*read(0), read=lambda index: None, index=0, seed=0)
+    assert not pasted
+    assert np.array_equal(image, IMAGES[0])
+
+
+def test_damaged_files_are_neither_counted_nor_pasted_where_they_are_skipped(cityscapes_root: Path) -> None:
+    whole = data(cityscapes_root)
+    pairs = whole.pairs_of("train")
+    pairs[0].label.write_bytes(b"no image")
+    pairs[1].image.write_bytes(b"no image")
+    balanced = {"sampling": "rare_classes", "copy_paste": {"classes": "rare", "probability": 1}, "batch_size": 1}
+    skipping = data(cityscapes_root, on_damaged="skip", **balanced)
+    assert skipping.class_statistics().images.max() == 5
+    assert len(list(skipping.train_dataloader())) == 6
+
+
 def data(root: Path, **options: Any) -> CityscapesDataModule:
     options = {"crop": (32, 48), "batch_size": 2, "num_workers": 0, "seed": 5, **options}
     module = CityscapesDataModule(str(root), **options)
@@ -139,7 +156,8 @@ def test_what_is_explained_is_the_sample_and_without_pasting_all_stays(cityscape
     plain = data(cityscapes_root)
     for seed in range(12):
         sample, before = (module._datasets["train"][Pick(1, seed=seed)] for module in (pasting, plain))
-        (image, mask), draw = pasting._datasets["train"].explain(Pick(1, seed=seed))
+        explained = pasting._datasets["train"].explain(Pick(1, seed=seed))
+        (image, mask), draw = explained.sample, explained.draw
         assert draw is not None
         assert np.array_equal(sample["image"].permute(1, 2, 0), image)  # type: ignore[attr-defined]
         assert np.array_equal(sample["mask"], mask)  # type: ignore[arg-type]

@@ -14,7 +14,8 @@ from PIL import Image
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.segmentation import SegmentationDataModule, collate
+from foveate.datasets.labelled_pairs import collate
+from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.pipeline.normalisation import Normalise
 
 
@@ -181,9 +182,7 @@ def test_crops_are_padded_with_the_mean_of_the_normalisation_in_use(
 
 
 def test_a_padding_that_is_no_colour_is_refused() -> None:
-    with pytest.raises(
-        DataConfigError, match=r"pad_value is a red, a green and a blue byte, 0 to 255, not \[0, 0, 256\]"
-    ):
+    with pytest.raises(DataConfigError, match=r"pad_value is a byte for each channel, 0 to 255, not \[0, 0, 256\]"):
         SegmentationDataModule(pad_value=(0, 0, 256))
 
 

@@ -16,9 +16,10 @@ from foveate.datasets.counting.classes import count_labels, in_threads
 from foveate.datasets.counting.objects import ObjectSizes, add_sides, object_sides, object_sizes
 from foveate.datasets.counting.values import count_values
 from foveate.datasets.labelled_images import ClassificationDataset
+from foveate.datasets.labelled_pairs import SegmentationDataset
 from foveate.datasets.labels import IGNORE
 from foveate.datasets.progress import Advance
-from foveate.datasets.segmentation import SegmentationDataModule, SegmentationDataset
+from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.datasets.statistics import ClassStatistics
 
 Sides = dict[int, Int64[np.ndarray, " n"]]  # train id -> side of each object

@@ -13,8 +13,8 @@ from scipy import ndimage
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.counting.channels import channel_moments, count_levels
 from foveate.datasets.counting.objects import object_sides, object_sizes
-from foveate.datasets.counting.survey import survey_data
 from foveate.datasets.digits import DigitsDataModule
+from foveate.datasets.split_survey import survey_data
 
 
 @pytest.mark.parametrize("channels", [1, 3, 6])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from foveate.datasets.counting.survey import Survey
+from foveate.datasets.split_survey import Survey
 from foveate.pipeline.losses.class_weights import METHODS, class_weights_from_counts
 
 SCHEMA = 1  # version of the JSON
