@@ -11,6 +11,7 @@ from typing import Any, Literal
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.text import Size, to_size
 from foveate.pipeline.commands.stats import stats
+from foveate.pipeline.commands.view import view
 
 SHOWN = 20  # faults
 Background = Literal["background", "ignore"]
@@ -259,6 +260,7 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
 COMMANDS = {
     "check": check,
     "stats": stats,
+    "view": view,
     "classes": classes,
     "import": import_,
     "pack": pack,
