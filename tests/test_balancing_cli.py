@@ -127,6 +127,16 @@ def test_data_that_are_not_counted_are_an_error_before_the_run(
     assert not Path("runs").exists()
 
 
+def test_rare_classes_and_pasted_objects_train_and_go_on(cityscapes_root: Path) -> None:
+    words = ["--data.sampling", "rare_classes", "--data.copy_paste={classes: [person, car], probability: 1, count: 2}"]
+    assert fit(cityscapes_root, *words) == 0
+    kept = read_recipe(Path("runs/latest/recipe.yaml"))["data"]["init_args"]
+    assert (kept["sampling"], kept["rare_share"], kept["copy_paste"]["count"]) == ("rare_classes", 0.5, 2)
+    assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "4"]) == 0
+    assert torch.load(LAST, weights_only=True)["global_step"] == 4
+    assert counted(cityscapes_root) == 1
+
+
 OPTIMISERS = {
     "timm:lion": ["--model.optimizer.options={betas: [0.8, 0.95]}"],
     "torch:RMSprop": ["--model.optimizer.options.alpha=0.95", "--model.optimizer.options.eps", "1e-6"],

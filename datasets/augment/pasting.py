@@ -40,7 +40,11 @@ class Objects:
 
     def __init__(self, mask: Mask, label: int, least: int = SPECK) -> None:
         of_class = np.asarray(mask == label, dtype=np.uint8)
-        count, self._numbers, self._stats, _ = cv2.connectedComponentsWithStats(of_class, connectivity=8)
+        left, top, width, height = cv2.boundingRect(of_class)
+        self._start = top, left
+        height, width = max(1, height), max(1, width)  # OpenCV crashes on an array of nothing
+        part = of_class[top : top + height, left : left + width]  # the rest is without objects, and takes time
+        count, self._numbers, self._stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
         areas = self._stats[1:count, cv2.CC_STAT_AREA]
         self.label = label
         self._chosen = 1 + np.flatnonzero(areas >= (least if (areas >= least).any() else 0))
@@ -57,8 +61,9 @@ class Objects:
         """
         number = self._chosen[index]
         left, top, width, height = self._stats[number, :4]
-        rows, columns = slice(top, top + height), slice(left, left + width)
-        return CutOut(image[rows, columns], np.asarray(self._numbers[rows, columns] == number), self.label)
+        shape = self._numbers[top : top + height, left : left + width] == number
+        top, left = top + self._start[0], left + self._start[1]
+        return CutOut(image[top : top + height, left : left + width], np.asarray(shape), self.label)
 
 
 def resize_object(cut: CutOut, scale: float) -> CutOut:

@@ -45,7 +45,9 @@ def object_sides(mask: Mask, label: int) -> Int64[np.ndarray, " n"]:
         [2, 1]
     """
     of_class = np.asarray(mask == label, dtype=np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(of_class, connectivity=8)
+    left, top, width, height = cv2.boundingRect(of_class)
+    part = of_class[top : top + max(1, height), left : left + max(1, width)]  # OpenCV crashes on an array of nothing
+    count, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
     return np.sqrt(stats[1:count, cv2.CC_STAT_AREA]).round().astype(np.int64)
 
 

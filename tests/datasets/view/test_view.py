@@ -31,7 +31,12 @@ def data(root: Path, **options: Any) -> CityscapesDataModule:
     return CityscapesDataModule(str(root), **options)
 
 
-@pytest.mark.parametrize("options", [{}, BALANCED, {"crops_per_image": 2}], ids=["plain", "balanced", "twice"])
+SMALL = {"pad_value": (1, 2, 3), "scale": (0.2, 0.4)}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, BALANCED, {"crops_per_image": 2}, SMALL], ids=["plain", "balanced", "twice", "padded"]
+)
 def test_the_samples_are_those_of_the_first_epoch(cityscapes_root: Path, options: dict[str, Any]) -> None:
     shown = list(show_samples(data(cityscapes_root, **options), "train", 5))
     trained = data(cityscapes_root, **options)
