@@ -11,6 +11,8 @@ from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.progress import bars
 from foveate.datasets.text import Size, to_size
 from foveate.pipeline.commands.check import check
+from foveate.pipeline.commands.stats import stats
+from foveate.pipeline.commands.view import view
 
 SHOWN = 20  # faults
 Background = Literal["background", "ignore"]
@@ -198,4 +200,13 @@ def _refuse_faults(faults: Sequence[str]) -> None:
         raise DataError(f"{len(faults)} faults, listed above")
 
 
-COMMANDS = {"check": check, "classes": classes, "import": import_, "pack": pack, "make": make, "shard": shard}
+COMMANDS = {
+    "check": check,
+    "stats": stats,
+    "view": view,
+    "classes": classes,
+    "import": import_,
+    "pack": pack,
+    "make": make,
+    "shard": shard,
+}
