@@ -37,6 +37,7 @@ class TrainLoader:
         learnt: Callable[[], int] | None = None,
         prepare: Callable[[], None] | None = None,
     ) -> None:
+        self.dataset = dataset
         self.sampler = order  # the name under which Lightning looks for set_epoch
         self._learnt = learnt
         self._prepare = prepare
