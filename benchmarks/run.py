@@ -35,6 +35,7 @@ CASES = (
     "listing",
     "rasterising",
     "folders",
+    "bands",
 )
 
 

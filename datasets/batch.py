@@ -14,12 +14,12 @@ BLANK = -1  # the label of an image that only keeps the processes in step
 class SegmentationBatch(TypedDict):
     """Images and masks as bytes; they are converted to floats on the device.
 
-    `image` is RGB. In `mask` 255 means ignore; a mask of nothing else marks a blank, which only keeps the processes in
-    step. `path` names the image files. A text in `faults` says why that image could not be read; a grey one replaces
-    it.
+    `image` is RGB, or has the C bands of its data set. In `mask` 255 means ignore; a mask of nothing else marks a
+    blank, which only keeps the processes in step. `path` names the image files. A text in `faults` says why an image
+    could not be read: in prediction a grey one replaces it, in training another sample.
     """
 
-    image: UInt8[Tensor, "B 3 H W"]
+    image: UInt8[Tensor, "B C H W"]
     mask: NotRequired[UInt8[Tensor, "B H W"]]
     path: list[str]
     faults: NotRequired[list[str]]

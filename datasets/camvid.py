@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from foveate.datasets.errors import DataError
-from foveate.datasets.files.pairs import Pair, list_images, pair_up
+from foveate.datasets.files.folders import require_folders
+from foveate.datasets.files.pairs import Pair, list_images, pair_up, stem
 from foveate.datasets.labels import CAMVID
 from foveate.datasets.segmentation import SegmentationDataModule
 
@@ -24,13 +22,5 @@ class CamVidDataModule(SegmentationDataModule):
     def find_pairs(self, split: str) -> list[Pair]:
         """The pairs of a split."""
         root = self.existing_root()
-        for folder in (root / split, root / f"{split}annot"):
-            if not folder.is_dir():
-                raise DataError(f"{folder}: no such folder. {ADVICE}")
-        return pair_up(
-            list_images(root / split), list_images(root / f"{split}annot"), _stem, split=split, advice=ADVICE
-        )
-
-
-def _stem(path: Path) -> str:
-    return path.stem
+        require_folders(root, [split, f"{split}annot"], ADVICE)
+        return pair_up(list_images(root / split), list_images(root / f"{split}annot"), stem, split=split, advice=ADVICE)

@@ -13,3 +13,7 @@ class DataConfigError(DataError):
 
     exit_code = 2
     code_name = "config"
+
+
+class DamagedError(DataError):
+    """A file is missing or cannot be decoded; a training may skip it if the recipe says so."""

@@ -13,16 +13,18 @@ import numpy as np
 
 from foveate.datasets.class_file import FILE_NAME, as_mapping, parse_class_table, read_class_table
 from foveate.datasets.class_table import ClassTable
+from foveate.datasets.drawn import draw_masks
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.folder_options import FOLDER_DEFAULTS, FolderDataOptions, folder_options
-from foveate.datasets.folders.layout import FolderLayout, find_layout
+from foveate.datasets.folders.layout import FolderLayout, NoPairsError, find_layout
+from foveate.datasets.folders.options import FolderOptions
 from foveate.datasets.image_folder import scored_split
 from foveate.datasets.labels import LabelSet
 from foveate.datasets.masks.create import create_mask_reader
 from foveate.datasets.masks.file_classes import classes_of_files
 from foveate.datasets.masks.name_files import find_names
 from foveate.datasets.masks.proposing import Kind, Proposal, propose_classes
-from foveate.datasets.masks.reader import PairReader
+from foveate.datasets.masks.reader import MaskReader
 from foveate.datasets.masks.survey import survey_masks
 from foveate.datasets.progress import bar
 from foveate.datasets.segmentation import SegmentationDataModule
@@ -37,7 +39,8 @@ class FolderDataModule(SegmentationDataModule):
     Found are `images/` and `masks/` (also `labels/`, `annotations/`, `img_dir/` and `ann_dir/`, `JPEGImages/` and
     `SegmentationClass/`, `imagesTr/` and `labelsTr/`), with `train/` and `val/` above or below, lists `train.txt` and
     `val.txt`, or neither: then a share of the images, chosen by a hash of their names, becomes val. The classes are
-    those of `classes.yaml`, or what the masks hold.
+    those of `classes.yaml`, or what the masks hold. Where there are no masks but annotations of a tool (COCO, labelme,
+    YOLO, CVAT ...), masks are drawn from them once.
 
     Args:
         root: The data set's folder.
@@ -52,16 +55,22 @@ class FolderDataModule(SegmentationDataModule):
         self.given_classes = given["classes"]
         self.masks: Kind = given["masks"]
         self.reduce_zero_label = given["reduce_zero_label"]
+        self._drawn: Path | None = None  # folder of masks that were drawn from annotations
         super().__init__(root, **options)  # type: ignore[misc]
 
     @property
-    def label_set(self) -> LabelSet:  # type: ignore[override]
+    def own_labels(self) -> LabelSet:  # type: ignore[override]
         """The classes: those given, those of the root's classes.yaml, or what the masks hold."""
         return self.table.label_set()
 
-    def reader(self) -> PairReader:
-        """Reads a pair of this data set."""
-        return PairReader(create_mask_reader(self.table, self.ignored))
+    @property
+    def label_set(self) -> LabelSet:  # type: ignore[override]
+        """The classes after the label map."""
+        return self.own_labels if self.mapped is None else self.mapped.labels
+
+    def mask_reader(self) -> MaskReader:
+        """Reads label maps, as train ids before the label map."""
+        return create_mask_reader(self.table, self.ignored)
 
     def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split; of val where there is no test."""
@@ -78,11 +87,27 @@ class FolderDataModule(SegmentationDataModule):
         Raises:
             DataError: Nothing fits, or files have no partner.
         """
-        with bar("listing files") as advance:
-            layout = find_layout(self.existing_root(), self.folders, lambda count: advance(count, 0))
+        root = self.existing_root()
+        try:
+            layout = self._find_layout(root, self.folders)
+        except NoPairsError:
+            self._drawn = draw_masks(root, self.cache_dir, self._names())
+            if self._drawn is None:
+                raise
+            layout = self._find_layout(self._drawn, replace(self.folders, unpaired="skip"))
         for line in layout.lines:
             log.info("%s", line)
         return layout
+
+    @staticmethod
+    def _find_layout(root: Path, options: FolderOptions) -> FolderLayout:
+        with bar("listing files") as advance:
+            return find_layout(root, options, lambda count: advance(count, 0))
+
+    def _names(self) -> list[str] | None:
+        """The names of the classes that the user lists."""
+        table = self._given_table()
+        return None if table is None else [one.name for one in table.classes]
 
     @cached_property
     def table(self) -> ClassTable:
@@ -91,6 +116,9 @@ class FolderDataModule(SegmentationDataModule):
         Raises:
             DataError: There is no list of classes, and the masks do not say what the classes are.
         """
+        _ = self.layout
+        if self._drawn is not None:
+            return read_class_table(self._drawn / FILE_NAME)
         table = self._given_table()
         if table is not None:
             return table if self.masks == "auto" else replace(table, masks=self.masks)

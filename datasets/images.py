@@ -13,14 +13,17 @@ from torch.utils.data import DataLoader, Dataset
 from foveate.datasets.augment.classification import ClassifierEvalTransform, Interpolation
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.files.decoding import MAX_PIXELS
+from foveate.datasets.files.image_reader import RGB, ImageReader
 from foveate.datasets.files.pairs import ENDINGS, list_images
 from foveate.datasets.files.reading import read_image
+from foveate.datasets.files.turning import Exif
 from foveate.datasets.loading.data_module import at_least_one
 from foveate.datasets.loading.samplers import EvalSampler
 from foveate.datasets.segmentation import collate
 from foveate.datasets.text import Side, to_side
 
-STAND_IN = np.full((32, 32, 3), 128, dtype=np.uint8)
+SIDE, GREY = 32, 128  # of the image in place of one that cannot be read
 
 
 class ImageDataset(Dataset[dict[str, object]]):
@@ -29,11 +32,18 @@ class ImageDataset(Dataset[dict[str, object]]):
     Args:
         paths: The image files.
         transform: Resizes each image for a classifier; None leaves images at their own size.
+        reader: Reads images for a segmenter.
     """
 
-    def __init__(self, paths: list[Path], transform: ClassifierEvalTransform | None = None) -> None:
+    def __init__(
+        self,
+        paths: list[Path],
+        transform: ClassifierEvalTransform | None = None,
+        reader: ImageReader = ImageReader(),  # noqa: B008  frozen
+    ) -> None:
         self.paths = paths
         self.transform = transform
+        self.reader = reader
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -41,9 +51,10 @@ class ImageDataset(Dataset[dict[str, object]]):
     def __getitem__(self, pick: int | Pick) -> dict[str, object]:
         path = self.paths[pick.index if isinstance(pick, Pick) else pick]
         try:
-            image, fault = read_image(path), ""
+            image, fault = self.reader.read(path) if self.transform is None else read_image(path), ""
         except DataError as error:
-            image, fault = STAND_IN, str(error)
+            image = np.full((SIDE, SIDE, self.reader.channels or RGB), GREY, dtype=np.uint8)
+            fault = str(error)
         planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
         if self.transform is not None:
             planes = self.transform(planes, seed=0)
@@ -60,6 +71,11 @@ class ImagesDataModule(L.LightningDataModule):
         interpolation: How images are resized for a classifier: bicubic, bilinear, nearest, or lanczos.
         batch_size: Images per step for classifiers; segmenters get images one at a time, since sizes differ.
         num_workers: Processes that read images.
+        bands: Which bands segmenters get, counted from 1; all but alpha if not given. As in the training.
+        range: The values that become 0 and 255, for images of more than 8 bits. As in the training.
+        exif: Whether an orientation in an image's metadata turns it: `auto` and `apply` do, `ignore` does not.
+        max_pixels: Larger images are not read.
+        channels: How many channels the segmenter takes.
     """
 
     def __init__(
@@ -71,8 +87,20 @@ class ImagesDataModule(L.LightningDataModule):
         interpolation: Interpolation = "bicubic",
         batch_size: int = 32,
         num_workers: int = 1,
+        bands: list[int] | None = None,
+        range: tuple[float, float] | None = None,
+        exif: Exif = "auto",
+        max_pixels: int = MAX_PIXELS,
+        channels: int = RGB,
     ) -> None:
         super().__init__()
+        self.reader = ImageReader(
+            bands=None if bands is None else tuple(bands),
+            range=range,
+            exif=exif,
+            max_pixels=max_pixels,
+            channels=channels,
+        )
         image_size = None if image_size is None else to_side(image_size, "image_size")
         self.batch_size = at_least_one("batch_size", batch_size)
         self.transform = (
@@ -107,7 +135,7 @@ class ImagesDataModule(L.LightningDataModule):
         """Batches, or one image at a time where sizes differ."""
         trainer = self.trainer
         world_size, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        dataset = ImageDataset(self.paths, self.transform)
+        dataset = ImageDataset(self.paths, self.transform, self.reader)
         sampler = EvalSampler(dataset, world_size=world_size, rank=rank)
         size = 1 if self.transform is None else self.batch_size
         return DataLoader(dataset, batch_size=size, sampler=sampler, num_workers=self.num_workers, collate_fn=_collate)

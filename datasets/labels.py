@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Table = NDArray[np.uint8]
+Levels = Mapping[str, Mapping[str, Sequence[str]]]  # level -> group -> names of classes
 IGNORE = 255  # the value of a pixel that neither trains nor scores
 LARGEST_ID = 65535  # of a label file with 16 bits
 INVALID = 254  # in a table: an id that the data set does not define
@@ -26,6 +27,8 @@ class LabelSet:
         ids: The data set's own ("regular") id of each class: what its label files hold and what
             prediction files are written with.
         void_ids: Ids that label files may hold too, and that are ignored.
+        levels: Coarser scores, such as categories: for each level the groups, and for each group its classes. A class
+            in no group of a level is void there: its labels do not count, and predicting it is an error.
     """
 
     name: str
@@ -33,14 +36,25 @@ class LabelSet:
     colours: tuple[tuple[int, int, int], ...]
     ids: tuple[int, ...]
     void_ids: tuple[int, ...] = (IGNORE,)
+    levels: Levels = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         counts = {len(self.names), len(self.colours), len(self.ids)}
         if len(counts) != 1:
             raise ValueError(f"label set {self.name!r}: names, colours and ids differ in number: {sorted(counts)}")
+        levels = {level: {group: tuple(n) for group, n in groups.items()} for level, groups in self.levels.items()}
+        object.__setattr__(self, "levels", levels)  # a checkpoint holds lists
+        for level, groups in levels.items():
+            members = [name for names in groups.values() for name in names]
+            if len(set(members)) < len(members) or not set(members) <= set(self.names):
+                raise ValueError(f"label set {self.name!r}: level {level!r} names a class twice, or one that is none")
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def groups(self, level: str) -> list[list[int]]:
+        """The train ids of each group of a level, in the order of the groups."""
+        return [[self.names.index(name) for name in names] for names in self.levels[level].values()]
 
     def to_train_ids(self) -> Table:
         """Table (uint8) of 256 entries or more: regular id -> train id, 255 for void, 254 for an undefined id."""
@@ -88,6 +102,17 @@ def ignore_ids(table: Table, ids: Sequence[int]) -> Table:
     return longer
 
 
+# The categories that Cityscapes' server scores; classes that it does not score are in none of them.
+CITYSCAPES_CATEGORIES: dict[str, tuple[str, ...]] = {
+    "flat": ("road", "sidewalk"),
+    "construction": ("building", "wall", "fence"),
+    "object": ("pole", "traffic light", "traffic sign"),
+    "nature": ("vegetation", "terrain"),
+    "sky": ("sky",),
+    "human": ("person", "rider"),
+    "vehicle": ("car", "truck", "bus", "train", "motorcycle", "bicycle"),
+}
+
 # Names, ids and colours as published with the data set (Cordts et al. 2016, arXiv:1604.01685).
 CITYSCAPES = LabelSet(
     name="cityscapes",
@@ -104,6 +129,7 @@ CITYSCAPES = LabelSet(
     ),
     ids=(7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33),
     void_ids=(0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30, 255),
+    levels={"categories": CITYSCAPES_CATEGORIES},
 )  # fmt: skip
 
 # The 11 classes of the SegNet tutorial's copy; its label files hold train ids, 11 is void.

@@ -8,9 +8,15 @@ from typing import Any, Final, Literal
 from foveate.datasets.augment.albumentations import Augmentations, Pipeline
 from foveate.datasets.augment.segmentation import MEAN_PIXEL, Pixel, TrainTransform
 from foveate.datasets.errors import DataConfigError
+from foveate.datasets.files.decoding import MAX_PIXELS
+from foveate.datasets.files.image_reader import ImageReader
+from foveate.datasets.files.turning import Exif
 from foveate.datasets.labels import LARGEST_ID
 from foveate.datasets.loading.options import LoadingOptions
 from foveate.datasets.text import Size, to_size
+
+GREY = 128
+OnDamaged = Literal["error", "skip"]
 
 
 class SegmentationOptions(LoadingOptions, total=False):
@@ -18,18 +24,35 @@ class SegmentationOptions(LoadingOptions, total=False):
 
     Attributes:
         crop: Height and width of a training sample, as `[512, 512]` or `512x512`.
+        crops_per_image: Samples that an epoch takes of each training image; more than 1 for a few large images.
         scale: Range of the factor by which a training image is resized before the crop.
+        short_side: Resize a training image to this short side first, in pixels, so that `scale` is relative to that;
+            if not given, `scale` is relative to the image's own size. For evaluation set the same in the model's
+            `inference`.
+        long_side: Limit of the long side in that; an image that would exceed it is resized to this long side.
         max_ratio: Crop again while one class covers more than this share of the labelled pixels.
         flip: Probability of a horizontal flip.
         photometric: Whether training colours are distorted.
-        pad_value: RGB bytes that pad a training image smaller than the crop; if not given, the mean that images are
-            normalised by, which is 0 afterwards. Padding is ignored by losses and scores.
+        bands: Which bands of an image are read, in this order, counted from 1 as by GDAL and rasterio; alpha counts
+            as one. If not given all but alpha, where grey becomes three equal channels.
+        range: The values that become 0 and 255, for images of more than 8 bits; those outside become 0 or 255. If not
+            given, the smallest and largest value of a sample of training images, which is told and kept.
+        exif: Whether an orientation in an image's metadata turns it: `apply`, `ignore`, or `auto`, which takes what
+            fits the label map.
+        max_pixels: Larger images are refused before they are decoded.
+        on_damaged: What a damaged training image does: `error` ends the training, `skip` lets another sample take its
+            place, and lists it at the end of the epoch. In evaluation it is always an error.
+        pad_value: A byte for each channel that pads a training image smaller than the crop; if not given, the mean
+            that images are normalised by, which is 0 afterwards. Padding is ignored by losses and scores.
         augmentations: Further ones of albumentations on the crops: by name, as `{name: GaussianBlur, p: 0.2}`, nested
             in `OneOf`, `SomeOf`, `Sequential` or `Compose`, or a file that `albumentations.save` wrote.
         ignore: Ids in the label files whose pixels neither train nor score, beside those that the data set leaves out
             itself; one number or a list.
+        label_map: Merges, renames and ignores classes: a YAML file, or what it holds, such as
+            `{classes: {vehicle: [car, truck]}, ignore: [sky], rest: keep}`. `rest` says what becomes of the other
+            classes: keep, ignore, or the name of a new class that they join.
         cache: `packed` decodes each image once, and then reads only the rows that a crop shows. It takes 4 bytes a
-            pixel on disk (Cityscapes: 29 GB), and is built when it is needed, or before by foveate data pack.
+            pixel of RGB on disk (Cityscapes: 29 GB), and is built when it is needed, or before by foveate data pack.
         cache_dir: Folder for what is packed; `.foveate` in the root if not given.
         batch_size: Training samples per step and device.
         eval_batch_size: Images per step and device in evaluation; above 1 only where all have one size.
@@ -38,13 +61,22 @@ class SegmentationOptions(LoadingOptions, total=False):
     """
 
     crop: Size
+    crops_per_image: int
     scale: tuple[float, float]
+    short_side: int | None
+    long_side: int | None
     max_ratio: float
     flip: float
     photometric: bool
     pad_value: Pixel | None
     augmentations: Pipeline | None
     ignore: int | list[int] | None
+    bands: list[int] | None
+    range: tuple[float, float] | None
+    exif: Exif
+    max_pixels: int
+    on_damaged: OnDamaged
+    label_map: dict[str, Any] | str | None
     cache: Literal["none", "packed"]
     cache_dir: str | None
 
@@ -55,13 +87,22 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     num_workers=-1,
     seed=None,
     crop=(512, 512),
+    crops_per_image=1,
     scale=(0.5, 2.0),
+    short_side=None,
+    long_side=None,
     max_ratio=0.75,
     flip=0.5,
     photometric=True,
     pad_value=None,
     augmentations=None,
     ignore=None,
+    bands=None,
+    range=None,
+    exif="auto",
+    max_pixels=MAX_PIXELS,
+    on_damaged="error",
+    label_map=None,
     cache="none",
     cache_dir=None,
 )
@@ -75,10 +116,11 @@ def create_transform(options: SegmentationOptions) -> TrainTransform:
     """
     augmentations, pad_value = options["augmentations"], options["pad_value"]
     if pad_value is not None and not all(0 <= value <= 255 for value in pad_value):
-        raise DataConfigError(f"pad_value is a red, a green and a blue byte, 0 to 255, not {list(pad_value)}")
+        raise DataConfigError(f"pad_value is a byte for each channel, 0 to 255, not {list(pad_value)}")
     return TrainTransform(
         to_size(options["crop"], "crop"),
         scale=options["scale"],
+        fit=_fit(options["short_side"], options["long_side"]),
         max_ratio=options["max_ratio"],
         flip=options["flip"],
         photometric=options["photometric"],
@@ -87,17 +129,40 @@ def create_transform(options: SegmentationOptions) -> TrainTransform:
     )
 
 
-def mean_pixel(task: Any) -> Pixel:
-    """The mean that a task normalises images by, in whole bytes; ImageNet's where it has none.
+def create_reader(options: SegmentationOptions) -> ImageReader:
+    """How complete options say that images are read.
+
+    Raises:
+        DataConfigError: One of them is out of range.
+    """
+    bands, span = options["bands"], options["range"]
+    return ImageReader(
+        bands=None if bands is None else tuple(bands),
+        range=None if span is None else (span[0], span[1]),
+        exif=options["exif"],
+        max_pixels=options["max_pixels"],
+    )
+
+
+def _fit(short_side: int | None, long_side: int | None) -> tuple[int, int | None] | None:
+    if short_side is None and long_side is not None:
+        raise DataConfigError("long_side limits what short_side asks for: give short_side too")
+    if short_side is not None and not 1 <= short_side <= (long_side or short_side):
+        raise DataConfigError(f"short_side is at least 1 and at most long_side, not {short_side} and {long_side}")
+    return None if short_side is None else (short_side, long_side)
+
+
+def mean_pixel(task: Any, channels: int = 3) -> Pixel:
+    """The mean that a task normalises images by, in whole bytes; ImageNet's, or grey, where it has none.
 
     Args:
-        task: The task that trains, or None. Its `normalise.mean`, if there is one, holds 3 values in 0-255, RGB.
+        task: The task that trains, or None. Its `normalise.mean`, if there is one, holds C values in 0-255.
+        channels: The images' number C of channels.
     """
     mean = getattr(getattr(task, "normalise", None), "mean", None)
-    if mean is None or mean.numel() != 3:
-        return MEAN_PIXEL
-    red, green, blue = (min(255, max(0, round(float(value)))) for value in mean.flatten())
-    return red, green, blue
+    if mean is None or mean.numel() != channels:
+        return MEAN_PIXEL if channels == len(MEAN_PIXEL) else (GREY,) * channels
+    return tuple(min(255, max(0, round(float(value)))) for value in mean.flatten())
 
 
 def to_ids(ignore: int | Sequence[int] | None) -> list[int]:

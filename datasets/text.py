@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 
@@ -22,6 +23,18 @@ def few(names: Iterable[str], shown: int = SHOWN, separator: str = ", ") -> str:
     names = list(names)
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return separator.join(names[:shown]) + more
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint at the known name that is most like a wrong one, whatever its capitals; empty if none is.
+
+    Example:
+        >>> near("Vehicel", ["vehicle", "person"])
+        '; did you mean vehicle?'
+    """
+    lower = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(name.lower(), lower, n=1)
+    return f"; did you mean {lower[found[0]]}?" if found else ""
 
 
 def to_size(value: Size, name: str) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ from torch import Tensor
 from foveate.pipeline.engines.engine import Engine
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.segmenter import Segmenter
-from foveate.pipeline.models.upsampling import classify, classify_upsampled
+from foveate.pipeline.models.upsampling import classify, classify_upsampled, upsample
 from foveate.plugins.errors import PluginError
 
 Network = Callable[[Tensor], Tensor]
@@ -29,23 +30,54 @@ class InferenceConfig:
         mode: `whole`: the whole image at once; `slide`: overlapping windows, whose logits are averaged.
         size: Height and width of a window, in pixels.
         stride: Vertical and horizontal step between windows, in pixels.
-        multiple_of: With `whole`, height and width are padded to a multiple of this number; 1 does not pad.
+        multiple_of: With `whole`, height and width are padded to a multiple of this number; 1 does not pad. With
+            `short_side` they are rounded up to it as the image is resized.
+        short_side: Resize an image to this short side, in pixels, before it is passed through the network, and the
+            logits back; None evaluates images at their own size.
+        long_side: Limit of the long side in that: an image that would exceed it is resized to this long side.
     """
 
     mode: Literal["whole", "slide"] = "whole"
     size: tuple[int, int] = (1024, 1024)
     stride: tuple[int, int] = (768, 768)
     multiple_of: int = 1
+    short_side: int | None = None
+    long_side: int | None = None
 
     def __post_init__(self) -> None:
         if min(*self.size, *self.stride, self.multiple_of) < 1:
             raise ConfigError(f"inference: size, stride and multiple_of are at least 1, not {self}")
         if self.stride[0] > self.size[0] or self.stride[1] > self.size[1]:
             raise ConfigError(f"inference: a stride of {self.stride} leaves gaps between windows of {self.size}")
+        if self.short_side is None and self.long_side is not None:
+            raise ConfigError("inference: long_side limits what short_side asks for: give short_side too")
+        if self.short_side is not None and not 1 <= self.short_side <= (self.long_side or self.short_side):
+            raise ConfigError(f"inference: short_side is at least 1 and at most long_side, not {self}")
+
+    def fitted(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width that an image is resized to.
+
+        Example:
+            >>> InferenceConfig(short_side=512, long_side=2048, multiple_of=32).fitted((600, 1000))
+            (512, 864)
+        """
+        if self.short_side is None:
+            return size
+        scale = self.short_side / min(size)
+        if self.long_side is not None:
+            scale = min(scale, self.long_side / max(size))
+        height, width = (math.ceil(max(1, round(side * scale)) / self.multiple_of) * self.multiple_of for side in size)
+        return height, width
 
 
 def infer(network: Network, image: Float[Tensor, "B C H W"], config: InferenceConfig) -> Float[Tensor, "B K H W"]:
     """Logits of normalised images, at the size of the images."""
+    size = image.shape[2], image.shape[3]
+    logits = _infer(network, upsample(image, config.fitted(size)), config)
+    return upsample(logits, size)
+
+
+def _infer(network: Network, image: Tensor, config: InferenceConfig) -> Tensor:
     if config.mode == "slide":
         return _infer_slide(network, image, config)
     return _infer_whole(network, image, config.multiple_of)
@@ -70,7 +102,8 @@ def infer_classes(
             that are expected, None for any.
     """
     images, size = len(image), (image.shape[2], image.shape[3])
-    as_they_are = config.mode == "whole" and all(side % config.multiple_of == 0 for side in size)
+    unpadded = all(side % config.multiple_of == 0 for side in size)
+    as_they_are = config.mode == "whole" and unpadded and config.fitted(size) == size
     decode = coarse_decoder(network) if as_they_are else None
     if decode is not None:
         return classify_upsampled(check(decode(image), images, (None, None)), size)

@@ -17,10 +17,12 @@ from foveate.pipeline.errors import ConfigError
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
 
+HALF = 127.5
+
 
 @dataclass(frozen=True)
 class NormalisationConfig:
-    """Mean and standard deviation per RGB channel, for images in 0-1 as in timm and torchvision.
+    """Mean and standard deviation per channel, for images in 0-1 as in timm and torchvision.
 
     Lists, NumPy arrays and tensors are accepted; they are stored as floats.
 
@@ -29,17 +31,15 @@ class NormalisationConfig:
         std: Standard deviation that each channel is divided by, such as ImageNet's [0.229, 0.224, 0.225].
 
     Raises:
-        ConfigError: Mean or standard deviation are not three numbers, a standard deviation is not above 0, or the
-            numbers are for images in 0-255.
+        ConfigError: Mean and standard deviation have no number for each channel, a standard deviation is not above 0,
+            or the numbers are for images in 0-255.
     """
 
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
     def __post_init__(self) -> None:
         mean, std = read_statistics(self.mean, self.std)
-        if len(mean) != 3:
-            raise ConfigError(f"normalisation: mean and std have a number for each of R, G, B, not {len(mean)} numbers")
         if max(*map(abs, mean), *std) > 1:
             raise ConfigError(
                 "normalisation: mean and std are for images in 0-1 (divide those for 0-255 by 255), not "
@@ -96,7 +96,7 @@ def _flat(values: Any) -> Iterable[Any]:
 
 
 class Normalise(nn.Module):
-    """RGB bytes to floats in channels_last order: subtract each channel's mean, divide by its standard deviation.
+    """Bytes to floats in channels_last order: subtract each channel's mean, divide by its standard deviation.
 
     Args:
         mean: Mean of each channel, for images in 0-255.
@@ -126,6 +126,26 @@ class Normalise(nn.Module):
             config: Mean and standard deviation of each channel.
         """
         return cls([255 * value for value in config.mean], [255 * value for value in config.std])
+
+    @classmethod
+    def for_channels(cls, config: NormalisationConfig | None, channels: int) -> Normalise:
+        """The module for images of a number of channels.
+
+        Args:
+            config: Mean and standard deviation; None for ImageNet's of three channels, and for half of the range of any
+                other number, until they are known.
+            channels: Of the images.
+
+        Raises:
+            ConfigError: The configuration is for another number of channels.
+        """
+        if config is None:
+            return cls() if channels == len(MEAN) else cls([HALF] * channels, [HALF] * channels)
+        if len(config.mean) != channels:
+            raise ConfigError(
+                f"normalisation: mean and std have a number for each of {channels} channels, not {len(config.mean)}"
+            )
+        return cls.from_config(config)
 
     def renew(self, mean: Iterable[Any], std: Iterable[Any]) -> None:
         """Replace mean and standard deviation, for images in 0-255.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from foveate.pipeline.offered_data import PUBLISHED
 from foveate.plugins import DataSet, Decoder, Encoder, Loss, Metric, hookimpl
 
 _MODELS = "foveate.pipeline.models"
@@ -167,23 +168,7 @@ def foveate_metrics() -> Iterator[Metric]:
 @hookimpl
 def foveate_data() -> Iterator[DataSet]:
     """The data sets of this package; the first that recognises a folder is taken."""
-    yield DataSet(
-        name="cityscapes",
-        summary="Streets of 50 cities, 19 classes; 2975 train and 500 val images of 1024 x 2048",
-        build=f"{_DATA}.cityscapes:CityscapesDataModule",
-        detect=f"{_LAYOUTS}:is_cityscapes",
-        paper="arXiv:1604.01685",
-        homepage="https://www.cityscapes-dataset.com",
-        licence="research only, after registration",
-    )
-    yield DataSet(
-        name="camvid",
-        summary="Streets of Cambridge, 11 classes, as the SegNet tutorial gives it; 367 train and 101 val images",
-        build=f"{_DATA}.camvid:CamVidDataModule",
-        detect=f"{_LAYOUTS}:is_camvid",
-        homepage="http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid",
-        licence="research",
-    )
+    yield from PUBLISHED
     yield DataSet(
         name="folder",
         summary="Folders of images and masks of your own, in any usual arrangement",

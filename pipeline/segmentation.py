@@ -17,8 +17,10 @@ from foveate.pipeline.inference import InferenceConfig, coarse_decoder, infer, i
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
 from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
+from foveate.pipeline.metrics.levels import score_levels
 from foveate.pipeline.metrics.report import Report, report_segmentation
 from foveate.pipeline.models import create_model, is_segmenter
+from foveate.pipeline.models.channels import with_channels
 from foveate.pipeline.models.upsampling import classify, upsample
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation.freezing import Freeze
@@ -54,12 +56,14 @@ class SegmentationTask(VisionTask):
         activation_checkpointing: Store only the input of each block and recompute the rest in the backward pass: less
             memory, a third more time.
         compile: Train the network's parts through torch.compile; the first step takes minutes.
+        in_channels: Channels of the images; the data module gives them. 3 if nobody does.
         freeze: Parts of the network that are frozen: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
             `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation mode.
     """
 
     monitor = "val/miou"
     figure = "mIoU"
+    labels: LabelSet
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class SegmentationTask(VisionTask):
         activation_checkpointing: bool = False,
         compile: bool = False,
         freeze: Freeze | None = None,
+        in_channels: int | None = None,
     ) -> None:
         if not is_segmenter(network):
             create_model(network, num_classes=1)  # raises here, with a hint, if the name is unknown
@@ -99,7 +104,7 @@ class SegmentationTask(VisionTask):
             schedule=schedule,
             ema=ema,
             normalisation=normalisation,
-            network_options=network_options,
+            network_options=with_channels(network_options, in_channels) or network_options,
             activation_checkpointing=activation_checkpointing,
             compile=compile,
             freeze=freeze,
@@ -114,8 +119,8 @@ class SegmentationTask(VisionTask):
         self.confusion = ConfusionMatrix(len(labels), trusted=True)
         self.scores: Scores | None = None  # of the last evaluation
 
-    def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Logits of RGB images in bytes, at the size of the images."""
+    def forward(self, image: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
+        """Logits of images in bytes, at the size of the images."""
         pixels = self.normalise(image)
         with self.named_network():
             logits = infer(self.runner(pixels), pixels, self.inference_config)
@@ -182,4 +187,8 @@ class SegmentationTask(VisionTask):
 
     def report_of_scores(self) -> Report | None:
         """The scores of the last evaluation as a table and as figures; None before the first."""
-        return None if self.scores is None else report_segmentation(self.scores, self.labels.names)
+        if self.scores is None:
+            return None
+        coarse = score_levels(self.scores.confusion, self.labels)
+        levels = {level: (list(self.labels.levels[level]), scores) for level, scores in coarse.items()}
+        return report_segmentation(self.scores, self.labels.names, levels)

@@ -35,6 +35,7 @@ from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.mean import MeanLoss
 from foveate.pipeline.metrics.report import Report
 from foveate.pipeline.models import create_model
+from foveate.pipeline.models.channels import channels_in
 from foveate.pipeline.models.checkpointing import checkpoint_activations
 from foveate.pipeline.models.segnext import VARIANTS
 from foveate.pipeline.normalisation import Normalise
@@ -84,6 +85,7 @@ class VisionTask(L.LightningModule):
         self.optimizer_config, self.schedule_config = options.optimizer, options.schedule
         self.save_hyperparameters({**options.as_values(), **hparams})
         built: dict[str, Any] = dict(options.network_options or {})
+        channels = channels_in(built)
         self.network = create_model(options.network, num_classes=num_classes, attention=options.attention, **built)
         self.network.to(memory_format=torch.channels_last)
         if options.activation_checkpointing:
@@ -94,7 +96,8 @@ class VisionTask(L.LightningModule):
         self._averaging = None if options.ema is None else EmaWeights(options.ema)
         given = options.normalisation
         self._normalisation_is_given = given is not None
-        self.normalise = Normalise() if given is None else Normalise.from_config(given)
+        self._normalisation_is_settled = given is not None
+        self.normalise = Normalise.for_channels(given, channels)
         self._asked_loss = options.loss
         self.loss = create_loss(options.loss, num_classes)
         self.reported = create_metrics(options.metrics or [], num_classes)
@@ -164,10 +167,28 @@ class VisionTask(L.LightningModule):
             if self._normalisation_is_given:
                 report = replace(report, statistics=None)
             rank_zero_only(print)(report, flush=True)
-            if report.statistics is not None:
+            if report.statistics is not None and len(report.statistics[0]) == len(self.normalise.mean):
                 self.normalise.renew(*report.statistics)
             self._keep_rank(options)
         self._initial_weights = None
+
+    def take_statistics(self, data: object) -> None:
+        """Normalise by mean and standard deviation of the training images, unless they are RGB of 8 bits.
+
+        A second call does nothing, and neither does one after a checkpoint was loaded or where the recipe gives a
+        normalisation.
+
+        Args:
+            data: A data module; one without `image_statistics` changes nothing.
+        """
+        measure = getattr(data, "image_statistics", None)
+        if self._normalisation_is_settled or not callable(measure):
+            return
+        self._normalisation_is_settled = True
+        if (found := measure()) is not None:
+            self.normalise.renew(*found)
+            mean, std = (", ".join(f"{value:.1f}" for value in values) for values in found)
+            rank_zero_only(print)(f"normalisation of training images, in 0-255: mean {mean}; std {std}", flush=True)
 
     def _keep_rank(self, options: RecipeOptions) -> None:
         """Store the rank of the loaded weights in the checkpoint's options, so that the network is rebuilt with it."""
@@ -212,8 +233,9 @@ class VisionTask(L.LightningModule):
         return [] if self._averaging is None else [self._averaging]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Skip the initial weights: a resumed training has its own. So it has class weights."""
+        """Skip initial weights and the data's normalisation: a resumed training has its own, and class weights too."""
         self._initial_weights = None
+        self._normalisation_is_settled = True
         self.take_class_weights(checkpoint.get("hyper_parameters") or {})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -226,8 +248,9 @@ class VisionTask(L.LightningModule):
             super().backward(loss, *args, **kwargs)
 
     def on_fit_start(self) -> None:
-        """Load the initial weights unless that was done before; compile the network if asked."""
+        """Load initial weights and the data's normalisation unless that was done; compile the network if asked."""
         self.load_initial_weights()
+        self.take_statistics(getattr(self.trainer, "datamodule", None))
         if self._compiles:
             for part in self.network.children():
                 part.compile()  # in place: names in checkpoints stay

@@ -19,6 +19,10 @@ from jaxtyping import install_import_hook
 from PIL import Image
 from torch import nn
 
+TRAIN = [f"{row}_{column}" for row in (2, 3, 4, 5) for column in (10, 11, 12)]
+TRAIN += [f"{row}_{column}" for row in (6, 7) for column in range(7, 13)]
+TEST = ["2_13", "2_14", "3_13", "3_14", "4_13", "4_14", "4_15", "5_13", "5_14", "5_15", "6_13", "6_14", "6_15", "7_13"]
+
 # Before anything of ours is imported: from here on beartype checks each signature, shapes included. With the tower an
 # int will do where a float is asked for, as type checkers have it.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
@@ -101,6 +105,75 @@ def camvid_root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def ade20k_root(tmp_path: Path) -> Path:
+    """Four train and two val pairs in the layout of ADEChallengeData2016; 0 is to be ignored."""
+    root = tmp_path / "ADEChallengeData2016"
+    for split, count in (("training", 4), ("validation", 2)):
+        for number in range(count):
+            image, label = draw(48, 64 + 8 * number, ids=(0, 1, 13, 150), seed=number)
+            save(image, root / f"images/{split}/ADE_{number:08d}.jpg")
+            save(label, root / f"annotations/{split}/ADE_{number:08d}.png")
+    return root
+
+
+@pytest.fixture
+def voc2012_root(tmp_path: Path) -> Path:
+    """Four train and two val pairs in the layout of VOCdevkit, and one more image with SBD's labels."""
+    root = tmp_path / "VOCdevkit/VOC2012"
+    names = [f"2007_{number:06d}" for number in range(6)]
+    for number, name in enumerate([*names, "2008_000009"]):
+        image, label = draw(48, 64, ids=(0, 7, 15, 20, 255), seed=number)
+        save(image, root / f"JPEGImages/{name}.jpg")
+        folder = "SegmentationClass" if name in names else "SegmentationClassAug"
+        save(with_palette(label), root / f"{folder}/{name}.png")
+    lists = {"train": names[:4], "val": names[4:], "trainval": names, "trainaug": [*names[:4], "2008_000009"]}
+    for split, listed in lists.items():
+        path = root / f"ImageSets/Segmentation/{split}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{name}\n" for name in listed))
+    return root.parent
+
+
+@pytest.fixture
+def coco_stuff164k_root(tmp_path: Path) -> Path:
+    """Four train and two val pairs in the layout of COCO-Stuff, with ids of its pixel maps."""
+    root = tmp_path / "coco"
+    for split, count in (("train2017", 4), ("val2017", 2)):
+        for number in range(count):
+            image, label = draw(48, 64, ids=(0, 12, 91, 181, 255), seed=number)
+            save(image, root / f"images/{split}/{number:012d}.jpg")
+            save(label, root / f"annotations/{split}/{number:012d}.png")
+    return root
+
+
+@pytest.fixture
+def loveda_root(tmp_path: Path) -> Path:
+    """Four train and two val pairs in the layout of LoveDA, half of them urban; 0 is to be ignored."""
+    root = tmp_path / "LoveDA"
+    for split, count in (("Train", 4), ("Val", 2)):
+        for number in range(count):
+            image, label = draw(64, 64, ids=(0, 1, 3, 7), seed=number)
+            scene = "Urban" if number % 2 else "Rural"
+            save(image, root / f"{split}/{scene}/images_png/{number}.png")
+            save(label, root / f"{split}/{scene}/masks_png/{number}.png")
+    return root
+
+
+@pytest.fixture
+def potsdam_root(tmp_path: Path) -> Path:
+    """The 38 tiles of ISPRS Potsdam, reduced to 32 x 32, with label maps in colour and those without boundaries."""
+    root = tmp_path / "potsdam"
+    colours = np.array([(255, 255, 255), (0, 0, 255), (255, 255, 0), (255, 0, 0), (0, 0, 0)], dtype=np.uint8)
+    for number, tile in enumerate([*TRAIN, *TEST]):
+        image, label = draw(32, 32, ids=(0, 1, 2, 3), seed=number)
+        save(image, root / f"2_Ortho_RGB/top_potsdam_{tile}_RGB.tif")
+        save(colours[label], root / f"5_Labels_all/top_potsdam_{tile}_label.tif")
+        label[::8] = 4
+        save(colours[label], root / f"5_Labels_all_noBoundary/top_potsdam_{tile}_label_noBoundary.tif")
+    return root
+
+
+@pytest.fixture
 def restore_modules() -> Iterator[None]:
     """Forgets the made-up modules that a test imported."""
     before = set(sys.modules)
@@ -125,6 +198,13 @@ def draw(height: int, width: int, *, ids: tuple[int, ...], seed: int) -> tuple[n
     return image, np.repeat(stripes[None], height, axis=0)
 
 
-def save(array: np.ndarray, path: Path) -> None:
+def with_palette(label: np.ndarray) -> Image.Image:
+    """A label map as a palette image, whose colours are not its ids."""
+    image = Image.fromarray(label, mode="P")
+    image.putpalette([value for number in range(256) for value in (number * 7 % 256, 255 - number, number // 2)])
+    return image
+
+
+def save(picture: np.ndarray | Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path)
+    (Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture).save(path)

@@ -13,13 +13,14 @@ from foveate.datasets.errors import DataConfigError, DataError
 from foveate.pipeline.commands.open_data import detect, path_of
 from foveate.tests.datasets.drawn_masks import KINDS, write_data_set
 
-KNOWN = ["cityscapes", "camvid", "folder", "image_folder"]
+PUBLISHED = ["cityscapes", "camvid", "ade20k", "voc2012", "coco_stuff164k", "loveda", "potsdam"]
+KNOWN = [*PUBLISHED, "folder", "image_folder"]
 
 
 @pytest.fixture(params=KNOWN)
 def known(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     name = request.param
-    if name in ("cityscapes", "camvid"):
+    if name in PUBLISHED:
         return name, request.getfixturevalue(f"{name}_root")
     if name == "folder":
         write_data_set(tmp_path / "mine", KINDS["values"], {"train": 2, "val": 1})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from foveate.cli import main
 from foveate.datasets.batch import SegmentationBatch
@@ -122,3 +125,72 @@ def test_a_share_of_the_images_becomes_val_where_nothing_says_it(
         "no splits, no val: 0.4 of the images of train become val, by a hash of the name: train"
         in capsys.readouterr().out
     )
+
+
+BOX = (8, 6, 30, 22)  # left, top, right, bottom of the polygon on every image
+
+
+def write_photos(root: Path, count: int) -> list[Path]:
+    """Images in train/ and val/ of images/."""
+    paths = [root / "images" / ("val" if n == 0 else "train") / f"{n}.jpg" for n in range(count)]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((*SIZE, 3), 40 * number, np.uint8)).save(path)
+    return paths
+
+
+def corners() -> list[list[float]]:
+    left, top, right, bottom = BOX
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def write_coco(root: Path) -> None:
+    for split in ("train", "val"):
+        images = [
+            {"id": int(path.stem), "file_name": f"{split}/{path.name}", "height": SIZE[0], "width": SIZE[1]}
+            for path in sorted((root / "images" / split).iterdir())
+        ]
+        flat = [value for corner in corners() for value in corner]
+        drawn = [
+            {"id": n, "image_id": one["id"], "category_id": 3, "iscrowd": 0, "segmentation": [flat], "area": 1}
+            for n, one in enumerate(images, start=1)
+        ]
+        (root / "annotations").mkdir(exist_ok=True)
+        content = {"images": images, "annotations": drawn, "categories": [{"id": 3, "name": "car"}]}
+        (root / f"annotations/instances_{split}.json").write_text(json.dumps(content))
+
+
+def write_labelme(root: Path) -> None:
+    for path in root.rglob("*.jpg"):
+        shape = {"label": "car", "points": corners(), "shape_type": "polygon", "group_id": None, "flags": {}}
+        content = {"version": "5.0.1", "flags": {}, "shapes": [shape], "imagePath": path.name, "imageData": None}
+        path.with_suffix(".json").write_text(json.dumps({**content, "imageHeight": SIZE[0], "imageWidth": SIZE[1]}))
+
+
+def write_yolo(root: Path) -> None:
+    (root / "data.yaml").write_text("path: .\ntrain: images/train\nval: images/val\nnames: {0: car}\n")
+    for path in root.rglob("*.jpg"):
+        text = root / "labels" / path.parent.name / f"{path.stem}.txt"
+        text.parent.mkdir(parents=True, exist_ok=True)
+        values = [f"{x / SIZE[1]:.6f} {y / SIZE[0]:.6f}" for x, y in corners()]
+        text.write_text(f"0 {' '.join(values)}\n")
+
+
+@pytest.mark.parametrize("write", [write_coco, write_labelme, write_yolo])
+def test_annotations_of_a_tool_are_drawn_once_and_trained(
+    write: Callable[[Path], None], tmp_path: Path, fed: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "mine"
+    write_photos(root, 5)
+    write(root)
+    assert fit(root) == 0
+    assert "masks are drawn in" in capsys.readouterr().out
+    left, top, right, bottom = BOX
+    for mask in fed.values():
+        assert (mask[top + 1 : bottom - 1, left + 1 : right - 1] == 1).all()
+        assert (mask == 1).sum() <= (right - left + 1) * (bottom - top + 1)
+        assert (mask[mask != 1] == 0).all()
+    assert len(fed) == 4
+    masks = {path: path.stat().st_mtime_ns for path in (root / ".foveate").rglob("masks/**/*.png")}
+    assert main(["validate", "--ckpt_path", "best"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in (root / ".foveate").rglob("masks/**/*.png")} == masks

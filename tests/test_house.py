@@ -25,6 +25,7 @@ OPTIONS = {
     "ClassificationTask.__init__",
     "create_classifier",
     "VisionTransformer.__init__",
+    "ImagesDataModule.__init__",
 }
 
 

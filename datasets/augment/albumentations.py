@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,16 @@ import yaml
 from foveate.datasets.augment.resizing import ImagePart, MaskPart
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labels import IGNORE
+from foveate.datasets.text import near
 
 Spec = str | dict[str, Any]
 Pipeline = str | Spec | list[Spec]  # a file or a name, a mapping, or a list
 MASK_FILLS = ("fill_mask", "mask_drop_value")  # options that say what is written into the mask
+REFUSED = {"Morphological": "it grows labels by the size of their numbers, apart from the image"}
 FILES = (".json", ".yaml", ".yml")
 CLASS = "__class_fullname__"  # albumentations' key of a class in its own format
+RGB = 3  # channels that every transform takes
+TRIALS = 3
 WHERE = "data.augmentations"
 
 
@@ -35,6 +39,10 @@ class Augmentations:
             `albumentations.to_dict` gives, and the path of a JSON or YAML file with any of these, as
             `albumentations.save` writes it. What moves pixels moves those of the mask too; pixels of the mask that
             it uncovers or drops are ignored (255).
+        channels: Of the images; transforms that cannot take so many are left out.
+
+    Attributes:
+        skipped: Names of the transforms that are left out.
 
     Raises:
         DataConfigError: A name or an option is unknown, or the file cannot be read.
@@ -46,15 +54,26 @@ class Augmentations:
         [3, 2, 1]
     """
 
-    def __init__(self, specs: str | Mapping[str, Any] | Sequence[Spec]) -> None:
+    def __init__(self, specs: str | Mapping[str, Any] | Sequence[Spec], channels: int = 3) -> None:
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network for a newer version
         import albumentations
 
-        transforms = [_create(albumentations, spec) for spec in _listed(specs)]
-        self._compose: Any = albumentations.Compose(transforms)
+        skipped: list[str] = []
+        built = [_create(albumentations, spec, channels, skipped) for spec in _listed(specs)]
+        self._specs = specs
+        self._compose: Any = albumentations.Compose([transform for transform in built if transform is not None])
+        self.skipped = tuple(dict.fromkeys(skipped))
+
+    def for_channels(self, channels: int) -> Augmentations:
+        """The same augmentations for images of another number of channels.
+
+        Args:
+            channels: Of the images.
+        """
+        return Augmentations(self._specs, channels)
 
     def __call__(self, image: ImagePart, mask: MaskPart, *, seed: int) -> tuple[ImagePart, MaskPart]:
-        """RGB bytes (H, W, 3) and train ids (H, W) in and out, of the same size.
+        """Bytes (H, W, C) and train ids (H, W) in and out, of the same size.
 
         Raises:
             DataConfigError: A transform changes the size, or gives no bytes.
@@ -94,28 +113,64 @@ def _read(path: Path) -> Any:
     return content
 
 
-def _create(library: Any, spec: Any) -> Any:
-    """The transform of a specification, with those that it holds."""
+def _create(library: Any, spec: Any, channels: int, skipped: list[str]) -> Any:
+    """The transform of a specification, with those that it holds; None if it cannot take so many channels."""
     name, options = _taken_apart(spec)
-    kind = getattr(library, name, None)
-    kinds = (library.BasicTransform, library.BaseCompose)
-    if not (isinstance(kind, type) and issubclass(kind, kinds)) or kind in kinds:
-        raise DataConfigError(f"{WHERE}: albumentations has no transform {name!r}{_near(name, _names(library))}")
+    kind = _find(library, name)
     accepted = inspect.signature(kind).parameters
-    if issubclass(kind, library.BaseCompose):
+    holds = issubclass(kind, library.BaseCompose)
+    if holds:
         options = {key: value for key, value in options.items() if value is not None}
         inner = options.get("transforms", [])
         if not isinstance(inner, list) or not inner:
             raise DataConfigError(f"{WHERE}: {name} needs transforms, a list such as [GaussianBlur, MedianBlur]")
-        options["transforms"] = [_create(library, item) for item in inner]
+        built = [_create(library, item, channels, skipped) for item in inner]
+        options["transforms"] = [transform for transform in built if transform is not None]
+        if not options["transforms"]:
+            return None
+    transform = _build(name, kind, options, accepted)
+    if holds or channels == RGB or _takes(transform, channels):
+        return transform
+    skipped.append(name)
+    return None
+
+
+def _find(library: Any, name: str) -> Any:
+    """The class of a transform by its name."""
+    kind = getattr(library, name, None)
+    kinds = (library.BasicTransform, library.BaseCompose)
+    if not (isinstance(kind, type) and issubclass(kind, kinds)) or kind in kinds:
+        raise DataConfigError(f"{WHERE}: albumentations has no transform {name!r}{near(name, _names(library))}")
+    if name in REFUSED:
+        raise DataConfigError(f"{WHERE}: {name} is no augmentation of label maps: {REFUSED[name]}")
+    return kind
+
+
+def _build(name: str, kind: Any, options: dict[str, Any], accepted: Mapping[str, Any]) -> Any:
     for option in options:
         if option not in accepted:
-            raise DataConfigError(f"{WHERE}: {name} has no option {option!r}{_near(option, list(accepted))}")
+            raise DataConfigError(f"{WHERE}: {name} has no option {option!r}{near(option, list(accepted))}")
     options.update(_mask_options(options, accepted))
     try:
-        return kind(**options)
+        transform = kind(**options)
     except (TypeError, ValueError) as error:
         raise DataConfigError(f"{WHERE}: {name} cannot be built: {' '.join(str(error).split())}") from error
+    if "fill_mask" not in accepted and getattr(transform, "fill_mask", None) is not None:
+        transform.fill_mask = IGNORE  # TimeMasking and FrequencyMasking fill with 0, a class, and take no option
+    return transform
+
+
+def _takes(transform: Any, channels: int) -> bool:
+    """Whether a transform works on images of so many channels, as a trial shows."""
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, channels), dtype=np.uint8)
+    mask = np.zeros((64, 64), dtype=np.uint8)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tried = [transform(image=image.copy(), mask=mask, force_apply=True)["image"] for _ in range(TRIALS)]
+    except Exception:  # foreign code may refuse an image in any way; what fails with RGB too fails as ever
+        return channels != RGB and not _takes(transform, RGB)
+    return all(np.ndim(one) == 3 and one.shape[2] == channels for one in tried)
 
 
 def _mask_options(options: Mapping[str, Any], accepted: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,10 +203,3 @@ def _names(library: Any) -> list[str]:
     kinds = (library.BasicTransform, library.BaseCompose)
     found = {name: getattr(library, name) for name in dir(library)}
     return [name for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, kinds)]
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    """A hint at the known name that is most like a wrong one, whatever its capitals."""
-    lower = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(name.lower(), lower, n=1)
-    return f"; did you mean {lower[near[0]]}?" if near else ""

@@ -8,9 +8,10 @@ from random import Random
 import cv2
 import numpy as np
 
-from foveate.datasets.augment.resizing import Image
+from foveate.datasets.augment.resizing import Image, with_axis
 from foveate.datasets.labels import Table
 
+RGB = 3  # channels
 LEVELS: Table = np.arange(256, dtype=np.uint8)
 
 
@@ -33,10 +34,10 @@ class Distortion:
     hue: float | None = None
 
     def __call__(self, image: Image) -> Image:
-        """A distorted copy of RGB bytes (H, W, 3)."""
+        """A distorted copy of bytes (H, W, C); saturation and hue change RGB (C = 3) only."""
         before = _linear(1.0, self.brightness or 0.0)
         after = _linear(self.contrast or 1.0, 0.0)
-        if self.saturation is None and self.hue is None:
+        if image.shape[2] != RGB or (self.saturation is None and self.hue is None):
             return _look_up(image, after[before])
         if self.contrast_first:
             before, after = after[before], LEVELS
@@ -76,7 +77,7 @@ def _linear(gain: float, offset: float) -> Table:
 def _look_up(image: Image, table: Table) -> Image:
     if np.array_equal(table, LEVELS):
         return image
-    return np.asarray(cv2.LUT(image, table), dtype=np.uint8)
+    return with_axis(np.asarray(cv2.LUT(image, table), dtype=np.uint8), image)
 
 
 def _change(image: np.ndarray, channel: int, table: np.ndarray) -> None:

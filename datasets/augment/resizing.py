@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 STEPS = 64  # of a scale, between 0 and 1
 Size = tuple[int, int]  # height and width
-Image = UInt8[np.ndarray, "H W 3"]
+Image = UInt8[np.ndarray, "H W C"]
 Mask = UInt8[np.ndarray, "H W"]
-ImagePart = UInt8[np.ndarray, "h w 3"]
+ImagePart = UInt8[np.ndarray, "h w C"]
 MaskPart = UInt8[np.ndarray, "h w"]
 
 
@@ -40,6 +40,22 @@ def resized_size(size: Size, scale: float) -> Size:
     return height, width
 
 
+def fit_scale(size: Size, short_side: int, long_side: int | None = None) -> float:
+    """The factor that gives an image a short side, or a long side if that is reached first.
+
+    Args:
+        size: Height and width of the image.
+        short_side: The shorter side after resizing, in pixels.
+        long_side: The longer side's limit; None for none.
+
+    Example:
+        >>> fit_scale((600, 800), 512), fit_scale((100, 1000), 512, 2048)
+        (0.8533333333333334, 2.048)
+    """
+    scale = short_side / min(size)
+    return scale if long_side is None else min(scale, long_side / max(size))
+
+
 def resize_window(image: Image, scale: float, window: Window) -> ImagePart:
     """A window of an image that is resized with bilinear interpolation; reads little more than that part of it.
 
@@ -47,7 +63,7 @@ def resize_window(image: Image, scale: float, window: Window) -> ImagePart:
     computes positions from the first pixel of its input, in 32 bits.
 
     Args:
-        image: RGB bytes; may be a view of a file.
+        image: Bytes of any number of channels; may be a view of a file.
         scale: Of both sides.
         window: Lies in the resized image.
     """
@@ -85,7 +101,18 @@ def _same_size(array: UInt8[np.ndarray, "H W ..."], scale: float) -> bool:
 
 
 def _resize(image: Image, scale: float) -> ImagePart:
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    resized = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    return with_axis(resized, image)
+
+
+def with_axis(result: UInt8[np.ndarray, "..."], given: UInt8[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
+    """What OpenCV made, with the axis of a single channel, which OpenCV drops.
+
+    Args:
+        result: Of an operation of OpenCV.
+        given: What it was applied to.
+    """
+    return result if result.ndim == given.ndim else result[..., None]
 
 
 def _part(start: int, length: int, scale: float, limit: int) -> tuple[slice, int]:

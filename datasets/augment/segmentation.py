@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from foveate.datasets.augment.albumentations import Augmentations
-from foveate.datasets.augment.photometric import draw_distortion
+from foveate.datasets.augment.photometric import RGB, draw_distortion
 from foveate.datasets.augment.resizing import (
     STEPS,
     Image,
@@ -23,15 +23,18 @@ from foveate.datasets.augment.resizing import (
     MaskPart,
     Size,
     Window,
+    fit_scale,
     resize_mask_window,
     resize_window,
     resized_size,
+    with_axis,
 )
 from foveate.datasets.labels import IGNORE
 
 TRIES = 10
+MOST_FILLED = 4  # channels that OpenCV pads with values of their own
 WIDE = 0.25  # a range of scales at least as wide is drawn in steps of 1/64
-Pixel = tuple[int, int, int]
+Pixel = tuple[int, ...]  # a byte for each channel
 MEAN_PIXEL: Pixel = (124, 116, 104)  # ImageNet's mean, 123.675, 116.28, 103.53, in whole bytes
 
 
@@ -41,10 +44,13 @@ class TrainTransform:
     Args:
         crop: Height and width of the result.
         scale: Range of the factor the image is resized by first; in steps of 1/64, unless the range is below 0.25.
+        fit: Short side, and limit of the long side or None, of the size that `scale` is relative to; None takes the
+            image's own size.
         max_ratio: Crop again while one class covers more than this share of the labelled pixels; 1 takes the first.
         flip: Probability of a horizontal flip.
         photometric: Whether colours are distorted; padding is not.
-        pad_value: RGB bytes of the padding; the mean that images are normalised by makes it about 0 afterwards.
+        pad_value: A byte of the padding for each channel; the mean that images are normalised by makes it about 0
+            afterwards.
         further: What is done to the crop after that.
     """
 
@@ -53,6 +59,7 @@ class TrainTransform:
         crop: Size,
         *,
         scale: tuple[float, float] = (0.5, 2.0),
+        fit: tuple[int, int | None] | None = None,
         max_ratio: float = 0.75,
         flip: float = 0.5,
         photometric: bool = True,
@@ -63,17 +70,18 @@ class TrainTransform:
         self.pad_value = pad_value
         self.further = further
         self.scale = scale
+        self.fit = fit
         self.max_ratio = max_ratio
         self.flip = flip
         self.photometric = photometric
 
     def __call__(self, image: Image, mask: Mask, *, seed: int) -> tuple[ImagePart, MaskPart]:
-        """RGB bytes and train ids in, both at the crop's size out; padding is `pad_value`, and ignored.
+        """Bytes (H, W, C) and train ids in, both at the crop's size out; padding is `pad_value`, and ignored.
 
         Only what the crop shows is read, so that both may be views of a file.
         """
         random = Random(seed)
-        scale = self._draw_scale(random)
+        scale = self._draw_scale(random, (mask.shape[0], mask.shape[1]))
         window, cut_mask = self._draw_window(mask, scale, random)
         cut = resize_window(image, scale, window)
         flipped = random.random() < self.flip
@@ -82,8 +90,29 @@ class TrainTransform:
         crop = self._frame(cut, self.pad_value, flipped), self._frame(cut_mask, (IGNORE,), flipped)
         return crop if self.further is None else self.further(*crop, seed=random.getrandbits(31))
 
-    def _draw_scale(self, random: Random) -> float:
-        low, high = self.scale
+    def adapt(self, channels: int) -> list[str]:
+        """Prepare for images of a number of channels.
+
+        Args:
+            channels: Of the images.
+
+        Returns:
+            A line on each augmentation that such images do not get.
+        """
+        if channels == RGB:
+            return []
+        lines = []
+        if self.photometric:
+            lines.append(f"images of {channels} channels: hue and saturation, which RGB alone has, are not changed")
+        if self.further is not None:
+            self.further = self.further.for_channels(channels)
+            if skipped := ", ".join(self.further.skipped):
+                lines.append(f"images of {channels} channels: augmentations that need RGB are skipped: {skipped}")
+        return lines
+
+    def _draw_scale(self, random: Random, size: Size) -> float:
+        base = 1.0 if self.fit is None else fit_scale(size, *self.fit)
+        low, high = (base * scale for scale in self.scale)
         scale = random.uniform(low, high)
         return round(scale * STEPS) / STEPS if high - low >= WIDE else scale
 
@@ -101,10 +130,20 @@ class TrainTransform:
     def _frame(self, part: np.ndarray, fill: tuple[int, ...], flipped: bool) -> np.ndarray:
         """Flip, then pad below and on the right what is smaller than the crop; always an array of its own."""
         below, right = self.crop[0] - part.shape[0], self.crop[1] - part.shape[1]
-        whole = np.asarray(cv2.flip(part, 1)) if flipped else np.array(part)
+        whole = with_axis(np.asarray(cv2.flip(part, 1)), part) if flipped else np.array(part)
         if not (below or right):
             return whole
+        if len(fill) > MOST_FILLED or part.shape[2:] == (1,):
+            return _padded(whole, self.crop, fill)
         return np.asarray(cv2.copyMakeBorder(whole, 0, below, 0, right, cv2.BORDER_CONSTANT, value=fill))
+
+
+def _padded(part: ImagePart, size: Size, fill: tuple[int, ...]) -> Image:
+    """The same for numbers of channels that OpenCV does not pad."""
+    whole = np.empty((*size, part.shape[2]), dtype=np.uint8)
+    whole[...] = fill
+    whole[: part.shape[0], : part.shape[1]] = part
+    return whole
 
 
 def is_varied(mask: Mask, max_ratio: float) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from foveate.datasets.errors import DataError
+from foveate.datasets.errors import DamagedError, DataError
 from foveate.datasets.files.fast_decoding import decode_plain
 
 MAX_PIXELS = 64_000_000  # larger images are refused by their header, before they are decoded
@@ -46,30 +46,55 @@ def decode_image(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> UI
 
 
 @contextmanager
-def opened(data: bytes, where: str, max_pixels: int) -> Iterator[Image.Image]:
-    """An image whose header was read; any error of Pillow, now or while it is decoded, becomes a DataError.
+def opened(data: bytes, where: str, max_pixels: int, *, advice: str = "") -> Iterator[Image.Image]:
+    """An image whose header was read; any error of Pillow, now or while it is decoded, becomes a DamagedError.
 
     Args:
         data: The content of an image file.
         where: Its name in messages.
         max_pixels: Larger images are refused.
+        advice: What to do about an image that is too large.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata; decoding checks the pixels
+            raise_limit(max_pixels)
             with Image.open(io.BytesIO(data)) as image:
-                _check_size(where, image.size, max_pixels)
+                check_size(where, (image.size[1], image.size[0]), max_pixels, advice)
                 yield image
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"{where}: cannot be read as an image: {type(error).__name__}: {error}") from error
+        raise DamagedError(f"{where}: cannot be read as an image: {type(error).__name__}: {error}") from error
 
 
-def _check_size(where: str, size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
+def raise_limit(max_pixels: int) -> None:
+    """Let Pillow open images of so many pixels too; it has a limit of its own, in each process.
+
+    Args:
+        max_pixels: How many are allowed.
+    """
+    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = max_pixels
+
+
+def check_size(where: str, size: tuple[int, int], max_pixels: int, advice: str = "") -> None:
+    """Refuse an image that is too large.
+
+    Args:
+        where: Its name in messages.
+        size: Height and width.
+        max_pixels: How many are allowed.
+        advice: What to do about it.
+
+    Raises:
+        DataError: It has more pixels.
+    """
+    height, width = size
     if width * height > max_pixels:
-        raise DataError(f"{where}: {height} x {width} is more than the {max_pixels / 1e6:.0f} million pixels allowed")
+        raise DataError(
+            f"{where}: {height} x {width} is more than the {max_pixels / 1e6:.0f} million pixels allowed{advice}"
+        )
 
 
 def _turn_upright(image: Image.Image) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.text import few
@@ -28,6 +30,27 @@ class Pair:
     def files(self) -> tuple[Path, ...]:
         """Every file that the pair is read from."""
         return (self.image, *(self.parts or (self.label,)))
+
+
+class Paths(Sequence[Path]):
+    """The image files of pairs, without a list of their own.
+
+    Args:
+        pairs: Of a split.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self._pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Path]: ...
+    def __getitem__(self, index: int | slice) -> Path | Sequence[Path]:
+        return Paths(self._pairs[index]) if isinstance(index, slice) else self._pairs[index].image
 
 
 def pair_up(
@@ -71,8 +94,21 @@ def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
         folder: Where to look.
         recursive: Whether to look into its folders too.
     """
-    candidates = folder.rglob("*") if recursive else folder.glob("*")
-    return sorted(p for p in candidates if p.suffix.lower() in ENDINGS and not p.name.startswith(".") and p.is_file())
+    if recursive:
+        return sorted(path for path in folder.rglob("*") if _is_image(path.name) and path.is_file())
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:  # knows files from folders without asking for each
+        return [folder / name for name in sorted(e.name for e in entries if _is_image(e.name) and e.is_file())]
+
+
+def _is_image(name: str) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in ENDINGS
+
+
+def stem(path: Path) -> str:
+    """A file's name without its ending: the key of sets whose images and label maps share it."""
+    return path.stem
 
 
 # What Pillow or OpenCV read and people store images in, and arrays of NumPy.

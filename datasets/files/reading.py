@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.datasets.errors import DataError
+from foveate.datasets.errors import DamagedError, DataError
 from foveate.datasets.files.decoding import MAX_PIXELS, decode_image, opened
 
 HEAD = 1 << 16  # bytes from the start of a file, which nearly always hold its size
@@ -46,11 +46,11 @@ def read_bytes(path: Path) -> bytes:
     """The content of a file.
 
     Raises:
-        DataError: It is missing or cannot be read.
+        DamagedError: It is missing or cannot be read.
     """
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise DamagedError(f"{path}: no such file") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read as an image: {type(error).__name__}: {error}") from error
+        raise DamagedError(f"{path}: cannot be read as an image: {type(error).__name__}: {error}") from error

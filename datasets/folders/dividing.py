@@ -52,7 +52,8 @@ def _positions_of(joined: Joined, split: str) -> Indices:
 def _with_val(joined: Joined, chosen: dict[str, Indices], options: FolderOptions) -> dict[str, Indices]:
     """A share of train becomes val."""
     train = chosen["train"]
-    groups = groups_of((joined.images[int(place)] for place in train), options.group)
+    names = joined.images if options.group else joined.keys  # a key stays when files move or change their format
+    groups = groups_of((names[int(place)] for place in train), options.group)
     is_val = share_out(groups, options.val_share, options.split_seed)
     divided = {"train": train[~is_val], "val": train[is_val]}
     return divided | {name: places for name, places in chosen.items() if name == "test"}

@@ -36,6 +36,7 @@ class Joined:
 
     Attributes:
         rule: How.
+        keys: What image and mask of each pair share, such as the name without folder and ending.
         splits: Split of each pair; None where neither path says it.
         images: Path of each image below the root, in the order of the keys.
         masks: Path or paths of the mask of each.
@@ -45,6 +46,7 @@ class Joined:
     """
 
     rule: Rule
+    keys: list[str]
     splits: list[str | None]
     images: list[str]
     masks: list[tuple[str, ...]]
@@ -102,6 +104,7 @@ def _joined(
     keys = sorted(images.keys() & masks.keys())
     return Joined(
         rule,
+        keys=[key.rpartition("\n")[2] for key in keys],
         splits=[images[key][1] for key in keys],
         images=[images[key][0] for key in keys],
         masks=[tuple(sorted(masks[key])) for key in keys],

@@ -26,6 +26,10 @@ EXPECTED = (
 )
 
 
+class NoPairsError(DataError):
+    """A folder holds no images, or none that has a mask."""
+
+
 @dataclass(frozen=True)
 class FolderLayout:
     """What was found below a folder.
@@ -52,13 +56,14 @@ def find_layout(
         progress: Told how many files were listed.
 
     Raises:
-        DataError: Nothing fits, two readings fit equally well, or files have no partner.
+        NoPairsError: There are no images, or none has a mask.
+        DataError: Two readings fit equally well, or files have no partner.
         DataConfigError: An option is out of range.
     """
     tree = walk(root, progress)
     places = find_places(tree.images)
     if not places:
-        raise DataError(f"{root}: no images in it; {EXPECTED}")
+        raise NoPairsError(f"{root}: no images in it; {EXPECTED}")
     (images, masks), joined = _choose(root, list_candidates(places, options), options)
     lists = {} if any(joined.splits) and not options.lists else find_lists(tree.others, options.lists)
     if options.lists and not lists:
@@ -83,7 +88,7 @@ def _choose(root: Path, candidates: Sequence[Candidate], options: FolderOptions)
         if joined.images:
             tried.append(((images, masks), joined))
     if not tried:
-        raise DataError(f"{root}: no image has a mask; {EXPECTED}{_seen(candidates)}")
+        raise NoPairsError(f"{root}: no image has a mask; {EXPECTED}{_seen(candidates)}")
     best = max(tried, key=lambda one: (one[1].complete, len(one[1].images)))
     equal = [one for one in tried if (one[1].complete, len(one[1].images)) == (best[1].complete, len(best[1].images))]
     if len(equal) > 1 and len({_describe(one[0][1]) for one in equal}) > 1:

@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.loading.damage import DamageLog
 from foveate.datasets.loading.options import spell_out
 from foveate.datasets.loading.samplers import EvalSampler
 from foveate.datasets.loading.train_loader import Collate, TrainLoader, one_thread
@@ -90,6 +91,7 @@ class LoadingDataModule(L.LightningDataModule):
         count: int,
         company: bool = False,
         prepare: Callable[[], None] | None = None,
+        damage: DamageLog | None = None,
     ) -> TrainLoader:
         """A loader of each sample of an epoch once, in a new order; a resumed run continues with those that are left.
 
@@ -100,6 +102,7 @@ class LoadingDataModule(L.LightningDataModule):
             count: Number of indices in an epoch.
             company: See TrainOrder.
             prepare: See TrainLoader.
+            damage: See TrainLoader.
         """
         world_size, rank = self.place()
         order = TrainOrder(
@@ -112,7 +115,9 @@ class LoadingDataModule(L.LightningDataModule):
             company=company,
         )
         learnt = partial(self._learnt, count)
-        return TrainLoader(dataset, order, collate, num_workers=self.num_workers, learnt=learnt, prepare=prepare)
+        return TrainLoader(
+            dataset, order, collate, num_workers=self.num_workers, learnt=learnt, prepare=prepare, damage=damage
+        )
 
     def _learnt(self, most: int) -> int:
         """Finished steps of this epoch; `most` without a trainer, so that the loader's own count holds."""

@@ -9,6 +9,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from foveate.datasets.loading.damage import DamageLog
 from foveate.datasets.loading.train_order import TrainOrder
 
 Collate = Callable[[list[Any]], Any]
@@ -25,6 +26,7 @@ class TrainLoader:
         learnt: Gives the number of steps of this epoch that were finished. The batch of a step that an error stopped is
             read again when the run is resumed.
         prepare: Called before an epoch's first batch is read, and before reading processes start.
+        damage: Counts the damaged files that batches tell of, and lists them at the end of an epoch.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class TrainLoader:
         num_workers: int = 0,
         learnt: Callable[[], int] | None = None,
         prepare: Callable[[], None] | None = None,
+        damage: DamageLog | None = None,
     ) -> None:
         self.dataset = dataset
         self.sampler = order  # the name under which Lightning looks for set_epoch
         self._learnt = learnt
         self._prepare = prepare
+        self._damage = damage
         self._loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_sampler=order,  # any sized iterable of lists does
@@ -60,7 +64,11 @@ class TrainLoader:
             self._prepare()
         for batch in self._loader:
             self.sampler.steps += 1  # here, and not where workers read ahead
+            if self._damage is not None:
+                self._damage.see(batch)
             yield batch
+        if self._damage is not None:
+            self._damage.tell()
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint stores."""

@@ -158,11 +158,11 @@ def mix(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
 
 
-def shuffle(count: int) -> Draw:
-    """Every index once, in random order."""
+def shuffle(count: int, times: int = 1) -> Draw:
+    """Every index so many times, in random order."""
 
     def draw(seed: int, epoch: int) -> Indices:
-        return np.random.default_rng([seed, epoch]).permutation(count)
+        return np.random.default_rng([seed, epoch]).permutation(count * times) % count
 
     return draw
 

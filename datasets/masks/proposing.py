@@ -69,10 +69,24 @@ def propose_classes(
 
 
 def _told(survey: MaskSurvey) -> Kind:
-    """How masks are read: by colours where channels differ, or where an index has several colours."""
+    """How masks are read: by colours where channels differ, or where the same colours have other indices elsewhere.
+
+    Raises:
+        DataError: Palettes differ, and both indices and colours may be the classes.
+    """
     if survey.coloured:
         return "colours"
-    return "colours" if any(len(colours) > 1 for colours in survey.palettes.values()) else "values"
+    differing = {index: colours for index, colours in survey.palettes.items() if len(colours) > 1}
+    if not differing:
+        return "values"
+    if len(survey.colours) <= len(survey.values):
+        return "colours"
+    index, colours = next(iter(differing.items()))
+    shown = few([str(list(colour)) for colour in sorted(colours)], 2)
+    raise DataError(
+        f"palettes differ from file to file: index {index} is {shown}. Say what the classes are: --data.masks values "
+        "for the indices, or --data.masks colours"
+    )
 
 
 def _binary(name: str) -> Proposal:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import UInt8
 
-from foveate.datasets.augment.resizing import Image, Mask
+from foveate.datasets.augment.resizing import Image, Mask, Size
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.image_reader import ImageReader
 from foveate.datasets.files.pairs import Pair
-from foveate.datasets.files.reading import read_image
+from foveate.datasets.files.turning import UPRIGHT, turned, turned_to_fit
 
 
 @runtime_checkable
@@ -38,25 +40,43 @@ class PairReader:
 
     Args:
         masks: Reads label maps.
+        images: Reads images.
     """
 
     masks: MaskReader
+    images: ImageReader = ImageReader()  # noqa: RUF009  frozen
 
     @property
     def key(self) -> bytes:
         """Bytes that differ between readers that give different pixels or train ids."""
-        return self.masks.key
+        return b"|".join(filter(None, (self.masks.key, self.images.key)))
 
     def read(self, pair: Pair) -> tuple[Image, Mask]:
         """An image and its train ids, at their own size.
 
+        An EXIF orientation turns the image where only the turned one has the size of its label map.
+
+        Args:
+            pair: The files.
+
         Raises:
-            DataError: A file is damaged, or their sizes differ.
+            DataError: A file is damaged, their sizes differ, or both the image as stored and the turned one would fit.
         """
-        image, mask = read_image(pair.image), self.masks.read(pair)
+        stored, orientation = self.images.load(pair.image)
+        mask = self.masks.read(pair)
+        image = (
+            stored
+            if orientation == UPRIGHT
+            else self._turn(stored, orientation, (mask.shape[0], mask.shape[1]), str(pair.image))
+        )
         if image.shape[:2] != mask.shape:
             raise DataError(f"{pair.image} is {_size(image)}, but {pair.label} is {_size(mask)} (height x width)")
         return image, mask
+
+    def _turn(self, stored: Image, orientation: int, size: Size, where: str) -> UInt8[np.ndarray, "h w C"]:
+        if self.images.exif == "apply":
+            return np.ascontiguousarray(turned(stored, orientation))
+        return np.ascontiguousarray(turned_to_fit(stored, orientation, size, where))
 
 
 def _size(array: np.ndarray) -> str:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.datasets.errors import DataError
-from foveate.datasets.files.decoding import LABEL_MODES, MAX_PIXELS, opened
+from foveate.datasets.errors import DamagedError, DataError
+from foveate.datasets.files.decoding import LABEL_MODES, opened
 from foveate.datasets.files.fast_decoding import decode_plain
 from foveate.datasets.files.reading import read_bytes
 
 Stored = NDArray[Any]
 COLOUR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr", "LA", "La", "PA", "RGBX", "HSV", "LAB")
+MAX_PIXELS = 1_000_000_000  # of a mask, whose image was read before, under the limit that the user may set
 JPEG = b"\xff\xd8\xff"
 NPY = b"\x93NUMPY"
 
@@ -127,7 +128,7 @@ def _load_array(data: bytes, path: Path, max_pixels: int) -> Stored:
     try:
         array: Stored = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as an array: {error}") from error
+        raise DamagedError(f"{path}: cannot be read as an array: {error}") from error
     if array.ndim not in (2, 3) or array.shape[0] * array.shape[1] > max_pixels:
         raise DataError(f"{path}: an array of the shape {array.shape}; expected height x width, up to {max_pixels}")
     return array

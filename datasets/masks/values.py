@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from foveate.datasets.augment.resizing import Mask
 from foveate.datasets.errors import DataError
-from foveate.datasets.files.decoding import MAX_PIXELS
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import INVALID, Table
-from foveate.datasets.masks.stored import read_numbers
+from foveate.datasets.masks.stored import MAX_PIXELS, read_numbers
 
 
 @dataclass(frozen=True, eq=False)

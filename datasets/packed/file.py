@@ -1,6 +1,6 @@
 """One image and its mask as plain bytes in a file; any part can be read without the rest.
 
-A header of one memory page holds size, origin and checksum; then come the image's rows (RGB) and the mask's.
+A header of one memory page holds size, origin and checksum; then come the image's rows and the mask's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from foveate.datasets.files.writing import replacing
 
 FORMAT = 1  # version; raise it when older files cannot be read
 HEADER = 4096  # bytes: the pixels begin at a memory page
-CHANNELS = 4  # bytes of a pixel: red, green, blue, train id
+RGB = 3  # channels where a header names no number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,7 @@ class Header:
         width: Columns.
         origin: Size and time of change of the files that it was made from.
         checksum: CRC-32 of the pixels.
+        channels: Bytes of a pixel of the image.
         format: Version of the file format.
     """
 
@@ -38,22 +39,24 @@ class Header:
     width: int
     origin: str
     checksum: int
+    channels: int = RGB
     format: int = FORMAT
 
     @property
     def file_size(self) -> int:
         """Bytes of the whole file."""
-        return packed_size(self.height, self.width)
+        return packed_size(self.height, self.width, self.channels)
 
 
-def packed_size(height: int, width: int) -> int:
+def packed_size(height: int, width: int, channels: int = RGB) -> int:
     """Bytes of a packed pair.
 
     Args:
         height: Rows.
         width: Columns.
+        channels: Of the image; the mask takes another byte a pixel.
     """
-    return HEADER + height * width * CHANNELS
+    return HEADER + height * width * (channels + 1)
 
 
 def write_packed(path: Path, image: Image, mask: Mask, origin: str) -> None:
@@ -61,13 +64,14 @@ def write_packed(path: Path, image: Image, mask: Mask, origin: str) -> None:
 
     Args:
         path: The file.
-        image: RGB bytes.
+        image: Bytes (H, W, C).
         mask: Train ids.
         origin: See Header.
     """
     parts = [np.ascontiguousarray(image).data, np.ascontiguousarray(mask).data]
     checksum = zlib.crc32(parts[1], zlib.crc32(parts[0]))
-    header = Header(height=mask.shape[0], width=mask.shape[1], origin=origin, checksum=checksum)
+    height, width, channels = image.shape
+    header = Header(height=height, width=width, origin=origin, checksum=checksum, channels=channels)
     with replacing(path, flush=False) as draft, draft.open("wb") as file:
         file.write(json.dumps(asdict(header)).encode().ljust(HEADER))
         for part in parts:
@@ -94,10 +98,10 @@ def open_packed(path: Path) -> tuple[Image, Mask]:
     header = read_header(path)
     if header is None:
         raise DataError(f"{path}: no packed image, or one that was removed; run foveate data pack again")
-    height, width = header.height, header.width
+    height, width, channels = header.height, header.width, header.channels
     pixels = np.asarray(np.memmap(path, dtype=np.uint8, mode="r", offset=HEADER))
-    split = height * width * 3
-    return pixels[:split].reshape(height, width, 3), pixels[split:].reshape(height, width)
+    split = height * width * channels
+    return pixels[:split].reshape(height, width, channels), pixels[split:].reshape(height, width)
 
 
 def is_intact(path: Path) -> bool:

@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from foveate.datasets.augment.resizing import Image, Mask
-from foveate.datasets.errors import DataError
+from foveate.datasets.errors import DamagedError, DataError
+from foveate.datasets.files.kinds import image_kind
 from foveate.datasets.files.pairs import Pair
-from foveate.datasets.files.reading import read_size
 from foveate.datasets.files.writing import draft_name
 from foveate.datasets.masks.reader import PairReader
 from foveate.datasets.packed.file import (
@@ -49,10 +49,14 @@ class PackedFolder:
         split: Name of the split.
         reader: Reads a pair.
         cache_dir: Folder to write to; `.foveate` in the root if not given.
+        skip_damaged: Leave damaged pairs out; reading one then says what is wrong with it.
     """
 
-    def __init__(self, root: Path, split: str, reader: PairReader, cache_dir: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, split: str, reader: PairReader, cache_dir: Path | None = None, *, skip_damaged: bool = False
+    ) -> None:
         self.root = root
+        self.skip_damaged = skip_damaged
         self.reader = reader
         place = b"" if cache_dir is None else os.fsencode(root.resolve())  # several roots may share it
         version = hashlib.sha256(bytes([FORMAT]) + reader.key + place).hexdigest()[:12]
@@ -65,7 +69,10 @@ class PackedFolder:
 
     def read(self, pair: Pair) -> tuple[Image, Mask]:
         """Image and train ids of a pair, as views of its file."""
-        return open_packed(self.path(pair))
+        path = self.path(pair)
+        if self.skip_damaged and not path.exists():
+            return self.reader.read(pair)
+        return open_packed(path)
 
     def missing(self, pairs: Sequence[Pair]) -> list[Pair]:
         """The pairs that are not packed, or whose files have changed since."""
@@ -132,17 +139,30 @@ class PackedFolder:
 
     def _pack(self, pair: Pair) -> None:
         made_from = origin(pair)  # before reading, so that a file that changes meanwhile is packed again
-        image, mask = self.reader.read(pair)
+        try:
+            image, mask = self.reader.read(pair)
+        except DamagedError:
+            if self.skip_damaged:
+                return
+            raise
         write_packed(self.path(pair), image, mask, made_from)
 
     def _check_space(self, pairs: Sequence[Pair]) -> None:
-        needed = sum(packed_size(*read_size(pair.image)) for pair in pairs)
+        needed = sum(self._size(pair) for pair in pairs)
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise DataError(
                 f"{self.folder}: packing {len(pairs)} images takes {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are "
                 "free; give --data.cache_dir DIR on a larger disk, or --data.cache none"
             )
+
+    def _size(self, pair: Pair) -> int:
+        """Bytes of a packed pair, from the header of its image; 0 of a file that cannot be read."""
+        try:
+            kind = image_kind(pair.image)
+        except DamagedError:
+            return 0
+        return packed_size(kind.height, kind.width, kind.bands_read(self.reader.images.bands))
 
     def _sweep(self) -> None:
         """Remove the unfinished files of killed processes."""

@@ -16,6 +16,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.measuring.training_step import Clipping
 from foveate.pipeline.mixing import MixingConfig
 from foveate.pipeline.models import create_model, is_segmenter
+from foveate.pipeline.models.channels import channels_in
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation.optimiser import OptimizerConfig
 from foveate.pipeline.runs.data_modules import known_labels
@@ -62,7 +63,8 @@ class Subject:
     def batch(self, size: tuple[int, int], batch_size: int) -> dict[str, Any]:
         """A batch of random images and random labels."""
         random = torch.Generator().manual_seed(0)
-        image = torch.randint(256, (batch_size, 3, *size), dtype=torch.uint8, generator=random)
+        channels = channels_in(self.arguments.get("network_options"))
+        image = torch.randint(256, (batch_size, channels, *size), dtype=torch.uint8, generator=random)
         shape = (batch_size, *size) if is_segmenter(self.arguments["network"]) else (batch_size,)
         labels: Tensor = torch.randint(self.num_classes, shape, generator=random)
         pixels = {"mask": labels.to(torch.uint8)} if len(shape) > 1 else {"label": labels}

@@ -15,6 +15,7 @@ from torch import Tensor
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.callbacks.drawing import SIDE, compose, draw_overlay, legend_of, save_picture
+from foveate.pipeline.callbacks.sample_drawer import pixels_of
 from foveate.pipeline.files import replacing
 
 
@@ -62,7 +63,7 @@ class PredictionWriter(BasePredictionWriter):
                 self.faults.append(fault)
                 continue
             name = self.name_for(Path(path))
-            pixels = image.cpu().numpy().transpose(1, 2, 0)
+            pixels = pixels_of(image)
             train_ids = ids.cpu().numpy()
             _write(self.out / "labels" / name, labels.to_regular_ids()[train_ids])
             overlay = [("", draw_overlay(pixels, train_ids, labels))]

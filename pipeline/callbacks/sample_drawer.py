@@ -84,16 +84,17 @@ class SampleDrawer(L.Callback):
         """Draw samples of the data module, write them under the step number, and send them to loggers."""
 
 
-def predict(module: L.LightningModule, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K ..."]:
+def predict(module: L.LightningModule, images: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B K ..."]:
     """Logits of raw images, in the precision of the validation."""
     with torch.no_grad(), module.trainer.precision_plugin.val_step_context():
         logits: Tensor = module(images.to(module.device))
     return logits
 
 
-def pixels_of(image: UInt8[Tensor, "3 H W"]) -> Pixels:
-    """The image as (H, W, 3), to be drawn."""
-    return np.ascontiguousarray(image.numpy().transpose(1, 2, 0))
+def pixels_of(image: UInt8[Tensor, "C H W"]) -> Pixels:
+    """The image as (H, W, 3), to be drawn: the first three bands, or the first in grey."""
+    bands = image.cpu()[:3] if len(image) >= 3 else image.cpu()[:1].expand(3, -1, -1)
+    return np.ascontiguousarray(bands.numpy().transpose(1, 2, 0))
 
 
 def wandb_loggers(trainer: L.Trainer) -> Iterator[WandbLogger]:

@@ -26,7 +26,7 @@ from foveate.plugins.records import DataSet
 
 log = logging.getLogger(__name__)
 AUTO = "auto"
-GENERAL = ("folder", "image_folder")  # they recognise nearly everything, and are asked last
+GENERAL = ("image_folder", "folder")  # they recognise nearly everything, and are asked last
 
 
 class _DataParser(OneLineErrors, ArgumentParser):
@@ -142,10 +142,14 @@ def detect(root: Path) -> DataSet | None:
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
-    for offer in sorted(offered_data_sets(), key=lambda offer: offer.record.name in GENERAL):
+    for offer in sorted(offered_data_sets(), key=lambda offer: _rank(offer.record.name)):
         if _detects(offer, root):
             return offer.record
     return None
+
+
+def _rank(name: str) -> int:
+    return GENERAL.index(name) + 1 if name in GENERAL else 0
 
 
 def _detects(offer: Offer[DataSet], root: Path) -> bool:

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 from foveate.pipeline.engines.engine import Core, Engine, Precision
 from foveate.pipeline.engines.fold.network import fold
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.channels import image_channels
 from foveate.pipeline.text import last_line
 
 KEPT = 4  # number of image sizes whose compiled models are kept
 STEADY = 60.0  # after so many seconds at one size, a model for that size alone is compiled, which is a tenth faster
-EXAMPLE = (1, 3, 128, 192)  # shape with which the model for any size is traced
-TRIALS = ((1, 3, 128, 192), (2, 3, 96, 160))  # shapes with which that model is tested
+EXAMPLE = (1, 128, 192)  # images, height and width with which the model for any size is traced
+TRIALS = ((1, 128, 192), (2, 96, 160))  # the same with which that model is tested
 TOLERANCE = 1e-3  # accepted difference, as a share of the largest logit
 HINTS = {"float32": {"INFERENCE_PRECISION_HINT": "f32"}, "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16"}}
 # In float32, OpenVINO 2026.4 mistakes LightHam's factorisation of small feature maps for attention and crashes.
@@ -116,12 +117,19 @@ def _compile_open(core: Core, precision: Precision) -> Form | None:
     if precision == "bfloat16":
         return None
     try:
-        form = _compile(core, EXAMPLE, precision, open_sizes=True)
-        trials = [torch.rand(shape, generator=torch.Generator().manual_seed(0)) for shape in TRIALS]
+        channels = image_channels(core)
+        form = _compile(core, _shape(EXAMPLE, channels), precision, open_sizes=True)
+        shapes = [_shape(trial, channels) for trial in TRIALS]
+        trials = [torch.rand(shape, generator=torch.Generator().manual_seed(0)) for shape in shapes]
         agree = all(_agrees(form, core, image) for image in trials)
     except Exception:  # from tracing, conversion, or a network that accepts one size: use one model per size
         return None
     return form if agree else None
+
+
+def _shape(trial: tuple[int, int, int], channels: int) -> Shape:
+    images, height, width = trial
+    return (images, channels, height, width)
 
 
 def _agrees(form: Form, core: Core, image: Tensor) -> bool:

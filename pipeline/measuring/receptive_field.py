@@ -10,6 +10,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from foveate.pipeline.models.channels import image_channels
+
 START = 512  # pixels of a first attempt; if the receptive field is larger, the whole limit is examined
 NARROW = 32  # pixels of the other side of the strip that is examined
 SHARE = 0.0455  # of the largest influence: 1 - 95.45 %, two standard deviations of a normal distribution (Luo et al.)
@@ -40,7 +42,7 @@ def _reach_along(encoder: nn.Module, axis: int, limit: int) -> int | None:
     for length in sorted({min(START, limit), limit}):
         size = (length, NARROW) if axis == 2 else (NARROW, length)
         generator = torch.Generator().manual_seed(0)
-        image = torch.randn(1, 3, *size, generator=generator, dtype=torch.double)
+        image = torch.randn(1, image_channels(encoder), *size, generator=generator, dtype=torch.double)
         touched = _gradient(encoder, image).abs().amax(dim=(0, 1, 5 - axis)).nonzero().flatten()
         if len(touched) and touched[0] > 0 and touched[-1] < length - 1:
             return int(touched[-1] - touched[0]) + 1

@@ -37,8 +37,12 @@ class Scores:
     confusion: Int64[Tensor, "K K"]
 
 
-def score(confusion: Int64[Tensor, "K K"]) -> Scores:
+def score(confusion: Int64[Tensor, "K K"], *, elsewhere: Int64[Tensor, " K"] | None = None) -> Scores:
     """Scores of a confusion matrix whose rows are labels and whose columns are predictions.
+
+    Args:
+        confusion: Counts of pixels.
+        elsewhere: Further labelled pixels of each class, which were predicted as none of the classes.
 
     Example:
         >>> score(torch.tensor([[3, 1, 0], [0, 4, 0], [0, 0, 0]])).iou
@@ -46,6 +50,8 @@ def score(confusion: Int64[Tensor, "K K"]) -> Scores:
     """
     counts = confusion.double()
     right, labelled, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
+    if elsewhere is not None:
+        labelled = labelled + elsewhere
     iou = right / (labelled + predicted - right)  # 0 / 0 is NaN: a class that does not occur
     accuracy = right / labelled
     return Scores(

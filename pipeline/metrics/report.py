@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -28,33 +28,43 @@ class Report:
         rows: The name of each class and its figures, in the data set's order.
         means: Name and figures of the lines below the table.
         figures: The content of a score file.
+        levels: Coarser scores of the same pixels by name, such as those of categories.
     """
 
     columns: Sequence[str]
     rows: Sequence[Row]
     means: Sequence[Row]
     figures: Mapping[str, Any]
+    levels: Mapping[str, Report] = field(default_factory=dict)
 
 
-def report_segmentation(scores: Scores, names: Sequence[str]) -> Report:
+def report_segmentation(
+    scores: Scores, names: Sequence[str], levels: Mapping[str, tuple[Sequence[str], Scores]] | None = None
+) -> Report:
     """IoU, accuracy and share of the labelled pixels of each class, with the means.
 
     Args:
         scores: Scores of K classes.
         names: K names.
+        levels: Coarser scores: for each level the names of its groups, and their scores.
     """
+    figures = _segmentation_figures(scores, names)
+    if levels:
+        figures["levels"] = {level: _segmentation_figures(coarse, groups) for level, (groups, coarse) in levels.items()}
+    return report_figures(figures)
+
+
+def _segmentation_figures(scores: Scores, names: Sequence[str]) -> dict[str, Any]:
     names = _distinct(names)
-    return report_figures(
-        {
-            "miou": _number(scores.miou),
-            "macc": _number(scores.macc),
-            "aacc": _number(scores.aacc),
-            "iou": _by_name(names, scores.iou.tolist()),
-            "accuracy": _by_name(names, scores.accuracy.tolist()),
-            "pixels": dict(zip(names, scores.confusion.sum(1).tolist(), strict=True)),
-            "confusion": scores.confusion.tolist(),
-        }
-    )
+    return {
+        "miou": _number(scores.miou),
+        "macc": _number(scores.macc),
+        "aacc": _number(scores.aacc),
+        "iou": _by_name(names, scores.iou.tolist()),
+        "accuracy": _by_name(names, scores.accuracy.tolist()),
+        "pixels": dict(zip(names, scores.confusion.sum(1).tolist(), strict=True)),
+        "confusion": scores.confusion.tolist(),
+    }
 
 
 def report_classification(scores: ClassificationScores, names: Sequence[str]) -> Report:
@@ -99,6 +109,7 @@ def _of_segmentation(figures: Mapping[str, Any]) -> Report:
             ("all pixels", [math.nan, _value(figures["aacc"]), math.nan]),
         ],
         figures=figures,
+        levels={level: _of_segmentation(coarse) for level, coarse in figures.get("levels", {}).items()},
     )
 
 
@@ -133,12 +144,20 @@ def print_report(report: Report, title: str, note: str = "") -> None:
     table.add_column("class", overflow="fold")
     for column in report.columns:
         table.add_column(f"{column} %", justify="right", no_wrap=True)
+    _add_rows(table, report)
+    for level, coarse in report.levels.items():
+        table.add_row()
+        table.add_row(f"{level}:")
+        _add_rows(table, coarse)
+    console.print(table, markup=False)
+
+
+def _add_rows(table: Table, report: Report) -> None:
     for name, figures in _shown(report.rows):
         table.add_row(name, *map(_percent, figures))
     table.add_row()
     for name, figures in report.means:
         table.add_row(name, *("" if math.isnan(figure) else _percent(figure) for figure in figures))
-    console.print(table, markup=False)
 
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
@@ -154,13 +173,18 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
 
 
 def report_as_markdown(report: Report) -> str:
-    """The table for a text file, every class in it."""
+    """The table for a text file, every class in it; a further table for each level of coarser scores."""
+    tables = [_markdown("class", report), *(_markdown(level, coarse) for level, coarse in report.levels.items())]
+    return "\n\n".join(tables)
+
+
+def _markdown(heading: str, report: Report) -> str:
     rows = [[name, *map(_percent, figures)] for name, figures in report.rows]
     rows += [
         [f"**{name}**", *("" if math.isnan(figure) else f"**{_percent(figure)}**" for figure in figures)]
         for name, figures in report.means
     ]
-    return "\n".join(markdown_table(["class", *(f"{column} %" for column in report.columns)], rows))
+    return "\n".join(markdown_table([heading, *(f"{column} %" for column in report.columns)], rows))
 
 
 def _percent(value: float) -> str:

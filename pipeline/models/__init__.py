@@ -25,6 +25,8 @@ _SEGMENTERS = {
     "foveate.pipeline.models.segnext:create_segnext": ("segnext_t", "segnext_s", "segnext_b", "segnext_l"),
 }
 
+Ends = Mapping[str, Any]  # num_classes, and in_channels where images are not RGB
+
 
 def list_models() -> list[str]:
     """The names of published segmenters; any `ENCODER+DECODER` is one too, and any encoder a classifier.
@@ -51,6 +53,7 @@ def create_model(
     *,
     num_classes: int,
     attention: Attention | None = None,
+    in_channels: int = 3,
     plugins: Plugins | None = None,
     **options: Any,
 ) -> nn.Module:
@@ -60,6 +63,7 @@ def create_model(
         name: One of `list_models()`, `ENCODER+DECODER` for a segmenter, or `ENCODER` for a classifier.
         num_classes: Number of classes.
         attention: What sits in the model's attention slots, such as `{"gate": "lka", "stage": ["cbam"]}`.
+        in_channels: Channels of the image.
         plugins: Where blocks, encoders and decoders are looked up; the installed plugins if not given.
         **options: What else the model takes; for `ENCODER+DECODER` two mappings, `encoder` and `decoder`.
 
@@ -73,25 +77,27 @@ def create_model(
         (32, 64, 160, 256)
     """
     plugins = installed_plugins() if plugins is None else plugins
-    model = _build(name, num_classes, find_slots(attention, plugins), options, plugins)
+    channels = {} if in_channels == 3 else {"in_channels": in_channels}  # which an encoder of a plugin may not take
+    model = _build(name, {"num_classes": num_classes, **channels}, find_slots(attention, plugins), options, plugins)
     tell_positions(model)
     return model
 
 
 def _build(
-    name: str, num_classes: int, attention: Attention | None, options: Mapping[str, Any], plugins: Plugins
+    name: str, ends: Ends, attention: Attention | None, options: Mapping[str, Any], plugins: Plugins
 ) -> nn.Module:
+    """The model; `ends` are its numbers of classes and, if not 3, of image channels."""
     family = next((family for family, names in _SEGMENTERS.items() if name in names), None)
     if family is not None:
         build = resolve(family)
-        check_options(name, build, options, ("num_classes", "attention"))
-        family_model: nn.Module = build(name, num_classes=num_classes, attention=attention, **options)
+        check_options(name, build, options, ("num_classes", "in_channels", "attention"))
+        family_model: nn.Module = build(name, attention=attention, **ends, **options)
         return family_model
     encoder, plus, decoder = name.partition(PLUS)
     _check_encoder(name, encoder, plugins)
     if plus:
-        return _create_segmenter(encoder, decoder, num_classes, attention or {}, options, plugins)
-    return _create_classifier(encoder, num_classes, attention, options, plugins)
+        return _create_segmenter(encoder, decoder, ends, attention or {}, options, plugins)
+    return _create_classifier(encoder, ends, attention, options, plugins)
 
 
 def _check_encoder(name: str, encoder: str, plugins: Plugins) -> None:
@@ -130,7 +136,7 @@ def _distributions(plugins: Plugins) -> set[str]:
 def _create_segmenter(
     encoder: str,
     decoder: str,
-    num_classes: int,
+    ends: Ends,
     attention: Attention,
     options: Mapping[str, Any],
     plugins: Plugins,
@@ -145,7 +151,8 @@ def _create_segmenter(
             )
     slots = {slot: spec for slot, spec in attention.items() if slot != "decoder"}
     source = plugins.find(encoder, Encoder)
-    features: Any = build_module(source, encoder, options=options.get("encoder", {}), attention=slots)
+    num_classes, channels = ends["num_classes"], {key: ends[key] for key in ends if key != "num_classes"}
+    features: Any = build_module(source, encoder, options=options.get("encoder", {}), attention=slots, **channels)
     _expect(source, features, "channels", "strides")
     head = build_module(
         sink,
@@ -161,7 +168,7 @@ def _create_segmenter(
 
 
 def _create_classifier(
-    name: str, num_classes: int, attention: Attention | None, options: Mapping[str, Any], plugins: Plugins
+    name: str, ends: Ends, attention: Attention | None, options: Mapping[str, Any], plugins: Plugins
 ) -> nn.Module:
     offer = plugins.find(name, Encoder)
     if offer.record.classifier is not None:
@@ -170,14 +177,15 @@ def _create_classifier(
             name,
             build=offer.record.classifier,
             options=options,
-            num_classes=num_classes,
             attention=attention,
+            **ends,
         )
     from foveate.pipeline.models.classifier import create_pooled_classifier
 
-    encoder = build_module(offer, name, options=options, attention=attention)
+    channels = {key: ends[key] for key in ends if key != "num_classes"}
+    encoder = build_module(offer, name, options=options, attention=attention, **channels)
     _expect(offer, encoder, "channels")
-    return create_pooled_classifier(encoder, num_classes)
+    return create_pooled_classifier(encoder, ends["num_classes"], **channels)
 
 
 def _expect(offer: Offer[Record], module: nn.Module, *attributes: str) -> None:

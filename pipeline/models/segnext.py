@@ -36,6 +36,7 @@ def create_segnext(
     name: str,
     *,
     num_classes: int,
+    in_channels: int = 3,
     attention: Attention | None = None,
     drop_path: float | None = None,
     rank: int | None = None,
@@ -46,6 +47,7 @@ def create_segnext(
     Args:
         name: segnext_t, segnext_s, segnext_b or segnext_l.
         num_classes: Channels of the logits.
+        in_channels: Channels of the image.
         attention: Blocks for the slots `gate` and `stage` of the encoder, and `decoder`.
         drop_path: Rate for the last block, instead of the variant's.
         rank: Bases of the decoder's factorisation, instead of the variant's (16 for every variant in mmseg's weights).
@@ -54,7 +56,7 @@ def create_segnext(
     variant = VARIANTS[name]
     slots = check_slots(attention, (*ENCODER_SLOTS, "decoder"), name)
     inside = {slot: slots[slot] for slot in ENCODER_SLOTS if slot in slots}
-    encoder = create_encoder(variant.encoder, attention=inside, drop_path=drop_path)
+    encoder = create_encoder(variant.encoder, in_channels=in_channels, attention=inside, drop_path=drop_path)
     decoder = LightHam(
         in_channels=encoder.channels,
         strides=encoder.strides,

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from foveate.pipeline.models.channels import image_channels
+
 SIDES = (64, 224, 256, 384, 512)  # of the image that is tried; some networks take one size only
 
 
@@ -32,7 +34,7 @@ def _features(encoder: nn.Module) -> Sequence[Tensor]:
     for side in SIDES:
         try:
             with _evaluating(encoder), torch.enable_grad():
-                features = encoder(torch.zeros(1, 3, side, side))
+                features = encoder(torch.zeros(1, image_channels(encoder), side, side))
         except Exception:  # a foreign network may refuse a size in any way
             continue
         return features if isinstance(features, tuple | list) else ()

@@ -18,16 +18,19 @@ def known_labels(data: Mapping[str, Any]) -> LabelSet | ClassSet | None:
 
     Args:
         data: `class_path` and `init_args`.
+
+    Raises:
+        DataError: Its options are wrong, or its label map cannot be read.
     """
     kind = _data_module(data)
-    labels = getattr(kind, "label_set", None)
-    if isinstance(labels, LabelSet | ClassSet):
-        return labels
+    own = getattr(kind, "label_set", None)
     try:
         made: Any = kind(**(data.get("init_args") or {})) if kind is not None else None
-        found = made.label_set
-    except Exception:  # raised by data modules that need their files
-        return None
+        found = made.label_set  # after a label map, or by an option
+    except Exception as error:  # raised by data modules that need their files
+        if hasattr(error, "exit_code") and isinstance(own, LabelSet):  # a user's mistake, which has a message
+            raise
+        found = own
     return found if isinstance(found, LabelSet | ClassSet) else None
 
 
@@ -39,13 +42,18 @@ def spell_out_data(data: Mapping[str, Any], keys: Sequence[str]) -> dict[str, An
         keys: The names of the arguments.
     """
     given = data.get("init_args") or {}
-    defaults = _defaults(_data_module(data))
+    defaults = default_arguments(data)
     return {key: given.get(key, defaults.get(key)) for key in keys if key in given or key in defaults}
 
 
-def _defaults(kind: type[Any] | None) -> dict[str, Any]:
-    """Defaults of a class's arguments, including those that it passes to its base classes."""
+def default_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults of a data module's arguments, including those that it passes to its base classes.
+
+    Args:
+        data: `class_path` and `init_args`; only the class matters.
+    """
     found: dict[str, Any] = {}
+    kind = _data_module(data)
     for base in reversed(kind.__mro__ if kind else ()):
         if "__init__" in vars(base):
             parameters = inspect.signature(vars(base)["__init__"]).parameters.values()

@@ -11,11 +11,12 @@ from typing import Any
 
 from foveate.pipeline.files import write_text
 from foveate.pipeline.metrics.report import Report, report_figures
+from foveate.pipeline.runs.data_modules import default_arguments
 from foveate.pipeline.runs.limits import limits_of
 from foveate.pipeline.runs.recipes import Recipe, arguments_of
 
 # Settings for reading and augmenting training samples do not affect scores.
-INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling"}
+INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling", "max_pixels", "on_damaged"}
 KEY = "evaluation"  # the key of the description in a score file
 
 
@@ -88,10 +89,11 @@ def describe_settings(recipe: Recipe, split: str, engine: str = "torch") -> dict
         engine: The engine that ran the network.
     """
     trainer = recipe.get("trainer") or {}
+    inference = arguments_of(recipe, "model").get("inference") or {}
     settings = {
         "engine": engine,
         "precision": str(trainer.get("precision") or "32-true"),
-        "inference": arguments_of(recipe, "model").get("inference"),
+        "inference": {key: value for key, value in inference.items() if value is not None},
         "limits": limits_of(recipe, split),
     }
     return {key: value for key, value in settings.items() if value not in (None, {})}
@@ -173,7 +175,8 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _data(recipe: Recipe) -> dict[str, Any]:
     """The data module's settings, without those that do not affect scores."""
-    arguments = {key: value for key, value in arguments_of(recipe, "data").items() if key not in INDIFFERENT}
+    given = {**default_arguments(recipe.get("data") or {}), **arguments_of(recipe, "data")}
+    arguments = {key: value for key, value in given.items() if key not in INDIFFERENT}
     described = describe_data(recipe)
     if "root" in described:
         arguments["root"] = described["root"]
@@ -186,6 +189,8 @@ def _in_words(settings: Mapping[str, Any]) -> list[str]:
     windows = (
         f"slide {_size(inference['size'])} stride {_size(inference['stride'])}" if mode == "slide" else "whole images"
     )
+    if mode and inference.get("short_side"):
+        windows += f", short side {inference['short_side']}"
     limits = [f"{key} {value}" for key, value in settings.get("limits", {}).items()]
     engine = f"engine {settings['engine']}, {settings['precision']}"
     return [engine, *([windows] if mode else []), *limits]

@@ -1,4 +1,4 @@
-"""Evaluation settings of classifiers (size, crop, interpolation): those of the checkpoint, not of a named recipe."""
+"""Evaluation settings: how images are read and resized, as the checkpoint has them and not as a named recipe does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from foveate.pipeline.runs.recipes import read_recipe
 from foveate.pipeline.training.flags import take_option
 from foveate.pipeline.training.request import Request
 
-SETTINGS = ("image_size", "crop_ratio", "interpolation")  # of a classification data module
+SIZES = ("image_size", "crop_ratio", "interpolation")  # of a classification data module
+READING = ("bands", "range", "exif", "max_pixels")  # of a segmentation data module
+SETTINGS = (*SIZES, *READING)
 
 
 def _spelled_out(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,7 +24,7 @@ def _spelled_out(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def evaluation_settings(request: Request, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Size, crop and interpolation of the recipe that a checkpoint was trained with, with defaults filled in.
+    """Size, crop, bands, range and the like of the recipe of a checkpoint, with defaults filled in.
 
     Args:
         request: The parsed command line; its recipe is used if the checkpoint has none and lies in no run.

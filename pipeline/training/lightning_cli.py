@@ -66,6 +66,20 @@ class RecipeParser(OneLineErrors, LightningArgumentParser):
         return [*dict.fromkeys([*usual, *super().known_options()])]
 
 
+def channels_of(data: Any) -> int:
+    """Channels of the images of a data module; 3 where it does not say.
+
+    Args:
+        data: Any data module.
+    """
+    try:
+        return int(getattr(data, "in_channels", 3))
+    except Exception as error:
+        if not hasattr(error, "exit_code"):
+            raise
+        return 3  # the same is raised again where the data are set up, and the parser would hide it
+
+
 class FoveateCLI(LightningCLI):
     """Builds task, data and trainer of a request; the caller runs them.
 
@@ -102,6 +116,7 @@ class FoveateCLI(LightningCLI):
         """Take the classes, and so the number of outputs, from the data."""
         if self.request.command != "predict":
             parser.link_arguments("data.label_set", "model.init_args.labels", apply_on="instantiate")
+            parser.link_arguments("data", "model.init_args.in_channels", channels_of, apply_on="instantiate")
         else:
             parser.add_argument("--out", type=str, default="predictions", help="Folder to write to.")
         parser.add_class_arguments(PictureOptions, "pictures")
@@ -129,6 +144,7 @@ class FoveateCLI(LightningCLI):
         self.datamodule.setup("fit")
         if self.request.checkpoint is None:
             self.model.load_initial_weights()
+            self.model.take_statistics(self.datamodule)
         self.model.weigh_classes(self.datamodule)
         root = Path(self.config.trainer.default_root_dir or RUNS)
         self.run_dir = self.request.run or choose_run(root, self.request.name)
@@ -171,6 +187,7 @@ class FoveateCLI(LightningCLI):
         recipe.pop("config", None)
         arguments = recipe["model"].get("init_args", {})
         arguments.pop("labels", None)
+        arguments.pop("in_channels", None)
         if self.model.hparams.get("network_options"):  # with a rank that the weights brought
             arguments["network_options"] = self.model.hparams["network_options"]
         recipe["data"]["init_args"] |= getattr(self.datamodule, "settled", dict)()

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
+from foveate.pipeline.runs.data_sets import offered_data_sets
 from foveate.pipeline.runs.recipes import Recipe, arguments_of, class_of
 from foveate.pipeline.training.flags import value_of
 from foveate.plugins.hints import did_you_mean
-
-ROOTED = ("CamVidDataModule", "CityscapesDataModule", "ImageFolderDataModule")  # they read a folder that must exist
 
 
 def check_paths(recipe: Recipe, flags: Sequence[str], *, predicts: bool) -> None:
@@ -30,7 +29,7 @@ def check_paths(recipe: Recipe, flags: Sequence[str], *, predicts: bool) -> None
         raise UnusableDataError(f"{images}: no such file or folder (--data.images){_nearest(images)}")
     root = value_of(flags, "--data.root")
     data = (value_of(flags, "--data") or class_of(recipe, "data")).rpartition(".")[2]
-    if not predicts and data in ROOTED:
+    if not predicts and data in _rooted():
         root = root or arguments_of(recipe, "data").get("root")
         if isinstance(root, str) and not _exists(root):
             raise UnusableDataError(f"{root}: no such folder (--data.root){_nearest(root)}")
@@ -57,3 +56,9 @@ def _nearest(path: str) -> str:
     except OSError:
         return ""
     return did_you_mean(wanted.name, names)
+
+
+def _rooted() -> set[str]:
+    """Classes of data sets that read a folder, which has to exist."""
+    offered = (offer.record for offer in offered_data_sets())
+    return {record.class_path.rpartition(".")[2] for record in offered if record.detect is not None}

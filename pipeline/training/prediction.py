@@ -13,6 +13,7 @@ from foveate.pipeline.callbacks.class_predictions import ClassPredictionWriter
 from foveate.pipeline.callbacks.predictions import PredictionWriter
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
+from foveate.pipeline.models.channels import channels_in
 from foveate.pipeline.runs.recipes import arguments_of
 from foveate.pipeline.task_options import plain
 from foveate.pipeline.text import few
@@ -49,10 +50,11 @@ def prepare(request: Request, checkpoint: Mapping[str, Any], weights: str | None
     if not labels:
         raise CheckpointError(f"{request.checkpoint}: does not name its classes; was it written by foveate fit?")
     model["init_args"] = {**arguments, "labels": labels}
+    channels = {"channels": channels_in(arguments.get("network_options"))}
     trainer = request.recipe.get("trainer", {})
     recipe = {
         "model": model,
-        "data": {"class_path": IMAGES, "init_args": evaluation_settings(request, checkpoint)},
+        "data": {"class_path": IMAGES, "init_args": {**evaluation_settings(request, checkpoint), **channels}},
         "trainer": {key: trainer[key] for key in KEPT if key in trainer},
     }
     return replace(request, recipe=recipe)

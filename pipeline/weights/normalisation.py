@@ -94,12 +94,12 @@ def _settings(metadata: Mapping[str, str]) -> list[str]:
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    """The three numbers of a JSON list; an empty tuple for any other text."""
+    """The numbers of a JSON list; an empty tuple for any other text."""
     try:
         read = json.loads(text)
     except ValueError:
         return ()
-    given = isinstance(read, list) and len(read) == 3 and all(isinstance(v, int | float) for v in read)
+    given = isinstance(read, list) and all(isinstance(v, int | float) for v in read)
     return tuple(map(float, read)) if given else ()
 
 

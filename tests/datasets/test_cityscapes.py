@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,56 @@ def test_pairs_of_every_city_are_found(cityscapes_root: Path, split: str, count:
     assert len(pairs) == count
     for pair in pairs:
         assert pair.image.name.replace("_leftImg8bit", "") == pair.label.name.replace("_gtFine_labelIds", "")
+
+
+def rename(root: Path, folder: str, pattern: str, change: Callable[[str], str]) -> None:
+    for path in sorted((root / folder).rglob(pattern)):
+        path.rename(path.with_name(change(path.name)))
+
+
+def test_names_with_any_underscores_pair_by_what_stands_before_the_suffix(cityscapes_root: Path) -> None:
+    for folder in ("leftImg8bit", "gtFine"):
+        rename(cityscapes_root, folder, "frankfurt_*", lambda name: name.replace("frankfurt_000000", "new_york_a_b"))
+    (cityscapes_root / "leftImg8bit/val/frankfurt").rename(cityscapes_root / "leftImg8bit/val/new_york")
+    (cityscapes_root / "gtFine/val/frankfurt").rename(cityscapes_root / "gtFine/val/new_york")
+    pairs = module(cityscapes_root).find_pairs("val")
+    assert len(pairs) == 3
+    for pair in pairs:
+        assert pair.image.name.split("_leftImg8bit")[0] == pair.label.name.split("_gtFine")[0]
+
+
+def test_names_that_share_a_beginning_never_pair_wrongly(cityscapes_root: Path) -> None:
+    image = cityscapes_root / f"leftImg8bit/val/frankfurt/{FRAME}_leftImg8bit.png"
+    image.rename(image.with_name(f"{FRAME}_night_leftImg8bit.png"))
+    with pytest.raises(DataError, match="2 unpaired in the val split"):
+        module(cityscapes_root).find_pairs("val")
+
+
+def test_images_may_be_jpeg_and_foggy(cityscapes_root: Path) -> None:
+    shutil.copytree(cityscapes_root / "leftImg8bit", cityscapes_root / "leftImg8bit_foggy")
+    for beta in ("0.01", "0.02"):
+        for path in sorted((cityscapes_root / "leftImg8bit").rglob("*.png")):
+            foggy = Path(str(path).replace("leftImg8bit", "leftImg8bit_foggy", 1)).parent
+            shutil.copy(path, foggy / f"{path.stem}_foggy_beta_{beta}.png")
+    for path in (cityscapes_root / "leftImg8bit_foggy").rglob("*_leftImg8bit.png"):
+        path.unlink()
+    options = {"image_dir": "leftImg8bit_foggy", "image_suffix": "_leftImg8bit_foggy_beta_0.02"}
+    assert len(module(cityscapes_root, **options).find_pairs("train")) == 6
+    with pytest.raises(DataError, match=r"ends with _leftImg8bit_foggy, such as .*give --data.image_suffix"):
+        module(cityscapes_root, image_dir="leftImg8bit_foggy").find_pairs("train")
+    for path in (cityscapes_root / "leftImg8bit").rglob("*.png"):
+        Image.open(path).save(path.with_suffix(".jpg"))
+        path.unlink()
+    assert len(module(cityscapes_root).find_pairs("train")) == 6
+
+
+def test_coarse_labels_are_read_by_folder(cityscapes_root: Path) -> None:
+    (cityscapes_root / "gtFine").rename(cityscapes_root / "gtCoarse")
+    rename(cityscapes_root, "gtCoarse", "*.png", lambda name: name.replace("gtFine", "gtCoarse"))
+    for folder in ("leftImg8bit", "gtCoarse"):
+        (cityscapes_root / folder / "train").rename(cityscapes_root / folder / "train_extra")
+    data = module(cityscapes_root, mask_dir="gtCoarse", train_split="train_extra")
+    assert (len(data.find_pairs("train")), len(data.find_pairs("val"))) == (6, 3)
 
 
 def test_label_ids_become_train_ids(cityscapes_root: Path) -> None:

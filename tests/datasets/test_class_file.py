@@ -59,7 +59,7 @@ def test_255_is_a_class_where_one_has_it() -> None:
         ({"classes": [{"name": "a", "value": True}]}, "not True"),
         ({"classes": [{"name": "a", "colour": [1, 2]}]}, r"not \[1, 2\]"),
         ({"classes": ["a"], "masks": "colours"}, "needs a colour"),
-        ({"classes": ["a"], "masks": "pictures"}, "values, colours, files, not 'pictures'"),
+        ({"classes": ["a"], "masks": "pictures"}, "values, colours, binary, files, not 'pictures'"),
         ({"classes": ["a"], "masks": "files", "rest": "b"}, "rest is ignore or a class"),
         ({"classes": []}, "1 to 253 classes, not 0"),
         ({"classes": [{"value": 1}]}, "needs a name"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 
 from foveate.datasets.labels import CAMVID, CITYSCAPES, IGNORE, INVALID, LabelSet
 
 SETS = [CITYSCAPES, CAMVID]
+TUPLES = ("names", "colours", "ids", "void_ids")
 IDS = [label_set.name for label_set in SETS]
 
 
@@ -61,3 +65,13 @@ def test_ignored_pixels_become_regular_id_0() -> None:
 def test_lists_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="'x': names, colours and ids differ in number"):
         LabelSet(name="x", names=("a", "b"), colours=((0, 0, 0),), ids=(0, 1))
+
+
+def test_levels_survive_plain_values_and_may_be_missing() -> None:
+    stored = json.loads(json.dumps(asdict(CITYSCAPES)))
+    tupled = {key: tuple(map(tuple, v)) if key == "colours" else tuple(v) for key, v in stored.items() if key in TUPLES}
+    assert LabelSet(**{**stored, **tupled}) == CITYSCAPES
+    del stored["levels"]
+    assert LabelSet(**{**stored, **tupled}).levels == {}
+    with pytest.raises(ValueError, match="level 'a' names a class twice"):
+        replace(CITYSCAPES, levels={"a": {"b": ("road", "road")}})

@@ -29,6 +29,22 @@ def fitted(options: dict[str, object], **changes: object) -> CityscapesDataModul
     return data
 
 
+def test_an_epoch_can_take_several_crops_of_each_image(options: dict[str, object]) -> None:
+    batches = list(fitted(options, crops_per_image=3, photometric=False).train_dataloader())
+    paths = [path for batch in batches for path in batch["path"]]
+    assert len(paths) == 18
+    assert {paths.count(path) for path in paths} == {3}
+    crops = [
+        image
+        for batch in batches
+        for image, path in zip(batch["image"], batch["path"], strict=True)
+        if path == paths[0]
+    ]
+    assert not torch.equal(crops[0], crops[1])
+    with pytest.raises(DataConfigError, match="crops_per_image is at least 1"):
+        fitted(options, crops_per_image=0)
+
+
 def test_training_batches_are_bytes_of_the_crops_size(options: dict[str, object]) -> None:
     batches = list(fitted(options).train_dataloader())
     assert len(batches) == 3
@@ -165,9 +181,7 @@ def test_crops_are_padded_with_the_mean_of_the_normalisation_in_use(
 
 
 def test_a_padding_that_is_no_colour_is_refused() -> None:
-    with pytest.raises(
-        DataConfigError, match=r"pad_value is a red, a green and a blue byte, 0 to 255, not \[0, 0, 256\]"
-    ):
+    with pytest.raises(DataConfigError, match=r"pad_value is a byte for each channel, 0 to 255, not \[0, 0, 256\]"):
         SegmentationDataModule(pad_value=(0, 0, 256))
 
 

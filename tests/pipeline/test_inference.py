@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.inference import InferenceConfig, infer, windows
+from foveate.pipeline.inference import InferenceConfig, infer, infer_classes, windows
 
 SLIDE = InferenceConfig(mode="slide", size=(8, 10), stride=(5, 7))
 Size = tuple[int, int]
@@ -73,3 +75,36 @@ def test_sides_are_padded_to_a_multiple_and_cut_back(size: Size, padded: Size) -
 def test_settings_that_cannot_work_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         InferenceConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_images_are_resized_to_a_short_side_and_logits_back() -> None:
+    sizes = []
+
+    def network(image: Tensor) -> Tensor:
+        sizes.append(tuple(image.shape[2:]))
+        return per_pixel(image)
+
+    config = InferenceConfig(short_side=32, long_side=64, multiple_of=8)
+    for size in ((60, 100), (20, 200), (32, 32)):
+        assert infer(network, torch.randn(1, 3, *size), config).shape == (1, 2, *size)
+        assert infer_classes(network, torch.randn(1, 3, *size), config).shape == (1, *size)
+    assert sizes[::2] == [(32, 56), (8, 64), (32, 32)]
+
+
+def test_resizing_is_opencvs_bilinear() -> None:
+    image = np.random.default_rng(0).random((48, 80, 3), dtype=np.float32)
+    seen = []
+
+    def network(resized: Tensor) -> Tensor:
+        seen.append(resized)
+        return resized
+
+    infer(network, torch.from_numpy(image).permute(2, 0, 1)[None], InferenceConfig(short_side=32))
+    expected = cv2.resize(image, (53, 32), interpolation=cv2.INTER_LINEAR)
+    torch.testing.assert_close(seen[0][0].permute(1, 2, 0), torch.from_numpy(expected), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", [{"long_side": 9}, {"short_side": 0}, {"short_side": 9, "long_side": 8}])
+def test_impossible_sides_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="short_side"):
+        InferenceConfig(**wrong)  # type: ignore[arg-type]

@@ -89,7 +89,6 @@ def test_renewed_figures_may_be_of_numpy() -> None:
 
 BAD: list[tuple[Any, Any, str]] = [
     ([0.5] * 3, [0.5] * 2, "not 3 and 2 numbers"),
-    ([0.5] * 2, [0.5] * 2, "not 2 numbers"),
     ([], [], "not 0 and 0 numbers"),
     ([0.5] * 3, [0.5, -0.5, 0.5], "std is above 0"),
     ([0.5] * 3, [0.5, 0.0, 0.5], "std is above 0"),
@@ -105,3 +104,11 @@ def test_figures_that_cannot_be_are_refused_in_one_line(mean: Any, std: Any, mes
     with pytest.raises(ConfigError, match=f"normalisation: .*{message}") as caught:
         unchecked(mean, std)
     assert "\n" not in str(caught.value)
+
+
+def test_a_normalisation_for_other_channels_is_refused() -> None:
+    two = NormalisationConfig((0.5,) * 2, (0.5,) * 2)
+    with pytest.raises(ConfigError, match="a number for each of 3 channels, not 2"):
+        Normalise.for_channels(two, 3)
+    assert Normalise.for_channels(two, 2).mean.flatten().tolist() == [127.5] * 2
+    assert len(Normalise.for_channels(None, 5).mean) == 5

@@ -47,7 +47,7 @@ def test_the_network_sees_what_it_sees_in_the_published_order(crop: Size) -> Non
     ours = TrainTransform(crop)
     for seed in range(12):
         random = Random(seed)
-        scale = ours._draw_scale(random)
+        scale = ours._draw_scale(random, MASK.shape)
         window, labels = ours._draw_window(MASK, scale, random)
         rows, columns = np.s_[window.top : window.top + window.height], np.s_[window.left : window.left + window.width]
         part = cv2.resize(IMAGE, None, fx=scale, fy=scale)[rows, columns]
@@ -158,3 +158,26 @@ def test_what_is_given_stays_as_it_was() -> None:
         cut = TrainTransform((24, 32))(image, mask, seed=seed)
         assert all(part.flags.writeable and part.flags.owndata for part in cut)
     assert np.array_equal(image, IMAGE)
+
+
+@pytest.mark.parametrize("size", [(40, 60), (90, 60), (400, 100)], ids=str)
+def test_the_scale_is_relative_to_a_short_side_within_a_long_one(size: Size) -> None:
+    """ADE20K's protocol: an image is first brought to (2048, 512), here (64, 20), and then scaled by 0.5-2."""
+    ours = TrainTransform((16, 16), fit=(20, 64))
+    scales = [ours._draw_scale(Random(seed), size) for seed in range(400)]
+    base = min(20 / min(size), 64 / max(size))
+    assert min(scales) == pytest.approx(0.5 * base, abs=0.02 * base + 1 / 128)
+    assert max(scales) == pytest.approx(2 * base, abs=0.02 * base + 1 / 128)
+
+
+def test_image_and_mask_stay_together_relative_to_a_short_side() -> None:
+    image = np.repeat(MASK[..., None] * 60, 3, axis=2)
+    for seed in range(8):
+        cut, mask = TrainTransform((24, 32), fit=(55, None), photometric=False)(image, MASK, seed=seed)
+        assert (cut[..., 0] == mask * 60)[mask != 255].mean() > 0.85
+
+
+def test_without_a_range_of_scales_the_short_side_is_exact() -> None:
+    image, mask = TrainTransform((20, 30), fit=(20, None), **STILL)(IMAGE, MASK, seed=0)  # type: ignore[arg-type]
+    assert np.abs(image.astype(int) - cv2.resize(IMAGE, (30, 20))).max() <= 1
+    assert np.array_equal(mask, MASK[::2, ::2])

@@ -143,7 +143,7 @@ def test_too_many_pixels_are_refused_from_the_header(tmp_path: Path) -> None:
 def test_the_usual_limit_is_below_pillows(tmp_path: Path) -> None:
     Image.new("1", (8000, 8001)).save(tmp_path / "large.png")
     with pytest.raises(DataError, match="8001 x 8000 is more than the 64 million pixels allowed"):
-        read_label(tmp_path / "large.png", TABLE)
+        read_image(tmp_path / "large.png")
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_the_same_draws_give_the_same_sample_in_the_official_order(
     ours = TrainTransform(crop, photometric=False)
     for seed in range(12):
         random = Random(seed)
-        scale = ours._draw_scale(random)
+        scale = ours._draw_scale(random, sides)
         window, _ = ours._draw_window(mask, scale, random)
         steps = [
             A.Crop(window.left, window.top, window.left + window.width, window.top + window.height),

@@ -124,3 +124,28 @@ def test_a_damaged_file_of_names_is_named(tmp_path: Path) -> None:
     (tmp_path / "labelmap.txt").write_text("sky\n")
     with pytest.raises(DataError, match=r"labelmap.txt: cannot be read as names of classes"):
         find_names(tmp_path)
+
+
+def palette_mask(path: Path, indices: list[int], colours: list[tuple[int, int, int]]) -> Path:
+    image = Image.new("P", (len(indices), 2))
+    image.putdata([*indices, *indices])
+    image.putpalette([value for colour in colours for value in colour])
+    image.save(path)
+    return path
+
+
+def test_palettes_in_another_order_are_read_by_colour(tmp_path: Path) -> None:
+    black, red, green = (0, 0, 0), (255, 0, 0), (0, 255, 0)
+    paths = [
+        palette_mask(tmp_path / "a.png", [0, 1, 2], [black, red, green]),
+        palette_mask(tmp_path / "b.png", [0, 1, 2], [green, black, red]),
+    ]
+    assert propose_classes(survey_masks(paths), "mine").table.masks == "colours"
+
+
+def test_palettes_whose_colours_differ_are_a_question(tmp_path: Path) -> None:
+    paths = [palette_mask(tmp_path / f"{n}.png", [0, 1], [(0, 0, 0), (200, n, 0)]) for n in range(3)]
+    with pytest.raises(DataError, match=r"index 1 is \[200, 0, 0\], \[200, 1, 0\] and 1 more.*--data.masks values"):
+        propose_classes(survey_masks(paths), "mine")
+    assert len(propose_classes(survey_masks(paths), "mine", "values").table.classes) == 2
+    assert len(propose_classes(survey_masks(paths), "mine", "colours").table.classes) == 4

@@ -12,6 +12,7 @@ from foveate.pipeline.metrics.report import (
     print_report,
     report_as_markdown,
     report_classification,
+    report_figures,
     report_segmentation,
 )
 
@@ -27,6 +28,17 @@ def test_classes_keep_the_order_of_the_data_set_and_have_a_share(capsys: pytest.
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[2:5] == [["road", "33.3", "33.3", "25.0"], ["car", "81.8", "100.0", "75.0"], ["bus", "-", "-", "0.0"]]
     assert [row[0] for row in segmentation().rows] == NAMES
+
+
+def test_levels_have_rows_and_means_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    fine, coarse = score(torch.tensor([[1, 2], [0, 9]])), score(torch.tensor([[12]]))
+    report = report_segmentation(fine, ["car", "bus"], {"categories": (["vehicle"], coarse)})
+    assert report_figures(report.figures) == report
+    assert report.figures["levels"]["categories"]["miou"] == 1.0
+    print_report(report, "val")
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[lines.index("categories:") + 1 :][:3] == ["vehicle 100.0 100.0 100.0", "", "mean of 1 100.0 100.0"]
+    assert "| categories | IoU % |" in report_as_markdown(report)
 
 
 def test_classes_of_one_name_keep_a_row_each() -> None:
