@@ -153,4 +153,4 @@ class HubDataModule(FolderDataModule):
     @property
     def set_name(self) -> str:
         """The name of the data set: that on the Hub, or that of its folder."""
-        return (self.root or Path("hub")).name if self.source.commit else super().set_name
+        return self.source.name

@@ -147,8 +147,7 @@ class HubImagesDataModule(ClassificationDataModule):
     def label_set(self) -> ClassSet:
         """The classes: those that the data set lists, or the labels of train, sorted."""
         names, _ = number_classes(self.loaded)
-        on_hub = self.source.commit and self.root is not None
-        return ClassSet(name=self.root.name if on_hub else self.source.folder.resolve().name, names=names)
+        return ClassSet(name=self.source.name, names=names)
 
     def find_images(self, split: str) -> NamedImages:
         """The images of a split; of val where there is no labelled test."""
@@ -169,7 +168,7 @@ class HubImagesDataModule(ClassificationDataModule):
             "no validation split: %d images of train become val, by a hash of their names (val_share %g)",
             *(int(is_val.sum()), share),
         )
-        parts = {"train": np.flatnonzero(~is_val), "val": np.flatnonzero(is_val)}
+        parts = {"train": np.flatnonzero(~is_val).tolist(), "val": np.flatnonzero(is_val).tolist()}
         return {
             split: NamedImages(self.loaded.folder, [names[i] for i in chosen], [labels[i] for i in chosen])
             for split, chosen in parts.items()

@@ -61,8 +61,8 @@ def _find_class(features: Features, images: list[str]) -> str:
             f"no column of classes ({_listed(features)}); for images with label maps: --data hub and a recipe of a "
             "segmenter"
         )
-    usual_first = [name for name in ("label", "labels") if name in named]
-    return _one(usual_first[:1] or named or usual[:1], "label", features, "label_column")
+    first = [name for name in named if name in CLASSES[:2]]
+    return _one(first[:1] or named or usual[:1], "label", features, "label_column")
 
 
 def _one(candidates: list[str], role: str, features: Features, option: str) -> str:

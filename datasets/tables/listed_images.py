@@ -78,7 +78,7 @@ def _is_file(key: str) -> bool:
 
 
 def _column(key: str) -> str:
-    """The column of a list's key, as Hugging Face's library names it: `file_name` -> image, `mask_file_name` -> mask."""
+    """The column of a list's key, as Hugging Face's library has it: `file_name` -> image, `mask_file_name` -> mask."""
     return IMAGE if key == FILE else key.removesuffix(f"_{FILE}")
 
 

@@ -13,14 +13,7 @@ from foveate.datasets.tables.splits import list_tables
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-DESCRIPTIONS = (
-    "README.md",
-    "classes.yaml",
-    "*dataset_dict.json",
-    "*state.json",
-    "*dataset_info.json",
-    "*id2label.json",
-)
+DESCRIPTIONS = ("README.md", "classes.yaml", "id2label.json", "*state.json")
 TABLES = ("*.parquet", "*.arrow")
 LISTED = ("*metadata.jsonl", "*metadata.csv")
 IMAGES = ("png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp")
@@ -33,10 +26,12 @@ class Source:
 
     Attributes:
         folder: Its folder on this machine.
+        name: Its name without its owner, or that of the folder.
         commit: The version that was downloaded; empty for a folder of the user's own.
     """
 
     folder: Path
+    name: str
     commit: str = ""
 
 
@@ -52,7 +47,7 @@ def find_source(root: Path, revision: str | None) -> Source:
     """
     name = root.as_posix()
     if root.is_dir():
-        return Source(root)
+        return Source(root, root.resolve().name)
     if not NAME.fullmatch(name):
         raise DataError(f"{root}: no such folder (--data.root); a data set on the Hugging Face Hub is named OWNER/NAME")
     folder = _download(name, revision, [*DESCRIPTIONS, *TABLES])
@@ -63,7 +58,7 @@ def find_source(root: Path, revision: str | None) -> Source:
                 f"{name} on the Hugging Face Hub holds no Parquet or Arrow files and no folders of images; the Hub may "
                 f"have a converted copy: --data.revision {CONVERTED}"
             )
-    return Source(folder, folder.name if COMMIT.fullmatch(folder.name) else "")
+    return Source(folder, root.name, folder.name if COMMIT.fullmatch(folder.name) else "")
 
 
 def _upper(endings: Sequence[str]) -> tuple[str, ...]:
@@ -88,7 +83,8 @@ def _download(name: str, revision: str | None, patterns: list[str]) -> Path:
         raise DataError(f"{name} on the Hugging Face Hub has no revision {revision!r} (--data.revision)") from error
     except errors.RepositoryNotFoundError as error:
         raise DataError(
-            f"{name}: neither a folder nor a data set on the Hugging Face Hub (--data.root); a private one needs HF_TOKEN"
+            f"{name}: neither a folder nor a data set on the Hugging Face Hub (--data.root); a private one needs "
+            "HF_TOKEN"
         ) from error
     except Exception as error:  # no connection; the libraries below raise errors of their own
         raise DataError(
