@@ -12,6 +12,7 @@ from foveate.datasets.errors import DataConfigError, DataError
 
 ENDINGS = (".parquet", ".arrow")
 ROWS = 64  # read at once
+BUFFER = 1 << 20  # bytes; without it a whole group of rows is read at once
 FILE_MAGIC = b"ARROW1"  # of Arrow files with an index at their end; others are streams
 
 
@@ -61,7 +62,7 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     library = need_pyarrow()
     with _explained(path, library):
         if path.suffix == ".parquet":
-            with library.parquet.ParquetFile(path) as file:
+            with library.parquet.ParquetFile(path, buffer_size=BUFFER) as file:
                 yield from file.iter_batches(batch_size=ROWS, columns=list(columns))
             return
         with library.memory_map(str(path)) as mapped:

@@ -26,6 +26,7 @@ from foveate.plugins.records import DataSet
 
 log = logging.getLogger(__name__)
 AUTO = "auto"
+REMOTE = ("hub", "hub_images", "streaming")  # their root may be a name or an address instead of a folder
 GENERAL = ("image_folder", "folder")  # they recognise nearly everything, and are asked last
 
 
@@ -99,6 +100,8 @@ def path_of(root: Path, name: str = AUTO) -> str:
         DataError: There is no such folder, or no data set recognises it.
         DataConfigError: There is no such data set, or the folder is recognised as another one.
     """
+    if name in REMOTE and not root.exists():  # the data set itself says what is wrong with a name
+        return _named(root, name, None)
     found = detect(root)
     if name != AUTO:
         return _named(root, name, found)
