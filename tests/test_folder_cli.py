@@ -16,7 +16,8 @@ from foveate.cli import main
 from foveate.datasets.batch import SegmentationBatch
 from foveate.pipeline.runs.recipes import read_recipe
 from foveate.pipeline.segmentation import SegmentationTask
-from foveate.tests.datasets.drawn_masks import KINDS, LISTED, SIZE, Kind, write_data_set
+from foveate.tests.datasets.drawn_masks import KINDS, LISTED, SIZE, Kind, drawing, write_data_set
+from foveate.tests.datasets.folders.arrangements import LAYOUTS
 
 WHOLE = ["--data.scale", "[1,1]", "--data.flip", "0", "--data.max_ratio", "1", "--data.crop", f"{SIZE[0]}x{SIZE[1]}"]
 SMALL = [
@@ -194,3 +195,24 @@ def test_annotations_of_a_tool_are_drawn_once_and_trained(
     masks = {path: path.stat().st_mtime_ns for path in (root / ".foveate").rglob("masks/**/*.png")}
     assert main(["validate", "--ckpt_path", "best"]) == 0
     assert {path: path.stat().st_mtime_ns for path in (root / ".foveate").rglob("masks/**/*.png")} == masks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_trains(name: str, tmp_path: Path, fed: dict[str, np.ndarray]) -> None:
+    image, mask = (tmp_path / "mine" / template for template in LAYOUTS[name])
+    for split, count in {"train": 4, "val": 1}.items():
+        for number in range(count):
+            words = {"s": split, "n": f"frame {number}"}
+            pixels = np.full((*SIZE, 3), 40 * number, np.uint8)
+            for template, content in ((image, pixels), (mask, drawing(number))):
+                path = Path(str(template).format(**words))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(path, content) if path.suffix == ".npy" else Image.fromarray(content).save(path)
+    assert fit(tmp_path / "mine", "--data.classes", "[ground, car, tree]") == 0
+    assert sorted(map(hashed, fed.values())) == sorted(hashed(drawing(number)) for number in range(4))
+
+
+def hashed(mask: np.ndarray) -> bytes:
+    """The content of a mask."""
+    return mask.astype(np.uint8).tobytes()

@@ -7,6 +7,7 @@ import pytest
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.folders.layout import find_layout
 from foveate.datasets.folders.options import FolderOptions
+from foveate.tests.datasets.folders.arrangements import LAYOUTS, PARTS
 
 
 def found(root: Path, **options: object) -> dict[str, dict[str, str]]:
@@ -17,23 +18,6 @@ def found(root: Path, **options: object) -> dict[str, dict[str, str]]:
     }
 
 
-LAYOUTS = {
-    "split below": ("images/{s}/{n}.jpg", "masks/{s}/{n}.png"),
-    "split above": ("{s}/images/{n}.png", "{s}/labels/{n}.png"),
-    "mmsegmentation": ("img_dir/{s}/{n}.jpg", "ann_dir/{s}/{n}.png"),
-    "nested": ("images/{s}/city/day/{n}.jpg", "annotations/{s}/city/day/{n}.png"),
-    "split within": ("images/city/{s}/{n}.jpg", "masks/city/{s}/{n}.png"),
-    "words joined": ("{s}/{n}.png", "{s}annot/{n}.png"),
-    "words with underscores": ("{s}_images/{n}.png", "{s}_masks/{n}.png"),
-    "suffix": ("images/{s}/{n}_sat.jpg", "masks/{s}/{n}_mask.png"),
-    "suffix of masks": ("images/{s}/{n}.jpg", "masks/{s}/{n}_segmentation.png"),
-    "double ending": ("images/{s}/{n}.jpg", "masks/{s}/{n}.jpg.png"),
-    "one folder, suffix": ("{s}/{n}.jpg", "{s}/{n}_mask.png"),
-    "one folder, ending": ("{s}/{n}.jpg", "{s}/{n}.png"),
-    "unknown mask folder": ("images/{s}/{n}.jpg", "painted/{s}/{n}.png"),
-    "tif": ("Images/{s}/{n}.TIF", "Masks/{s}/{n}.tiff"),
-    "arrays": ("images/{s}/{n}.npy", "masks/{s}/{n}.npy"),
-}
 NAMES = ("a 1", "b_2", "c.x-3", "ä4")
 
 
@@ -177,12 +161,6 @@ def test_masks_without_the_suffix_are_left_out_and_listed(touch) -> None:
         f"images/train/{n}.png": f"gt/train/{n}_labelIds.png" for n in ("my_city_1", "x")
     }
     assert any("8 files that do not fit" in line for line in find_layout(root, FolderOptions(**options)).lines)  # type: ignore[arg-type]
-
-
-PARTS = {
-    "a folder for each image": "masks/{s}/{n}/{c}.png",
-    "a folder for each class": "masks/{s}/{c}/{n}.png",
-}
 
 
 @pytest.mark.parametrize("layout", PARTS)
