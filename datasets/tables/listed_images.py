@@ -121,9 +121,14 @@ def features_of_rows(listed: Listed) -> Features:
 
 
 def _feature(values: Sequence[Any]) -> Feature:
-    if all(isinstance(value, int) or (isinstance(value, str) and value.strip().isdigit()) for value in values):
+    if all(isinstance(value, int) or _is_number(value) for value in values):
         return Feature("number")
     return Feature("text" if all(isinstance(value, str) for value in values) else "other")
+
+
+def _is_number(value: object) -> bool:
+    """Whether a text is a whole number as it is usually written; 007 is a name."""
+    return isinstance(value, str) and value.isdecimal() and str(int(value)) == value
 
 
 def rows_of(listed: Sequence[Row], image: str, label: str, kind: str) -> Rows:

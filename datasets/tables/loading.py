@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from foveate.datasets.errors import DataError
@@ -66,11 +66,20 @@ def load_rows(root: Path, wanted: Wanted) -> Loaded:
         DataError: There is nothing to find, or it is damaged.
         DataConfigError: It is not clear which columns or which subset is meant.
     """
-    if list_tables(root):
-        return _from_tables(root, wanted)
     lists = find_lists(root)
-    if lists:
-        return _from_lists(root, lists, wanted)
+    if list_tables(root):
+        loaded = _from_tables(root, wanted)
+    elif lists:
+        loaded = _from_lists(root, lists, wanted)
+    else:
+        loaded = _from_class_folders(root, wanted)
+    filled = {split: rows for split, rows in loaded.splits.items() if rows.images}
+    if "train" not in filled:
+        raise DataError(f"{root}: no images of train; there are {_counts(filled) or 'none'}")
+    return replace(loaded, splits=filled)
+
+
+def _from_class_folders(root: Path, wanted: Wanted) -> Loaded:
     splits = class_folders(root)
     if wanted.masks or not any(rows.images for rows in splits.values()):
         advice = "; for folders of images and masks: --data folder" if wanted.masks else " and no class folders"
@@ -101,8 +110,6 @@ def _check_columns(file: Path, columns: Sequence[str]) -> None:
 
 def _from_lists(root: Path, lists: Sequence[Path], wanted: Wanted) -> Loaded:
     listed = read_lists(root, lists)
-    if "train" not in listed.splits:
-        raise DataError(f"{root}: no images of train; there are {', '.join(listed.splits)}")
     features = features_of_rows(listed)
     image, label = choose_columns(features, wanted.image_column, wanted.label_column, masks=wanted.masks)
     splits = {split: rows_of(rows, image, label, features[label].kind) for split, rows in listed.splits.items()}

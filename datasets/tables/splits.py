@@ -66,6 +66,8 @@ def find_splits(root: Path, subset: str | None = None) -> Found:
     tables = list_tables(root)
     if not tables:
         raise DataError(f"{root}: no Parquet or Arrow files in it")
+    if len({path.suffix for path in tables}) > 1:
+        raise DataError(f"{root} holds Parquet and Arrow files, maybe the same rows twice: leave one form in it")
     listed = read_subsets(root)
     if listed:
         patterns = listed[_choose(subset, sorted(listed), root)]

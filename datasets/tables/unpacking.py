@@ -107,9 +107,10 @@ def unpack(
 
 
 def _place(split: str, file: Path, root: Path) -> str:
-    """The folder of a table's images: its split, and its own path in one word."""
+    """The folder of a table's images: its split, its own name, and what tells its path from others."""
     path = file.relative_to(root).with_suffix("").as_posix()
-    return f"{split}/{re.sub(r'[^A-Za-z0-9_.-]+', '-', path)}"
+    key = hashlib.sha256(os.fsencode(path)).hexdigest()[:6]
+    return f"{split}/{re.sub(r'[^A-Za-z0-9_-]+', '-', file.stem)}-{key}"
 
 
 def _origin(file: Path) -> str:

@@ -91,3 +91,18 @@ def test_class_folders_are_read_without_tables(tmp_path: Path) -> None:
 def test_it_keeps_the_rules_of_data_sets(rule: DataRule, tmp_path: Path) -> None:
     write_parquet(tmp_path, TABLES)
     assert_conforms(HubImagesDataModule, root=tmp_path, rules=[rule], image_size=16)
+
+
+def test_tables_without_rows_are_no_data_set(tmp_path: Path) -> None:
+    write_parquet(tmp_path, {"train": class_table("train", 0), "test": class_table("test", 2)})
+    with pytest.raises(DataError, match="no images of train; there are test 2"):
+        HubImagesDataModule(str(tmp_path)).find_images("train")
+
+
+def test_tables_whose_names_differ_by_signs_only_are_kept_apart(tmp_path: Path) -> None:
+    for folder, number in (("train/a b", 0), ("train/a-b", 1)):
+        (tmp_path / folder).mkdir(parents=True)
+        pq.write_table(class_table("train", 8).slice(number), tmp_path / folder / "0000.parquet")
+    for _ in range(2):
+        images = HubImagesDataModule(str(tmp_path), val_share=0.5)
+        assert len(images.find_images("train")) + len(images.find_images("val")) == 15

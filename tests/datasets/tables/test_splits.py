@@ -79,3 +79,9 @@ def test_no_tables_and_no_train_are_errors(tmp_path: Path) -> None:
     touch(tmp_path, "test.parquet")
     with pytest.raises(DataError, match="no tables of train; there are test"):
         find_splits(tmp_path)
+
+
+def test_two_forms_of_tables_in_one_folder_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "train.parquet", "train.arrow")
+    with pytest.raises(DataError, match="the same rows twice"):
+        find_splits(tmp_path)
