@@ -68,7 +68,11 @@ COMMANDS = {
         "foveate weights export runs/latest/checkpoints/best.ckpt encoder.safetensors",
         "pipeline.commands.weights:WEIGHTS",
     ),
-    "plugins": Command("list the attention blocks", "foveate plugins list", "plugins.commands:COMMANDS"),
+    "plugins": Command(
+        "list, check and write plugins: attention blocks, data sets ...",
+        "foveate plugins list",
+        "pipeline.commands.plugins:COMMANDS",
+    ),
 }
 
 

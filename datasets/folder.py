@@ -151,13 +151,18 @@ class FolderDataModule(SegmentationDataModule):
             log.info("%s", line)
         return proposal.table
 
+    @property
+    def set_name(self) -> str:
+        """The name of the data set: that of its folder."""
+        return self.existing_root().resolve().name
+
     def _given_table(self) -> ClassTable | None:
         given, root = self.given_classes, self.existing_root()
         if isinstance(given, str):
             path = Path(given).expanduser()
             return read_class_table(path if path.is_file() or path.is_absolute() else root / path)
         if given is not None:
-            return parse_class_table(given, root.resolve().name)
+            return parse_class_table(given, self.set_name)
         return read_class_table(root / FILE_NAME) if (root / FILE_NAME).is_file() else None
 
     def propose(self) -> Proposal:
@@ -168,11 +173,11 @@ class FolderDataModule(SegmentationDataModule):
         """
         root, pairs = self.existing_root(), [pair for some in self.layout.splits.values() for pair in _spread(some)]
         if self.layout.several:
-            return classes_of_files(root.resolve().name, pairs)
+            return classes_of_files(self.set_name, pairs)
         named, file = find_names(root)
         with bar("reading masks") as advance:
             survey = survey_masks([pair.label for pair in pairs], advance)
-        proposal = propose_classes(survey, root.resolve().name, self.masks, named, reduce_zero=self.reduce_zero_label)
+        proposal = propose_classes(survey, self.set_name, self.masks, named, reduce_zero=self.reduce_zero_label)
         total = sum(len(some) for some in self.layout.splits.values())
         lines = [f"names of classes from {file}"] * bool(file) + list(proposal.lines)
         if len(pairs) < total:

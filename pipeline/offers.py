@@ -182,6 +182,20 @@ def foveate_data() -> Iterator[DataSet]:
         detect=f"{_LAYOUTS}:is_class_folders",
     )
     yield DataSet(
+        name="hub",
+        summary="Images with label maps of Hugging Face: OWNER/NAME on the Hub, or a copy in a folder",
+        build=f"{_DATA}.hub:HubDataModule",
+        detect=f"{_DATA}.tables.detecting:is_hub",
+        homepage="https://huggingface.co/datasets",
+    )
+    yield DataSet(
+        name="hub_images",
+        summary="Images with classes of Hugging Face: OWNER/NAME on the Hub, or a copy in a folder",
+        build=f"{_DATA}.hub_images:HubImagesDataModule",
+        detect=f"{_DATA}.tables.detecting:is_hub_images",
+        homepage="https://huggingface.co/datasets",
+    )
+    yield DataSet(
         name="digits",
         summary="1797 handwritten digits of 8 x 8 pixels, part of scikit-learn",
         build=f"{_DATA}.digits:DigitsDataModule",

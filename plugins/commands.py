@@ -111,19 +111,20 @@ def examine_plugins() -> None:
         raise PluginError("; ".join([*parts, *clashes]))
 
 
-def new_plugin(name: str, out: Path = Path(".")) -> None:
-    """Write a complete plugin package with a block, a test and a README, as a starting point.
+def new_plugin(name: str, out: Path = Path("."), data: bool = False) -> None:
+    """Write a complete plugin package with a block or a data set, tests and a README, as a starting point.
 
-    Example: foveate plugins new my-attention
+    Example: foveate plugins new my-attention; foveate plugins new --data my-set
 
     Args:
-        name: Name of the package and of its block: small letters, digits and single '-'.
+        name: Name of the package and of its block or data set: small letters, digits and single '-'.
         out: Where its folder is created.
+        data: Whether it holds a data set instead of a block.
     """
     from foveate.plugins.scaffold import write_plugin
 
-    folder = write_plugin(name, out)
-    print(f"{folder} written; now: pip install -e {folder} && foveate plugins check {name}")
+    folder = write_plugin(name, out, "data set" if data else "block")
+    print(f"{folder} written; now: pip install -e {folder} && foveate plugins check {name}{' --root DIR' * data}")
 
 
 def check(name: str, options: dict[str, Any] | None = None, channels: int = 16, plugins: str = "") -> None:

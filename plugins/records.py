@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,6 +211,12 @@ class DataSet(Record):
     detect: str | Callable[[Path], bool] | None = None
     homepage: str = ""
     licence: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        named = isinstance(self.build, str) and re.fullmatch(r"\w+(\.\w+)*:\w+", self.build)
+        if not (named or isinstance(self.build, type)):
+            raise ValueError(f'data set {self.name!r}: build is a class, or "module:Class", not {self.build!r}')
 
     @property
     def class_path(self) -> str:

@@ -40,6 +40,7 @@ class TrainLoader:
         prepare: Callable[[], None] | None = None,
         damage: DamageLog | None = None,
     ) -> None:
+        self.dataset = dataset
         self.sampler = order  # the name under which Lightning looks for set_epoch
         self._learnt = learnt
         self._prepare = prepare

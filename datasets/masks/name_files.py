@@ -17,7 +17,8 @@ def find_names(root: Path) -> tuple[Named, str]:
     """Names of values or colours, and the file that gives them; nothing if there is none.
 
     Read are `labelmap.txt` (CVAT, Datumaro), `_classes.csv` (Roboflow), `class_dict.csv` (name and colour),
-    `dataset.json` (nnU-Net), and one name a line in `classes.txt`, `labels.txt` or `obj.names`.
+    `dataset.json` (nnU-Net), `id2label.json` (Hugging Face), and one name a line in `classes.txt`, `labels.txt` or
+    `obj.names`.
 
     Args:
         root: The data set's folder.
@@ -74,6 +75,11 @@ def _value_first(item: tuple[str, object]) -> tuple[object, object]:
     return (key, value) if key.isdigit() else (value, key)
 
 
+def _id_to_label(path: Path) -> Named:
+    """A mapping value -> name."""
+    return {int(key): str(name) for key, name in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
 def _one_a_line(path: Path) -> Named:
     return dict(enumerate(_lines(path)))
 
@@ -88,6 +94,7 @@ READERS: dict[str, Callable[[Path], Named]] = {
     "_classes.csv": _pixel_values,
     "class_dict.csv": _class_colours,
     "dataset.json": _nnunet,
+    "id2label.json": _id_to_label,
     "classes.txt": _one_a_line,
     "labels.txt": _one_a_line,
     "obj.names": _one_a_line,

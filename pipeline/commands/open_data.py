@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,18 @@ from foveate.datasets.errors import DataConfigError, DataError
 from foveate.pipeline.command_line import OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import import_only_ours
-from foveate.pipeline.runs.data_sets import class_path_of, import_ours, offered_data_sets
+from foveate.pipeline.runs.data_sets import check_data_set, class_path_of, import_ours, offered_data_sets
 from foveate.pipeline.runs.recipes import arguments_of, find_recipe, list_recipes, read_recipe
 from foveate.pipeline.runs.remembered import trusted_modules
 from foveate.plugins.building import load
+from foveate.plugins.errors import PluginError
 from foveate.plugins.hints import did_you_mean
-from foveate.plugins.records import DataSet, resolve
+from foveate.plugins.manager import Offer, diverted
+from foveate.plugins.records import DataSet
 
+log = logging.getLogger(__name__)
 AUTO = "auto"
+REMOTE = ("hub", "hub_images", "streaming")  # their root may be a name or an address instead of a folder
 GENERAL = ("image_folder", "folder")  # they recognise nearly everything, and are asked last
 
 
@@ -72,6 +76,7 @@ def build_data(path: str, arguments: dict[str, Any], flags: Sequence[str], modul
     Raises:
         ConfigError: An option does not exist, or its value is not accepted.
     """
+    check_data_set(path)
     parser = _DataParser(prog="foveate data")
     parser.add_subclass_arguments(L.LightningDataModule, "data")
     described = json.dumps({"class_path": path, "init_args": arguments})
@@ -95,6 +100,8 @@ def path_of(root: Path, name: str = AUTO) -> str:
         DataError: There is no such folder, or no data set recognises it.
         DataConfigError: There is no such data set, or the folder is recognised as another one.
     """
+    if name in REMOTE and not root.exists():  # the data set itself says what is wrong with a name
+        return _named(root, name, None)
     found = detect(root)
     if name != AUTO:
         return _named(root, name, found)
@@ -139,7 +146,7 @@ def detect(root: Path) -> DataSet | None:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
     for offer in sorted(offered_data_sets(), key=lambda offer: _rank(offer.record.name)):
-        if offer.record.detect is not None and bool(load(offer, offer.record.detect)(root)):
+        if _detects(offer, root):
             return offer.record
     return None
 
@@ -148,14 +155,30 @@ def _rank(name: str) -> int:
     return GENERAL.index(name) + 1 if name in GENERAL else 0
 
 
+def _detects(offer: Offer[DataSet], root: Path) -> bool:
+    """Whether a data set recognises a folder. One that fails is named in a warning and left out."""
+    if offer.record.detect is None:
+        return False
+    try:
+        with diverted():
+            return bool(load(offer, offer.record.detect)(root))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may also call sys.exit
+        what = error.__cause__ if isinstance(error, PluginError) and error.__cause__ else error
+        log.warning(
+            "left out data set %r of %s: it cannot tell whether %s is its own (%s: %s)",
+            *(offer.record.name, offer.provider, root, type(what).__name__, " ".join(str(what).split())),
+        )
+        return False
+
+
 def _recognises(root: Path, path: str) -> bool:
     """Whether the data set of a class path does not deny that a folder is its own."""
-    record = next((offer.record for offer in offered_data_sets() if offer.record.class_path == path), None)
-    if record is None or record.detect is None:
+    offer = next((offer for offer in offered_data_sets() if offer.record.class_path == path), None)
+    if offer is None or offer.record.detect is None:
         return True
-    with suppress(Exception):
-        return bool(resolve(record.detect)(root)) or path.startswith("foveate.datasets.folder.")
-    return True
+    return _detects(offer, root) or path.startswith("foveate.datasets.folder.")
 
 
 def name_of(data: object) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from foveate.plugins.errors import PluginConfigError
+from foveate.plugins.building import load
+from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.manager import Offer, installed_plugins
 from foveate.plugins.records import DataSet
+
+if TYPE_CHECKING:
+    import lightning.pytorch as L
 
 SUFFIX = "DataModule"  # of class names, which users may leave out
 
@@ -32,6 +36,40 @@ def class_path_of(name: str) -> str | None:
         return installed_plugins().find(name, DataSet).record.class_path
     paths = [offer.record.class_path for offer in offered_data_sets()]
     return next((path for path in paths if path.rpartition(".")[2] == name), None)
+
+
+def load_data_set(offer: Offer[DataSet]) -> type[L.LightningDataModule]:
+    """The class of a data set.
+
+    Args:
+        offer: The record and its provider.
+
+    Raises:
+        PluginError: It cannot be imported, or is no Lightning data module; the message names data set and provider.
+    """
+    import lightning.pytorch as L
+
+    kind = load(offer)
+    if not (isinstance(kind, type) and issubclass(kind, L.LightningDataModule)):
+        raise PluginError(
+            f"data set {offer.record.name!r} of {offer.provider} cannot be built: {offer.record.class_path} is no "
+            "Lightning data module"
+        )
+    return kind
+
+
+def check_data_set(path: str) -> None:
+    """Import the class of a data set, so that a fault in it names the plugin; nothing for a class of nobody's offer.
+
+    Args:
+        path: Its class path, as a recipe has it.
+
+    Raises:
+        PluginError: It cannot be imported, or is no data module.
+    """
+    for offer in offered_data_sets():
+        if offer.record.class_path == path:
+            load_data_set(offer)
 
 
 def name_data(recipe: Mapping[str, Any]) -> dict[str, Any]:

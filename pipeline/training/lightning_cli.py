@@ -33,6 +33,7 @@ from foveate.pipeline.models import PLUS
 from foveate.pipeline.optimisation.freezing import learns_later
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.runs.class_paths import import_only_ours
+from foveate.pipeline.runs.data_sets import check_data_set
 from foveate.pipeline.runs.directories import (
     RUNS,
     choose_run,
@@ -48,6 +49,7 @@ from foveate.pipeline.training.building import (
     explained,
     name_devices,
 )
+from foveate.pipeline.training.flags import value_of
 from foveate.pipeline.training.options import COMMON, OPTIONS
 from foveate.pipeline.training.request import Request
 
@@ -93,6 +95,7 @@ class FoveateCLI(LightningCLI):
         self.run_dir: Path | None = None
         quiet()
         explain_constructors()
+        check_data_set(str(value_of(request.flags, "--data") or request.recipe.get("data", {}).get("class_path")))
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
         self.gate = partial(import_only_ours, trusted_modules(request.modules))
         with self.gate():
