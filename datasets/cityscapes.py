@@ -83,13 +83,17 @@ class CityscapesDataModule(SegmentationDataModule):
         labels = _named(root / self.mask_dir / folder, f"_{self.mask_dir}_{self.labels}", (".png",))
         if not images:
             found = list_images(root / self.image_dir / folder, recursive=True)[:1]
-            raise DataError(
-                f"no image in {root / self.image_dir / folder} ends with {self.image_suffix}"
-                f"{f', such as {found[0].name}' if found else ''}; give --data.image_suffix"
-            )
+            raise DataError(self._no_images(split, found))
         keys = {path: key for named in (images, labels) for key, path in named}
         of_images, of_labels = ([path for _, path in named] for named in (images, labels))
         return pair_up(of_images, of_labels, keys.__getitem__, split=split, advice=ADVICE)
+
+    def _no_images(self, split: str, found: Sequence[Path]) -> str:
+        """What to do where no image has the suffix, given some of the images."""
+        none = f"no images in the {split} split"
+        if not found:
+            return f"{none}. {ADVICE}"
+        return f"{none} end with {self.image_suffix}, such as {found[0].name}; give --data.image_suffix"
 
 
 def _named(folder: Path, suffix: str, endings: Sequence[str]) -> list[tuple[str, Path]]:

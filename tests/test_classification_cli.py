@@ -291,9 +291,8 @@ def test_prediction_takes_the_settings_of_evaluation_whatever_recipe_is_named(re
     for other in CLASSIFIERS:
         named = Request(command="predict", recipe=read_recipe(find_recipe(other)), name=other, flags=[])
         settings = prepare(named, checkpoint).recipe["data"]["init_args"]
-        assert settings == {
-            "image_size": own.size, "crop_ratio": own.crop_ratio, "interpolation": own.interpolation
-        }  # fmt: skip
+        expected = {"image_size": own.size, "crop_ratio": own.crop_ratio, "interpolation": own.interpolation}
+        assert settings == {**expected, "channels": 3}
 
 
 def test_prediction_equals_validation_with_another_recipe_on_the_command_line(

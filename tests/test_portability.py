@@ -29,7 +29,7 @@ importlib.import_module("foveate.cli")
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from foveate.datasets.packed import folder
-with TemporaryDirectory() as place, folder._alone(Path(place, "lock")):
+with TemporaryDirectory() as place, folder.alone(Path(place, "lock")):
     pass
 from foveate.pipeline.measuring import costs
 costs.STATUS = Path("no such file")

@@ -65,7 +65,9 @@ def test_images_may_be_jpeg_and_foggy(cityscapes_root: Path) -> None:
         path.unlink()
     options = {"image_dir": "leftImg8bit_foggy", "image_suffix": "_leftImg8bit_foggy_beta_0.02"}
     assert len(module(cityscapes_root, **options).find_pairs("train")) == 6
-    with pytest.raises(DataError, match=r"ends with _leftImg8bit_foggy, such as .*give --data.image_suffix"):
+    with pytest.raises(
+        DataError, match=r"no images in the train split end with _leftImg8bit_foggy, such as .*give --data.image_suffix"
+    ):
         module(cityscapes_root, image_dir="leftImg8bit_foggy").find_pairs("train")
     for path in (cityscapes_root / "leftImg8bit").rglob("*.png"):
         Image.open(path).save(path.with_suffix(".jpg"))
