@@ -33,7 +33,7 @@ import torch
 from foveate.benchmarks.contestants import CROP, Contestant, create, names
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.camvid import CamVidDataModule
-from foveate.datasets.segmentation import SegmentationDataset, collate
+from foveate.datasets.labelled_pairs import SegmentationDataset, collate
 from foveate.pipeline.metrics.confusion import count_confusion, score
 from foveate.pipeline.startup import keep_freed_memory
 

@@ -36,6 +36,7 @@ CASES = (
     "rasterising",
     "folders",
     "bands",
+    "checking",
 )
 
 

@@ -45,8 +45,10 @@ class Pick:
         index: Number of the sample.
         seed: Decides the sample's augmentation, which so does not depend on the reading processes.
         blank: Give the sample without labels: it only keeps the processes in step.
+        target: Class that a crop of the sample is to show; None for any.
     """
 
     index: int
     seed: int = 0
     blank: bool = False
+    target: int | None = None

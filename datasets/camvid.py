@@ -19,6 +19,10 @@ class CamVidDataModule(SegmentationDataModule):
 
     label_set = CAMVID
 
+    def splits(self) -> tuple[str, ...]:
+        """train and val, and test if there is one."""
+        return ("train", "val", "test") if (self.existing_root() / "testannot").is_dir() else ("train", "val")
+
     def find_pairs(self, split: str) -> list[Pair]:
         """The pairs of a split."""
         root = self.existing_root()

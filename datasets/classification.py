@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Unpack
 
 from torch.utils.data import DataLoader, Subset
 
+from foveate.datasets.batch import Pick
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification_options import (
     CLASSIFICATION_DEFAULTS,
@@ -13,11 +14,13 @@ from foveate.datasets.classification_options import (
     create_eval_transform,
     create_train_transform,
 )
+from foveate.datasets.counting.classes import count_labels
 from foveate.datasets.errors import DataConfigError
 from foveate.datasets.labelled_images import ClassificationDataset, collate
 from foveate.datasets.loading.data_module import LoadingDataModule
 from foveate.datasets.loading.train_loader import TrainLoader
-from foveate.datasets.loading.train_order import Draw, balance, shuffle
+from foveate.datasets.loading.train_order import Draw, balance, first_picks, shuffle
+from foveate.datasets.statistics import ClassStatistics
 from foveate.datasets.text import to_side
 
 
@@ -48,6 +51,7 @@ class ClassificationDataModule(LoadingDataModule):
         self.eval_transform = create_eval_transform(given)
         self.sampling = given["sampling"]
         self._datasets: dict[str, ClassificationDataset] = {}
+        self._found: dict[str, ClassificationDataset] = {}
 
     @property
     def label_set(self) -> ClassSet:
@@ -58,6 +62,23 @@ class ClassificationDataModule(LoadingDataModule):
         """The images of a split, train, val or test, without a transform."""
         raise NotImplementedError
 
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that there are, each with images of its own."""
+        return "train", "val"
+
+    def images_of(self, split: str) -> ClassificationDataset:
+        """The images of a split, which are looked for once.
+
+        Args:
+            split: train, val or test.
+
+        Raises:
+            DataError: See `find_images`.
+        """
+        if split not in self._found:
+            self._found[split] = self.find_images(split)
+        return self._found[split]
+
     def setup(self, stage: str) -> None:
         """Find the images of the stage: fit, validate or test.
 
@@ -66,7 +87,7 @@ class ClassificationDataModule(LoadingDataModule):
         """
         for split in {"fit": ["train", "val"], "validate": ["val"], "test": ["test"]}.get(stage, []):
             if split not in self._datasets:
-                dataset = self.find_images(split)
+                dataset = self.images_of(split)
                 dataset.transform = self.train_transform if split == "train" else self.eval_transform
                 self._datasets[split] = dataset
 
@@ -79,6 +100,32 @@ class ClassificationDataModule(LoadingDataModule):
                 f"{len(dataset)} training images cannot be shared by {world_size} processes; use fewer devices"
             )
         return self.train_loader(dataset, collate, draw=self.draw(dataset), count=len(dataset))
+
+    def class_statistics(self) -> ClassStatistics:
+        """Images of each class in the train split.
+
+        Raises:
+            DataError: The split cannot be found.
+        """
+        dataset = self._datasets.get("train") or self.find_images("train")
+        return count_labels(dataset.labels, len(self.label_set))
+
+    def first_picks(self, most: int) -> list[Pick]:
+        """The first samples of a training in one process.
+
+        Args:
+            most: How many samples at most.
+        """
+        dataset = self._datasets["train"]
+        return first_picks(self.draw(dataset), most, count=len(dataset), seed=self.seed)
+
+    def dataset(self, split: str) -> ClassificationDataset:
+        """The samples of a split, after `setup`.
+
+        Args:
+            split: train, val or test.
+        """
+        return self._datasets[split]
 
     def draw(self, dataset: ClassificationDataset) -> Draw:
         """How an epoch's order is drawn."""

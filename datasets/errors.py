@@ -1,5 +1,10 @@
 """What can be wrong with data."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 
 class DataError(Exception):
     """Data is missing, damaged or does not fit; the message names the file and says what to do."""
@@ -13,6 +18,25 @@ class DataConfigError(DataError):
 
     exit_code = 2
     code_name = "config"
+
+
+class UnpairedError(DataError):
+    """Images have no label map, or label maps no image.
+
+    Args:
+        message: What is unpaired, and what to do.
+        images: Images without a label map.
+        masks: Label maps without an image.
+        splits: Name of a split -> the pairs that there are.
+    """
+
+    def __init__(
+        self, message: str, images: Sequence[str], masks: Sequence[str], splits: Mapping[str, Sequence[Any]]
+    ) -> None:
+        super().__init__(message)
+        self.images = images
+        self.masks = masks
+        self.splits = splits
 
 
 class DamagedError(DataError):

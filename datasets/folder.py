@@ -14,10 +14,13 @@ import numpy as np
 from foveate.datasets.class_file import FILE_NAME, as_mapping, parse_class_table, read_class_table
 from foveate.datasets.class_table import ClassTable
 from foveate.datasets.drawn import draw_masks
+from foveate.datasets.errors import DataConfigError, DataError, UnpairedError
+from foveate.datasets.files.pair_list import PairList
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.folder_options import FOLDER_DEFAULTS, FolderDataOptions, folder_options
 from foveate.datasets.folders.layout import FolderLayout, NoPairsError, find_layout
 from foveate.datasets.folders.options import FolderOptions
+from foveate.datasets.folders.shares import groups_of
 from foveate.datasets.image_folder import scored_split
 from foveate.datasets.labels import LabelSet
 from foveate.datasets.masks.create import create_mask_reader
@@ -75,6 +78,27 @@ class FolderDataModule(SegmentationDataModule):
     def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split; of val where there is no test."""
         return self.layout.splits[scored_split(split, "test" in self.layout.splits)]
+
+    def splits(self) -> tuple[str, ...]:
+        """The splits that were found; train and val where none are."""
+        try:
+            return tuple(self.layout.splits)
+        except UnpairedError as error:
+            return tuple(error.splits)
+        except DataConfigError:
+            raise
+        except DataError:  # told by whoever asks for the pairs
+            return "train", "val"
+
+    def groups_of(self, split: str) -> Sequence[str]:
+        """What `group` finds in the path of each image."""
+        pattern = self.folders.group
+        pairs = self.layout.splits[split] if pattern else None
+        return groups_of(pairs.image_names(), pattern) if isinstance(pairs, PairList) else ()
+
+    def skip_unpaired(self) -> None:
+        """Pair what can be paired, as `unpaired: skip` does."""
+        self.folders = replace(self.folders, unpaired="skip")
 
     def settled(self) -> dict[str, Any]:
         """The classes, so that a run does not depend on a file or on further masks."""

@@ -177,6 +177,10 @@ class ImageFolderDataModule(ClassificationDataModule):
         names = list_classes(self.folders.get("train", root / "train"))
         return ClassSet(name=root.resolve().name, names=tuple(names))
 
+    def splits(self) -> tuple[str, ...]:
+        """train and val, and test if there is one."""
+        return ("train", "val", "test") if "test" in self.folders else ("train", "val")
+
     def find_images(self, split: str) -> FolderDataset:
         """The images of a split; of val where there is no test."""
         classes, root = self.label_set.names, self.existing_root()

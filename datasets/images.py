@@ -18,9 +18,9 @@ from foveate.datasets.files.image_reader import RGB, ImageReader
 from foveate.datasets.files.pairs import ENDINGS, list_images
 from foveate.datasets.files.reading import read_image
 from foveate.datasets.files.turning import Exif
+from foveate.datasets.labelled_pairs import collate
 from foveate.datasets.loading.data_module import at_least_one
 from foveate.datasets.loading.samplers import EvalSampler
-from foveate.datasets.segmentation import collate
 from foveate.datasets.text import Side, to_side
 
 SIDE, GREY = 32, 128  # of the image in place of one that cannot be read

@@ -26,3 +26,21 @@ def bar(text: str) -> Iterator[Advance]:
             bars.update(task, completed=done, total=total or None)
 
         yield advance
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for each split, or other part of the work; they disappear at the end."""
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    tasks: dict[str, TaskID] = {}
+    console = Console(stderr=True)
+    with Progress(transient=True, console=console, disable=not console.is_terminal) as shown:
+
+        def advance(part: str, done: int, total: int) -> None:
+            if part not in tasks:
+                tasks[part] = shown.add_task(part, total=total)
+            shown.update(tasks[part], completed=done)
+
+        yield advance

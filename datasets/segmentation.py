@@ -1,125 +1,48 @@
-"""What every segmentation data module shares: reading pairs, augmentation, and the loaders of each process."""
+"""What every segmentation data module shares: files, options, class counts, and the loaders of each process."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
-import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader
 
-from foveate.datasets.augment.segmentation import TrainTransform
-from foveate.datasets.batch import Pick, SegmentationBatch
-from foveate.datasets.errors import DamagedError, DataConfigError, DataError
+from foveate.datasets.batch import Pick
+from foveate.datasets.copy_paste import CopyPaste, CopyPasteOptions, class_probabilities, parse_copy_paste
+from foveate.datasets.counting.classes import ClassCounts, count_classes
+from foveate.datasets.counting.stored import cached_counts, counts_path
+from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.image_reader import RGB
 from foveate.datasets.files.pairs import Pair, Paths
-from foveate.datasets.files.survey import spread
 from foveate.datasets.label_map import Mapped, apply_label_map, parse_label_map, read_label_map
-from foveate.datasets.labels import IGNORE, LabelSet, Table, ignore_ids
-from foveate.datasets.loading.damage import DamageLog, instead_of
+from foveate.datasets.labelled_pairs import SegmentationDataset, collate
+from foveate.datasets.labels import LabelSet, Table, ignore_ids
+from foveate.datasets.loading.damage import DamageLog
 from foveate.datasets.loading.data_module import LoadingDataModule, at_least_one
+from foveate.datasets.loading.rare_classes import RareClassOrder
 from foveate.datasets.loading.train_loader import TrainLoader
-from foveate.datasets.loading.train_order import shuffle
+from foveate.datasets.loading.train_order import Draw, first_picks, shuffle
 from foveate.datasets.masks.mapped import MappedMasks
 from foveate.datasets.masks.reader import MaskReader, PairReader
 from foveate.datasets.masks.values import ValueMasks
-from foveate.datasets.packed.folder import PackedFolder, build_with_progress
+from foveate.datasets.packed.folder import HOME, PackedFolder, build_with_progress
+from foveate.datasets.progress import bar
 from foveate.datasets.segmentation_options import (
     SEGMENTATION_DEFAULTS,
-    OnDamaged,
     SegmentationOptions,
+    check_share,
     create_reader,
     create_transform,
     mean_pixel,
     to_ids,
 )
 from foveate.datasets.settling import MEASURED, SettledImages, channel_statistics, settle_images
+from foveate.datasets.statistics import ClassStatistics
 
 log = logging.getLogger(__name__)
-
-
-class SegmentationDataset(Dataset[dict[str, object]]):
-    """Pairs of image and label map, as bytes.
-
-    Args:
-        pairs: The files.
-        reader: Reads a pair.
-        transform: Augmentation; None gives images and masks at their own size.
-        packed: Where the pairs are packed; None decodes the files.
-        on_damaged: `skip` lets another sample take the place of one that is damaged; `faults` then says why.
-    """
-
-    def __init__(
-        self,
-        pairs: Sequence[Pair],
-        reader: PairReader,
-        transform: TrainTransform | None = None,
-        packed: PackedFolder | None = None,
-        on_damaged: OnDamaged = "error",
-    ) -> None:
-        self.pairs = pairs
-        self.reader = reader
-        self.transform = transform
-        self.packed = packed
-        self.on_damaged = on_damaged
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, pick: int | Pick) -> dict[str, object]:
-        pick = pick if isinstance(pick, Pick) else Pick(pick)
-        if self.on_damaged == "error":
-            return self._sample(pick, *self.read(pick.index))
-        index, pixels, faults = self._read_intact(pick)
-        return {**self._sample(replace(pick, index=index), *pixels), "faults": faults}
-
-    def _sample(self, pick: Pick, image: np.ndarray, mask: np.ndarray) -> dict[str, object]:
-        if self.transform is not None:
-            image, mask = self.transform(image, mask, seed=pick.seed)
-        if pick.blank:
-            mask = np.full_like(mask, IGNORE)
-        return {
-            "image": torch.from_numpy(_own(image)).permute(2, 0, 1),  # stays in channels_last order
-            "mask": torch.from_numpy(_own(mask)),
-            "path": str(self.pairs[pick.index].image),
-        }
-
-    def _read_intact(self, pick: Pick) -> tuple[int, tuple[np.ndarray, np.ndarray], str]:
-        """The first sample that can be read: the one asked for, or others; and why those before it cannot."""
-        faults: list[str] = []
-        for index in instead_of(pick.index, pick.seed, len(self)):
-            try:
-                return index, self.read(index), "\n".join(faults)
-            except DamagedError as error:
-                faults.append(" ".join(str(error).split()))
-        raise DataError(f"{len(faults)} samples in a row are damaged, such as: {faults[-1]}")
-
-    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image (H, W, C) and train ids (H, W) of a pair at their own size; views of its file if it is packed."""
-        pair = self.pairs[index]
-        return self.reader.read(pair) if self.packed is None else self.packed.read(pair)
-
-    def some_images(self, most: int) -> Iterator[np.ndarray]:
-        """Some images (H, W, C), evenly spread; damaged ones are left out.
-
-        Args:
-            most: How many at most.
-        """
-        for index in spread(len(self), most):
-            with suppress(DamagedError):  # reported where it is trained on
-                yield self.read(index)[0]
-
-
-def _own(array: np.ndarray) -> np.ndarray:
-    """The array, or a copy of one that is a view of a file."""
-    return array if array.flags.writeable and array.flags.c_contiguous else np.array(array, order="C")
 
 
 class SegmentationDataModule(LoadingDataModule):
@@ -157,6 +80,9 @@ class SegmentationDataModule(LoadingDataModule):
         self.crops_per_image = at_least_one("crops_per_image", given["crops_per_image"])
         self.transform = create_transform(given)
         self.ignored = to_ids(given["ignore"])
+        self.sampling = given["sampling"]
+        self.rare_share = check_share("rare_share", given["rare_share"])
+        self.copy_paste = None if given["copy_paste"] is None else parse_copy_paste(given["copy_paste"])
         self.cache = given["cache"]
         self.cache_dir = None if given["cache_dir"] is None else Path(given["cache_dir"]).expanduser()
         self._datasets: dict[str, SegmentationDataset] = {}
@@ -179,6 +105,21 @@ class SegmentationDataModule(LoadingDataModule):
     def find_pairs(self, split: str) -> Sequence[Pair]:
         """The pairs of a split: train, val or test."""
         raise NotImplementedError
+
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that there are, each with pairs of its own."""
+        return "train", "val"
+
+    def groups_of(self, split: str) -> Sequence[str]:
+        """What belongs together, for each pair of a split; empty if nobody says so.
+
+        Args:
+            split: Its name.
+        """
+        return ()
+
+    def skip_unpaired(self) -> None:
+        """Leave files without partner out from now on, in a data set that would refuse them."""
 
     def settled(self) -> dict[str, Any]:
         """Options that were found from the data, as the recipe of a run keeps them."""
@@ -270,6 +211,13 @@ class SegmentationDataModule(LoadingDataModule):
         for split in {"fit": ["train", "val"], "validate": ["val"], "test": ["test"]}.get(stage, []):
             if split not in self._datasets:
                 self._datasets[split] = self._dataset(split)
+        if stage == "fit" and self.copy_paste is not None:
+            self._datasets["train"].copy_paste = self._create_copy_paste(self.copy_paste)
+
+    def _create_copy_paste(self, options: CopyPasteOptions) -> CopyPaste:
+        counts = self.class_counts
+        probabilities = class_probabilities(options, self.label_set.names, counts)
+        return CopyPaste(options, probabilities, counts.presence, self.transform.scales)
 
     def _dataset(self, split: str) -> SegmentationDataset:
         pairs = self.pairs_of(split)
@@ -302,6 +250,31 @@ class SegmentationDataModule(LoadingDataModule):
         build_with_progress(packed, pairs, split)
         return packed
 
+    @cached_property
+    def class_counts(self) -> ClassCounts:
+        """The classes of the train split: counted once, with a progress bar, and kept in `.foveate`.
+
+        Raises:
+            DataError: The split cannot be found, or a label map cannot be read.
+        """
+        dataset = self._datasets.get("train") or SegmentationDataset(self.pairs_of("train"), self.reader())
+        root, masks, num_classes = self.existing_root(), dataset.reader.masks, len(self.label_set)
+        path = counts_path(self.cache_dir or root / HOME, root, dataset.pairs, masks.key, num_classes)
+
+        def count() -> ClassCounts:
+            with bar("counting classes") as advance:
+                return count_classes(dataset.read_mask, len(dataset), num_classes, advance)
+
+        return cached_counts(path, count)
+
+    def class_statistics(self) -> ClassStatistics:
+        """Pixels and images of each class in the train split, the same in every process.
+
+        Raises:
+            DataError: The split cannot be found, or a label map cannot be read.
+        """
+        return self.class_counts.statistics
+
     def train_dataloader(self) -> TrainLoader:
         """Augmented crops, in a new order each epoch."""
         dataset = self._datasets["train"]
@@ -312,20 +285,48 @@ class SegmentationDataModule(LoadingDataModule):
                 f"{len(dataset)} training images on {world_size} process(es) do not fill one batch of "
                 f"{self.batch_size}; lower --data.batch_size, or raise --data.crops_per_image"
             )
+        draw, targets = self.draws()
         return self.train_loader(
             dataset,
             collate,
-            draw=shuffle(len(dataset), self.crops_per_image),
+            draw=draw,
             count=count,
             company=True,
             prepare=self._choose_padding,
+            targets=targets,
             damage=self.damage if self.on_damaged == "skip" else None,
         )
+
+    def draws(self) -> tuple[Draw, Draw | None]:
+        """How an epoch's order is drawn, and the class that each of its crops is to show, if any."""
+        if self.sampling == "natural":
+            return shuffle(len(self._datasets["train"]), self.crops_per_image), None
+        order = RareClassOrder(self.class_counts, self.rare_share, self.crops_per_image)
+        return order.images, order.targets
 
     def teardown(self, stage: str) -> None:
         """Tell of damaged images that were skipped since the last epoch ended."""
         super().teardown(stage)
         self.damage.tell()
+
+    def first_picks(self, most: int) -> list[Pick]:
+        """The first samples of a training in one process, with crops padded as `pad_value` says.
+
+        Args:
+            most: How many samples at most.
+        """
+        self._choose_padding()
+        draw, targets = self.draws()
+        count = len(self._datasets["train"]) * self.crops_per_image
+        return first_picks(draw, most, count=count, seed=self.seed, targets=targets)
+
+    def dataset(self, split: str) -> SegmentationDataset:
+        """The samples of a split, after `setup`.
+
+        Args:
+            split: train, val or test.
+        """
+        return self._datasets[split]
 
     def _choose_padding(self) -> None:
         """Pad crops with the mean that the network's images are normalised by, whichever weights brought it."""
@@ -350,33 +351,3 @@ class SegmentationDataModule(LoadingDataModule):
         whole = self._datasets[split]
         step = max(1, len(whole) // max(1, count))
         return SegmentationDataset(whole.pairs[::step][:count], whole.reader)
-
-
-def collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:
-    """Stack samples to a batch.
-
-    Raises:
-        DataError: Their sizes differ.
-    """
-    paths = [str(sample["path"]) for sample in samples]
-    images = [image for sample in samples if isinstance(image := sample["image"], Tensor)]
-    masks = [mask for sample in samples if isinstance(mask := sample.get("mask"), Tensor)]
-    for image, path in zip(images, paths, strict=True):
-        if image.shape != images[0].shape:
-            raise DataConfigError(
-                f"images of several sizes in one batch: {paths[0]} is {tuple(images[0].shape[1:])}, {path} is "
-                f"{tuple(image.shape[1:])} (height, width); set --data.eval_batch_size 1"
-            )
-    rows = _stack([image.permute(1, 2, 0) for image in images])
-    batch: SegmentationBatch = {"image": rows.permute(0, 3, 1, 2), "path": paths}
-    if masks:
-        batch["mask"] = _stack(masks)
-    if "faults" in samples[0]:
-        batch["faults"] = [str(sample["faults"]) for sample in samples]
-    return batch
-
-
-def _stack(tensors: list[Tensor]) -> Tensor:
-    """One tensor of several; a reading process makes it in memory that the training process shares."""
-    stacked: Tensor = default_collate(tensors)
-    return stacked

@@ -48,6 +48,11 @@ class SegmentationOptions(LoadingOptions, total=False):
             in `OneOf`, `SomeOf`, `Sequential` or `Compose`, or a file that `albumentations.save` wrote.
         ignore: Ids in the label files whose pixels neither train nor score, beside those that the data set leaves out
             itself; one number or a list.
+        sampling: `rare_classes` draws a part of the training crops by class, rare ones more often: a class, then an
+            image that holds it, then a crop that shows it. `natural` takes every image alike.
+        rare_share: Share of the crops that `rare_classes` draws by class; the others are drawn as ever.
+        copy_paste: Pastes objects of other training images into crops: `{classes: rare, probability: 0.5, count: [1,
+            3]}`, or names of classes in place of `rare`. Every paste reads a further image.
         label_map: Merges, renames and ignores classes: a YAML file, or what it holds, such as
             `{classes: {vehicle: [car, truck]}, ignore: [sky], rest: keep}`. `rest` says what becomes of the other
             classes: keep, ignore, or the name of a new class that they join.
@@ -71,6 +76,9 @@ class SegmentationOptions(LoadingOptions, total=False):
     pad_value: Pixel | None
     augmentations: Pipeline | None
     ignore: int | list[int] | None
+    sampling: Literal["natural", "rare_classes"]
+    rare_share: float
+    copy_paste: dict[str, Any] | None
     bands: list[int] | None
     range: tuple[float, float] | None
     exif: Exif
@@ -97,6 +105,9 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     pad_value=None,
     augmentations=None,
     ignore=None,
+    sampling="natural",
+    rare_share=0.5,
+    copy_paste=None,
     bands=None,
     range=None,
     exif="auto",
@@ -163,6 +174,21 @@ def mean_pixel(task: Any, channels: int = 3) -> Pixel:
     if mean is None or mean.numel() != channels:
         return MEAN_PIXEL if channels == len(MEAN_PIXEL) else (GREY,) * channels
     return tuple(min(255, max(0, round(float(value)))) for value in mean.flatten())
+
+
+def check_share(name: str, value: float) -> float:
+    """The value of an option that is a share.
+
+    Args:
+        name: The option, for the message.
+        value: What was given.
+
+    Raises:
+        DataConfigError: It is not 0 to 1.
+    """
+    if not 0 <= value <= 1:
+        raise DataConfigError(f"{name} is 0 to 1, not {value}")
+    return value
 
 
 def to_ids(ignore: int | Sequence[int] | None) -> list[int]:

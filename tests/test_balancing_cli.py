@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,18 +64,9 @@ def count(root: Path) -> ClassStatistics:
     )
 
 
-@pytest.fixture
-def counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Lets the data module count its classes; notes when it does."""
-    asked: list[str] = []
-
-    def class_statistics(self: CityscapesDataModule) -> ClassStatistics:
-        assert self.root is not None
-        asked.append("counted")
-        return count(self.root)
-
-    monkeypatch.setattr(CityscapesDataModule, "class_statistics", class_statistics, raising=False)
-    return asked
+def counted(root: Path) -> int:
+    """How often the classes were counted: each time leaves a file, unless there is one already."""
+    return len(list((root / ".foveate").glob("classes-train-*.npz")))
 
 
 def by_hand(root: Path) -> list[float]:
@@ -92,11 +84,11 @@ def settings() -> dict[str, Any]:
 
 
 def test_computed_weights_are_those_by_hand_and_kept_by_recipe_and_checkpoint(
-    cityscapes_root: Path, counting: list[str], capsys: pytest.CaptureFixture[str]
+    cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(cityscapes_root, AUTO) == 0
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("class weights")]
-    assert len(told) == len(counting) == 1
+    assert len(told) == counted(cityscapes_root) == 1
     assert told[0].startswith("class weights (median_frequency of 6 train images): road ")
     kept = read_recipe(Path("runs/latest/recipe.yaml"))["model"]["init_args"]["loss"]
     assert kept["class_weights"] == pytest.approx(by_hand(cityscapes_root), rel=1e-5)
@@ -104,10 +96,11 @@ def test_computed_weights_are_those_by_hand_and_kept_by_recipe_and_checkpoint(
 
 
 def test_a_run_goes_on_and_is_evaluated_with_the_numbers_it_was_trained_with(
-    cityscapes_root: Path, counting: list[str], capsys: pytest.CaptureFixture[str]
+    cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(cityscapes_root, AUTO, "--model.optimizer.name", "timm:lion") == 0
     before = settings()["loss"]
+    shutil.rmtree(cityscapes_root / ".foveate")
     again = ["--config", "synthetic_segnext_t", "--data.root", str(cityscapes_root), *SMALL, AUTO]
     assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "3"]) == 0
     assert main(["fit", *again, "--model.optimizer.name=timm:lion", "--trainer.max_steps=4", "--ckpt_path=last"]) == 0
@@ -117,12 +110,12 @@ def test_a_run_goes_on_and_is_evaluated_with_the_numbers_it_was_trained_with(
     assert main(["validate", *again, "--ckpt_path", "best"]) == 0
     assert "class weights (of the checkpoint): road " in capsys.readouterr().out
     assert main(["validate", "--ckpt_path", "best"]) == 0
-    assert len(counting) == 1
+    assert counted(cityscapes_root) == 0
 
 
-def test_a_trial_computes_them_too(cityscapes_root: Path, counting: list[str]) -> None:
+def test_a_trial_computes_them_too(cityscapes_root: Path) -> None:
     assert fit(cityscapes_root, TRIAL, "--model.loss=[{name: dice, class_weights: enet}, cross_entropy]") == 0
-    assert counting == ["counted"]
+    assert counted(cityscapes_root) == 1
 
 
 def test_data_that_are_not_counted_are_an_error_before_the_run(
@@ -132,6 +125,16 @@ def test_data_that_are_not_counted_are_an_error_before_the_run(
     assert fit(cityscapes_root, AUTO) == 2
     assert "CityscapesDataModule does not count; give a list of 19 numbers" in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_rare_classes_and_pasted_objects_train_and_go_on(cityscapes_root: Path) -> None:
+    words = ["--data.sampling", "rare_classes", "--data.copy_paste={classes: [person, car], probability: 1, count: 2}"]
+    assert fit(cityscapes_root, *words) == 0
+    kept = read_recipe(Path("runs/latest/recipe.yaml"))["data"]["init_args"]
+    assert (kept["sampling"], kept["rare_share"], kept["copy_paste"]["count"]) == ("rare_classes", 0.5, 2)
+    assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "4"]) == 0
+    assert torch.load(LAST, weights_only=True)["global_step"] == 4
+    assert counted(cityscapes_root) == 1
 
 
 OPTIMISERS = {

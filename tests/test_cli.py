@@ -303,4 +303,5 @@ def test_data_check_lists_every_fault_at_once(cityscapes_root: Path, capsys: pyt
     assert main(["data", "check", str(cityscapes_root)]) == 3
     printed = capsys.readouterr()
     assert all(path.name in printed.out for path in images[:2])
-    assert "2 faults" in printed.err
+    assert "2 image files that cannot be read" in printed.out
+    assert "1 fault and " in printed.err

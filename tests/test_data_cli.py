@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from foveate.cli import main
 from foveate.datasets.cityscapes import CityscapesDataModule
@@ -129,3 +133,63 @@ def test_an_unknown_data_set_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> 
     assert "--data foldr: no such data set; did you mean 'folder'? (see: foveate plugins list --what data)" in (
         capsys.readouterr().err
     )
+
+
+def planted(tmp_path: Path) -> Path:
+    """A folder with a mask of a number in no class, and an image that is in two splits."""
+    root = tmp_path / "mine"
+    write_data_set(root, KINDS["values"], {"train": 3, "val": 2})
+    shutil.copy(root / "images/train/train-0.png", root / "images/val/val-0.png")
+    mask = np.array(Image.open(root / "masks/val/val-1.png"))
+    mask[:2, :3] = 77
+    Image.fromarray(mask).save(root / "masks/val/val-1.png")
+    return root
+
+
+def test_a_check_gives_json_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = planted(tmp_path)
+    assert main(["data", "check", str(root), "--json", "-"]) == 3
+    printed = capsys.readouterr()
+    content = json.loads(printed.out)
+    assert content["schema"] == 1
+    assert {"labels.range", "splits.same"} <= {finding["id"] for finding in content["findings"]}
+    assert "val-1.png: label id out of range: 77 (6 px)" in printed.err
+    page = (root / ".foveate/check.html").read_text()
+    assert "labels.range" in page
+    assert "data:image/webp;base64," in page
+
+
+def test_checks_are_chosen_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = planted(tmp_path)
+    words = ["data", "check", str(root), "--page", "none"]
+    assert main([*words, "--only", "pairing,sizes.differ"]) == 0
+    assert main([*words, "--skip", "labels.range,splits"]) == 0
+    assert not (root / ".foveate").exists()
+    assert main([*words, "--only", "labels.rnge"]) == 2
+    assert "did you mean 'labels.range'? (families and checks: " in capsys.readouterr().err
+    assert main([*words, "--fast", "--json", str(tmp_path / "found.json")]) == 3
+    found = json.loads((tmp_path / "found.json").read_text())["findings"]
+    assert "splits.same" not in {finding["id"] for finding in found}
+
+
+def test_a_root_that_cannot_be_written_gets_no_page_and_is_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data_set(tmp_path / "mine", KINDS["values"], {"train": 3, "val": 2})
+    (tmp_path / "mine/.foveate").write_text("a file stands where the folder would be")
+    assert main(["data", "check", str(tmp_path / "mine")]) == 0
+    assert "no page with pictures: " in capsys.readouterr().out
+
+
+def test_a_training_stops_before_the_first_step_at_what_would_spoil_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = planted(tmp_path)
+    words = ["fit", "--config", "folder_segnext_t", "--data.root", str(root), "--data.num_workers=0"]
+    assert main([*words, "--data.crop=[32,32]", "--data.batch_size=2", "--trainer.max_steps=2"]) == 3
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "val-1.png: label id out of range: 77 (6 px)" in line
+    assert "--data.ignore [77]" in line
+    assert "[labels.range] (all: foveate data check " in line
+    assert not (tmp_path / "runs").exists()

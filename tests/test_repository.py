@@ -33,6 +33,7 @@ ARROWS = {
         "foveate.plugins",
         "foveate.datasets.batch",
         "foveate.datasets.classes",
+        "foveate.datasets.doctor.preflight",  # one function that takes any data module
         "foveate.datasets.labels",
         "foveate.datasets.statistics",
     ),

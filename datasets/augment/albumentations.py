@@ -19,6 +19,7 @@ from foveate.datasets.labels import IGNORE
 from foveate.datasets.text import near
 
 Spec = str | dict[str, Any]
+Applied = tuple[str, Mapping[str, Any]]  # name and parameters of a transform
 Pipeline = str | Spec | list[Spec]  # a file or a name, a mapping, or a list
 MASK_FILLS = ("fill_mask", "mask_drop_value")  # options that say what is written into the mask
 REFUSED = {"Morphological": "it grows labels by the size of their numbers, apart from the image"}
@@ -72,14 +73,25 @@ class Augmentations:
         """
         return Augmentations(self._specs, channels)
 
-    def __call__(self, image: ImagePart, mask: MaskPart, *, seed: int) -> tuple[ImagePart, MaskPart]:
+    def __call__(
+        self, image: ImagePart, mask: MaskPart, *, seed: int, applied: list[Applied] | None = None
+    ) -> tuple[ImagePart, MaskPart]:
         """Bytes (H, W, C) and train ids (H, W) in and out, of the same size.
+
+        Args:
+            image: The image.
+            mask: Its train ids.
+            seed: Decides what is applied, and how.
+            applied: Takes the name and the parameters of each transform that was applied.
 
         Raises:
             DataConfigError: A transform changes the size, or gives no bytes.
         """
         self._compose.set_random_seed(seed)
+        self._compose.save_applied_params = applied is not None
         out = self._compose(image=image, mask=mask)
+        if applied is not None:
+            applied += out["applied_transforms"]
         if out["image"].shape != image.shape or out["image"].dtype != np.uint8 or out["mask"].shape != mask.shape:
             raise DataConfigError(
                 f"{WHERE} gave {out['image'].dtype} of {out['image'].shape} for bytes of {image.shape}: "

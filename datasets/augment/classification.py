@@ -6,10 +6,10 @@ Random erasing, mixup and cutmix need whole batches of floats; they are applied 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from foveate.datasets.errors import DataConfigError
 
 Stored = UInt8[Tensor, "3 H W"]
 Sized = UInt8[Tensor, "3 S S"]
+Applied = tuple[str, Mapping[str, Any]]  # name of an operation, and what was drawn for it
 Crop = Literal["random_resized", "padded", "none"]
 Interpolation = Literal["bicubic", "bilinear", "nearest", "lanczos"]
 CUBIC, LINEAR = InterpolationMode.BICUBIC, InterpolationMode.BILINEAR
@@ -83,6 +84,42 @@ class ClassifierTrainTransform:
         """RGB bytes (3, H, W) in, at the size asked for out."""
         with seeded(seed):
             return _apply(self._steps, image)
+
+    def explain(self, image: Stored, *, seed: int) -> tuple[Sized, list[Applied]]:
+        """The same result, and the operations that were applied, with what was drawn for each.
+
+        Args:
+            image: RGB bytes (3, H, W).
+            seed: Decides everything.
+        """
+        applied: list[Applied] = []
+        with seeded(seed):
+            for step in self._steps:
+                with _told(step, applied):
+                    image = step(image)
+        return image.contiguous(), applied
+
+
+@contextmanager
+def _told(step: Any, applied: list[Applied]) -> Iterator[None]:
+    """Note what a step of torchvision draws. A step that is left out by chance draws nothing; a resize never does."""
+    if isinstance(step, T.RandAugment):
+        applied.append(("RandAugment", {"operations": step.num_ops, "magnitude": step.magnitude}))
+    if isinstance(step, T.Resize | T.RandAugment):
+        yield
+        return
+    make_params = step.make_params
+
+    def told(inputs: list[Any]) -> dict[str, Any]:
+        drawn: dict[str, Any] = make_params(inputs)
+        applied.append((type(step).__name__, drawn))
+        return drawn
+
+    step.make_params = told
+    try:
+        yield
+    finally:
+        del step.make_params
 
 
 class ClassifierEvalTransform:

@@ -94,6 +94,25 @@ def resize_mask_window(mask: Mask, scale: float, window: Window) -> MaskPart:
     return cut
 
 
+def source_pixels(size: Size, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The row and the column of a mask that each row and column of its resize are taken from.
+
+    Args:
+        size: Height and width of the mask.
+        scale: Of both sides.
+
+    Example:
+        >>> rows, columns = source_pixels((2, 4), 0.5)
+        >>> rows.tolist(), columns.tolist()
+        ([0], [0, 2])
+    """
+    resized = resized_size(size, scale)
+    if resized == size:
+        return np.arange(size[0], dtype=np.int64), np.arange(size[1], dtype=np.int64)
+    rows, columns = (_nearest(0, length, scale, side) for length, side in zip(resized, size, strict=True))
+    return rows.astype(np.int64), columns.astype(np.int64)
+
+
 def _same_size(array: UInt8[np.ndarray, "H W ..."], scale: float) -> bool:
     """Whether a scale is so near to 1 that the size stays: OpenCV then gives a copy."""
     size = array.shape[0], array.shape[1]

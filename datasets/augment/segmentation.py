@@ -8,12 +8,14 @@ most half a grey level from the mean, that is 0.009 standard deviations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 import cv2
 import numpy as np
 
-from foveate.datasets.augment.albumentations import Augmentations
+from foveate.datasets.augment.albumentations import Applied, Augmentations
+from foveate.datasets.augment.draw import Draw, Paste, Pasted
 from foveate.datasets.augment.photometric import RGB, draw_distortion
 from foveate.datasets.augment.resizing import (
     STEPS,
@@ -29,6 +31,7 @@ from foveate.datasets.augment.resizing import (
     resized_size,
     with_axis,
 )
+from foveate.datasets.augment.targets import TargetPixels
 from foveate.datasets.labels import IGNORE
 
 TRIES = 10
@@ -75,20 +78,73 @@ class TrainTransform:
         self.flip = flip
         self.photometric = photometric
 
-    def __call__(self, image: Image, mask: Mask, *, seed: int) -> tuple[ImagePart, MaskPart]:
+    def __call__(
+        self, image: Image, mask: Mask, *, seed: int, target: int | None = None, paste: Paste | None = None
+    ) -> tuple[ImagePart, MaskPart]:
         """Bytes (H, W, C) and train ids in, both at the crop's size out; padding is `pad_value`, and ignored.
 
         Only what the crop shows is read, so that both may be views of a file.
+
+        Args:
+            image: The image.
+            mask: Its train ids.
+            seed: Decides everything.
+            target: Train id of which the crop shows a pixel, if the resized image has one; other augmentations may
+                still move it out of the crop.
+            paste: Pastes objects into the crop.
         """
-        random = Random(seed)
+        crop, _ = self._augment(image, mask, Random(seed), target, paste, explained=False)
+        return crop
+
+    def explain(
+        self, image: Image, mask: Mask, *, seed: int, target: int | None = None, paste: Paste | None = None
+    ) -> tuple[tuple[ImagePart, MaskPart], Draw]:
+        """The same crop, and what was drawn for it.
+
+        Args:
+            image: As for a call, like the rest.
+            mask: Its train ids.
+            seed: Decides everything.
+            target: Train id of which the crop shows a pixel.
+            paste: Pastes objects into the crop.
+        """
+        return self._augment(image, mask, Random(seed), target, paste, explained=True)
+
+    def _augment(
+        self, image: Image, mask: Mask, random: Random, target: int | None, paste: Paste | None, *, explained: bool
+    ) -> tuple[tuple[ImagePart, MaskPart], Draw]:
         scale = self._draw_scale(random, (mask.shape[0], mask.shape[1]))
-        window, cut_mask = self._draw_window(mask, scale, random)
+        window, cut_mask = self._draw_window(mask, scale, random, target)
         cut = resize_window(image, scale, window)
         flipped = random.random() < self.flip
-        if self.photometric:
-            cut = draw_distortion(random)(cut)
+        distortion = draw_distortion(random) if self.photometric else None
+        pasted: Sequence[Pasted] = ()
+        if paste is not None:
+            cut, cut_mask, pasted = paste(cut, cut_mask)
+        if distortion is not None:
+            cut = distortion(cut)
         crop = self._frame(cut, self.pad_value, flipped), self._frame(cut_mask, (IGNORE,), flipped)
-        return crop if self.further is None else self.further(*crop, seed=random.getrandbits(31))
+        applied: list[Applied] = []
+        if self.further is not None:
+            crop = self.further(*crop, seed=random.getrandbits(31), applied=applied if explained else None)
+        return crop, Draw(
+            scale=scale,
+            window=window,
+            flipped=flipped,
+            distortion=distortion,
+            target=target,
+            pasted=pasted,
+            further=applied,
+        )
+
+    def scales(self, size: Size) -> tuple[float, float]:
+        """Range of the factor by which an image is resized.
+
+        Args:
+            size: Its height and width.
+        """
+        base = 1.0 if self.fit is None else fit_scale(size, *self.fit)
+        return base * self.scale[0], base * self.scale[1]
 
     def adapt(self, channels: int) -> list[str]:
         """Prepare for images of a number of channels.
@@ -111,17 +167,22 @@ class TrainTransform:
         return lines
 
     def _draw_scale(self, random: Random, size: Size) -> float:
-        base = 1.0 if self.fit is None else fit_scale(size, *self.fit)
-        low, high = (base * scale for scale in self.scale)
+        low, high = self.scales(size)
         scale = random.uniform(low, high)
         return round(scale * STEPS) / STEPS if high - low >= WIDE else scale
 
-    def _draw_window(self, mask: Mask, scale: float, random: Random) -> tuple[Window, MaskPart]:
+    def _draw_window(
+        self, mask: Mask, scale: float, random: Random, target: int | None = None
+    ) -> tuple[Window, MaskPart]:
         """Where to crop, and the mask there."""
         height, width = resized_size((mask.shape[0], mask.shape[1]), scale)
         size = min(height, self.crop[0]), min(width, self.crop[1])
+        targets = None if target is None else TargetPixels(mask, scale, target)
         for _ in range(TRIES):
-            window = Window(random.randint(0, height - size[0]), random.randint(0, width - size[1]), *size)
+            if targets:
+                window = targets.draw_window(size, random)
+            else:
+                window = Window(random.randint(0, height - size[0]), random.randint(0, width - size[1]), *size)
             cut = resize_mask_window(mask, scale, window)
             if self.max_ratio >= 1 or is_varied(cut, self.max_ratio):
                 break

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from foveate.datasets.errors import DataError
+from foveate.datasets.errors import DataError, UnpairedError
 from foveate.datasets.text import few
 
 
@@ -66,16 +66,20 @@ def pair_up(
         advice: What to do when something is missing.
 
     Raises:
-        DataError: There are none, two files share a key, or one has no partner.
+        DataError: There are none, or two files share a key.
+        UnpairedError: Files have no partner.
     """
     by_image, by_label = _index(images, key, split), _index(labels, key, split)
     if not by_image:
         raise DataError(f"no images in the {split} split. {advice}")
-    alone = [f"{by_image[k]} has no label map" for k in sorted(by_image.keys() - by_label.keys())]
-    alone += [f"{by_label[k]} has no image" for k in sorted(by_label.keys() - by_image.keys())]
-    if alone:
-        raise DataError(f"{len(alone)} unpaired in the {split} split: {few(alone, separator='; ')}. {advice}")
-    return [Pair(by_image[k], by_label[k]) for k in sorted(by_image)]
+    pairs = [Pair(by_image[k], by_label[k]) for k in sorted(by_image.keys() & by_label.keys())]
+    without = [str(by_image[k]) for k in sorted(by_image.keys() - by_label.keys())]
+    lonely = [str(by_label[k]) for k in sorted(by_label.keys() - by_image.keys())]
+    if without or lonely:
+        alone = [f"{name} has no label map" for name in without] + [f"{name} has no image" for name in lonely]
+        message = f"{len(alone)} unpaired in the {split} split: {few(alone, separator='; ')}. {advice}"
+        raise UnpairedError(message, without, lonely, {split: pairs})
+    return pairs
 
 
 def _index(paths: Sequence[Path], key: Callable[[Path], str], split: str) -> dict[str, Path]:

@@ -45,7 +45,8 @@ class TiffHeader:
         height: Rows.
         width: Columns.
         samples: Values of a pixel.
-        dtype: Their type, such as uint16; empty where it is none of NumPy's.
+        dtype: The type that holds them, such as uint16; empty where it is none of NumPy's.
+        bits: Bits of each as stored, such as 12.
         photometric: How they are meant: 0 and 1 grey, 2 RGB, 3 palette, 5 CMYK, 6 YCbCr.
         alpha: Which of the samples are alpha, from 0.
         compression: Number of the compression.
@@ -61,6 +62,7 @@ class TiffHeader:
     width: int
     samples: int
     dtype: str
+    bits: int
     photometric: int
     alpha: tuple[int, ...]
     compression: int
@@ -128,6 +130,7 @@ def _header(directory: ImageFileDirectory_v2, pages: int, big: bool) -> TiffHead
         width=int(tags["width"][0]),
         samples=samples,
         dtype=dtype,
+        bits=max(bits),
         photometric=photometric,
         alpha=tuple(samples - len(extra) + place for place, what in enumerate(extra) if what in ALPHA),
         compression=int((tags["compression"] or [1])[0]),
@@ -199,6 +202,7 @@ def _opencv_can(header: TiffHeader) -> bool:
     """Whether OpenCV gives the values as stored: it turns images, and mixes up bands that are stored separately."""
     return (
         header.dtype in OPENCV_READS
+        and header.bits % 8 == 0
         and (header.photometric, header.samples) in OPENCV_BANDS
         and header.compression in OPENCV_UNPACKS
         and header.orientation == 1
@@ -240,7 +244,7 @@ def _by_tifffile(data: bytes, where: str) -> Values:
             values, axes = np.asarray(page.asarray()), str(page.axes)
     except Exception as error:
         if "imagecodecs" in str(error):
-            raise DataConfigError(f"{where}: imagecodecs reads its compression, and is missing: {NEEDED}") from error
+            raise DataConfigError(f"{where}: imagecodecs decodes it, and is missing: {NEEDED}") from error
         raise DamagedError(f"{where}: cannot be read as a TIFF: {type(error).__name__}: {error}") from error
     if axes == "SYX":
         values = np.moveaxis(values, 0, 2)

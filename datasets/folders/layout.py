@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveate.datasets.errors import DataError
+from foveate.datasets.errors import DataError, UnpairedError
 from foveate.datasets.files.pair_list import SEPARATOR, PairList
 from foveate.datasets.folders.candidates import Candidate, list_candidates
 from foveate.datasets.folders.dividing import divide
@@ -57,7 +57,8 @@ def find_layout(
 
     Raises:
         NoPairsError: There are no images, or none has a mask.
-        DataError: Two readings fit equally well, or files have no partner.
+        DataError: Two readings fit equally well.
+        UnpairedError: Files have no partner.
         DataConfigError: An option is out of range.
     """
     tree = walk(root, progress)
@@ -71,13 +72,21 @@ def find_layout(
     chosen, how = divide(root, joined, lists, options)
     if "train" not in chosen:
         raise DataError(f"{root}: no pairs in train ({how}; there are: {', '.join(chosen) or 'none'}). {EXPECTED}")
-    notes = [] if lists else report_unpaired(root, joined, options)  # lists say what belongs to the data set
     pairs = PairList(root, joined.images, _labels(joined))
     splits = {name: pairs.select(indices) for name, indices in chosen.items()}
+    notes = [] if lists else _report(root, joined, options, splits)  # lists say what belongs to the data set
     head = f"{root}: {_describe(images)} with {_describe(masks)}, paired {joined.rule.how}; {how}"
     counts = ", ".join(f"{name} {len(some)}" for name, some in splits.items())
     passed = _passed_over(tree, images, masks)
     return FolderLayout(splits, joined.rule.several, [f"{head}: {counts}", *notes, *passed])
+
+
+def _report(root: Path, joined: Joined, options: FolderOptions, splits: Mapping[str, PairList]) -> list[str]:
+    try:
+        return report_unpaired(root, joined, options)
+    except UnpairedError as error:
+        error.splits = splits
+        raise
 
 
 def _choose(root: Path, candidates: Sequence[Candidate], options: FolderOptions) -> tuple[Candidate, Joined]:

@@ -91,6 +91,7 @@ class LoadingDataModule(L.LightningDataModule):
         count: int,
         company: bool = False,
         prepare: Callable[[], None] | None = None,
+        targets: Draw | None = None,
         damage: DamageLog | None = None,
     ) -> TrainLoader:
         """A loader of each sample of an epoch once, in a new order; a resumed run continues with those that are left.
@@ -102,6 +103,7 @@ class LoadingDataModule(L.LightningDataModule):
             count: Number of indices in an epoch.
             company: See TrainOrder.
             prepare: See TrainLoader.
+            targets: See TrainOrder.
             damage: See TrainLoader.
         """
         world_size, rank = self.place()
@@ -113,6 +115,7 @@ class LoadingDataModule(L.LightningDataModule):
             rank=rank,
             seed=self.seed,
             company=company,
+            targets=targets,
         )
         learnt = partial(self._learnt, count)
         return TrainLoader(

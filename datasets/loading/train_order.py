@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,8 @@ class TrainOrder:
         seed: Decides order and augmentation, together with the epoch.
         company: Whether a batch of one gets a blank second sample where larger batches are asked for: batch norm of a
             feature of 1 x 1 pixel cannot be computed over one sample.
+        targets: Seed and epoch -> the class that each sample of an epoch is to show, in the order of `draw`, -1 for
+            any; None where it is any for all.
     """
 
     def __init__(
@@ -72,8 +75,10 @@ class TrainOrder:
         rank: int = 0,
         seed: int = 0,
         company: bool = False,
+        targets: Draw | None = None,
     ) -> None:
         self.draw = draw
+        self.targets = targets
         self.count = count
         self.batch_size = batch_size
         self.world_size = world_size
@@ -112,16 +117,20 @@ class TrainOrder:
         steps = count_steps(len(left), self.world_size, self.batch_size)
         part = np.array_split(left, self.world_size)[self.rank]
         order = self.draw(self.seed, self.epoch)
+        targets = None if self.targets is None else self.targets(self.seed, self.epoch)
         start = 0
         for step, size in enumerate(batch_sizes(len(part), steps, self.batch_size)):
             if step >= self.steps:
-                yield self._picks(part[start : start + size], order)
+                yield self._picks(part[start : start + size], order, targets)
             start += size
 
-    def _picks(self, positions: Indices, order: Indices) -> list[Pick]:
+    def _picks(self, positions: Indices, order: Indices, targets: Indices | None) -> list[Pick]:
         if not len(positions):  # fewer samples than processes are left: a blank, so that this process takes a step too
             return [Pick(int(order[0]), blank=True)]
-        picks = [Pick(int(order[p]), seed=mix(self.seed, self.epoch, int(p))) for p in positions]
+        picks = [
+            Pick(int(order[p]), seed=mix(self.seed, self.epoch, p), target=_target(targets, p))
+            for p in positions.tolist()
+        ]
         alone = self.company and len(picks) == 1 < self.batch_size
         return [*picks, Pick(int(order[0]), blank=True)] if alone else picks
 
@@ -149,6 +158,10 @@ class TrainOrder:
         self.seed, self.epoch = state["seed"], state["epoch"]
 
 
+def _target(targets: Indices | None, position: int) -> int | None:
+    return None if targets is None or targets[position] < 0 else int(targets[position])
+
+
 def _text(segment: Segment) -> str:
     return f"{segment[0]} process(es) and batches of {segment[1]}"
 
@@ -156,6 +169,20 @@ def _text(segment: Segment) -> str:
 def mix(*numbers: int) -> int:
     """A seed below 2**31 that differs for neighbouring arguments."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
+
+
+def first_picks(draw: Draw, most: int, *, count: int, seed: int, targets: Draw | None = None) -> list[Pick]:
+    """The first samples of a training in one process.
+
+    Args:
+        draw: See TrainOrder, like the rest.
+        most: How many samples at most.
+        count: Number of indices in an epoch.
+        seed: Decides order and augmentation.
+        targets: The class that each sample is to show.
+    """
+    order = TrainOrder(draw, count=count, batch_size=1, seed=seed, targets=targets)
+    return list(islice(chain.from_iterable(order), most))
 
 
 def shuffle(count: int, times: int = 1) -> Draw:

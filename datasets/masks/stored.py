@@ -34,14 +34,25 @@ def read_numbers(path: Path, *, max_pixels: int = MAX_PIXELS) -> Stored:
     Raises:
         DataError: It is damaged, in colour, lossy (JPEG), too large, or holds fractions.
     """
+    return as_numbers(read_stored(path, max_pixels=max_pixels), path)
+
+
+def read_stored(path: Path, *, max_pixels: int = MAX_PIXELS) -> Stored:
+    """The array (H, W) or (H, W, C) of a mask file as it is; a palette image gives its indices.
+
+    Args:
+        path: The file.
+        max_pixels: Larger files are refused.
+
+    Raises:
+        DataError: It is damaged, lossy (JPEG), or too large.
+    """
     data = read_bytes(path)
     if data.startswith(NPY):
-        return as_numbers(_load_array(data, path, max_pixels), path)
+        return _load_array(data, path, max_pixels)
     _refuse_lossy(data, path)
     pixels = decode_plain(data, max_pixels)
-    if pixels is None:
-        pixels = _decode(data, path, max_pixels)
-    return as_numbers(pixels, path)
+    return _decode(data, path, max_pixels) if pixels is None else pixels
 
 
 def read_pixels(path: Path, *, max_pixels: int = MAX_PIXELS, lossy: bool = False) -> Stored:

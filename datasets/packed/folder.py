@@ -13,12 +13,13 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from foveate.datasets.augment.resizing import Image, Mask
 from foveate.datasets.errors import DamagedError, DataError
 from foveate.datasets.files.kinds import image_kind
+from foveate.datasets.files.locking import alone
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.files.writing import draft_name
 from foveate.datasets.masks.reader import PairReader
@@ -111,7 +112,7 @@ class PackedFolder:
             return 0
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with _alone(self.folder / ".lock"):
+            with alone(self.folder / ".lock"):
                 if todo := self.missing(pairs):  # another process may have packed them meanwhile
                     self._sweep()
                     self._check_space(todo)
@@ -227,17 +228,3 @@ def origin(pair: Pair) -> str:
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: no such file") from None
     return " ".join(f"{stat.st_size}@{stat.st_mtime_ns}" for stat in stats)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock. The lock ends with the process, even a killed one.
-
-    Without locks (Windows, some file systems) two processes may write the same file: each is whole all the same.
-    """
-    with path.open("w") as file:
-        with suppress(OSError, ImportError):
-            import fcntl  # POSIX only
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

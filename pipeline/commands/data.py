@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.progress import bars
 from foveate.datasets.text import Size, to_size
+from foveate.pipeline.commands.check import check
+from foveate.pipeline.commands.stats import stats
+from foveate.pipeline.commands.view import view
 
 SHOWN = 20  # faults
 Background = Literal["background", "ignore"]
@@ -37,7 +40,7 @@ def make(root: str, train: int = 64, val: int = 16, size: Size = "256x512", seed
     if train < 0 or val < 0 or seed < 0:
         raise DataConfigError(f"train, val and seed are at least 0, not {train}, {val} and {seed}")
     folder = Path(root).expanduser()
-    with _bars() as progress:
+    with bars() as progress:
         told = partial(progress, "scenes")
         try:
             write_scenes(folder, train=train, val=val, height=height, width=width, seed=seed, progress=told)
@@ -46,39 +49,6 @@ def make(root: str, train: int = 64, val: int = 16, size: Size = "256x512", seed
         except OSError as error:
             raise DataError(f"{root}: cannot be written: {error}") from error
     print(f"{train} training and {val} validation scenes of {height} x {width} in {root}")
-
-
-def check(
-    target: str,
-    dataset: str = AUTO,
-    labels: str | None = None,
-    ignore: int | list[int] | None = None,
-    flags: Flags = (),
-) -> None:
-    """Read every image of a data set, with its label map or class, and list all that is wrong with it.
-
-    Example: foveate data check ~/cityscapes
-
-    Args:
-        target: The data set's folder, or a recipe.
-        dataset: Which data set it is (foveate plugins list --what data); auto finds it by the folders.
-        labels: Which label files of Cityscapes to read, as --data.labels says in a training.
-        ignore: Ids in the label files that are ignored, as --data.ignore says in a training.
-        flags: Not given by name: the data set's options as in a training, --data.KEY VALUE.
-    """
-    from foveate.datasets.checks import check_images, check_pairs
-    from foveate.datasets.segmentation import SegmentationDataModule
-
-    data = _open(target, dataset, {"labels": labels, "ignore": ignore}, flags)
-    with _bars() as progress:
-        if isinstance(data, SegmentationDataModule):
-            found = check_pairs(data, progress)
-        else:
-            found = check_images(data.existing_root(), progress)
-    for line in found.shares:
-        print(line)
-    _refuse_faults(found.faults)
-    print("no fault found")
 
 
 def classes(target: str, write: bool = False, dataset: str = "folder", flags: Flags = ()) -> None:
@@ -94,8 +64,9 @@ def classes(target: str, write: bool = False, dataset: str = "folder", flags: Fl
     """
     from foveate.datasets.class_file import FILE_NAME, dump_class_table, write_class_table
     from foveate.datasets.folder import FolderDataModule
+    from foveate.pipeline.commands.open_data import open_named
 
-    data = _open(target, dataset, {}, flags)
+    data = open_named(target, dataset, {}, flags)
     if not isinstance(data, FolderDataModule):
         raise DataConfigError(f"the classes of {dataset} are known; they are proposed for --dataset folder only")
     proposal = data.propose()
@@ -135,8 +106,9 @@ def pack(
     """
     from foveate.datasets.packed.folder import repack_damaged
     from foveate.datasets.segmentation import SegmentationDataModule
+    from foveate.pipeline.commands.open_data import open_named
 
-    data = _open(target, dataset, {"labels": labels, "ignore": ignore, "cache_dir": cache_dir}, flags)
+    data = open_named(target, dataset, {"labels": labels, "ignore": ignore, "cache_dir": cache_dir}, flags)
     if not isinstance(data, SegmentationDataModule):
         raise DataConfigError(
             f"{target} has class folders: only images with label maps are packed; for many images: foveate data shard"
@@ -147,17 +119,6 @@ def pack(
         repaired = repack_damaged(packed, pairs, split)
         again = f", {repaired} of them packed again since they were damaged" if repaired else ""
         print(f"{split}: {len(pairs)} images in {packed.folder}{again}")
-
-
-def _open(target: str, dataset: str, given: dict[str, Any], flags: Sequence[str]) -> Any:
-    """The data module of a folder or recipe, with the options of a command as flags."""
-    from foveate.pipeline.commands.open_data import name_of, open_data
-
-    words = [f"--data.{key}={value}" for key, value in given.items() if value is not None]
-    data = open_data(target, dataset, [*words, *flags])
-    if dataset == AUTO:
-        print(f"{target} has the layout of {name_of(data)}", flush=True)
-    return data
 
 
 def shard(source: str, out: str, size_mb: int = 64) -> None:
@@ -174,7 +135,7 @@ def shard(source: str, out: str, size_mb: int = 64) -> None:
 
     if not 0 < size_mb <= 4000:
         raise DataConfigError(f"a shard has 1 to 4000 megabytes, not {size_mb}")
-    with _bars() as progress:
+    with bars() as progress:
         try:
             counts = write_shards(
                 Path(source).expanduser(), Path(out).expanduser(), shard_bytes=size_mb * 1_000_000, progress=progress
@@ -218,7 +179,7 @@ def import_(
     print(describe_set(found, folder), flush=True)
     _refuse_faults(found.faults)
     wanted = [name.strip() for name in classes.split(",")] if classes is not None else None
-    with _bars() as progress:
+    with bars() as progress:
         try:
             imported = import_set(
                 found, folder, target, background=background, classes=wanted, placing=copy, progress=progress
@@ -239,20 +200,13 @@ def _refuse_faults(faults: Sequence[str]) -> None:
         raise DataError(f"{len(faults)} faults, listed above")
 
 
-@contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for each split; they disappear at the end."""
-    from rich.progress import Progress, TaskID
-
-    tasks: dict[str, TaskID] = {}
-    with Progress(transient=True) as bars:
-
-        def advance(split: str, done: int, total: int) -> None:
-            if split not in tasks:
-                tasks[split] = bars.add_task(split, total=total)
-            bars.update(tasks[split], completed=done)
-
-        yield advance
-
-
-COMMANDS = {"check": check, "classes": classes, "import": import_, "pack": pack, "make": make, "shard": shard}
+COMMANDS = {
+    "check": check,
+    "stats": stats,
+    "view": view,
+    "classes": classes,
+    "import": import_,
+    "pack": pack,
+    "make": make,
+    "shard": shard,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +190,19 @@ def name_of(data: object) -> str:
     path = f"{type(data).__module__}.{type(data).__qualname__}"
     named = (offer.record.name for offer in offered_data_sets() if offer.record.class_path == path)
     return next(named, type(data).__name__)
+
+
+def open_named(target: str, dataset: str, given: Mapping[str, Any], flags: Sequence[str]) -> Any:
+    """The data module of a folder or recipe, with the options of a command as flags; says which was found.
+
+    Args:
+        target: A folder, or a recipe.
+        dataset: Data set in the folder; auto asks each.
+        given: Options of the command that are options of the data set; None where they are not given.
+        flags: Further options of the data set.
+    """
+    words = [f"--data.{key}={value}" for key, value in given.items() if value is not None]
+    data = open_data(target, dataset, [*words, *flags])
+    if dataset == AUTO:
+        print(f"{target} has the layout of {name_of(data)}", flush=True)
+    return data

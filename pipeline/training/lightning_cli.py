@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
+from foveate.datasets.doctor.preflight import look_before_training
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
 from foveate.pipeline.callbacks.final_validation import FinalValidation
@@ -139,9 +140,13 @@ class FoveateCLI(LightningCLI):
 
         Class weights that come from the data are computed before, so that the run's recipe holds the numbers.
         """
-        if self.request.command != "fit" or self.config.trainer.fast_dev_run:
+        if self.request.command != "fit":
             return
-        self.datamodule.setup("fit")
+        if not self.config.trainer.fast_dev_run:
+            self.datamodule.setup("fit")
+        warn_of_data(self.datamodule)
+        if self.config.trainer.fast_dev_run:
+            return
         if self.request.checkpoint is None:
             self.model.load_initial_weights()
             self.model.take_statistics(self.datamodule)
@@ -196,6 +201,20 @@ class FoveateCLI(LightningCLI):
         if self.request.modules:
             recipe[PLUGINS] = remember(self.request.modules)
         return recipe
+
+
+def warn_of_data(data: object) -> None:
+    """Look at a sample of the files in the first process, and print what may spoil a training.
+
+    Args:
+        data: The data module.
+
+    Raises:
+        DataError: Something would spoil the training.
+    """
+    if global_rank() == 0:
+        for line in look_before_training(data):
+            print(f"foveate: warning: {line}", file=sys.stderr, flush=True)
 
 
 def _loggers(given: Any, run_dir: Path | None) -> list[Logger]:

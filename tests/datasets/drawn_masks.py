@@ -51,7 +51,7 @@ def write_data_set(root: Path, kind: Kind, counts: dict[str, int]) -> dict[str, 
             name, drawn = f"{split}-{number}", drawing(number)
             image = root / "images" / split / f"{name}.png"
             image.parent.mkdir(parents=True, exist_ok=True)
-            noise = np.random.default_rng(number).integers(0, 60, (*SIZE, 3))
+            noise = np.random.default_rng([len(split), number]).integers(0, 60, (*SIZE, 3))
             Image.fromarray((noise + 60 * np.minimum(drawn, 3)[..., None]).astype(np.uint8)).save(image)
             mask = root / "masks" / split / name
             mask.parent.mkdir(parents=True, exist_ok=True)

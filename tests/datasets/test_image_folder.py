@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foveate.datasets.checks import check_images
+from foveate.datasets.doctor.doctor import diagnose
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.image_folder import ImageFolderDataModule
@@ -154,10 +154,9 @@ def test_a_check_lists_all_damaged_images_and_copies_at_once(root: Path) -> None
     for name in ("train/bee/x.png", "val/ant/3.png"):
         (root / name).write_bytes((root / name).read_bytes()[:-40])
     shutil.copy(root / "train/zebra/b.png", root / "val/zebra/copy.png")
-    faults = check_images(root, lambda split, done, total: None).faults
-    assert len(faults) == 3
-    assert [f"{name}: " in " ".join(faults) for name in ("x.png", "3.png", "copy.png")] == [True] * 3
-    assert "copy.png: the same file is in train" in " ".join(faults)
+    findings = {finding.id: finding for finding in diagnose(module(root)).findings}
+    assert [Path(path).name for path in findings["files.damaged"].paths] == ["x.png", "3.png"]
+    assert [Path(path).name for path in findings["splits.same"].paths] == ["copy.png"]
 
 
 def test_names_may_be_any_bytes() -> None:

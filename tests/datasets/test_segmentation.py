@@ -14,7 +14,8 @@ from PIL import Image
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.segmentation import SegmentationDataModule, collate
+from foveate.datasets.labelled_pairs import collate
+from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.pipeline.normalisation import Normalise
 
 

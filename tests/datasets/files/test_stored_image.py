@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import struct
 import zlib
@@ -84,6 +85,22 @@ def test_the_first_page_is_read_and_the_others_are_counted(tmp_path: Path) -> No
     tifffile.imwrite(tmp_path / "a.tif", np.stack(pages), photometric="minisblack")
     assert np.array_equal(stored(tmp_path / "a.tif").values[..., 0], pages[0])
     assert image_kind(tmp_path / "a.tif").pages == 3
+
+
+def test_samples_of_12_bits_are_never_taken_for_16(tmp_path: Path) -> None:
+    values = RNG.integers(0, 4096, (16, 32))
+    bits = "".join(f"{value:012b}" for value in values.ravel())
+    packed = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    tags = {256: 32, 257: 16, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 16, 279: len(packed)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    header = b"II*\0" + struct.pack("<I", 8 + len(packed))
+    (tmp_path / "a.tif").write_bytes(header + packed + struct.pack("<H", len(tags)) + entries + bytes(4))
+    assert image_kind(tmp_path / "a.tif").dtype == "uint16"
+    if importlib.util.find_spec("imagecodecs"):
+        assert np.array_equal(stored(tmp_path / "a.tif").values[..., 0], values)
+        return
+    with pytest.raises(DataConfigError, match=r"imagecodecs decodes it, and is missing: pip install 'foveate\[tiff\]'"):
+        stored(tmp_path / "a.tif")  # OpenCV gives other values
 
 
 def test_smaller_copies_are_no_pages(tmp_path: Path) -> None:
