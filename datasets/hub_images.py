@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.classification_options import CLASSIFICATION_DEFAULTS, ClassificationOptions
-from foveate.datasets.errors import DataConfigError
+from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.files.reading import read_image
 from foveate.datasets.folders.shares import groups_of, share_out
@@ -46,11 +46,15 @@ class NamedImages(ClassificationDataset):
         Raises:
             DataError: It is damaged, or no image.
         """
-        return read_image(self.folder / self.names[index])
+        return read_image(self.path(index))
+
+    def path(self, index: int) -> Path:
+        """An image's file."""
+        return self.folder / self.names[index]
 
     def where(self, index: int) -> str:
         """An image's file, as text."""
-        return str(self.folder / self.names[index])
+        return str(self.path(index))
 
 
 class HubImagesOptions(ClassificationOptions, total=False):
@@ -148,6 +152,15 @@ class HubImagesDataModule(ClassificationDataModule):
         """The classes: those that the data set lists, or the labels of train, sorted."""
         names, _ = number_classes(self.loaded)
         return ClassSet(name=self.source.name, names=names)
+
+    def splits(self) -> tuple[str, ...]:
+        """The splits that were found, unlabelled ones left out; train and val where none are."""
+        try:
+            return tuple(self._images)
+        except DataConfigError:
+            raise
+        except DataError:  # told by whoever asks for the images
+            return "train", "val"
 
     def find_images(self, split: str) -> NamedImages:
         """The images of a split; of val where there is no labelled test."""

@@ -19,7 +19,12 @@ SMALL = [
     *("--trainer.val_check_interval=1", "--trainer.accelerator=cpu", "--trainer.precision=32-true"),
     *("--model.schedule.warmup_steps=0", "--pictures.count=0"),
 ]
-DATA_COMMANDS = {"check": "no fault found", "pack": "train: 4 images in "}  # what each prints of the data set
+DATA_COMMANDS = {  # what each prints of the data set
+    "check": "no fault found",
+    "pack": "train: 4 images in ",
+    "view": "view.html written",
+    "stats": "class_weights: [",
+}
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,16 @@ def test_tables_with_label_maps_are_checked_packed_and_trained(capsys: pytest.Ca
     assert "class_2" in capsys.readouterr().out
 
 
+def test_tables_with_classes_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    tables = {"train": class_table("train", 3), "validation": class_table("validation", 2)}
+    write_parquet(Path("animals"), tables)
+    assert main(["data", "check", "animals"]) == 0
+    assert "animals has the layout of hub_images" in capsys.readouterr().out
+    write_parquet(Path("twice"), {**tables, "validation": class_table("train", 2)})
+    assert main(["data", "check", "twice"]) == 3
+    assert "train" in capsys.readouterr().err
+
+
 def test_tables_with_classes_are_trained_and_scored(capsys: pytest.CaptureFixture[str]) -> None:
     write_saved(Path("animals"), {"train": class_table("train", 9), "test": class_table("test", 2)})
     words = ["--config", "imagenet_mobilenet_v2", "--data", "hub_images", "--data.root", "animals"]
