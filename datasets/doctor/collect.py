@@ -53,6 +53,7 @@ class Look:
         headers: Pairs of each split whose headers are read; None for all.
         masks: Those of them whose label maps are read.
         pixels: Whether images are decoded.
+        images: Those pairs whose images are decoded; None for all.
         objects: Label maps of each split in which objects are measured.
         seconds: When to stop looking, if the files are slow.
     """
@@ -60,13 +61,14 @@ class Look:
     headers: int | None = None
     masks: int | None = None
     pixels: bool = True
+    images: int | None = None
     objects: int = 30
     seconds: float | None = None
 
 
 WHOLE = Look()
 FAST = Look(masks=60, pixels=False, objects=0)
-SAMPLE = Look(headers=200, masks=60, pixels=False, objects=0, seconds=3)
+SAMPLE = Look(headers=200, masks=60, images=30, objects=0, seconds=3)
 
 
 def collect(data: Any, look: Look = WHOLE, progress: Progress = lambda split, done, total: None) -> Facts:
@@ -110,7 +112,7 @@ def _of_pairs(data: SegmentationDataModule, look: Look, progress: Progress) -> F
         crop=data.transform.crop,
         eval_batch=data.eval_batch_size,
         groups=_groups(data, found),
-        complete=look.headers is None and look.masks is None,
+        complete=all(_is_whole(split, look) for split in splits.values()),
         decoded=look.pixels,
         exif=images.exif,
         range=images.range,
@@ -296,6 +298,7 @@ def _jobs(pairs: Sequence[Pair], look: Look, classes: int, labels: Indices | Non
     """One job for each pair that is looked at; made when it is asked for, since there may be millions."""
     places = _some(len(pairs), look.headers)
     held = {places[place] for place in _some(len(places), look.masks)}
+    decoded = {places[place] for place in _some(len(places), look.images)} if look.pixels else set()
     measured = {places[place] for place in _some(len(places), look.objects)}
 
     def job(index: int) -> Callable[[], Job]:
@@ -303,12 +306,17 @@ def _jobs(pairs: Sequence[Pair], look: Look, classes: int, labels: Indices | Non
             index=index,
             pair=pairs[index],
             held=index in held,
-            pixels=look.pixels,
+            pixels=index in decoded,
             objects=classes if index in measured else 0,
             label=-1 if labels is None else int(labels[index]),
         )
 
     return [job(index) for index in places]
+
+
+def _is_whole(split: Split, look: Look) -> bool:
+    """Whether every label map of a split was read."""
+    return len(split.samples) == len(split.pairs) and len(split.pairs) <= (look.masks or len(split.pairs))
 
 
 def _examined(

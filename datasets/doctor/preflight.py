@@ -15,7 +15,10 @@ from foveate.datasets.segmentation import SegmentationDataModule
 
 
 def look_before_training(data: object) -> list[str]:
-    """Warnings on what may spoil a training, a line each. Reads 200 headers and 60 label maps of each split at most.
+    """Warnings on what may spoil a training, a line each.
+
+    Reads at most 200 headers, 60 label maps and 30 images of each split, and stops after 3 seconds. Damaged training
+    images are no fault where `on_damaged` is skip.
 
     Args:
         data: A data module; of one whose files are not known nothing is said.
@@ -25,11 +28,18 @@ def look_before_training(data: object) -> list[str]:
     """
     if not isinstance(data, SegmentationDataModule | ImageFolderDataModule):
         return []
-    findings = diagnose(data, CHEAP, SAMPLE).findings
+    skips = getattr(data, "on_damaged", "error") == "skip"
+    findings = [one for one in diagnose(data, CHEAP, SAMPLE).findings if not (skips and _is_skipped(one))]
     errors = [finding for finding in findings if finding.severity == Severity.ERROR]
     if errors:
         raise DataError(_in_one_line(errors, str(data.root)))
     return [printable(finding.message) for finding in findings if finding.severity == Severity.WARNING]
+
+
+def _is_skipped(finding: Finding) -> bool:
+    """Whether it tells of damaged training images only."""
+    places = finding.found.places if finding.found is not None else ()
+    return finding.id in ("files.damaged", "files.empty") and all(place.split == "train" for place in places)
 
 
 def _in_one_line(errors: Sequence[Finding], root: str) -> str:

@@ -203,6 +203,6 @@ def open_named(target: str, dataset: str, given: Mapping[str, Any], flags: Seque
     """
     words = [f"--data.{key}={value}" for key, value in given.items() if value is not None]
     data = open_data(target, dataset, [*words, *flags])
-    if dataset == AUTO:
+    if dataset == AUTO and not is_recipe(target):
         print(f"{target} has the layout of {name_of(data)}", flush=True)
     return data
