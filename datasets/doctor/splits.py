@@ -69,17 +69,14 @@ def nearly_repeated(facts: Facts) -> Iterable[Found]:
 
 
 def _near(facts: Facts) -> Twins:
-    """Places that look like another one, and whose files differ."""
-    known = [(place, sample) for place, sample in facts.samples() if sample.thumbnail]
+    """Places that look like another one; of equal files the first stands for all."""
+    first_of = {sample.content: (place, sample) for place, sample in reversed([*facts.samples()]) if sample.thumbnail}
+    known = list(reversed(first_of.values()))
     if not known:
         return []
     joined = b"".join(sample.thumbnail for _, sample in known)
     thumbs = np.frombuffer(joined, dtype=np.uint8).reshape(-1, SIDE, SIDE)
-    return [
-        (known[second][0], known[first][0])
-        for first, second in near_pairs(thumbs).tolist()
-        if known[first][1].content != known[second][1].content
-    ]
+    return [(known[second][0], known[first][0]) for first, second in near_pairs(thumbs).tolist()]
 
 
 def _told(facts: Facts, twins: Twins, text: str) -> Found:
