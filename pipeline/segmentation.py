@@ -69,7 +69,8 @@ class SegmentationTask(VisionTask):
         self,
         network: str = "segnext_t",
         attention: dict[str, RecipeSlot] | None = None,
-        labels: LabelSet | ClassSet | None = None,  # the latter is refused with an explanation
+        # Both tasks write the union in one order, since typing caches unions whatever theirs. A ClassSet is refused.
+        labels: ClassSet | LabelSet | None = None,
         weights: str | None = None,
         loss: RecipeLoss = "cross_entropy",
         metrics: list[RecipeBlock] | None = None,
