@@ -93,7 +93,6 @@ CHECKS = (
         severity=Severity.WARNING,
         summary="classes that no image holds",
         run=absent,
-        cheap=True,
     ),
     Check(
         id="classes.one_split",
