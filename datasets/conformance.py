@@ -1,6 +1,6 @@
 """Rules for data sets: what a training relies on. `foveate plugins check NAME --root DIR` tries them, and so can tests.
 
-Each rule builds the data module anew, with batches of 2 and without reading processes.
+Each rule builds a data module of its own, with batches of 2 and without reading processes.
 """
 
 from __future__ import annotations

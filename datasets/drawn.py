@@ -9,10 +9,10 @@ from pathlib import Path
 from foveate.datasets.annotations.importing import import_set, is_background
 from foveate.datasets.annotations.reading import detect_format, read_annotations
 from foveate.datasets.errors import DataError
+from foveate.datasets.packed.folder import HOME
 from foveate.datasets.progress import bar
 
 log = logging.getLogger(__name__)
-HOME = ".foveate"
 
 
 def draw_masks(root: Path, cache_dir: Path | None, classes: Sequence[str] | None) -> Path | None:

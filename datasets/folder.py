@@ -9,14 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
-
 from foveate.datasets.class_file import FILE_NAME, as_mapping, parse_class_table, read_class_table
 from foveate.datasets.class_table import ClassTable
 from foveate.datasets.drawn import draw_masks
 from foveate.datasets.errors import DataConfigError, DataError, UnpairedError
 from foveate.datasets.files.pair_list import PairList
 from foveate.datasets.files.pairs import Pair
+from foveate.datasets.files.survey import spread
 from foveate.datasets.folder_options import FOLDER_DEFAULTS, FolderDataOptions, folder_options
 from foveate.datasets.folders.layout import FolderLayout, NoPairsError, find_layout
 from foveate.datasets.folders.options import FolderOptions
@@ -33,7 +32,7 @@ from foveate.datasets.progress import bar
 from foveate.datasets.segmentation import SegmentationDataModule
 
 log = logging.getLogger(__name__)
-SURVEYED = 500  # masks, at most, that classes are taken from
+SURVEYED = 500  # masks of each split, at most, that classes are taken from
 
 
 class FolderDataModule(SegmentationDataModule):
@@ -171,21 +170,16 @@ class FolderDataModule(SegmentationDataModule):
         Raises:
             DataError: The masks do not say what the classes are.
         """
-        root, pairs = self.existing_root(), [pair for some in self.layout.splits.values() for pair in _spread(some)]
+        root, splits = self.existing_root(), self.layout.splits.values()
+        pairs = [some[place] for some in splits for place in spread(len(some), SURVEYED)]
         if self.layout.several:
             return classes_of_files(self.set_name, pairs)
         named, file = find_names(root)
         with bar("reading masks") as advance:
             survey = survey_masks([pair.label for pair in pairs], advance)
         proposal = propose_classes(survey, self.set_name, self.masks, named, reduce_zero=self.reduce_zero_label)
-        total = sum(len(some) for some in self.layout.splits.values())
+        total = sum(map(len, splits))
         lines = [f"names of classes from {file}"] * bool(file) + list(proposal.lines)
         if len(pairs) < total:
             lines.append(f"looked at {len(pairs)} of {total} masks; a value in any other is an error")
         return replace(proposal, lines=lines)
-
-
-def _spread(pairs: Sequence[Pair]) -> list[Pair]:
-    """Pairs evenly spread over a split, at most 500."""
-    places = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), SURVEYED)).round().astype(int))
-    return [pairs[int(place)] for place in places]

@@ -7,13 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, Unpack
 
-import numpy as np
-
 from foveate.datasets.files.pair_list import PairList
 from foveate.datasets.folder import FolderDataModule
 from foveate.datasets.folders.layout import FolderLayout
 from foveate.datasets.folders.options import FolderOptions
-from foveate.datasets.folders.shares import groups_of, share_out
+from foveate.datasets.folders.shares import divide
 from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.datasets.segmentation_options import SEGMENTATION_DEFAULTS, SegmentationOptions
 from foveate.datasets.tables.loading import Loaded, Wanted, load_rows
@@ -79,7 +77,7 @@ class HubDataModule(FolderDataModule):
         options: The options of every segmentation data set, and those of columns, splits and classes.
     """
 
-    defaults = HUB_DEFAULTS  # type: ignore[assignment]
+    defaults = HUB_DEFAULTS
 
     def __init__(self, root: str | None = None, **options: Unpack[HubOptions]) -> None:
         given: HubOptions = self.with_defaults(options)
@@ -146,9 +144,9 @@ class HubDataModule(FolderDataModule):
 
     def _share(self, train: PairList) -> dict[str, PairList]:
         """Train and val, where there is no val."""
-        groups = groups_of(train.image_names(), self.folders.group)
-        is_val = share_out(groups, self.folders.val_share, self.folders.split_seed)
-        return {"train": train.select(np.flatnonzero(~is_val)), "val": train.select(np.flatnonzero(is_val))}
+        options = self.folders
+        kept, val = divide(train.image_names(), options.group, options.val_share, options.split_seed)
+        return {"train": train.select(kept), "val": train.select(val)}
 
     @property
     def set_name(self) -> str:

@@ -17,7 +17,7 @@ from foveate.datasets.classification_options import CLASSIFICATION_DEFAULTS, Cla
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.files.reading import read_image
-from foveate.datasets.folders.shares import groups_of, share_out
+from foveate.datasets.folders.shares import check_val_share, divide
 from foveate.datasets.image_folder import scored_split
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.tables.loading import Loaded, Wanted, load_rows, number_classes
@@ -109,8 +109,7 @@ class HubImagesDataModule(ClassificationDataModule):
     def __init__(self, root: str | None = None, **options: Unpack[HubImagesOptions]) -> None:
         given: HubImagesOptions = self.with_defaults(options)
         self.options = given
-        if not 0 < given["val_share"] < 1:
-            raise DataConfigError(f"val_share is above 0 and below 1, not {given['val_share']}")
+        check_val_share(given["val_share"])
         super().__init__(root, **options)  # type: ignore[misc]
 
     @cached_property
@@ -176,12 +175,12 @@ class HubImagesDataModule(ClassificationDataModule):
     def _share(self, names: Sequence[str], labels: Sequence[int]) -> dict[str, NamedImages]:
         """Train and val, where there is no val."""
         share = self.options["val_share"]
-        is_val = share_out(groups_of(names, self.options["group"]), share, self.options["split_seed"])
+        kept, val = divide(names, self.options["group"], share, self.options["split_seed"])
         log.info(
             "no validation split: %d images of train become val, by a hash of their names (val_share %g)",
-            *(int(is_val.sum()), share),
+            *(len(val), share),
         )
-        parts = {"train": np.flatnonzero(~is_val).tolist(), "val": np.flatnonzero(is_val).tolist()}
+        parts = {"train": kept.tolist(), "val": val.tolist()}
         return {
             split: NamedImages(self.loaded.folder, [names[i] for i in chosen], [labels[i] for i in chosen])
             for split, chosen in parts.items()

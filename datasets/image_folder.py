@@ -12,17 +12,16 @@ from typing import Unpack
 
 import numpy as np
 from jaxtyping import UInt8
-from numpy.typing import NDArray
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.classification_options import CLASSIFICATION_DEFAULTS, ClassificationOptions
-from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.errors import DataError
 from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.files.pairs import ENDINGS
 from foveate.datasets.files.reading import read_image
 from foveate.datasets.folders.class_splits import find_class_splits
-from foveate.datasets.folders.shares import groups_of, share_out
+from foveate.datasets.folders.shares import Indices, check_val_share, divide
 from foveate.datasets.folders.tree import walk
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.text import few
@@ -61,15 +60,15 @@ class FolderDataset(ClassificationDataset):
         self.names = Names(image for name in classes if name in listed for image in listed[name][0])
         self.deeper = sum("/" in image for images, _ in listed.values() for image in images)
 
-    def select(self, chosen: NDArray[np.bool_]) -> FolderDataset:
+    def select(self, chosen: Indices) -> FolderDataset:
         """Some of the images.
 
         Args:
-            chosen: For each image, whether it is kept.
+            chosen: Their positions.
         """
         some = copy(self)
         some.labels = self.labels[chosen]
-        some.names = Names(self.names[int(number)] for number in np.flatnonzero(chosen))
+        some.names = Names(self.names[int(number)] for number in chosen)
         return some
 
     def keys(self) -> list[str]:
@@ -161,8 +160,7 @@ class ImageFolderDataModule(ClassificationDataModule):
     def __init__(self, root: str | None = None, **options: Unpack[ImageFolderOptions]) -> None:
         given: ImageFolderOptions = self.with_defaults(options)
         self.val_share, self.split_seed, self.group = given["val_share"], given["split_seed"], given["group"]
-        if not 0 < self.val_share < 1:
-            raise DataConfigError(f"val_share is above 0 and below 1, not {self.val_share}")
+        check_val_share(self.val_share)
         super().__init__(root, **options)  # type: ignore[misc]
 
     @cached_property
@@ -196,12 +194,12 @@ class ImageFolderDataModule(ClassificationDataModule):
         """Train and val, where there is no val folder."""
         whole = FolderDataset(self.folders["train"], self.label_set.names)
         _report(whole, "train")
-        is_val = share_out(groups_of(whole.keys(), self.group), self.val_share, self.split_seed)
+        kept, val = divide(whole.keys(), self.group, self.val_share, self.split_seed)
         log.info(
             "%s: no val folder: %d of %d images become val, by a hash of their names (val_share %g)",
-            *(whole.folder, int(is_val.sum()), len(whole), self.val_share),
+            *(whole.folder, len(val), len(whole), self.val_share),
         )
-        return {"train": whole.select(~is_val), "val": whole.select(is_val)}
+        return {"train": whole.select(kept), "val": whole.select(val)}
 
 
 def _report(dataset: FolderDataset, split: str) -> None:

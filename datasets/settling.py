@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from foveate.datasets.counting.channels import channel_moments, count_levels
 from foveate.datasets.errors import DamagedError, DataConfigError
 from foveate.datasets.files.image_reader import RGB, ImageReader
 from foveate.datasets.files.survey import Survey, check_alike, notes_of, spread, survey_images
@@ -101,12 +102,9 @@ def channel_statistics(images: Iterator[np.ndarray]) -> tuple[list[float], list[
     for image in images:
         step = max(1, int((image.shape[0] * image.shape[1] / THINNED) ** 0.5))
         thin = image[::step, ::step]
-        found = np.stack([np.bincount(thin[..., c].ravel(), minlength=256) for c in range(thin.shape[2])])
+        found = count_levels(thin)
         counts = found if counts is None else counts + found
     if counts is None:
         return [127.5] * RGB, [127.5] * RGB
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    levels = np.arange(256)
-    means = shares @ levels
-    stds = np.sqrt((shares * (levels - means[:, None]) ** 2).sum(axis=1))
+    means, stds = (255 * values for values in channel_moments(counts))
     return means.tolist(), stds.clip(min=1).tolist()  # a constant channel is not divided by 0

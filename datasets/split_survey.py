@@ -12,15 +12,17 @@ from jaxtyping import Int64
 from foveate.datasets.augment.resizing import Size
 from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.counting.channels import channel_moments, count_levels
-from foveate.datasets.counting.classes import count_labels, in_threads
+from foveate.datasets.counting.classes import count_labels
 from foveate.datasets.counting.objects import ObjectSizes, add_sides, object_sides, object_sizes
 from foveate.datasets.counting.values import count_values
+from foveate.datasets.files.survey import spread
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.labelled_pairs import SegmentationDataset
 from foveate.datasets.labels import IGNORE
 from foveate.datasets.progress import Advance
 from foveate.datasets.segmentation import SegmentationDataModule
 from foveate.datasets.statistics import ClassStatistics
+from foveate.datasets.threads import in_threads
 
 Sides = dict[int, Int64[np.ndarray, " n"]]  # train id -> side of each object
 
@@ -64,10 +66,10 @@ def survey_data(
         DataError: The split cannot be found, or a file cannot be read.
     """
     if isinstance(data, SegmentationDataModule):
-        pairs = SegmentationDataset(data.find_pairs("train"), data.reader())
-        return survey_pairs(pairs, _spread(len(pairs), sample), len(data.label_set), advance)
+        pairs = SegmentationDataset(data.pairs_of("train"), data.reader())
+        return survey_pairs(pairs, _chosen(len(pairs), sample), len(data.label_set), advance)
     images = data.find_images("train")
-    return survey_images(images, _spread(len(images), sample), len(data.label_set), advance)
+    return survey_images(images, _chosen(len(images), sample), len(data.label_set), advance)
 
 
 def survey_pairs(
@@ -154,10 +156,9 @@ class _Images:
         return mean.tolist(), std.tolist()
 
 
-def _spread(count: int, most: int | None) -> Int64[np.ndarray, " n"]:
+def _chosen(count: int, most: int | None) -> Int64[np.ndarray, " n"]:
     """Indices that are evenly spread, in ascending order."""
-    chosen = count if most is None else min(most, count)
-    return np.linspace(0, count - 1, chosen).round().astype(np.int64)
+    return np.array(spread(count, count if most is None else most), dtype=np.int64)
 
 
 def _statistics(counts: Int64[np.ndarray, "N K"]) -> ClassStatistics:

@@ -53,7 +53,7 @@ class Region:
 
 
 class LazyRegions(Iterable[Region]):
-    """Regions that are read anew each time they are asked for: those of a mask file, which would fill the memory.
+    """Regions that are read again each time they are asked for: those of a mask file, which would fill the memory.
 
     Args:
         load: Reads them, in drawing order.

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from foveate.datasets.augment.areas import connected_areas
 from foveate.datasets.augment.resizing import Image, ImagePart, Mask, MaskPart
 from foveate.datasets.labels import IGNORE
 
@@ -39,15 +40,10 @@ class Objects:
     """
 
     def __init__(self, mask: Mask, label: int, least: int = SPECK) -> None:
-        of_class = np.asarray(mask == label, dtype=np.uint8)
-        left, top, width, height = cv2.boundingRect(of_class)
-        self._start = top, left
-        height, width = max(1, height), max(1, width)  # OpenCV crashes on an array of nothing
-        part = of_class[top : top + height, left : left + width]  # the rest is without objects, and takes time
-        count, self._numbers, self._stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
-        areas = self._stats[1:count, cv2.CC_STAT_AREA]
+        self._areas = connected_areas(mask, label)
         self.label = label
-        self._chosen = 1 + np.flatnonzero(areas >= (least if (areas >= least).any() else 0))
+        pixels = self._areas.pixels
+        self._chosen = 1 + np.flatnonzero(pixels >= (least if (pixels >= least).any() else 0))
 
     def __len__(self) -> int:
         return len(self._chosen)
@@ -60,9 +56,9 @@ class Objects:
             index: Which one.
         """
         number = self._chosen[index]
-        left, top, width, height = self._stats[number, :4]
-        shape = self._numbers[top : top + height, left : left + width] == number
-        top, left = top + self._start[0], left + self._start[1]
+        left, top, width, height = self._areas.boxes[number, :4]
+        shape = self._areas.numbers[top : top + height, left : left + width] == number
+        top, left = top + self._areas.top, left + self._areas.left
         return CutOut(image[top : top + height, left : left + width], np.asarray(shape), self.label)
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int64
@@ -17,10 +13,7 @@ from foveate.datasets.counting.presence import Presence, pack_presence
 from foveate.datasets.counting.values import count_values
 from foveate.datasets.progress import Advance
 from foveate.datasets.statistics import ClassStatistics
-
-THREADS = 8  # at most; each holds a label map
-BLOCK = 1024  # label maps that are asked for at once
-Result = TypeVar("Result")
+from foveate.datasets.threads import in_threads
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,22 +51,6 @@ def count_classes(read: Callable[[int], Mask], count: int, num_classes: int, adv
         advance(index + 1, count)
     statistics = ClassStatistics(pixels=pixels, images=images, image_pixels=around, num_images=count)
     return ClassCounts(statistics=statistics, presence=pack_presence(held))
-
-
-def in_threads(work: Callable[[int], Result], count: int) -> Iterator[Result]:
-    """The results of a function for 0 to count - 1, in order; several are computed at once.
-
-    Args:
-        work: Called with an index, in any thread.
-        count: How often.
-    """
-    pool = ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1))
-    try:
-        with warnings.catch_warnings():  # each thread's own would change the others'
-            for start in range(0, count, BLOCK):
-                yield from pool.map(work, range(start, min(count, start + BLOCK)))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def count_labels(labels: Int64[np.ndarray, " N"], num_classes: int) -> ClassStatistics:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-import cv2
 import numpy as np
 from jaxtyping import Int64
 
+from foveate.datasets.augment.areas import connected_areas
 from foveate.datasets.augment.resizing import Mask
 
 SHARES = (0.05, 0.5, 0.95)
@@ -44,11 +44,7 @@ def object_sides(mask: Mask, label: int) -> Int64[np.ndarray, " n"]:
         >>> object_sides(np.array([[1, 1, 0, 1], [1, 1, 0, 0]], dtype=np.uint8), 1).tolist()
         [2, 1]
     """
-    of_class = np.asarray(mask == label, dtype=np.uint8)
-    left, top, width, height = cv2.boundingRect(of_class)
-    part = of_class[top : top + max(1, height), left : left + max(1, width)]  # OpenCV crashes on an array of nothing
-    count, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
-    return np.sqrt(stats[1:count, cv2.CC_STAT_AREA]).round().astype(np.int64)
+    return np.asarray(np.sqrt(connected_areas(mask, label).pixels).round(), dtype=np.int64)
 
 
 def object_sizes(sides: Mapping[int, int]) -> ObjectSizes:

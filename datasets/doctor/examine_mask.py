@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 from PIL import Image
 
+from foveate.datasets.counting.values import count_values
 from foveate.datasets.doctor.sample import Counts, MaskFacts, Sample, Trouble
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair
@@ -19,12 +19,11 @@ from foveate.datasets.labels import IGNORE, INVALID, Table
 from foveate.datasets.masks.colours import ColourMasks
 from foveate.datasets.masks.reader import MaskReader
 from foveate.datasets.masks.stored import JPEG, as_numbers, read_pixels, read_stored
-from foveate.datasets.masks.survey import count_values
-from foveate.datasets.masks.values import ValueMasks
+from foveate.datasets.masks.survey import count_runs
+from foveate.datasets.masks.values import ValueMasks, apply_table
 
 Ids = UInt8[np.ndarray, "H W"]
 Numbers = NDArray[np.generic]
-EXACT = 1 << 24  # pixels that OpenCV's histogram, in floats of 32 bits, counts exactly
 ROWS = 4  # every fourth row is looked at for traces of resizing
 NOBODY = Counts(np.empty(0, np.int32), np.empty(0, np.int32))
 
@@ -73,7 +72,7 @@ def _examine_numbers(sample: Sample, path: Path, masks: ValueMasks | None, wante
     held.edges, held.between, held.lonely, held.rungs = edges_of(numbers)
     sample.held = held
     known = masks is not None and not (held.ids.keys == INVALID).any()
-    return map_numbers(numbers, table) if wanted and known else None
+    return apply_table(numbers, table) if wanted and known else None
 
 
 def _examine_colours(sample: Sample, path: Path, masks: ColourMasks) -> Ids | None:
@@ -106,11 +105,9 @@ def count_numbers(numbers: Numbers) -> Counts:
     Args:
         numbers: Whole numbers (H, W); those beyond 32 bits are cut to the largest that has 32.
     """
-    if numbers.dtype == np.uint8 and 0 < numbers.size < EXACT:
-        bytes_ = np.ascontiguousarray(numbers).reshape(numbers.shape[0], -1)
-        pixels = cv2.calcHist([bytes_], [0], None, [256], [0, 256]).ravel()  # type: ignore[list-item]
-        return _nonzero(pixels)
-    found = count_values(numbers)
+    if numbers.dtype == np.uint8:
+        return _nonzero(count_values(numbers.astype(np.uint8, copy=False)))
+    found = count_runs(numbers)
     limits = np.iinfo(np.int32)
     keys = np.array([*found], dtype=np.int64).clip(limits.min, limits.max).astype(np.int32)
     return Counts(keys, np.array([*found.values()], dtype=np.int64).clip(0, limits.max).astype(np.int32))
@@ -133,18 +130,6 @@ def mapped(stored: Counts, table: Table) -> Counts:
 def _nonzero(pixels: NDArray[Any]) -> Counts:
     keys = np.flatnonzero(pixels)
     return Counts(keys.astype(np.int32), pixels[keys].astype(np.int32))
-
-
-def map_numbers(numbers: Numbers, table: Table) -> Ids:
-    """Train ids of numbers, all of which the table defines.
-
-    Args:
-        numbers: Whole numbers (H, W).
-        table: Stored number -> train id.
-    """
-    if numbers.dtype == np.uint8:
-        return np.asarray(cv2.LUT(np.ascontiguousarray(numbers), table[:256]), dtype=np.uint8)
-    return table[numbers.astype(np.int64)]
 
 
 def edges_of(numbers: Numbers) -> tuple[int, int, int, int]:

@@ -104,8 +104,8 @@ def resized(facts: Facts) -> Iterable[Found]:
     if places:
         yield Found(
             message=f"masks look resized with smoothing or compressed: {percent(lonely / edges)} of the edges have a "
-            f"single pixel of another class between, {such_as(facts, places, 'mask')}; export masks anew, and resize "
-            "them by nearest neighbour only",
+            f"single pixel of another class between, {such_as(facts, places, 'mask')}; export the masks again, and "
+            "resize them by nearest neighbour only",
             places=places,
             side="mask",
             numbers={"between": between / edges, "lonely": lonely / edges},

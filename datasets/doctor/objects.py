@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 
+from foveate.datasets.augment.areas import connected_areas
 from foveate.datasets.labels import IGNORE
 
 WINDOW = 512  # pixels: side of the part in which objects are measured
@@ -42,15 +42,12 @@ def object_sides(mask: Mask, num_classes: int) -> dict[int, NDArray[np.float32]]
         [3.0]
     """
     present = [int(value) for value in np.unique(mask) if value < min(num_classes, IGNORE)]
-    return {value: _sides_of(mask == value) for value in present}
+    return {value: _sides_of(mask, value) for value in present}
 
 
-def _sides_of(area: NDArray[np.bool_]) -> NDArray[np.float32]:
-    left, top, width, height = cv2.boundingRect(area.view(np.uint8))
-    part = np.ascontiguousarray(area[top : top + height, left : left + width]).view(np.uint8)
-    _, _, statistics, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
-    areas = statistics[1:, cv2.CC_STAT_AREA]
-    return np.sqrt(areas[areas >= SPECK]).astype(np.float32)
+def _sides_of(mask: Mask, label: int) -> NDArray[np.float32]:
+    areas = connected_areas(mask, label).pixels
+    return np.asarray(np.sqrt(areas[areas >= SPECK]), dtype=np.float32)
 
 
 def typical_side(sides: NDArray[np.float32]) -> float:

@@ -10,13 +10,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from foveate.datasets.augment.resizing import Mask
-from foveate.datasets.doctor.examine_mask import map_numbers
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import INVALID, Table
 from foveate.datasets.masks.reader import MaskReader
 from foveate.datasets.masks.stored import read_numbers, read_pixels
-from foveate.datasets.masks.values import ValueMasks
+from foveate.datasets.masks.values import ValueMasks, apply_table
 
 RGB = UInt8[np.ndarray, "H W 3"]
 
@@ -53,7 +52,7 @@ class View:
             if isinstance(self.masks, ValueMasks):
                 numbers = read_numbers(pair.label).astype(np.int64)
                 beyond = (numbers < 0) | (numbers >= len(self.masks.table))
-                ids = map_numbers(np.where(beyond, 0, numbers), self.masks.table)
+                ids = apply_table(np.where(beyond, 0, numbers), self.masks.table)
                 return np.where(beyond, np.uint8(INVALID), ids)
             return None if self.masks is None else self.masks.read(pair)
         except DataError:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.files.pairs import Pair
 
-NO_PARTS = ""
 SEPARATOR = "\0"  # between the files of one mask
 
 

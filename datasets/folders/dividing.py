@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from foveate.datasets.folders.joining import Joined
 from foveate.datasets.folders.lists import positions, read_list
 from foveate.datasets.folders.options import FolderOptions
-from foveate.datasets.folders.shares import groups_of, share_out
+from foveate.datasets.folders.shares import divide as divide_names
 
 SPLITS = ("train", "val", "test")
 Indices = NDArray[np.int64]
@@ -53,9 +53,9 @@ def _with_val(joined: Joined, chosen: dict[str, Indices], options: FolderOptions
     """A share of train becomes val."""
     train = chosen["train"]
     names = joined.images if options.group else joined.keys  # a key stays when files move or change their format
-    groups = groups_of((names[int(place)] for place in train), options.group)
-    is_val = share_out(groups, options.val_share, options.split_seed)
-    divided = {"train": train[~is_val], "val": train[is_val]}
+    chosen_names = (names[int(place)] for place in train)
+    kept, val = divide_names(chosen_names, options.group, options.val_share, options.split_seed)
+    divided = {"train": train[kept], "val": train[val]}
     return divided | {name: places for name, places in chosen.items() if name == "test"}
 
 

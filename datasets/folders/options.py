@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from foveate.datasets.errors import DataConfigError
+from foveate.datasets.folders.shares import check_val_share
+
+Unpaired = Literal["error", "skip"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class FolderOptions:
-    """How images and masks are found, paired and split.
+class FolderPlaces(TypedDict, total=False):
+    """Where images and masks are, how they are paired and split, as options of a data set.
 
     Attributes:
         image_dir: Folder of the images, below the root; found by its name if not given.
@@ -23,6 +25,23 @@ class FolderOptions:
         val_share: Share of the groups that become val where there is no val split.
         split_seed: Another number gives another val.
         unpaired: What images without mask, and masks without image, mean: `error`, or `skip`, which leaves them out.
+    """
+
+    image_dir: str | None
+    mask_dir: str | None
+    image_suffix: str | None
+    mask_suffix: str | None
+    pair_by: str | None
+    lists: str | None
+    group: str | None
+    val_share: float
+    split_seed: int
+    unpaired: Unpaired
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions:
+    """The same with defaults; its fields are described in FolderPlaces.
 
     Raises:
         DataConfigError: A value is out of range, or two options contradict each other.
@@ -37,11 +56,10 @@ class FolderOptions:
     group: str | None = None
     val_share: float = 0.2
     split_seed: int = 0
-    unpaired: Literal["error", "skip"] = "error"
+    unpaired: Unpaired = "error"
 
     def __post_init__(self) -> None:
-        if not 0 < self.val_share < 1:
-            raise DataConfigError(f"val_share is above 0 and below 1, not {self.val_share}")
+        check_val_share(self.val_share)
         if self.pair_by and (self.image_suffix or self.mask_suffix):
             raise DataConfigError("pair_by takes the place of image_suffix and mask_suffix: give one or the other")
         if (self.image_dir is None) != (self.mask_dir is None):

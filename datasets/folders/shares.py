@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.datasets.errors import DataError
+from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.folders.joining import compile_regex, found_by
 from foveate.datasets.text import few
 
 WHOLE = 2**64
+Indices = NDArray[np.int64]
 
 
 def groups_of(names: Iterable[str], pattern: str | None) -> list[str]:
@@ -57,6 +58,33 @@ def share_out(groups: Sequence[str], share: float, seed: int = 0) -> NDArray[np.
     if not chosen or len(chosen) == len(hashes):
         raise DataError(_advice(sorted(hashes.values()), share, everything=bool(chosen)))
     return np.array([group in chosen for group in groups], dtype=bool)
+
+
+def divide(names: Iterable[str], pattern: str | None, share: float, seed: int) -> tuple[Indices, Indices]:
+    """Positions of the images of train and of val.
+
+    Args:
+        names: The images; their groups are what `pattern` finds in them.
+        pattern: A regular expression; None lets each name stand for itself.
+        share: Share of the groups that become val, about.
+        seed: Another number chooses others.
+
+    Raises:
+        DataError: See `groups_of` and `share_out`.
+    """
+    is_val = share_out(groups_of(names, pattern), share, seed)
+    return np.flatnonzero(~is_val), np.flatnonzero(is_val)
+
+
+def check_val_share(share: float) -> float:
+    """The share of train that becomes val.
+
+    Raises:
+        DataConfigError: It is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise DataConfigError(f"val_share is above 0 and below 1, not {share}")
+    return share
 
 
 def _advice(hashes: Sequence[float], share: float, *, everything: bool) -> str:

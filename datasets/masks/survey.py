@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +15,8 @@ from foveate.datasets.errors import DataError
 from foveate.datasets.files.reading import read_bytes
 from foveate.datasets.masks.colours import RGB, decode_colour, encode_colours
 from foveate.datasets.masks.stored import JPEG, Stored, as_numbers, read_pixels
+from foveate.datasets.threads import in_threads
 
-THREADS = 8
 MOST = 4096  # different values that are counted; more are no classes
 Counts = dict[int, int]
 Progress = Callable[[int, int], None]
@@ -104,10 +102,9 @@ def survey_masks(paths: Sequence[Path], progress: Progress = lambda done, total:
         progress: Told after each.
     """
     survey = MaskSurvey()
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
-        for done, content in enumerate(pool.map(examine_mask, paths), start=1):
-            survey.add(content)
-            progress(done, len(paths))
+    for done, content in enumerate(in_threads(lambda number: examine_mask(paths[number]), len(paths)), start=1):
+        survey.add(content)
+        progress(done, len(paths))
     return survey
 
 
@@ -119,7 +116,7 @@ def examine_mask(path: Path) -> MaskContent:
         palette = _palette(path)
         if palette:
             indices = _indices(path)
-            counts = count_values(indices)
+            counts = count_runs(indices)
             used = tuple((value, palette[value]) for value in counts if value < len(palette))
             return MaskContent(path, counts, _count_colours(pixels), used, lossy)
         values = _count_numbers(pixels, path)
@@ -130,7 +127,7 @@ def examine_mask(path: Path) -> MaskContent:
 
 def _count_numbers(pixels: Stored, path: Path) -> Counts | None:
     try:
-        return count_values(as_numbers(pixels, path))
+        return count_runs(as_numbers(pixels, path))
     except DataError:
         if pixels.ndim == 2:  # fractions
             raise
@@ -138,10 +135,10 @@ def _count_numbers(pixels: Stored, path: Path) -> Counts | None:
 
 
 def _count_colours(pixels: Stored) -> Counts:
-    return count_values(encode_colours(pixels if pixels.ndim == 2 else pixels[..., :3], ""))
+    return count_runs(encode_colours(pixels if pixels.ndim == 2 else pixels[..., :3], ""))
 
 
-def count_values(numbers: NDArray[np.generic]) -> Counts:
+def count_runs(numbers: NDArray[np.generic]) -> Counts:
     """Number -> how often it occurs, of the most frequent 4096.
 
     Masks hold long runs of one value, so that only the runs are sorted.
@@ -150,7 +147,7 @@ def count_values(numbers: NDArray[np.generic]) -> Counts:
         numbers: Whole numbers (H, W).
 
     Example:
-        >>> count_values(np.array([[3, 3, 0], [0, 0, 3]]))
+        >>> count_runs(np.array([[3, 3, 0], [0, 0, 3]]))
         {0: 3, 3: 3}
     """
     flat = np.ravel(numbers)

@@ -50,6 +50,23 @@ def read_label(path: Path, table: Table, *, max_pixels: int = MAX_PIXELS) -> NDA
     return map_ids(read_numbers(path, max_pixels=max_pixels), table, path)
 
 
+def apply_table(stored: NDArray[np.generic], table: Table) -> NDArray[np.uint8]:
+    """Train ids (H, W) of stored ids, 254 for those that are not defined.
+
+    Args:
+        stored: Ids (H, W), of any integer type or bool.
+        table: Stored id -> train id; ids beyond its end are not defined.
+    """
+    if stored.dtype == np.bool_:
+        stored = stored.astype(np.uint8)
+    if stored.dtype == np.uint8:
+        return np.asarray(cv2.LUT(np.ascontiguousarray(stored), table[:256]), dtype=np.uint8)
+    wide = stored.astype(np.int64)
+    mapped: NDArray[np.uint8] = table[wide.clip(0, len(table) - 1)]
+    mapped[(wide < 0) | (wide >= len(table))] = INVALID
+    return mapped
+
+
 def map_ids(stored: NDArray[np.generic], table: Table, path: Path) -> NDArray[np.uint8]:
     """Train ids (H, W) of stored ids.
 
@@ -61,14 +78,7 @@ def map_ids(stored: NDArray[np.generic], table: Table, path: Path) -> NDArray[np
     Raises:
         DataError: An id is not defined.
     """
-    if stored.dtype == np.bool_:
-        stored = stored.astype(np.uint8)
-    if stored.dtype == np.uint8:
-        mapped: NDArray[np.uint8] = np.asarray(cv2.LUT(np.ascontiguousarray(stored), table[:256]), dtype=np.uint8)
-    else:
-        wide = stored.astype(np.int64)
-        mapped = table[wide.clip(0, len(table) - 1)]
-        mapped[(wide < 0) | (wide >= len(table))] = INVALID
+    mapped = apply_table(stored, table)
     if (mapped == INVALID).any():
         values, counts = np.unique(stored[mapped == INVALID], return_counts=True)
         found = ", ".join(f"{value} ({count} px)" for value, count in zip(values[:5], counts[:5], strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.writing import write_whole
+from foveate.pipeline.commands.figures import STDOUT, write_figures
+from foveate.plugins.selection import split_names
 
 if TYPE_CHECKING:
     from foveate.datasets.doctor.report import Report
 
 AUTO = "auto"
-STDOUT = "-"
 NO_PAGE = "none"
 PAGE = ".foveate/check.html"  # in the data set's folder
 
@@ -65,14 +65,10 @@ def _choose(only: str, skip: str) -> list[Any]:
     from foveate.datasets.doctor.check import choose
     from foveate.datasets.doctor.registry import CHECKS
 
-    chosen = choose(CHECKS, _names(only), _names(skip))
+    chosen = choose(CHECKS, split_names(only), split_names(skip))
     if not chosen:
         raise DataConfigError("--only and --skip leave no check")
     return chosen
-
-
-def _names(given: str) -> list[str]:
-    return [name.strip() for name in given.split(",") if name.strip()]
 
 
 def _diagnose(data: Any, checks: list[Any], fast: bool) -> Report:
@@ -110,14 +106,7 @@ def _write_page(report: Report, data: Any, page: str | None) -> None:
 def _write_json(report: Report, target: str) -> None:
     from foveate.datasets.doctor.report import as_json
 
-    text = json_.dumps(as_json(report), indent=1) + "\n"
-    if target == STDOUT:
-        print(text, end="")
-        return
-    try:
-        write_whole(Path(target).expanduser(), text.encode())
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written: {error}") from error
+    write_figures(as_json(report), target)
 
 
 def _conclude(report: Report, quietly: bool) -> None:

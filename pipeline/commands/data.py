@@ -13,6 +13,7 @@ from foveate.datasets.text import Size, to_size
 from foveate.pipeline.commands.check import check
 from foveate.pipeline.commands.stats import stats
 from foveate.pipeline.commands.view import view
+from foveate.plugins.selection import split_names
 
 SHOWN = 20  # faults
 Background = Literal["background", "ignore"]
@@ -114,7 +115,7 @@ def pack(
             f"{target} has class folders: only images with label maps are packed; for many images: foveate data shard"
         )
     for split in ("train", "val"):
-        pairs = data.find_pairs(split)
+        pairs = data.pairs_of(split)
         packed = data.pack(split, pairs)
         repaired = repack_damaged(packed, pairs, split)
         again = f", {repaired} of them packed again since they were damaged" if repaired else ""
@@ -178,7 +179,7 @@ def import_(
     found = read_annotations(folder, format, Path(images).expanduser() if images is not None else None)
     print(describe_set(found, folder), flush=True)
     _refuse_faults(found.faults)
-    wanted = [name.strip() for name in classes.split(",")] if classes is not None else None
+    wanted = split_names(classes) if classes is not None else None
     with bars() as progress:
         try:
             imported = import_set(

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.files.writing import write_whole
+from foveate.datasets.errors import DataConfigError
+from foveate.pipeline.commands.figures import STDOUT, write_figures
 
 if TYPE_CHECKING:
     from foveate.datasets.split_survey import Survey
 
 AUTO = "auto"
-STDOUT = "-"
 SIZES = 5  # sizes of images in the text; the JSON holds all
 WEIGHTS = {"median_frequency": "median freq.", "enet": "ENet", "inverse_sqrt": "1/sqrt"}
 
@@ -49,7 +46,7 @@ def stats(
         if json != STDOUT:
             _show(survey, figures)
     if json is not None:
-        _write(figures, json)
+        write_figures(figures, json)
 
 
 def _measure(target: str, dataset: str, sample: int | None, flags: Sequence[str]) -> tuple[Sequence[str], Survey]:
@@ -117,14 +114,3 @@ def _table(classes: Sequence[Mapping[str, Any]]) -> Any:
         weights = [f"{row['class_weights'][method]:.4g}" for method in WEIGHTS]
         table.add_row(row["name"], f"{100 * row['share']:.3f}", str(row["images"]), *sizes, *weights)
     return table
-
-
-def _write(figures: Mapping[str, Any], target: str) -> None:
-    text = json_.dumps(figures, indent=1) + "\n"
-    if target == STDOUT:
-        print(text, end="")
-        return
-    try:
-        write_whole(Path(target).expanduser(), text.encode())
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written: {error}") from error

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.optimisation.library_optimisers import OWN, build_named, check_options, find_kind
+from foveate.pipeline.optimisation.named_optimisers import OWN, build_named, check_options, find_kind
 from foveate.pipeline.optimisation.optimiser_state import KIND, check_state
 from foveate.pipeline.optimisation.ranges import check_range
 from foveate.plugins.blocks import Option

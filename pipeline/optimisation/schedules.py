@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.optimisation.library_schedules import (
+from foveate.pipeline.optimisation.named_schedules import (
     check_library_schedule,
     is_library_schedule,
     library_factors,

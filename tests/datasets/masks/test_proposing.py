@@ -9,7 +9,7 @@ from PIL import Image
 from foveate.datasets.errors import DataError
 from foveate.datasets.masks.name_files import find_names
 from foveate.datasets.masks.proposing import Proposal, propose_classes
-from foveate.datasets.masks.survey import MaskSurvey, count_values, survey_masks
+from foveate.datasets.masks.survey import MaskSurvey, count_runs, survey_masks
 
 
 def survey(tmp_path: Path, *masks: np.ndarray, ending: str = "png") -> MaskSurvey:
@@ -30,8 +30,8 @@ def values_of(proposal: Proposal) -> list[tuple[str, int]]:
 def test_runs_are_counted_like_single_values() -> None:
     numbers = np.random.default_rng(0).integers(0, 5, (30, 40)).repeat(3, axis=1)
     values, counts = np.unique(numbers, return_counts=True)
-    assert count_values(numbers) == dict(zip(values.tolist(), counts.tolist(), strict=True))
-    assert count_values(np.zeros((0, 3), np.uint8)) == {}
+    assert count_runs(numbers) == dict(zip(values.tolist(), counts.tolist(), strict=True))
+    assert count_runs(np.zeros((0, 3), np.uint8)) == {}
 
 
 def test_values_become_classes_and_255_is_ignored(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import CheckpointError, ConfigError
-from foveate.pipeline.optimisation import library_optimisers
-from foveate.pipeline.optimisation.library_optimisers import Kind, find_kind, list_timm
+from foveate.pipeline.optimisation import named_optimisers
+from foveate.pipeline.optimisation.named_optimisers import Kind, find_kind, list_timm
 from foveate.pipeline.optimisation.optimiser import OptimizerConfig, create_optimizer
 from foveate.pipeline.optimisation.schedules import ScheduleConfig, create_schedule, renew_settings
 
@@ -174,7 +174,7 @@ class Told(torch.optim.SGD):
 
 @pytest.mark.parametrize(("kind", "reason"), [(Sharp, "several times"), (Told, "when training and evaluation begin")])
 def test_other_ways_of_calling_are_recognised(kind: type, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_optimisers, "_timm_kind", lambda name: Kind(name, kind))
+    monkeypatch.setattr(named_optimisers, "_timm_kind", lambda name: Kind(name, kind))
     with pytest.raises(ConfigError, match=f"timm:made cannot be used here: it .*{reason}"):
         find_kind("timm:made")
 
