@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
-from foveate.datasets.class_file import FILE_NAME, as_mapping, parse_class_table, read_class_table
+from foveate.datasets.class_file import FILE_NAME, read_class_table
 from foveate.datasets.class_table import ClassTable
 from foveate.datasets.drawn import draw_masks
-from foveate.datasets.errors import DataConfigError, DataError, UnpairedError
-from foveate.datasets.files.pair_list import PairList
-from foveate.datasets.files.pairs import Pair
-from foveate.datasets.files.survey import spread
 from foveate.datasets.folder_options import FOLDER_DEFAULTS, FolderDataOptions, folder_options
 from foveate.datasets.folders.layout import FolderLayout, NoPairsError, find_layout
 from foveate.datasets.folders.options import FolderOptions
-from foveate.datasets.folders.shares import groups_of
-from foveate.datasets.image_folder import scored_split
-from foveate.datasets.labels import LabelSet
-from foveate.datasets.masks.create import create_mask_reader
-from foveate.datasets.masks.file_classes import classes_of_files
-from foveate.datasets.masks.name_files import find_names
-from foveate.datasets.masks.proposing import Kind, Proposal, propose_classes
-from foveate.datasets.masks.reader import MaskReader
-from foveate.datasets.masks.survey import survey_masks
+from foveate.datasets.mask_classes import MaskClassesDataModule
 from foveate.datasets.progress import bar
-from foveate.datasets.segmentation import SegmentationDataModule
 
 log = logging.getLogger(__name__)
-SURVEYED = 500  # masks of each split, at most, that classes are taken from
 
 
-class FolderDataModule(SegmentationDataModule):
+class FolderDataModule(MaskClassesDataModule):
     """Folders of images and masks. Layout, pairs and splits are found by the names of folders and files, and told.
 
     Found are `images/` and `masks/` (also `labels/`, `annotations/`, `img_dir/` and `ann_dir/`, `JPEGImages/` and
@@ -55,53 +40,14 @@ class FolderDataModule(SegmentationDataModule):
         given: FolderDataOptions = self.with_defaults(options)
         self.folders = folder_options(given)
         self.given_classes = given["classes"]
-        self.masks: Kind = given["masks"]
+        self.masks = given["masks"]
         self.reduce_zero_label = given["reduce_zero_label"]
         self._drawn: Path | None = None  # folder of masks that were drawn from annotations
         super().__init__(root, **options)  # type: ignore[misc]
 
-    @property
-    def own_labels(self) -> LabelSet:  # type: ignore[override]
-        """The classes: those given, those of the root's classes.yaml, or what the masks hold."""
-        return self.table.label_set()
-
-    @property
-    def label_set(self) -> LabelSet:  # type: ignore[override]
-        """The classes after the label map."""
-        return self.own_labels if self.mapped is None else self.mapped.labels
-
-    def mask_reader(self) -> MaskReader:
-        """Reads label maps, as train ids before the label map."""
-        return create_mask_reader(self.table, self.ignored)
-
-    def find_pairs(self, split: str) -> Sequence[Pair]:
-        """The pairs of a split; of val where there is no test."""
-        return self.layout.splits[scored_split(split, "test" in self.layout.splits)]
-
-    def splits(self) -> tuple[str, ...]:
-        """The splits that were found; train and val where none are."""
-        try:
-            return tuple(self.layout.splits)
-        except UnpairedError as error:
-            return tuple(error.splits)
-        except DataConfigError:
-            raise
-        except DataError:  # told by whoever asks for the pairs
-            return "train", "val"
-
-    def groups_of(self, split: str) -> Sequence[str]:
-        """What `group` finds in the path of each image."""
-        pattern = self.folders.group
-        pairs = self.layout.splits[split] if pattern else None
-        return groups_of(pairs.image_names(), pattern) if isinstance(pairs, PairList) else ()
-
     def skip_unpaired(self) -> None:
         """Pair what can be paired, as `unpaired: skip` does."""
         self.folders = replace(self.folders, unpaired="skip")
-
-    def settled(self) -> dict[str, Any]:
-        """The classes, so that a run does not depend on a file or on further masks."""
-        return {**super().settled(), "classes": as_mapping(self.table)}
 
     @cached_property
     def layout(self) -> FolderLayout:
@@ -117,6 +63,7 @@ class FolderDataModule(SegmentationDataModule):
             self._drawn = draw_masks(root, self.cache_dir, self._names())
             if self._drawn is None:
                 raise
+            self.masks = "auto"  # what is drawn holds values
             layout = self._find_layout(self._drawn, replace(self.folders, unpaired="skip"))
         for line in layout.lines:
             log.info("%s", line)
@@ -129,57 +76,14 @@ class FolderDataModule(SegmentationDataModule):
 
     def _names(self) -> list[str] | None:
         """The names of the classes that the user lists."""
-        table = self._given_table()
+        table = super().given_table()
         return None if table is None else [one.name for one in table.classes]
 
-    @cached_property
-    def table(self) -> ClassTable:
-        """The classes, and what masks hold for each.
+    def given_table(self) -> ClassTable | None:
+        """The classes of masks that were drawn from annotations, or else those that a user lists.
 
         Raises:
-            DataError: There is no list of classes, and the masks do not say what the classes are.
+            DataError: A file cannot be read.
+            DataConfigError: It is no list of classes.
         """
-        _ = self.layout
-        if self._drawn is not None:
-            return read_class_table(self._drawn / FILE_NAME)
-        table = self._given_table()
-        if table is not None:
-            return table if self.masks == "auto" else replace(table, masks=self.masks)
-        proposal = self.propose()
-        for line in proposal.lines:
-            log.info("%s", line)
-        return proposal.table
-
-    @property
-    def set_name(self) -> str:
-        """The name of the data set: that of its folder."""
-        return self.existing_root().resolve().name
-
-    def _given_table(self) -> ClassTable | None:
-        given, root = self.given_classes, self.existing_root()
-        if isinstance(given, str):
-            path = Path(given).expanduser()
-            return read_class_table(path if path.is_file() or path.is_absolute() else root / path)
-        if given is not None:
-            return parse_class_table(given, self.set_name)
-        return read_class_table(root / FILE_NAME) if (root / FILE_NAME).is_file() else None
-
-    def propose(self) -> Proposal:
-        """Classes taken from the masks, whatever list there is.
-
-        Raises:
-            DataError: The masks do not say what the classes are.
-        """
-        root, splits = self.existing_root(), self.layout.splits.values()
-        pairs = [some[place] for some in splits for place in spread(len(some), SURVEYED)]
-        if self.layout.several:
-            return classes_of_files(self.set_name, pairs)
-        named, file = find_names(root)
-        with bar("reading masks") as advance:
-            survey = survey_masks([pair.label for pair in pairs], advance)
-        proposal = propose_classes(survey, self.set_name, self.masks, named, reduce_zero=self.reduce_zero_label)
-        total = sum(map(len, splits))
-        lines = [f"names of classes from {file}"] * bool(file) + list(proposal.lines)
-        if len(pairs) < total:
-            lines.append(f"looked at {len(pairs)} of {total} masks; a value in any other is an error")
-        return replace(proposal, lines=lines)
+        return super().given_table() if self._drawn is None else read_class_table(self._drawn / FILE_NAME)

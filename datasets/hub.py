@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, Unpack
 
 from foveate.datasets.files.pair_list import PairList
-from foveate.datasets.folder import FolderDataModule
 from foveate.datasets.folders.layout import FolderLayout
 from foveate.datasets.folders.options import FolderOptions
 from foveate.datasets.folders.shares import divide
-from foveate.datasets.segmentation import SegmentationDataModule
+from foveate.datasets.mask_classes import MaskClassesDataModule
 from foveate.datasets.segmentation_options import SEGMENTATION_DEFAULTS, SegmentationOptions
 from foveate.datasets.tables.loading import Loaded, Wanted, load_rows
 from foveate.datasets.tables.repository import Source, find_source
@@ -66,7 +65,7 @@ HUB_DEFAULTS: Final = HubOptions(
 )
 
 
-class HubDataModule(FolderDataModule):
+class HubDataModule(MaskClassesDataModule):
     """Images with label maps of Hugging Face: tables in Parquet or Arrow files, or images that a list names.
 
     Images in tables are written as files once, into `.foveate` in the data set's folder, exactly as they are stored.
@@ -87,8 +86,7 @@ class HubDataModule(FolderDataModule):
         self.given_classes = given["classes"]
         self.masks = given["masks"]
         self.reduce_zero_label = given["reduce_zero_label"]
-        self._drawn = None
-        SegmentationDataModule.__init__(self, root, **options)  # type: ignore[misc]
+        super().__init__(root, **options)  # type: ignore[misc]
 
     @cached_property
     def source(self) -> Source:

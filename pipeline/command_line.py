@@ -16,6 +16,7 @@ from foveate.plugins.hints import did_you_mean
 
 Functions = Mapping[str, Callable[..., None]]
 RECIPE_FLAGS = ("--data.", "--model.", "--trainer.")
+PLUGINS = "--plugins"  # goes with them: modules whose classes may be named
 FLAGS = "flags"  # parameter of a function that takes the recipe's flags as they were typed
 
 
@@ -114,13 +115,17 @@ def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:
     parser = OneLineParser(prog=f"{prog} {words[0]}", description=_text(function))
     takes_flags = FLAGS in inspect.signature(function).parameters
     parser.add_function_arguments(function, as_positional=True, as_group=False, skip={FLAGS})
-    flags, own = split_flags(words[1:]) if takes_flags else ([], list(words[1:]))
+    flags, own = split_flags(words[1:], (*RECIPE_FLAGS, PLUGINS)) if takes_flags else ([], list(words[1:]))
     settings: dict[str, Any] = vars(parser.parse_args(_switched(function, own)))
     function(**settings, **({FLAGS: flags} if takes_flags else {}))
 
 
-def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_flags(words: Sequence[str], prefixes: Sequence[str] = RECIPE_FLAGS) -> tuple[list[str], list[str]]:
     """Separate the flags of the recipe, with their values, from the options of this command.
+
+    Args:
+        words: The command line.
+        prefixes: How the flags of the recipe begin.
 
     Example:
         >>> split_flags(["tiny", "--data.root", "x", "--steps", "5", "--model.loss=dice"])
@@ -129,7 +134,7 @@ def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
     recipe, own, left = [], [], list(words)
     while left:
         word = left.pop(0)
-        if not word.startswith(RECIPE_FLAGS):
+        if not word.startswith(tuple(prefixes)):
             own.append(word)
             continue
         recipe.append(word)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,18 +17,15 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
 
-from foveate.datasets.classes import ClassSet
-from foveate.datasets.labels import LabelSet
 from foveate.pipeline import provenance
 from foveate.pipeline.averaging import EmaWeights
-from foveate.pipeline.class_statistics import describe_weights, weigh_classes
+from foveate.pipeline.data_driven import DataDrivenTask
 from foveate.pipeline.engines import check_engine, create_engine
 from foveate.pipeline.engines.engine import Engine, Precision
 from foveate.pipeline.engines.remaining import count_batches
 from foveate.pipeline.errors import ConfigError, DivergedError
 from foveate.pipeline.failures import check_logits, named_failures
-from foveate.pipeline.losses import RecipeLoss, create_loss
-from foveate.pipeline.losses.class_weights import methods_in, weights_in, with_numbers, with_stored
+from foveate.pipeline.losses import create_loss
 from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.mean import MeanLoss
@@ -48,12 +44,11 @@ from foveate.pipeline.weights.factorisation import current_rank
 from foveate.plugins.errors import PluginError
 from foveate.plugins.guard import named_backward
 
-log = logging.getLogger("foveate")
 REPORTING = ("loss ", "metric ")  # prefixes, in a provenance, of what is not part of the network
 Task = TypeVar("Task", bound="VisionTask")
 
 
-class VisionTask(L.LightningModule):
+class VisionTask(DataDrivenTask):
     """Base class of the tasks: builds the network that a recipe describes; a task adds its steps and scores.
 
     All arguments are saved in the checkpoint as plain values, so that the task can be rebuilt from names.
@@ -71,7 +66,6 @@ class VisionTask(L.LightningModule):
 
     monitor: str
     figure: str
-    labels: LabelSet | ClassSet
 
     def __init__(
         self,
@@ -107,47 +101,6 @@ class VisionTask(L.LightningModule):
         self._engine_name = "torch"
         self._engine: Engine | None = None
 
-    def setup(self, stage: str) -> None:
-        """Compute class weights such as `auto` from the data before a training, unless that was done."""
-        if stage == "fit":
-            self.weigh_classes(getattr(self.trainer, "datamodule", None))
-        elif stage != "predict" and (methods := methods_in(self.hparams["loss"])):
-            asked = " and ".join(methods)
-            told = "class_weights: %s: computed by fit only; the loss of this evaluation is without class weights"
-            rank_zero_only(log.warning)(told, asked)
-
-    def weigh_classes(self, data: object) -> None:
-        """Replace methods such as `auto` among the loss's class weights by numbers, which a checkpoint then holds.
-
-        A second call does nothing.
-
-        Args:
-            data: The data module; it offers `class_statistics()`.
-
-        Raises:
-            ConfigError: It does not, or counts other classes.
-        """
-        if methods := methods_in(self.hparams["loss"]):
-            numbers = weigh_classes(methods, data, self.labels)
-            self._replace_loss(with_numbers(self.hparams["loss"], numbers))
-
-    def take_class_weights(self, stored: Mapping[str, Any]) -> None:
-        """Use a checkpoint's class weights where the recipe asks for a method such as `auto`.
-
-        Args:
-            stored: The hyper-parameters in the checkpoint.
-        """
-        taken = with_stored(self._asked_loss, stored.get("loss"))
-        if taken != self._asked_loss and taken != self.hparams["loss"]:
-            for weights in weights_in(taken):
-                told = describe_weights(self.labels.names, weights)
-                rank_zero_only(print)(f"class weights (of the checkpoint): {told}", flush=True)
-            self._replace_loss(taken)
-
-    def _replace_loss(self, spec: RecipeLoss) -> None:
-        self.hparams["loss"] = spec
-        self.loss = create_loss(spec, self.num_classes).to(self.device)
-
     def load_initial_weights(self, *, complete: bool = False) -> None:
         """Load the file given as `weights` and print what matched; a second call does nothing.
 
@@ -171,24 +124,6 @@ class VisionTask(L.LightningModule):
                 self.normalise.renew(*report.statistics)
             self._keep_rank(options)
         self._initial_weights = None
-
-    def take_statistics(self, data: object) -> None:
-        """Normalise by mean and standard deviation of the training images, unless they are RGB of 8 bits.
-
-        A second call does nothing, and neither does one after a checkpoint was loaded or where the recipe gives a
-        normalisation.
-
-        Args:
-            data: A data module; one without `image_statistics` changes nothing.
-        """
-        measure = getattr(data, "image_statistics", None)
-        if self._normalisation_is_settled or not callable(measure):
-            return
-        self._normalisation_is_settled = True
-        if (found := measure()) is not None:
-            self.normalise.renew(*found)
-            mean, std = (", ".join(f"{value:.1f}" for value in values) for values in found)
-            rank_zero_only(print)(f"normalisation of training images, in 0-255: mean {mean}; std {std}", flush=True)
 
     def _keep_rank(self, options: RecipeOptions) -> None:
         """Store the rank of the loaded weights in the checkpoint's options, so that the network is rebuilt with it."""

@@ -193,3 +193,20 @@ def test_a_training_stops_before_the_first_step_at_what_would_spoil_it(
     assert "--data.ignore [77]" in line
     assert "[labels.range] (all: foveate data check " in line
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_data_set_in_a_file_of_ones_own_is_found_and_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("foveate.plugins.manager._installed", None)
+    write_data_set(tmp_path / "mine", KINDS["values"], {"train": 2, "val": 1})
+    (tmp_path / "my_set.py").write_text(
+        "from foveate.datasets.folder import FolderDataModule\n"
+        "from foveate.plugins import DataSet, hookimpl\n\n\n"
+        "class MySet(FolderDataModule):\n    pass\n\n\n"
+        "@hookimpl\ndef foveate_data():\n"
+        "    yield DataSet(name='my_set', summary='Mine', build='my_set:MySet', detect=lambda root: True)\n"
+    )
+    assert main(["data", "check", "mine", "--plugins", "my_set.py", "--data.unpaired", "skip"]) == 0
+    assert "mine has the layout of my_set" in capsys.readouterr().out

@@ -64,11 +64,11 @@ def classes(target: str, write: bool = False, dataset: str = "folder", flags: Fl
         flags: Not given by name: the data set's options as in a training, --data.KEY VALUE.
     """
     from foveate.datasets.class_file import FILE_NAME, dump_class_table, write_class_table
-    from foveate.datasets.folder import FolderDataModule
+    from foveate.datasets.mask_classes import MaskClassesDataModule
     from foveate.pipeline.commands.open_data import open_named
 
     data = open_named(target, dataset, {}, flags)
-    if not isinstance(data, FolderDataModule):
+    if not isinstance(data, MaskClassesDataModule):
         raise DataConfigError(f"the classes of {dataset} are known; they are proposed for --dataset folder only")
     proposal = data.propose()
     for line in proposal.lines:

@@ -12,17 +12,19 @@ import lightning.pytorch as L
 from jsonargparse import ArgumentParser
 
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.pipeline.command_line import OneLineErrors, shorten
+from foveate.pipeline.command_line import PLUGINS, OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import import_only_ours
 from foveate.pipeline.runs.data_sets import check_data_set, class_path_of, import_ours, offered_data_sets
 from foveate.pipeline.runs.recipes import arguments_of, find_recipe, list_recipes, read_recipe
 from foveate.pipeline.runs.remembered import trusted_modules
+from foveate.pipeline.training.flags import take_option
 from foveate.plugins.building import load
 from foveate.plugins.errors import PluginError
 from foveate.plugins.hints import did_you_mean
-from foveate.plugins.manager import Offer, diverted
+from foveate.plugins.manager import Offer, diverted, installed_plugins
 from foveate.plugins.records import DataSet
+from foveate.plugins.selection import split_names
 
 log = logging.getLogger(__name__)
 AUTO = "auto"
@@ -199,10 +201,14 @@ def open_named(target: str, dataset: str, given: Mapping[str, Any], flags: Seque
         target: A folder, or a recipe.
         dataset: Data set in the folder; auto asks each.
         given: Options of the command that are options of the data set; None where they are not given.
-        flags: Further options of the data set.
+        flags: Further options of the data set, and `--plugins MODULES`.
     """
     words = [f"--data.{key}={value}" for key, value in given.items() if value is not None]
-    data = open_data(target, dataset, [*words, *flags])
+    named, flags = take_option(flags, PLUGINS)
+    modules = [module for value in named for module in split_names(value)]
+    if modules:
+        installed_plugins(modules)
+    data = open_data(target, dataset, [*words, *flags], modules)
     if dataset == AUTO and not is_recipe(target):
         print(f"{target} has the layout of {name_of(data)}", flush=True)
     return data
