@@ -12,9 +12,9 @@ from foveate.benchmarks.pairing import Candidate, alternate
 from foveate.benchmarks.results import Goal, Result, Settings
 from foveate.datasets.camvid import CamVidDataModule
 from foveate.datasets.doctor.doctor import diagnose
-from foveate.datasets.doctor.parallel import in_parallel
 from foveate.datasets.doctor.preflight import look_before_training
 from foveate.datasets.doctor.similar import near_pairs
+from foveate.datasets.threads import in_threads
 
 SIZES = {"360 x 480": (360, 480, 1500), "1024 x 2048": (1024, 2048, 300)}  # height, width, train images
 THUMBS = 100_000
@@ -65,7 +65,7 @@ def decoding(root: Path) -> Callable[[], object]:
     reader = data.reader()
 
     def decode() -> object:
-        return sum(1 for _ in in_parallel(lambda pair: reader.read(pair)[1].shape, pairs))
+        return sum(1 for _ in in_threads(lambda pair: reader.read(pair)[1].shape, pairs))
 
     return decode
 

@@ -94,7 +94,7 @@ def survey_pairs(
         size = image.shape[0], image.shape[1]
         return size, count_levels(image), found, {int(label): object_sides(mask, int(label)) for label in shown}
 
-    for number, (size, levels, found, of_image) in enumerate(in_threads(look, len(chosen))):
+    for number, (size, levels, found, of_image) in enumerate(in_threads(look, range(len(chosen)))):
         images.add(size, levels)
         counts[number] = found
         for label, of_class in of_image.items():
@@ -130,7 +130,7 @@ def survey_images(
         image = dataset.read(int(chosen[number]))
         return (image.shape[0], image.shape[1]), count_levels(image)
 
-    for number, (size, levels) in enumerate(in_threads(look, len(chosen))):
+    for number, (size, levels) in enumerate(in_threads(look, range(len(chosen)))):
         images.add(size, levels)
         advance(number + 1, len(chosen))
     mean, std = images.moments()

@@ -1,29 +1,45 @@
-"""Work on many files at once, in threads: decoders and OpenCV let each other run."""
+"""Work on many items at once, in threads: decoders, OpenCV and hashes let each other run."""
 
 from __future__ import annotations
 
 import os
+import time
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-THREADS = 8  # at most; each holds an image or a label map
-BLOCK = 1024  # results that are asked for at once
+THREADS = 16  # at most, unless said; each holds an image or a label map
+WAITING = 8  # results for each thread
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_threads(work: Callable[[int], Result], count: int) -> Iterator[Result]:
-    """The results of a function for 0 to count - 1, in order; several are computed at once.
+def in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None, seconds: float | None = None
+) -> Iterator[Result]:
+    """The result of each item, in order; a bounded number of results waits.
 
     Args:
-        work: Called with an index, in any thread.
-        count: How often.
+        work: What is done with an item, in any thread.
+        items: The items, which are asked for one after the other.
+        threads: How many; one for each core if not given, at most 16.
+        seconds: No further items are begun after that time.
     """
-    pool = ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1))
+    count = threads or min(THREADS, os.cpu_count() or 1)
+    end = None if seconds is None else time.monotonic() + seconds
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(count)
     try:
         with warnings.catch_warnings():  # each thread's own would change the others'
-            for start in range(0, count, BLOCK):
-                yield from pool.map(work, range(start, min(count, start + BLOCK)))
+            for item in items:
+                if end is not None and time.monotonic() > end:
+                    break
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= WAITING * count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

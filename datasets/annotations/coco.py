@@ -13,11 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from foveate.datasets.annotations.entries import LARGEST_SET, Entry, read_json
-from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of, split_word
+from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.model import AnnotationSet, Bitmap, Region
 from foveate.datasets.annotations.rle import Counts, check_counts, expand, unpack_counts
 from foveate.datasets.annotations.shapes import area
+from foveate.datasets.folders.names import understand_name
 
 Sized = tuple[float, Region]  # area in pixels
 ROBOFLOW = r"_annotations\.coco\.json"
@@ -52,7 +53,7 @@ def split_of_file(source: Path, root: Path) -> str | None:
         root: The folder of the export.
     """
     words = source.name.removesuffix(".json").replace("-", "_").replace(".", "_").split("_")
-    named = next((split for word in reversed(words) if (split := split_word(word)) is not None), None)
+    named = next((split for word in reversed(words) if (split := understand_name(word).split) is not None), None)
     return named or (split_of(source.relative_to(root).as_posix()) if source.is_relative_to(root) else None)
 
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from foveate.datasets.annotations.entries import LARGEST_SET, Entry, read_limited
-from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of, split_word
+from foveate.datasets.annotations.exported_files import FileList, ImageFiles, split_of
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.model import AnnotationSet, Bitmap, Region, Ring
 from foveate.datasets.annotations.rle import check_counts, expand
@@ -22,6 +22,7 @@ from foveate.datasets.annotations.shapes import ellipse, rectangle
 from foveate.datasets.class_file import parse_colour
 from foveate.datasets.class_table import RGB
 from foveate.datasets.errors import DataError
+from foveate.datasets.folders.names import understand_name
 
 DECLARED = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)  # entities may blow up a small file; CVAT writes none
 AREAS = ("polygon", "box", "ellipse", "mask")
@@ -103,8 +104,9 @@ def _read_image(image: ET.Element, source: Path, classes: dict[str, None], gathe
             classes.setdefault(region.label)
             drawn.append((_number(shape, "z_order", 0.0), region))
     drawn.sort(key=lambda one: one[0])
-    split = split_word(subset) or split_of(name)
-    if subset.lower() not in ("", "default") and split_word(subset) is None:
+    named = understand_name(subset).split
+    split = named or split_of(name)
+    if subset.lower() not in ("", "default") and named is None:
         gathering.left_out[f"names of subset {subset!r}, which is no split (train, val, test)"] += 1
     found = gathering.files.find(name, entry.where, hint=split)
     gathering.add(found, name, [region for _, region in drawn], where=entry.where, size=size, split=split)

@@ -11,12 +11,11 @@ from pathlib import Path
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.names import safe_path
 from foveate.datasets.files.pairs import ENDINGS
+from foveate.datasets.folders.names import understand_name
 from foveate.datasets.text import few
 
+CITYSCAPES = "leftimg8bit"  # its folder of images
 MARK = "foveate_import.json"  # in a folder that an import wrote, which is never taken for an export
-SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
-SPLIT = re.compile(r"(train|val|valid|test)(?:ing|ation|idation|idate)?(?:\d{4})?")
-IMAGE_FOLDERS = {"images", "image", "img", "imgs", "jpegimages", "leftimg8bit"}
 
 
 class FileList:
@@ -161,20 +160,9 @@ def only_one(sources: Sequence[Path]) -> Path:
     return sources[0]
 
 
-def split_word(word: str) -> str | None:
-    """The split that a word means; None if it means none.
-
-    Example:
-        >>> split_word("valid"), split_word("train2017"), split_word("Testing"), split_word("trainval")
-        ('val', 'train', 'test', None)
-    """
-    found = SPLIT.fullmatch(word.lower())
-    return SPLITS[found[1]] if found else None
-
-
 def split_of(path: str) -> str | None:
     """The split that a folder in a path means, the outermost first."""
-    return next((split for part in path.split("/")[:-1] if (split := split_word(part)) is not None), None)
+    return next((split for part in path.split("/")[:-1] if (split := understand_name(part).split) is not None), None)
 
 
 def inner_name(path: str) -> str:
@@ -184,6 +172,10 @@ def inner_name(path: str) -> str:
         >>> inner_name("images/train/city/a.jpg")
         'city/a.jpg'
     """
-    parts = path.split("/")
-    kept = [part for part in parts[:-1] if part.lower() not in IMAGE_FOLDERS and split_word(part) is None]
-    return "/".join([*kept, parts[-1]])
+    *folders, name = path.split("/")
+    return "/".join([*(folder for folder in folders if not _says_images(folder)), name])
+
+
+def _says_images(folder: str) -> bool:
+    said = understand_name(folder)
+    return said.split is not None or said.role == "image" or folder.lower() == CITYSCAPES

@@ -11,8 +11,8 @@ from foveate.datasets.errors import DataError
 from foveate.datasets.files.decoding import MAX_PIXELS, opened
 from foveate.datasets.files.fast_decoding import PNG
 from foveate.datasets.files.reading import HEAD, read_image, read_size
+from foveate.datasets.files.turning import SIDEWAYS
 
-SIDEWAYS = (5, 6, 7, 8)  # orientations of EXIF that swap height and width
 WITH_EXIF = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks of a PNG that may hold an orientation
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from foveate.datasets.annotations.exported_files import MARK
 from foveate.datasets.annotations.model import AnnotatedImage, AnnotationSet
-from foveate.datasets.annotations.rasterise import Drawn, Values, count_values, mask_path, rasterise_set
+from foveate.datasets.annotations.rasterise import Drawn, Values, mask_path, rasterise_set, total_counts
 from foveate.datasets.class_file import FILE_NAME, write_class_table
 from foveate.datasets.class_table import RGB, ClassTable, MaskClass
 from foveate.datasets.errors import DataConfigError, DataError
@@ -88,7 +88,7 @@ def import_set(
     drawn = rasterise_set(annotations, out / "masks", values, progress=lambda done, all: progress("masks", done, all))
     write_class_table(out / FILE_NAME, table, heading=f"Imported from {source} ({annotations.format}).")
     notes = [*annotations.notes, *notes, *_unchosen(annotations, chosen), *left_over(out, annotations)]
-    return Imported(table, drawn, count_values(drawn), placed, notes)
+    return Imported(table, drawn, total_counts(drawn), placed, notes)
 
 
 def choose_classes(known: Sequence[str], wanted: Sequence[str] | None) -> tuple[str, ...]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +19,7 @@ from foveate.datasets.class_table import RGB
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.writing import replacing
 from foveate.datasets.labels import IGNORE, LARGEST_ID
+from foveate.datasets.threads import in_threads
 
 VERSION = b"1"  # another one draws every mask again
 KEY, COUNTS = "foveate:drawn-from", "foveate:pixels"  # texts within a PNG
@@ -123,7 +122,7 @@ def rasterise_set(
         out: Folder to write to, see `mask_path`.
         values: What the masks hold.
         progress: Called with the number of masks that are done, and their total.
-        threads: How many are drawn at a time; as many as there are processors if not given.
+        threads: How many are drawn at a time; one for each core if not given, at most 16.
 
     Returns:
         What was written, in the order of the images.
@@ -133,16 +132,11 @@ def rasterise_set(
         OSError: A mask cannot be written.
     """
     drawn: list[Drawn] = []
-    total = len(annotations.images)
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        jobs = [pool.submit(draw_mask, one, mask_path(out, one), values) for one in annotations.images]
-        try:
-            for annotated, job in zip(annotations.images, jobs, strict=True):
-                drawn.append(Drawn(annotated, mask_path(out, annotated), annotated.split, job.result()))
-                progress(len(drawn), total)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    images = annotations.images
+    counted = in_threads(lambda one: draw_mask(one, mask_path(out, one), values), images, threads=threads)
+    for annotated, counts in zip(images, counted, strict=True):
+        drawn.append(Drawn(annotated, mask_path(out, annotated), annotated.split, counts))
+        progress(len(drawn), len(images))
     return drawn
 
 
@@ -215,7 +209,7 @@ def _update(done: hashlib.blake2b, region: Region) -> None:
         done.update(repr((region.bitmap.top, region.bitmap.left)).encode() + region.bitmap.key)
 
 
-def count_values(drawn: Sequence[Drawn]) -> dict[int, int]:
+def total_counts(drawn: Sequence[Drawn]) -> dict[int, int]:
     """Pixels of each value over a whole set.
 
     Args:

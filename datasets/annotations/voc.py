@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from foveate.datasets.annotations.entries import read_text
-from foveate.datasets.annotations.exported_files import FileList, ImageFiles, only_one, split_word
+from foveate.datasets.annotations.exported_files import FileList, ImageFiles, only_one
 from foveate.datasets.annotations.gathering import Gathering
 from foveate.datasets.annotations.masks_of_files import (
     Meaning,
@@ -27,6 +27,7 @@ from foveate.datasets.class_table import RGB
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.names import safe_path
 from foveate.datasets.files.reading import read_size
+from foveate.datasets.folders.names import understand_name
 from foveate.datasets.labels import IGNORE
 from foveate.datasets.masks.stored import read_pixels
 from foveate.datasets.palette import distinct_colours
@@ -126,7 +127,7 @@ def _read_splits(files: FileList, gathering: Gathering) -> dict[str, str]:
     """Split of each image that a list of train, val or test names; other lists, such as trainval, say nothing."""
     splits: dict[str, str] = {}
     for path in files.named(r".*\.txt"):
-        split = split_word(posixpath.splitext(posixpath.basename(path))[0])
+        split = understand_name(posixpath.splitext(posixpath.basename(path))[0]).split
         if f"/{LISTS}" not in f"/{path}" or split is None:
             continue
         for line in read_text(files.root / path).splitlines():

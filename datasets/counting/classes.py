@@ -43,7 +43,7 @@ def count_classes(read: Callable[[int], Mask], count: int, num_classes: int, adv
     """
     pixels, images, around = (np.zeros(num_classes, dtype=np.int64) for _ in range(3))
     held = np.zeros((count, num_classes), dtype=bool)
-    for index, found in enumerate(in_threads(lambda index: count_values(read(index))[:num_classes], count)):
+    for index, found in enumerate(in_threads(lambda index: count_values(read(index))[:num_classes], range(count))):
         held[index] = found > 0
         pixels += found
         images += held[index]

@@ -15,7 +15,6 @@ import numpy as np
 from foveate.datasets.classification import ClassificationDataModule
 from foveate.datasets.doctor.examine import Examiner, Job
 from foveate.datasets.doctor.facts import Facts, Reads, Split, Unread
-from foveate.datasets.doctor.parallel import in_parallel
 from foveate.datasets.doctor.sample import Sample
 from foveate.datasets.doctor.view import View
 from foveate.datasets.errors import DataConfigError, DataError, UnpairedError
@@ -34,6 +33,7 @@ from foveate.datasets.masks.colours import ColourMasks
 from foveate.datasets.masks.reader import MaskReader
 from foveate.datasets.masks.values import ValueMasks
 from foveate.datasets.segmentation import SegmentationDataModule
+from foveate.datasets.threads import in_threads
 
 log = logging.getLogger("foveate")
 Progress = Callable[[str, int, int], None]  # split, pairs read, pairs in all
@@ -95,7 +95,8 @@ def _of_pairs(data: SegmentationDataModule, look: Look, progress: Progress) -> F
         found = {name: pairs for name in data.splits() if (pairs := _find(data, name, unread)) is not None}
         reading = _settle(data, unread)
     masks, images = reading.masks, reading.images
-    examiner = Examiner(reading.read, masks, True, reading.table)
+    clipped = None if images.range is None else images.share_outside
+    examiner = Examiner(reading.read, masks, True, reading.table, clipped)
     splits = {}
     for name, pairs in found.items():
         jobs = _jobs(pairs, look, len(reading.names))
@@ -325,7 +326,7 @@ def _examined(
     samples = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # here too: filters that several threads set and reset get lost
-        for sample in in_parallel(lambda job: examiner(job()), jobs, seconds=look.seconds):
+        for sample in in_threads(lambda job: examiner(job()), jobs, seconds=look.seconds):
             samples.append(sample)
             progress(split, len(samples), len(jobs))
     return samples

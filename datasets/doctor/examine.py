@@ -56,12 +56,14 @@ class Examiner:
         masks: Reads label maps, before the label map of classes; None if the classes are not known.
         with_masks: Whether there are label maps at all.
         table: What the label map of classes makes of each train id, if there is one.
+        clipped: Share of an image's values that become bytes by being clipped; None where values are bytes already.
     """
 
     read: Callable[[Path], Pixels]
     masks: MaskReader | None
     with_masks: bool
     table: Table | None = None
+    clipped: Callable[[Path], float] | None = None
 
     def __call__(self, job: Job) -> Sample:
         """What is known of a pair; what cannot be read is noted."""
@@ -79,6 +81,8 @@ class Examiner:
         try:
             sample.content = hashlib.blake2b(path.read_bytes(), digest_size=DIGEST).digest()
             sample.thumbnail = thumbnail(self.read(path))
+            if self.clipped is not None:
+                sample.clipped = self.clipped(path)
         except (DamagedError, OSError) as error:
             sample.add(Trouble.DAMAGED, "image", error)
         except DataError as error:

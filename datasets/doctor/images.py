@@ -14,6 +14,7 @@ from foveate.datasets.files.turning import SIDEWAYS
 from foveate.datasets.text import few
 
 BYTES = ("uint8", "bool")
+CLIPPED = 0.05  # share of values; stretching an image commonly clips 1 or 2 of 100 at each end
 GREY = ("1", "L", "LA", "I;16", "I;16B", "I", "F")
 
 TURNED = {"auto": "are turned where that fits their mask", "apply": "are turned by it", "ignore": "are not turned"}
@@ -61,6 +62,23 @@ def _range(facts: Facts) -> str:
     found = ", found from train images" if facts.range_is_found else ""
     low, high = facts.range
     return f": {low:.6g} to {high:.6g}{found}, become 0 to 255 and what is outside is clipped (--data.range)"
+
+
+def clipped(facts: Facts) -> Iterable[Found]:
+    """Images that lose much to the range of values."""
+    held = sorted(
+        ((sample.clipped, place) for place, sample in facts.samples() if sample.clipped > CLIPPED), reverse=True
+    )
+    if held and facts.range is not None:
+        low, high = facts.range
+        places = [place for _, place in held]
+        most = f"up to {held[0][0]:.0%}, in {such_as(facts, places)}"
+        yield Found(
+            message=f"{images(len(places))} with more than {CLIPPED:.0%} of the values outside {low:.6g} to "
+            f"{high:.6g}, which become 0 or 255: {most}; widen --data.range",
+            places=places,
+            drawn=True,
+        )
 
 
 def grey(facts: Facts) -> Iterable[Found]:
@@ -164,6 +182,12 @@ CHECKS = (
         summary="images of more than 8 bits a value; an info where a range maps them to bytes",
         run=deep,
         cheap=True,
+    ),
+    Check(
+        id="images.clipped",
+        severity=Severity.WARNING,
+        summary="images with more than 5 % of their values outside --data.range",
+        run=clipped,
     ),
     Check(id="images.grey", severity=Severity.INFO, summary="grey images", run=grey),
     Check(id="images.alpha", severity=Severity.INFO, summary="images with an alpha channel", run=alpha),

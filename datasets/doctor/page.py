@@ -13,7 +13,6 @@ import numpy as np
 from foveate.datasets.doctor.collect import view_of
 from foveate.datasets.doctor.facts import Facts
 from foveate.datasets.doctor.finding import Finding, Place, Severity
-from foveate.datasets.doctor.parallel import in_parallel
 from foveate.datasets.doctor.registry import CHECKS
 from foveate.datasets.doctor.report import Report, verdict
 from foveate.datasets.doctor.view import RGB, View
@@ -22,6 +21,7 @@ from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import IGNORE, INVALID
 from foveate.datasets.pages.page import Bar, bars, card, code, folded, paragraph, plain, render_page, section, table
 from foveate.datasets.pages.pictures import SIDE, Pictures, gallery, mark, overlay, shrink
+from foveate.datasets.threads import in_threads
 
 SHOWN = 3  # pairs of a finding
 PATHS = 40  # of a finding; JSON has all
@@ -97,7 +97,7 @@ def _shots(finding: Finding, facts: Facts, view: View) -> Iterator[Shot]:
         shots = _pair(facts, place, view, values, drawn=bool(values) or found.drawn)
         return shots + (_pair(facts, other, view, values, drawn=False) if other is not None else [])
 
-    for shots in in_parallel(look, places):
+    for shots in in_threads(look, places):
         yield from shots
 
 

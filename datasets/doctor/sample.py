@@ -77,6 +77,7 @@ class Sample:
         mask_size: Height and width of the label map.
         content: Digest of the image's file.
         thumbnail: 16 x 16 grey bytes of the image.
+        clipped: Share of the image's values that lie outside the range which becomes 0 to 255.
         held: What the label map holds.
         troubles: What could not be read, and why.
         sides: Train id -> sides of its objects in pixels, where they were measured.
@@ -90,6 +91,7 @@ class Sample:
     mask_size: Size | None = None
     content: bytes = b""
     thumbnail: bytes = b""
+    clipped: float = 0.0
     held: MaskFacts | None = None
     troubles: list[tuple[Trouble, str, str]] = field(default_factory=list)  # why, image or mask, message
     sides: dict[int, NDArray[np.float32]] | None = None

@@ -15,7 +15,7 @@ from foveate.datasets.files.fast_decoding import decode_plain
 from foveate.datasets.files.reading import read_bytes
 from foveate.datasets.files.stored_image import Stored, decode_stored
 from foveate.datasets.files.turning import UPRIGHT, Exif, turned
-from foveate.datasets.files.value_range import to_bytes
+from foveate.datasets.files.value_range import count_outside, to_bytes
 
 Pixels = UInt8[np.ndarray, "H W C"]
 RGB = 3
@@ -113,6 +113,20 @@ class ImageReader:
             DataError: See `read`.
         """
         return self._choose(decode_stored(read_bytes(path), str(path), max_pixels=self.max_pixels), path)
+
+    def share_outside(self, path: Path) -> float:
+        """Share, 0 to 1, of the values of the bands that are read that lie outside the range, and are clipped.
+
+        Args:
+            path: See `read`.
+
+        Raises:
+            DataError: See `read`.
+        """
+        if self.range is None:
+            return 0.0
+        stored = self.load_values(path)
+        return count_outside(stored.values, self.range, stored.nodata) / max(1, stored.values.size)
 
     def _finish(self, stored: Stored, path: Path) -> Pixels:
         chosen = self._choose(stored, path)

@@ -102,7 +102,7 @@ def survey_masks(paths: Sequence[Path], progress: Progress = lambda done, total:
         progress: Told after each.
     """
     survey = MaskSurvey()
-    for done, content in enumerate(in_threads(lambda number: examine_mask(paths[number]), len(paths)), start=1):
+    for done, content in enumerate(in_threads(examine_mask, paths), start=1):
         survey.add(content)
         progress(done, len(paths))
     return survey

@@ -20,10 +20,10 @@ from foveate.datasets.errors import DataError
 from foveate.datasets.files.locking import alone
 from foveate.datasets.files.pairs import ENDINGS
 from foveate.datasets.files.writing import write_whole
+from foveate.datasets.packed.folder import HOME
 from foveate.datasets.tables.reading import read_batches
 from foveate.datasets.tables.splits import Tables
 
-HOME = ".foveate"  # in the data set's folder
 FORMAT = 1
 DONE = "rows.json"  # in the folder of a table, written last
 MAGIC = {

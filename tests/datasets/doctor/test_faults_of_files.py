@@ -109,6 +109,30 @@ def test_kinds_of_images_that_reading_changes(root: Path, found: Diagnose, kind:
     assert "images.mixed" in findings
 
 
+def deepen(root: Path, factor: int = 16) -> None:
+    """Make every image one of 16 bits."""
+    for path in root.glob("images/*/*.png"):
+        pixels = np.array(Image.open(path))[..., 0].astype(np.uint16)
+        Image.fromarray(pixels * factor).save(path)
+
+
+def test_values_outside_the_range_that_is_given(root: Path, found: Diagnose) -> None:
+    deepen(root)
+    assert "images.clipped" not in found(range=[0, 16 * 255])
+    finding = found(range=[0, 16 * 60])["images.clipped"]
+    assert finding.severity == WARNING
+    assert finding.count == 9
+    assert "outside 0 to 960" in finding.message
+    assert "--data.range" in finding.message
+
+
+def test_values_outside_the_range_found_from_train_images(root: Path, found: Diagnose) -> None:
+    deepen(root)
+    path = root / "images/val/val1.png"
+    Image.fromarray(np.array(Image.open(path)) * 4).save(path)
+    assert list(found()["images.clipped"].paths) == [str(path)]
+
+
 def test_cmyk_floats_and_pages(root: Path, found: Diagnose) -> None:
     pixels = [Image.open(root / f"images/train/train{number}.png").convert("RGB") for number in range(3)]
     for number, ending in ((0, "jpg"), (1, "tif"), (2, "gif")):
