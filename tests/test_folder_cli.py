@@ -16,6 +16,7 @@ from foveate.cli import main
 from foveate.datasets.batch import SegmentationBatch
 from foveate.pipeline.runs.recipes import read_recipe
 from foveate.pipeline.segmentation import SegmentationTask
+from foveate.tests.datasets.annotations.conftest import EXPORTS, SCENE
 from foveate.tests.datasets.drawn_masks import KINDS, LISTED, SIZE, Kind, drawing, write_data_set
 from foveate.tests.datasets.folders.arrangements import LAYOUTS
 
@@ -195,6 +196,24 @@ def test_annotations_of_a_tool_are_drawn_once_and_trained(
     masks = {path: path.stat().st_mtime_ns for path in (root / ".foveate").rglob("masks/**/*.png")}
     assert main(["validate", "--ckpt_path", "best"]) == 0
     assert {path: path.stat().st_mtime_ns for path in (root / ".foveate").rglob("masks/**/*.png")} == masks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPORTS)
+def test_what_is_imported_from_each_tool_trains(name: str, tmp_path: Path, fed: dict[str, np.ndarray]) -> None:
+    out = tmp_path / "mine"
+    assert main(["data", "import", str(EXPORTS[name](tmp_path / name)), str(out)]) == 0
+    ((image,), (mask,)) = (list(out.glob(f"{kind}/**/*.*")) for kind in ("images", "masks"))
+    for split, factor in (("train", 1), ("val", 2)):  # the export has one image, and both splits need one
+        for source, path in ((image, out / "images" / split / "x.png"), (mask, out / "masks" / split / "x.png")):
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.array(Image.open(source)) // (factor if source is image else 1)).save(path)
+    image.unlink()
+    mask.unlink()
+    assert fit(out, "--data.batch_size=1") == 0
+    ((_, trained),) = fed.items()
+    names = np.array([one["name"] for one in read_recipe(out / "classes.yaml")["classes"]])
+    assert np.array_equal(names[trained[:24, :32]], np.array(["background", "road", "car"])[SCENE])
 
 
 @pytest.mark.slow
