@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 if __name__ == "__main__":  # `python cli.py`: the root is the package, its folders are no packages of their own
     _here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _here]
 
-INTERRUPTED = 130
-BROKEN_PIPE = 141
+ASKS = ("-h", "--help", "help", "-V", "--version")  # for these nothing more is imported
 TRACED = "FOVEATE_TRACE_PLUGINS"
 TRACE = "--trace-plugins"  # for any command: shows which plugins are called, and how long each takes
 
@@ -83,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after `foveate`; those of the process if not given.
 
     Returns:
-        0 success, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged, 130 interrupted, 1 a bug.
+        0 success, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged, 129 SIGHUP, 130 Ctrl-C,
+        143 SIGTERM, 138 the machine (try again), 1 a bug.
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import looks for a newer version over the network
     words = list(sys.argv[1:] if argv is None else argv)
@@ -92,21 +91,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ[TRACED] = "1"  # inherited by every process of a training
         words = [word for word in words if word != TRACE]
     try:
-        code = _dispatch(words)
-        sys.stdout.flush()
-        return code
-    except KeyboardInterrupt as stop:
-        return _end(INTERRUPTED, "interrupted", f"stopped by Ctrl-C{_notes(stop)}")
-    except SystemExit as stop:
-        return _code_of(stop)
-    except BrokenPipeError:  # the reader closed the pipe, such as `head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again at exit
-        return BROKEN_PIPE
-    except Exception as error:  # every exit has an exit code and a last line
-        return _explain(error)
+        if not words or any(word in ASKS for word in words):
+            return _run(words)
+        from foveate.pipeline.processes.signals import listening
+
+        with listening() as receiver:
+            return _run(words, receiver.close)
     finally:
         if before is None:
             os.environ.pop(TRACED, None)
+
+
+def _run(words: list[str], when_it_fails: Callable[[], None] | None = None) -> int:
+    """The exit code of a command line; every exit that is not 0 has a last line."""
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
+    except BaseException as error:
+        if when_it_fails is not None:
+            when_it_fails()
+        from foveate.pipeline.processes.last_line import end_with
+
+        return end_with(error)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -118,10 +125,11 @@ def _dispatch(words: list[str]) -> int:
         return 0
     command = COMMANDS.get(words[0])
     if command is None:
+        from foveate.pipeline.processes.last_line import say
         from foveate.plugins.hints import did_you_mean
 
         hint = did_you_mean(words[0], COMMANDS)
-        return _end(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
+        return say(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
     from foveate.pipeline.startup import keep_freed_memory, show_log
 
     keep_freed_memory()
@@ -153,7 +161,8 @@ def overview() -> str:
         "foveate COMMAND --help tells more. First steps: foveate data make data/scenes, then",
         "foveate fit --config synthetic_segnext_t --data.root data/scenes",
         "",
-        "exit codes: 0 done, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged, 130 Ctrl-C, 1 a bug",
+        "exit codes: 0 done, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged,",
+        "129 terminal closed, 130 Ctrl-C, 143 SIGTERM, 138 the machine failed and trying again may help, 1 a bug",
     ]
     return "\n".join(lines)
 
@@ -190,51 +199,27 @@ def _import_named() -> None:
         importlib.import_module(f"foveate.pipeline.{task}")
 
 
-def _code_of(stop: SystemExit) -> int:
-    """The exit code; after Ctrl-C, Lightning writes the last checkpoint and exits with 1, which becomes 130."""
-    if isinstance(stop.__context__, KeyboardInterrupt):
-        return _end(INTERRUPTED, "interrupted", f"stopped by Ctrl-C{_notes(stop.__context__)}")
-    if isinstance(stop.__context__, BrokenPipeError):  # rich handles it and exits
-        return BROKEN_PIPE
-    if stop.code is None or isinstance(stop.code, int):
-        return int(stop.code or 0)
-    return _end(2, "usage", str(stop.code))
+def run() -> None:
+    """Run the command line of this process, and end it with its exit code.
 
+    After a signal or a failure of the machine, nothing is waited for: neither for reading processes that hang, nor for
+    other processes of the training, which are ended.
+    """
+    code = main()
+    if "torch" not in sys.modules or code in (0, 2):
+        sys.exit(code)
+    from foveate.pipeline.processes.peers import end_children, is_one_of_several
 
-def _explain(error: BaseException) -> int:
-    """Print one line for a known error, a traceback for a bug."""
-    notes = _notes(error)
-    from foveate.pipeline.errors import known_cause
+    if code >= 128 or is_one_of_several():
+        from foveate.datasets.loading.workers import kill_workers
 
-    error = known_cause(error)
-    code = getattr(error, "exit_code", None)
-    if isinstance(code, int):
-        return _end(code, str(getattr(error, "code_name", "error")), _one_line(error) + notes)
-    traceback.print_exc()
-    return _end(1, "bug", f"{type(error).__name__}: {_one_line(error)}{notes}")
-
-
-def _notes(error: BaseException) -> str:
-    """The line on where to resume, which the checkpoint callback added to the exception as a note."""
-    from foveate.pipeline.errors import LAST_GOOD
-
-    notes = [note for note in getattr(error, "__notes__", []) if note.startswith(LAST_GOOD)]
-    return "".join(f"; {note}" for note in notes[-1:])
-
-
-def _one_line(error: BaseException) -> str:
-    """The message of an error; if a data-loading process raised it, its last line without the class name."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    if not lines[0].startswith("Caught "):
-        return " ".join(lines)
-    prefix, separator, rest = lines[-1].partition(": ")
-    return rest if separator and prefix.endswith(type(error).__name__) else lines[-1]
-
-
-def _end(code: int, name: str, cause: str) -> int:
-    print(f"foveate: ERROR {name}: {cause}", file=sys.stderr, flush=True)
-    return code
+        kill_workers()
+        end_children()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -45,6 +45,7 @@ class ClassificationDataModule(LoadingDataModule):
             eval_batch_size=given["eval_batch_size"],
             num_workers=given["num_workers"],
             seed=given["seed"],
+            worker_timeout=given["worker_timeout"],
         )
         self.image_size = to_side(given["image_size"], "image_size")
         self.train_transform = create_train_transform(given)

@@ -10,7 +10,7 @@ from foveate.datasets.augment.classification import (
     Crop,
     Interpolation,
 )
-from foveate.datasets.loading.options import LoadingOptions
+from foveate.datasets.loading.options import WORKER_TIMEOUT, LoadingOptions
 from foveate.datasets.text import Side, to_side
 
 
@@ -35,6 +35,8 @@ class ClassificationOptions(LoadingOptions, total=False):
         eval_batch_size: Images per step and device in evaluation; as many as in training if not given.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
+        worker_timeout: Seconds to wait for a batch of the reading processes before they count as hanging; 0 waits for
+            good.
     """
 
     image_size: Side
@@ -57,6 +59,7 @@ CLASSIFICATION_DEFAULTS: Final = ClassificationOptions(
     eval_batch_size=None,
     num_workers=-1,
     seed=None,
+    worker_timeout=WORKER_TIMEOUT,
     image_size=224,
     crop="random_resized",
     scale=(0.08, 1.0),

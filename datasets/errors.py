@@ -39,5 +39,12 @@ class UnpairedError(DataError):
         self.splits = splits
 
 
+class LoadingError(Exception):
+    """A reading process was lost or hangs; trying again, perhaps with other settings, may help."""
+
+    exit_code = 138
+    code_name = "machine"
+
+
 class DamagedError(DataError):
     """A file is missing or cannot be decoded; a training may skip it if the recipe says so."""

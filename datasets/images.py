@@ -20,7 +20,9 @@ from foveate.datasets.files.reading import read_image
 from foveate.datasets.files.turning import Exif
 from foveate.datasets.labelled_pairs import collate
 from foveate.datasets.loading.data_module import at_least_one
+from foveate.datasets.loading.options import WORKER_TIMEOUT
 from foveate.datasets.loading.samplers import EvalSampler
+from foveate.datasets.loading.workers import WatchedLoader
 from foveate.datasets.text import Side, to_side
 
 SIDE, GREY = 32, 128  # of the image in place of one that cannot be read
@@ -138,7 +140,14 @@ class ImagesDataModule(L.LightningDataModule):
         dataset = ImageDataset(self.paths, self.transform, self.reader)
         sampler = EvalSampler(dataset, world_size=world_size, rank=rank)
         size = 1 if self.transform is None else self.batch_size
-        return DataLoader(dataset, batch_size=size, sampler=sampler, num_workers=self.num_workers, collate_fn=_collate)
+        return WatchedLoader(
+            dataset,
+            patience=WORKER_TIMEOUT,
+            batch_size=size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=_collate,
+        )
 
 
 def _collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:

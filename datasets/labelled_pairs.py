@@ -78,6 +78,14 @@ class SegmentationDataset(Dataset[dict[str, object]]):
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def where(self, index: int) -> str:
+        """Where the image of a sample comes from.
+
+        Args:
+            index: Number of the sample.
+        """
+        return str(self.pairs[index].image)
+
     def __getitem__(self, pick: int | Pick) -> dict[str, object]:
         pick = pick if isinstance(pick, Pick) else Pick(pick)
         if self.on_damaged == "error":

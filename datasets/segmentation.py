@@ -72,6 +72,7 @@ class SegmentationDataModule(LoadingDataModule):
             eval_batch_size=given["eval_batch_size"],
             num_workers=given["num_workers"],
             seed=given["seed"],
+            worker_timeout=given["worker_timeout"],
         )
         self.pad_value = given["pad_value"]
         self.given_images = create_reader(given)

@@ -12,7 +12,7 @@ from foveate.datasets.files.decoding import MAX_PIXELS
 from foveate.datasets.files.image_reader import ImageReader
 from foveate.datasets.files.turning import Exif
 from foveate.datasets.labels import LARGEST_ID
-from foveate.datasets.loading.options import LoadingOptions
+from foveate.datasets.loading.options import WORKER_TIMEOUT, LoadingOptions
 from foveate.datasets.text import Size, to_size
 
 GREY = 128
@@ -63,6 +63,8 @@ class SegmentationOptions(LoadingOptions, total=False):
         eval_batch_size: Images per step and device in evaluation; above 1 only where all have one size.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
+        worker_timeout: Seconds to wait for a batch of the reading processes before they count as hanging; 0 waits for
+            good.
     """
 
     crop: Size
@@ -94,6 +96,7 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     eval_batch_size=1,
     num_workers=-1,
     seed=None,
+    worker_timeout=WORKER_TIMEOUT,
     crop=(512, 512),
     crops_per_image=1,
     scale=(0.5, 2.0),

@@ -1,4 +1,8 @@
-"""The errors of configuration, checkpoints, training and data, each with its exit code."""
+"""The errors of configuration, checkpoints, training, data and machine, each with its exit code."""
+
+from __future__ import annotations
+
+import signal
 
 LAST_GOOD = "last good checkpoint"  # beginning of an exception's note that names the checkpoint to resume from
 
@@ -31,11 +35,45 @@ class DivergedError(FoveateError):
     code_name = "diverged"
 
 
+class MachineError(FoveateError):
+    """The machine failed, not the recipe: a disk is full, a process was killed or hangs. Trying again may help."""
+
+    exit_code = 138
+    code_name = "machine"
+
+
 class UnusableDataError(FoveateError):
     """Data cannot be used: no pixel is labelled, or images are damaged."""
 
     exit_code = 3
     code_name = "data"
+
+
+SIGNALS = {  # name of a signal -> code name, and what is said
+    "SIGINT": ("interrupted", "stopped by Ctrl-C"),
+    "SIGTERM": ("terminated", "stopped by SIGTERM"),
+    "SIGHUP": ("hung-up", "stopped by SIGHUP, the terminal was closed"),
+    "SIGUSR1": ("preempted", "stopped by SIGUSR1, the job's time is nearly over"),
+}
+
+
+class Stopped(BaseException):
+    """A signal ended the command. Not an Exception, so that nothing handles it on the way out.
+
+    Args:
+        number: The signal.
+        at_once: A second signal came: end without writing a checkpoint.
+        agreed: Every process of the training ends at the same step, so that they can save together.
+    """
+
+    def __init__(self, number: int, *, at_once: bool = False, agreed: bool = False) -> None:
+        name = signal.Signals(number).name
+        self.code_name, text = SIGNALS.get(name, ("stopped", f"stopped by {name}"))
+        super().__init__(f"{text}, at once" if at_once else text)
+        self.number = number
+        self.exit_code = 128 + number
+        self.at_once = at_once
+        self.agreed = agreed
 
 
 def known_cause(error: BaseException) -> BaseException:

@@ -39,6 +39,7 @@ from foveate.pipeline.optimisation.freezing import Freezing
 from foveate.pipeline.optimisation.optimiser import create_optimizer
 from foveate.pipeline.optimisation.schedules import PlateauLR, create_schedule, renew_settings
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions
+from foveate.pipeline.text import few
 from foveate.pipeline.weights import load_complete_weights, load_initial_weights
 from foveate.pipeline.weights.factorisation import current_rank
 from foveate.plugins.errors import PluginError
@@ -218,18 +219,31 @@ class VisionTask(DataDrivenTask):
     def log_training(self, loss: Tensor, batch_idx: int, paths: Sequence[str]) -> Tensor:
         """Log the loss and the learning rate of a step.
 
+        Returns:
+            The loss; NaN if it is not finite and `when_not_finite` does not raise, so that all gradients are NaN too.
+
         Raises:
             DivergedError: The loss is not finite.
         """
         if not torch.isfinite(loss):
-            raise DivergedError(
-                f"the loss is {loss.item()} at step {self.global_step} (batch {batch_idx}, first image "
-                f"{paths[0]}); lower --model.optimizer.lr, or train with --trainer.precision 32-true"
-            )
+            images = few(map(str, paths), 4)
+            self.when_not_finite(f"the loss is {loss.item()} at step {self.global_step} (batch {batch_idx}, {images})")
+            loss = loss * torch.nan
         self.log("train/loss", loss, prog_bar=True, batch_size=len(paths))
         group = self.trainer.optimizers[0].param_groups[0]
         self.log("train/lr", self.optimizer_config.lr * group["lr"] / max(group["initial_lr"], 1e-30))
         return loss
+
+    def when_not_finite(self, message: str) -> None:
+        """Called for a loss that is not finite; what watches the training may replace it.
+
+        Args:
+            message: The loss, the step and the images.
+
+        Raises:
+            DivergedError: Always.
+        """
+        raise DivergedError(f"{message}; lower --model.optimizer.lr, or train with --trainer.precision 32-true")
 
     def checked(self, logits: object, images: int, size: Sequence[int | None] = ()) -> Tensor:
         """Logits, after a look at their shape.

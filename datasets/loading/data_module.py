@@ -14,10 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.loading.damage import DamageLog
-from foveate.datasets.loading.options import spell_out
+from foveate.datasets.loading.options import WORKER_TIMEOUT, spell_out
 from foveate.datasets.loading.samplers import EvalSampler
-from foveate.datasets.loading.train_loader import Collate, TrainLoader, one_thread
+from foveate.datasets.loading.train_loader import Collate, TrainLoader
 from foveate.datasets.loading.train_order import Draw, TrainOrder
+from foveate.datasets.loading.workers import WatchedLoader
 
 
 class LoadingDataModule(L.LightningDataModule):
@@ -29,6 +30,8 @@ class LoadingDataModule(L.LightningDataModule):
         eval_batch_size: Samples per step and device in evaluation; as many as in training if not given.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
+        worker_timeout: Seconds to wait for a batch of the reading processes before they count as hanging; 0 waits for
+            good.
 
     Attributes:
         defaults: Default of each option that `__init__` takes as `**options`. A subclass that changes one has an
@@ -43,7 +46,14 @@ class LoadingDataModule(L.LightningDataModule):
             spell_out(cls.__init__, cls.defaults)
 
     def __init__(
-        self, root: str | None, *, batch_size: int, eval_batch_size: int | None, num_workers: int, seed: int | None
+        self,
+        root: str | None,
+        *,
+        batch_size: int,
+        eval_batch_size: int | None,
+        num_workers: int,
+        seed: int | None,
+        worker_timeout: float = WORKER_TIMEOUT,
     ) -> None:
         super().__init__()
         self.root = None if root is None else Path(root).expanduser()
@@ -52,6 +62,9 @@ class LoadingDataModule(L.LightningDataModule):
         self.eval_batch_size = at_least_one("eval_batch_size", evaluated)
         self.num_workers = num_workers if num_workers >= 0 else min(8, max(1, (os.cpu_count() or 1) - 1))
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
+        if worker_timeout < 0:
+            raise DataConfigError(f"worker_timeout is 0 (wait for good) or a number of seconds, not {worker_timeout}")
+        self.worker_timeout = worker_timeout
 
     @classmethod
     def with_defaults(cls, options: Mapping[str, object]) -> Any:
@@ -119,15 +132,24 @@ class LoadingDataModule(L.LightningDataModule):
         )
         learnt = partial(self._learnt, count)
         return TrainLoader(
-            dataset, order, collate, num_workers=self.num_workers, learnt=learnt, prepare=prepare, damage=damage
+            dataset,
+            order,
+            collate,
+            num_workers=self.num_workers,
+            learnt=learnt,
+            patience=self.worker_timeout,
+            prepare=prepare,
+            damage=damage,
         )
 
     def _learnt(self, most: int) -> int:
-        """Finished steps of this epoch; `most` without a trainer, so that the loader's own count holds."""
+        """Batches of this epoch whose optimiser step is done; `most` without a trainer, so that the loader counts."""
         if self.trainer is None:
             return most
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current  # typed as a class that counts less
-        return int(progress.processed)
+        done = int(progress.processed)
+        is_end = done >= self.trainer.num_training_batches  # the last step of an epoch may have fewer batches
+        return done if is_end else done - done % max(1, self.trainer.accumulate_grad_batches)
 
     def eval_loader(self, dataset: Dataset[Any], collate: Collate) -> DataLoader[Any]:
         """A loader of each sample once, in order; see EvalSampler for how processes share them.
@@ -138,15 +160,15 @@ class LoadingDataModule(L.LightningDataModule):
         """
         assert isinstance(dataset, Sized)
         world_size, rank = self.place()
-        return DataLoader(
+        return WatchedLoader(
             dataset,
+            patience=self.worker_timeout,
             batch_size=self.eval_batch_size,
             sampler=EvalSampler(dataset, world_size=world_size, rank=rank),
             num_workers=self.num_workers,
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
-            worker_init_fn=one_thread,
         )
 
 

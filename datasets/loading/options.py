@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, Unpack, get_args, get_origin, get_type_hints, is_typeddict
 
+WORKER_TIMEOUT = 600.0  # seconds
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
@@ -17,12 +18,15 @@ class LoadingOptions(TypedDict, total=False):
         eval_batch_size: Samples per step and device in evaluation.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
+        worker_timeout: Seconds to wait for a batch of the reading processes before they count as hanging; 0 waits for
+            good.
     """
 
     batch_size: int
     eval_batch_size: int | None
     num_workers: int
     seed: int | None
+    worker_timeout: float
 
 
 def spell_out(constructor: Callable[..., None], defaults: Mapping[str, object]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import cv2
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from foveate.datasets.loading.damage import DamageLog
 from foveate.datasets.loading.train_order import TrainOrder
+from foveate.datasets.loading.workers import SeededDataset, WatchedLoader
 
 Collate = Callable[[list[Any]], Any]
 
@@ -25,6 +25,7 @@ class TrainLoader:
         num_workers: Processes that read.
         learnt: Gives the number of steps of this epoch that were finished. The batch of a step that an error stopped is
             read again when the run is resumed.
+        patience: Seconds to wait for a batch, see WatchedLoader.
         prepare: Called before an epoch's first batch is read, and before reading processes start.
         damage: Counts the damaged files that batches tell of, and lists them at the end of an epoch.
     """
@@ -37,6 +38,7 @@ class TrainLoader:
         *,
         num_workers: int = 0,
         learnt: Callable[[], int] | None = None,
+        patience: float = 0.0,
         prepare: Callable[[], None] | None = None,
         damage: DamageLog | None = None,
     ) -> None:
@@ -45,14 +47,14 @@ class TrainLoader:
         self._learnt = learnt
         self._prepare = prepare
         self._damage = damage
-        self._loader: DataLoader[Any] = DataLoader(
-            dataset,
+        self._loader = WatchedLoader(
+            SeededDataset(dataset),
+            patience=patience,
             batch_sampler=order,  # any sized iterable of lists does
             num_workers=num_workers,
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=num_workers > 0,
-            worker_init_fn=one_thread,
         )
 
     def __len__(self) -> int:
@@ -77,12 +79,3 @@ class TrainLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where a checkpoint was saved."""
         self.sampler.load_state_dict(state)
-
-
-def one_thread(worker: int) -> None:
-    """Limit OpenCV to one thread in a reading process: there are as many processes as cores already.
-
-    Args:
-        worker: Number of the process; not used.
-    """
-    cv2.setNumThreads(0)

@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from foveate.pipeline.runs.directories import RUNS, find_checkpoint
+from foveate.pipeline.runs.directories import RUNS
+from foveate.pipeline.runs.finding import find_checkpoint
 
 ExportLayout = Literal["foveate", "official", "mmseg", "timm", "torchvision"]
 SHOWN = 80  # characters of a metadata entry that are printed
@@ -75,8 +76,6 @@ def _checkpoint(given: str) -> str:
     """The path of a checkpoint; `best` and `last` are looked up in the newest run."""
     if given not in ("best", "last"):
         return given
-    from foveate.pipeline.runs.directories import find_checkpoint
-
     return str(find_checkpoint(given, Path(RUNS), None))
 
 

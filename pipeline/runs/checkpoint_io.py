@@ -1,15 +1,23 @@
-"""Writes checkpoints atomically: a kill or a full disk leaves the previous one intact."""
+"""Writes checkpoints so that a kill, a full disk or a divergence leaves the previous one intact."""
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from foveate.pipeline.files import replacing
+from foveate.pipeline.errors import DivergedError
 from foveate.pipeline.runs.directories import CHECKPOINTS
+from foveate.pipeline.runs.store import storing
+
+WRITER = re.compile(r"unexpected pos|PytorchStreamWriter|file write failed|No space left")
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -20,8 +28,20 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Replace the file at `path`; on an error, leave it unchanged and raise."""
-        with replacing(Path(path)) as draft, draft.open("wb") as file:
+        """Replace the file at `path`; on an error, leave it unchanged and raise.
+
+        Args:
+            checkpoint: The content.
+            path: The file.
+            storage_options: Not used.
+
+        Raises:
+            DivergedError: Weights are not finite.
+            OSError: It cannot be written.
+        """
+        step = int(checkpoint.get("global_step", 0))
+        check_finite(checkpoint, step)
+        with storing(Path(path), step) as draft, naming_full_disks(Path(path)), draft.open("wb") as file:
             torch.save(checkpoint, file)
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -38,6 +58,59 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             if all(folder.name == CHECKPOINTS for folder in folders):
                 _bring_home(state, folders[1])
         return checkpoint
+
+
+def check_finite(checkpoint: Mapping[str, Any], step: int) -> None:
+    """Check that every weight of a checkpoint is a finite number.
+
+    Args:
+        checkpoint: The content.
+        step: Its step, for the message.
+
+    Raises:
+        DivergedError: One is infinite or NaN; the message names its tensor.
+    """
+    for state in (checkpoint.get("current_model_state"), checkpoint.get("state_dict")):
+        if name := first_not_finite(state or {}):
+            raise DivergedError(
+                f"{name} holds values that are not finite after step {step}: these weights are not saved; lower "
+                "--model.optimizer.lr, or set --trainer.gradient_clip_val"
+            )
+
+
+def first_not_finite(tensors: Mapping[str, Any]) -> str | None:
+    """The name of the first tensor that holds an infinite value or NaN; None if all are finite.
+
+    Args:
+        tensors: By their names; what is no tensor of floating-point numbers is passed over.
+    """
+    for name, tensor in tensors.items():
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            return str(name)
+    return None
+
+
+@contextmanager
+def naming_full_disks(path: Path) -> Iterator[None]:
+    """Turn torch's error of a file that could not be written completely into the system's.
+
+    Its writer says "unexpected pos" where the disk is full.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It could not be written.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        causes = (error.__cause__, error.__context__)
+        cause = next((each for each in causes if isinstance(each, OSError)), None)
+        if cause is None and not WRITER.search(str(error)):
+            raise
+        number = cause.errno if cause is not None and cause.errno else errno.ENOSPC
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def _bring_home(state: dict[str, Any], folder: Path) -> None:

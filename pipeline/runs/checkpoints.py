@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.runs.integrity import fault_of
+from foveate.pipeline.runs.store import newest_good
 
 SHOWN = 3
 RECIPE_KEY = "foveate_recipe"  # the key of the recipe that the checkpoint was trained with
@@ -22,6 +24,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: The file is damaged, is no checkpoint, or would run code when read.
     """
+    if fault := fault_of(path):
+        raise CheckpointError(f"{path}: {fault}{_instead(path)}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
@@ -32,6 +36,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not isinstance(content.get("state_dict"), Mapping):
         raise CheckpointError(f"{path}: no training checkpoint; for weights alone use --model.weights")
     return content
+
+
+def _instead(path: Path) -> str:
+    """The newest good checkpoint in the same folder, as the end of a sentence."""
+    other = newest_good(path.parent, besides=path)
+    return "" if other is None else f"; a good one lies beside it: {other}"
 
 
 def describe_checkpoint(checkpoint: Mapping[str, Any]) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
-from foveate.pipeline.errors import CheckpointError, ConfigError
+from foveate.pipeline.errors import ConfigError
 
 RUN_DIR_VARIABLE = "FOVEATE_RUN_DIR"  # tells the processes that the first one starts which directory it chose
 RUNS = "runs"  # where runs are kept unless --trainer.default_root_dir says otherwise
@@ -89,39 +88,6 @@ def list_runs(root: Path, name: str) -> list[Path]:
     """The runs of a recipe, oldest first, ordered by number and not by time stamps."""
     numbered = (p for p in (root / name).glob("*") if p.name.isdigit() and p.is_dir())
     return sorted(numbered, key=lambda run: int(run.name))
-
-
-def find_checkpoint(which: str, root: Path, name: str | None) -> Path:
-    """The checkpoint meant by `last`, `best` or a path.
-
-    Args:
-        which: `last` or `best` for the newest run that has one, or a file.
-        root: Where runs are kept.
-        name: The recipe whose runs are searched; None for the run that `latest` points to.
-
-    Raises:
-        CheckpointError: There is none.
-    """
-    if which not in ("last", "best"):
-        path = Path(which).expanduser()
-        if not path.is_file():
-            raise CheckpointError(f"{path}: no such checkpoint (--ckpt_path takes a file, last or best)")
-        return path.absolute()
-    candidates = list_runs(root, name) if name else [p.resolve() for p in [root / "latest"] if p.is_dir()]
-    for run in reversed(candidates):
-        checkpoint = run.resolve() / CHECKPOINTS / f"{which}.ckpt"
-        if checkpoint.is_file():
-            return checkpoint
-    raise CheckpointError(_why_none(which, root, name, candidates))
-
-
-def _why_none(which: str, root: Path, name: str | None, runs: Sequence[Path]) -> str:
-    """The reason why there is no such checkpoint: nothing was trained, or nothing was validated."""
-    for run in reversed(runs):
-        if which == "best" and (run / CHECKPOINTS / "last.ckpt").is_file():
-            return f"{run}: has no best.ckpt, since it was never validated; take its last weights: --ckpt_path last"
-    place = root / (name or "latest")
-    return f"no run with a {which!r} checkpoint below {place}; train first: foveate fit --config RECIPE"
 
 
 def short(path: Path) -> str:

@@ -13,6 +13,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from foveate.pipeline.callbacks.final_validation import validates
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.processes.peers import watch_children, watch_parent
+from foveate.pipeline.processes.signals import deferring
 from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.runs.checkpoints import check_fits, describe_checkpoint, load_into, read_checkpoint
 from foveate.pipeline.runs.directories import (
@@ -21,6 +23,7 @@ from foveate.pipeline.runs.directories import (
     point_latest,
     short,
 )
+from foveate.pipeline.runs.lock import release_all
 from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
@@ -40,6 +43,8 @@ def run(request: Request) -> None:
         {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
     except MisconfigurationException as error:
         raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
+    finally:
+        release_all()
 
 
 def fit(request: Request) -> None:
@@ -48,6 +53,8 @@ def fit(request: Request) -> None:
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
+    watch_children()
+    watch_parent()
     cli = FoveateCLI(request, checkpoint)
     if request.checkpoint:
         check_resumable(checkpoint, request.checkpoint)
@@ -58,12 +65,13 @@ def fit(request: Request) -> None:
         _tell_checkpoint(request.checkpoint, checkpoint)
     _introduce(cli)
     began, first_step = time.monotonic(), int(checkpoint.get("global_step", 0))
-    cli.trainer.fit(
-        cli.model,
-        cli.datamodule,
-        ckpt_path=str(request.checkpoint) if request.checkpoint else None,
-        weights_only=True,
-    )
+    with deferring():
+        cli.trainer.fit(
+            cli.model,
+            cli.datamodule,
+            ckpt_path=str(request.checkpoint) if request.checkpoint else None,
+            weights_only=True,
+        )
     if cli.run_dir and not cli.trainer.global_step:
         _keep_start(cli, cli.run_dir)
     if cli.trainer.is_global_zero and cli.run_dir:

@@ -12,16 +12,21 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
 from foveate.datasets.doctor.preflight import look_before_training
-from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
+from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, SavingOptions, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
+from foveate.pipeline.callbacks.exact_resume import ExactResume
 from foveate.pipeline.callbacks.final_validation import FinalValidation
+from foveate.pipeline.callbacks.finite_guard import FiniteGuard
 from foveate.pipeline.callbacks.overlays import SampleOverlays
 from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.callbacks.sample_drawer import PictureOptions
+from foveate.pipeline.callbacks.step_boundary import StepBoundary
 from foveate.pipeline.callbacks.step_numbers import StepNumbers
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import OneLineErrors, shorten
@@ -31,17 +36,16 @@ from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.losses.class_weights import methods_in
 from foveate.pipeline.models import PLUS
 from foveate.pipeline.optimisation.freezing import learns_later
+from foveate.pipeline.processes.peers import forget_failures
+from foveate.pipeline.processes.trainer_signals import leave_signals_to_us
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.runs.class_paths import import_only_ours
 from foveate.pipeline.runs.data_sets import check_data_set
-from foveate.pipeline.runs.directories import (
-    RUNS,
-    choose_run,
-    global_rank,
-    hand_on,
-)
+from foveate.pipeline.runs.directories import CHECKPOINTS, RUNS, choose_run, global_rank, hand_on
+from foveate.pipeline.runs.lock import RunLock
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
 from foveate.pipeline.runs.remembered import remember, trusted_modules
+from foveate.pipeline.runs.store import sweep
 from foveate.pipeline.training.building import (
     beside_ours,
     check_monitors,
@@ -65,6 +69,28 @@ class RecipeParser(OneLineErrors, LightningArgumentParser):
         """Every option, including those removed before parsing and the common ones of tasks and data."""
         usual = [option.split()[0] for options in (COMMON, *OPTIONS.values()) for option, _ in options]
         return [*dict.fromkeys([*usual, *super().known_options()])]
+
+
+def add_run_options(parser: LightningArgumentParser) -> None:
+    """Add the options of a run that belong neither to the model, nor to the data, nor to Lightning's trainer.
+
+    Args:
+        parser: The parser of a command.
+    """
+    parser.add_class_arguments(PictureOptions, "pictures")
+    parser.add_class_arguments(SavingOptions, "checkpoints")
+    parser.add_argument(
+        "--skip_nonfinite",
+        type=NonNegativeInt,
+        default=0,
+        help="Steps with a loss or gradients that are not finite which are left out before the training ends.",
+    )
+    parser.add_argument(
+        "--early_stop",
+        type=PositiveInt | None,
+        default=None,
+        help="End after so many validations without a better score.",
+    )
 
 
 def channels_of(data: Any) -> int:
@@ -120,7 +146,7 @@ class FoveateCLI(LightningCLI):
             parser.link_arguments("data", "model.init_args.in_channels", channels_of, apply_on="instantiate")
         else:
             parser.add_argument("--out", type=str, default="predictions", help="Folder to write to.")
-        parser.add_class_arguments(PictureOptions, "pictures")
+        add_run_options(parser)
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parse the request's flags; `sys.argv` holds them in another order, so Lightning's warning would be wrong."""
@@ -153,8 +179,11 @@ class FoveateCLI(LightningCLI):
         self.model.weigh_classes(self.datamodule)
         root = Path(self.config.trainer.default_root_dir or RUNS)
         self.run_dir = self.request.run or choose_run(root, self.request.name)
-        if self.request.run and global_rank() == 0:
-            hand_on(self.request.run)
+        if global_rank() == 0:
+            hand_on(self.run_dir)
+            RunLock(self.run_dir).take()
+            forget_failures(self.run_dir)
+            sweep(self.run_dir, self.run_dir / CHECKPOINTS)
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """The trainer of the recipe, with our progress, logs and checkpoints."""
@@ -162,27 +191,45 @@ class FoveateCLI(LightningCLI):
         self.choose_directory()
         settings = self.config_init.trainer
         loggers = _loggers(settings.logger, self.run_dir)
-        callbacks: list[L.Callback] = [FinalValidation(), StepNumbers()] if self.run_dir else []
+        callbacks = self._callbacks_of_run(self.run_dir, settings) if self.run_dir else []
         if settings.enable_progress_bar is not False:
             callbacks.append(create_progress())
-        if self.run_dir is not None:
-            pictures = SampleSheet if isinstance(self.model, ClassificationTask) else SampleOverlays
-            recipe = self.resolved_recipe()
-            callbacks += [
-                RecipeKeeper(self.run_dir, recipe),
-                pictures(self.run_dir / "overlays", self.config_init.pictures),
-            ]
-            if settings.enable_checkpointing is not False:
-                callbacks += create_checkpoints(self.run_dir, self.model.monitor, recipe)
         given = settings.callbacks or []
         own = beside_ours(given if isinstance(given, list) else [given], callbacks)
         plugins = settings.plugins or [AtomicCheckpointIO()]
         ours = {"logger": loggers, "callbacks": own, "plugins": plugins}
         with explained("trainer"):
             trainer: L.Trainer = self.trainer_class(**{**settings, **ours, **kwargs})
+        leave_signals_to_us(trainer)
         if self.request.command == "fit":
             check_monitors(trainer, self.model)
         return trainer
+
+    def _callbacks_of_run(self, run: Path, settings: Any) -> list[L.Callback]:
+        """What a training does beside its steps, in the order in which it is called."""
+        recipe, asked = self.resolved_recipe(), self.config_init
+        resume = ExactResume(getattr(self.datamodule, "seed", None))
+        saving: list[L.Callback] = []
+        last = None
+        if settings.enable_checkpointing is not False:
+            best, last, scores = create_checkpoints(run, self.model.monitor, recipe)
+            saving = [best, last, scores]
+        pictures = SampleSheet if isinstance(self.model, ClassificationTask) else SampleOverlays
+        boundary = StepBoundary(
+            last, every_steps=asked.checkpoints.every_steps, every_minutes=asked.checkpoints.every_minutes
+        )
+        callbacks: list[L.Callback] = [
+            resume,
+            boundary,
+            FiniteGuard(run, resume, recipe, skip=asked.skip_nonfinite),
+            FinalValidation(),
+            StepNumbers(),
+            RecipeKeeper(run, recipe),
+            pictures(run / "overlays", asked.pictures),
+        ]
+        if asked.early_stop is not None:
+            callbacks.append(EarlyStopping(self.model.monitor, mode="max", patience=asked.early_stop))
+        return [*callbacks, *saving]
 
     def resolved_recipe(self) -> Recipe:
         """The recipe with all defaults and flags filled in, but without the labels, which come from the data."""
@@ -287,5 +334,5 @@ def print_full_help(command: str) -> None:
     parser.add_lightning_class_args(L.Trainer, "trainer")
     parser.add_lightning_class_args(L.LightningModule, "model", subclass_mode=True)
     parser.add_lightning_class_args(L.LightningDataModule, "data", subclass_mode=True)
-    parser.add_class_arguments(PictureOptions, "pictures")
+    add_run_options(parser)
     parser.print_help()

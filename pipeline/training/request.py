@@ -8,7 +8,8 @@ from pathlib import Path
 
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.runs.directories import RECIPE, RUNS, find_checkpoint, run_of
+from foveate.pipeline.runs.directories import RECIPE, RUNS, run_of
+from foveate.pipeline.runs.finding import find_checkpoint
 from foveate.pipeline.runs.limits import without_limits
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
 from foveate.pipeline.runs.remembered import recall, trusted_modules

@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning.pytorch as L
 
+from foveate.pipeline.callbacks.final_validation import validation_is_due
 from foveate.pipeline.errors import CheckpointError
 
 STATE = ("optimizer_states", "lr_schedulers", "loops", "global_step", "pytorch-lightning_version")
@@ -41,6 +42,8 @@ def nothing_left(trainer: L.Trainer, checkpoint: Mapping[str, Any], path: Path) 
         checkpoint: The content of the checkpoint.
         path: Its file.
     """
+    if validation_is_due(checkpoint):
+        return None
     step, epoch = int(checkpoint["global_step"]), int(checkpoint.get("epoch", 0))
     steps, epochs = trainer.max_steps, trainer.max_epochs
     again = f"foveate fit --ckpt_path {path} --trainer"

@@ -11,9 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.identification import is_safetensors, what_else
 from foveate.pipeline.text import few, first_line
 from foveate.pipeline.weights import folders
-from foveate.pipeline.weights.identification import is_safetensors, what_else
 from foveate.pipeline.weights.nested import State, default_state, find_states, pick_state
 from foveate.pipeline.weights.torch_files import read_torch_file
 from foveate.pipeline.weights.unpickling import Inert

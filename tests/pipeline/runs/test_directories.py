@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from foveate.pipeline.errors import CheckpointError, ConfigError
-from foveate.pipeline.runs.directories import choose_run, find_checkpoint, list_runs, point_latest, run_of
+from foveate.pipeline.runs.directories import choose_run, list_runs, point_latest, run_of
+from foveate.pipeline.runs.finding import find_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def only_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def checkpoint(run: Path, name: str = "last") -> Path:
     path = run / "checkpoints" / f"{name}.ckpt"
     path.parent.mkdir(parents=True)
-    path.touch()
+    path.write_bytes(b"weights")
     return path
 
 

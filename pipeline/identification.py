@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 LARGEST_HEADER = 100_000_000  # bytes of the header of a safetensors file; the limit of its own reader
@@ -75,10 +76,20 @@ def _what_archive(path: Path) -> str | None:
             "torch.save(torch.jit.load(FILE).state_dict(), OUT)"
         )
     if "data.pkl" in names:
-        return None
+        return _what_is_damaged(path)
     if names and all(name.endswith(".npy") for name in names):
         return "it is an archive of NumPy arrays (.npz); only safetensors and PyTorch checkpoints are read"
     return "it is a zip archive of something else; unpack it first"
+
+
+def _what_is_damaged(path: Path) -> str | None:
+    """Which tensor's bytes are not those that torch wrote, by the checksums in the archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            first = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError) as error:
+        return f"it is damaged ({type(error).__name__}); fetch it again"
+    return None if first is None else f"it is damaged: the checksum of {first} is wrong; fetch it again"
 
 
 def _what_safetensors(path: Path, start: bytes) -> str | None:

@@ -1,0 +1,235 @@
+"""The processes that read samples: how they start, how they end, and which file each was reading when it failed."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import multiprocessing.util  # noqa: F401  registers what it does at exit, before we do
+import os
+import random
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+from weakref import WeakSet
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.data._utils import signal_handling
+
+from foveate.datasets.batch import Pick
+from foveate.datasets.errors import LoadingError
+
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
+MEMORY = ("shared memory", "bus error", "shm", "no space left")
+LOST = (*MEMORY, "exited unexpectedly", "killed by signal", "timed out after")
+SHOWN = 4
+
+
+def start_worker(worker: int) -> None:
+    """Set up a reading process: one thread for OpenCV, deaf to signals, and gone when its parent is.
+
+    A terminal and a cluster send signals to all processes at once. If readers ended by them, the training process would
+    see a failure in place of the signal.
+
+    Args:
+        worker: Number of the process; not used.
+    """
+    cv2.setNumThreads(0)  # there are as many processes as cores already
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    with suppress(AttributeError, TypeError, OSError):  # no Linux: torch's own watch on the parent is slower
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+
+
+def find_lost_workers_when_waiting() -> None:
+    """Have torch look for dead readers while it waits for a batch, and not from a signal handler.
+
+    Its handler would raise anywhere in a step, such as between two halves of an optimiser's step.
+    """
+    signal_handling._SIGCHLD_handler_set = True
+
+
+_reading: WeakSet[Any] = WeakSet()  # iterators with reading processes
+
+
+@atexit.register  # after multiprocessing's own, so it runs before: that one would ask readers to end, and wait for good
+def kill_workers() -> None:
+    """Kill the reading processes that are left. They ignore other signals, and one that was stopped never ends."""
+    for iterator in list(_reading):
+        for process in getattr(iterator, "_workers", ()):
+            process.kill()
+
+
+class WatchedLoader(DataLoader[Any]):
+    """A DataLoader that says which files were being read when a reading process is lost, or hangs.
+
+    Args:
+        dataset: As for DataLoader, like the other arguments. If it has `where`, from a sample's number to its file,
+            errors name files.
+        patience: Seconds to wait for a batch; 0 waits for good.
+        options: The other arguments of DataLoader.
+    """
+
+    def __init__(self, dataset: Dataset[Any], *, patience: float = 0.0, **options: Any) -> None:
+        find_lost_workers_when_waiting()
+        self.patience = patience
+        self.sent: deque[Sequence[Any]] = deque()  # batches that were asked for and have not arrived
+        super().__init__(dataset, worker_init_fn=start_worker, **options)
+
+    @property
+    def _index_sampler(self) -> Any:
+        """The batches to ask for, which are noted; DataLoader's iterators read this."""
+        return _Noted(super()._index_sampler, self.sent)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # Lightning needs an iterator, not torch's own class
+        self.sent.clear()
+        batches: Any = None
+        with HangWatch(self.patience if self.num_workers else 0.0) as watch:
+            while True:
+                try:
+                    with watch.waiting():
+                        if batches is None:
+                            batches = super().__iter__()  # waits for readers that are kept from one epoch to the next
+                            _reading.add(batches)
+                        batch = next(batches)
+                except StopIteration:
+                    return
+                except (RuntimeError, OSError, EOFError) as error:  # the last two: a reader died while handing over
+                    raise self._explain(error, hangs=watch.fired) from error
+                if self.sent:
+                    self.sent.popleft()
+                yield batch
+
+    def _explain(self, error: Exception, *, hangs: bool) -> Exception:
+        text = " ".join(str(error).split())
+        is_loss = any(word in text.lower() for word in LOST) or not isinstance(error, RuntimeError)
+        if not self.num_workers or text.startswith("Caught ") or not (hangs or is_loss):
+            return error  # what the data set itself raised
+        kill_workers()
+        if hangs:
+            what, advice = (
+                f"no batch was read in {self.patience:g} s",
+                "if reading is that slow, raise {0}worker_timeout",
+            )
+        elif any(word in text.lower() for word in MEMORY):
+            what = "the shared memory of the reading processes is full"
+            advice = "give more (docker run --shm-size=2g), or read with {0}num_workers 0"
+        else:
+            what = "a reading process was lost"
+            advice = "if memory ran out, lower {0}num_workers or {0}batch_size"
+        return LoadingError(f"{what}{self._while_reading()}; {advice.format('--data.')}")
+
+    def _while_reading(self) -> str:
+        where = getattr(self.dataset, "where", None)
+        numbers = [pick.index if isinstance(pick, Pick) else pick for batch in self.sent for pick in batch]
+        try:
+            paths = list(dict.fromkeys(str(where(number)) for number in numbers)) if where is not None else []
+        except Exception:  # a data set of somebody else
+            return ""
+        more = f" or {len(paths) - SHOWN} others" if len(paths) > SHOWN else ""
+        return f" while reading {', '.join(paths[:SHOWN])}{more}" if paths else ""
+
+
+class _Noted:
+    """An iterable of batches of indices that appends each to a list when it is asked for."""
+
+    def __init__(self, batches: Any, sent: deque[Sequence[Any]]) -> None:
+        self.batches = batches
+        self.sent = sent
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self.batches:
+            self.sent.append(batch if isinstance(batch, list | tuple) else [batch])
+            yield batch
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+class HangWatch:
+    """Kills the reading processes if a batch takes too long: the wait for them then ends with an error.
+
+    Args:
+        patience: Seconds; 0 waits for good.
+
+    Attributes:
+        fired: Whether it did.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.fired = False
+        self._since: float | None = None
+        self._over = threading.Event()
+
+    def __enter__(self) -> HangWatch:
+        if self.patience:
+            threading.Thread(target=self._look, daemon=True, name="foveate-reading").start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time of the block."""
+        self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._since = None
+
+    def _look(self) -> None:
+        while not self._over.wait(min(1.0, self.patience / 4)):
+            since = self._since
+            if since is not None and time.monotonic() - since > self.patience:
+                self.fired = True
+                kill_workers()
+                return
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of Python, NumPy and torch, on every device.
+
+    Args:
+        seed: From 0 to 2**32 - 1.
+    """
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  what third parties draw from
+    torch.manual_seed(seed)
+
+
+class SeededDataset(Dataset[Any]):
+    """A data set that reads each sample with generators seeded by its pick, whichever process reads it.
+
+    Args:
+        dataset: Takes a Pick.
+    """
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
+
+    @property
+    def where(self) -> Any:
+        """From a sample's number to where it comes from; None if the data set does not say."""
+        return getattr(self.dataset, "where", None)
+
+    def __getitem__(self, pick: Pick) -> Any:
+        seed_generators(pick.seed)
+        return self.dataset[pick]
+
+
+def shared_memory() -> int | None:
+    """Bytes that are free in the shared memory through which readers hand over batches; None if unknown."""
+    try:
+        found = os.statvfs("/dev/shm")
+    except (OSError, AttributeError):
+        return None
+    return found.f_bavail * found.f_frsize
