@@ -54,6 +54,11 @@ COMMANDS = {
         "pipeline.commands.bench:run",
         trains=True,
     ),
+    "replay": Command(
+        "run the step at which a training diverged again",
+        "foveate replay runs/latest/bundles/step-1200.pt",
+        "pipeline.commands.replay:run",
+    ),
     "data": Command(
         "check, pack, import, view a data set; make synthetic scenes",
         "foveate data check mydata",

@@ -111,11 +111,24 @@ def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:
     if words[0] not in functions:
         hint = did_you_mean(words[0], functions)
         raise ConfigError(f"no command '{prog} {words[0]}'{hint} (commands: {', '.join(functions)})")
-    function = functions[words[0]]
-    parser = OneLineParser(prog=f"{prog} {words[0]}", description=_text(function))
+    run_single(f"{prog} {words[0]}", functions[words[0]], words[1:])
+
+
+def run_single(prog: str, function: Callable[..., None], words: Sequence[str]) -> None:
+    """Call a function with a command line as its arguments.
+
+    Args:
+        prog: The name of the command in its help.
+        function: Parameters without a default become positional.
+        words: The command line after `prog`.
+
+    Raises:
+        ConfigError: An argument does not fit.
+    """
+    parser = OneLineParser(prog=prog, description=_text(function))
     takes_flags = FLAGS in inspect.signature(function).parameters
     parser.add_function_arguments(function, as_positional=True, as_group=False, skip={FLAGS})
-    flags, own = split_flags(words[1:], (*RECIPE_FLAGS, PLUGINS)) if takes_flags else ([], list(words[1:]))
+    flags, own = split_flags(words, (*RECIPE_FLAGS, PLUGINS)) if takes_flags else ([], list(words))
     settings: dict[str, Any] = vars(parser.parse_args(_switched(function, own)))
     function(**settings, **({FLAGS: flags} if takes_flags else {}))
 

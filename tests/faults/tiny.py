@@ -112,7 +112,8 @@ class Fault(Callback):
     """Let something happen at a moment of a training.
 
     Args:
-        kind: SIGTERM and other signals to this process, group:SIGTERM to its group, raise, nan_loss, nan_gradient,
+        kind: SIGTERM and other signals to this process, group:SIGTERM to its group, raise, nan_loss (once),
+            nan_module (from then on), nan_gradient,
             nan_weight, stop_worker, kill_worker, slow.
         step: Optimiser steps before it.
         moment: fetched, forward, backward, end, or val.
@@ -154,6 +155,8 @@ class Fault(Callback):
             raise ValueError(f"planted in process {self.rank} at step {trainer.global_step}")
         if self.kind == "nan_loss":
             task.network.decoder.classify.register_forward_hook(_once_nan)
+        elif self.kind == "nan_module":
+            task.network.decoder.classify.register_forward_hook(lambda module, inputs, output: output * float("nan"))
         elif self.kind == "nan_gradient":
             next(task.network.decoder.parameters()).grad.fill_(float("nan"))
         elif self.kind == "nan_weight":
