@@ -77,7 +77,7 @@ def test_without_validation_the_last_lines_say_so(cityscapes_root: Path, capsys:
     printed = capsys.readouterr().out
     assert "Never validated, so there is no best.ckpt" in printed
     assert "best:" not in printed
-    assert [path.name for path in (LATEST / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert {path.name for path in (LATEST / "checkpoints").iterdir()} == {"last.ckpt", "manifest.json"}
     assert main(["validate", "--ckpt_path", "best"]) == 4
     assert "it was never validated" in capsys.readouterr().err
 
@@ -151,7 +151,7 @@ def test_no_step_at_all_still_makes_a_checkpoint(cityscapes_root: Path, capsys: 
     assert fit(cityscapes_root, 0) == 0
     assert "no step was trained: max_steps 0 is reached" in capsys.readouterr().out
     assert evaluation("val-last.json")["step"] == 0
-    assert [path.name for path in (LATEST / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert {path.name for path in (LATEST / "checkpoints").iterdir()} == {"last.ckpt", "manifest.json"}
     assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "1"]) == 0
     assert evaluation("val-best.json")["step"] == 1
 

@@ -45,9 +45,10 @@ def spell_out(constructor: Callable[..., None], defaults: Mapping[str, object]) 
 
     Example:
         >>> def build(self, root: str = ".", **options: Unpack[LoadingOptions]) -> None: ...
-        >>> spell_out(build, {"batch_size": 8, "eval_batch_size": None, "num_workers": 0, "seed": None})
+        >>> defaults = {"batch_size": 8, "eval_batch_size": None, "num_workers": 0, "seed": None, "worker_timeout": 9}
+        >>> spell_out(build, defaults)
         >>> list(inspect.signature(build).parameters)
-        ['self', 'root', 'batch_size', 'eval_batch_size', 'num_workers', 'seed']
+        ['self', 'root', 'batch_size', 'eval_batch_size', 'num_workers', 'seed', 'worker_timeout']
     """
     hints = get_type_hints(constructor)
     signature = inspect.signature(constructor)

@@ -19,8 +19,6 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
 
-from foveate.datasets.loading.workers import seed_generators
-
 KEY = "foveate_randomness"
 LOADER = 2**31  # seeds drawn for runs without one are below
 Loops = dict[str, Any]
@@ -85,7 +83,10 @@ def seed_all(*numbers: int) -> None:
     Args:
         numbers: Whole numbers that differ wherever other random numbers are to be drawn.
     """
-    seed_generators(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  what third parties draw from
+    torch.manual_seed(seed)
 
 
 def stored_buffers(module: nn.Module) -> dict[str, Tensor]:

@@ -73,6 +73,12 @@ def fault(kind: str, **settings: object) -> str:
     return f"--trainer.callbacks+=[{{class_path: tiny.Fault, init_args: {{{given}}}}}]"
 
 
+@pytest.fixture(autouse=True)
+def own_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What --plugins loads in a test is gone after it."""
+    monkeypatch.setattr("foveate.plugins.manager._installed", None)
+
+
 @pytest.fixture
 def range_(tmp_path: Path) -> Range:
     """A data set of 10 and 3 images of 20 x 24, with 3 classes, and room for runs."""
