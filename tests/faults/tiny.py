@@ -119,12 +119,22 @@ class Fault(Callback):
         moment: fetched, forward, backward, end, or val.
         rank: In which process.
         times: How often, at one step after the other.
+        batch: Of a validation, the first batch before which it happens.
+        seconds: How long `slow` lasts.
     """
 
     def __init__(
-        self, kind: str, step: int = 3, moment: str = "fetched", rank: int = 0, times: int = 1, batch: int = 0
+        self,
+        kind: str,
+        step: int = 3,
+        moment: str = "fetched",
+        rank: int = 0,
+        times: int = 1,
+        batch: int = 0,
+        seconds: float = 2.0,
     ) -> None:
         self.kind, self.step, self.moment, self.rank, self.times, self.batch = kind, step, moment, rank, times, batch
+        self.seconds = seconds
         self._done = 0
 
     def on_train_batch_start(
@@ -163,7 +173,7 @@ class Fault(Callback):
             with torch.no_grad():
                 next(task.network.decoder.parameters()).fill_(float("nan"))
         elif self.kind == "slow":
-            time.sleep(2.0)
+            time.sleep(self.seconds)
         elif self.kind in ("stop_worker", "kill_worker"):
             import multiprocessing
 
