@@ -54,6 +54,12 @@ COMMANDS = {
         "pipeline.commands.bench:run",
         trains=True,
     ),
+    "verify": Command(
+        "take steps of a finished training again and compare every number",
+        "foveate verify runs/latest --steps 5",
+        "pipeline.commands.verify:run",
+        trains=True,
+    ),
     "replay": Command(
         "run the step at which a training diverged again",
         "foveate replay runs/latest/bundles/step-1200.pt",

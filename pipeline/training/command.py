@@ -17,6 +17,7 @@ from foveate.pipeline.processes.peers import watch_children, watch_parent
 from foveate.pipeline.processes.signals import deferring
 from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.runs.checkpoints import check_fits, describe_checkpoint, load_into, read_checkpoint
+from foveate.pipeline.runs.circumstances import add_part
 from foveate.pipeline.runs.directories import (
     CHECKPOINTS,
     global_rank,
@@ -65,6 +66,8 @@ def fit(request: Request) -> None:
         _tell_checkpoint(request.checkpoint, checkpoint)
     _introduce(cli)
     began, first_step = time.monotonic(), int(checkpoint.get("global_step", 0))
+    if cli.run_dir and global_rank() == 0:
+        add_part(cli.run_dir, cli.circumstances(), first_step)
     with deferring():
         cli.trainer.fit(
             cli.model,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.callbacks.sample_drawer import PictureOptions
 from foveate.pipeline.callbacks.step_boundary import StepBoundary
 from foveate.pipeline.callbacks.step_numbers import StepNumbers
+from foveate.pipeline.callbacks.tracer import Tracer
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
@@ -39,6 +40,12 @@ from foveate.pipeline.optimisation.freezing import learns_later
 from foveate.pipeline.processes.peers import forget_failures
 from foveate.pipeline.processes.trainer_signals import leave_signals_to_us
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
+from foveate.pipeline.runs.circumstances import (
+    Circumstances,
+    data_files,
+    describe_circumstances,
+    foreign_modules,
+)
 from foveate.pipeline.runs.class_paths import import_only_ours
 from foveate.pipeline.runs.data_sets import check_data_set
 from foveate.pipeline.runs.directories import CHECKPOINTS, RUNS, choose_run, global_rank, hand_on
@@ -191,7 +198,7 @@ class FoveateCLI(LightningCLI):
         self.choose_directory()
         settings = self.config_init.trainer
         loggers = _loggers(settings.logger, self.run_dir)
-        callbacks = self._callbacks_of_run(self.run_dir, settings) if self.run_dir else []
+        callbacks = self.own_callbacks(settings)
         if settings.enable_progress_bar is not False:
             callbacks.append(create_progress())
         given = settings.callbacks or []
@@ -205,8 +212,15 @@ class FoveateCLI(LightningCLI):
             check_monitors(trainer, self.model)
         return trainer
 
-    def _callbacks_of_run(self, run: Path, settings: Any) -> list[L.Callback]:
-        """What a training does beside its steps, in the order in which it is called."""
+    def own_callbacks(self, settings: Any) -> list[L.Callback]:
+        """What a training does beside its steps, in the order in which it is called.
+
+        Args:
+            settings: Of the trainer.
+        """
+        run = self.run_dir
+        if run is None:
+            return []
         recipe, asked = self.resolved_recipe(), self.config_init
         resume = ExactResume(getattr(self.datamodule, "seed", None))
         saving: list[L.Callback] = []
@@ -218,10 +232,12 @@ class FoveateCLI(LightningCLI):
         boundary = StepBoundary(
             last, every_steps=asked.checkpoints.every_steps, every_minutes=asked.checkpoints.every_minutes
         )
+        guard = FiniteGuard(run, resume, recipe, skip=asked.skip_nonfinite)
         callbacks: list[L.Callback] = [
             resume,
             boundary,
-            FiniteGuard(run, resume, recipe, skip=asked.skip_nonfinite),
+            guard,
+            Tracer(run, guard),
             FinalValidation(),
             StepNumbers(),
             RecipeKeeper(run, recipe),
@@ -230,6 +246,17 @@ class FoveateCLI(LightningCLI):
         if asked.early_stop is not None:
             callbacks.append(EarlyStopping(self.model.monitor, mode="max", patience=asked.early_stop))
         return [*callbacks, *saving]
+
+    def circumstances(self) -> Circumstances:
+        """What decides the numbers of this training besides its recipe, and the recipe."""
+        callbacks: Sequence[object] = self.trainer.callbacks  # type: ignore[attr-defined]  # its class does not declare it
+        parts = [*self.model.modules(), self.datamodule, *callbacks]
+        return describe_circumstances(
+            self.resolved_recipe(),
+            modules=foreign_modules(parts),
+            files=data_files(self.datamodule),
+            processes=self.trainer.world_size,
+        )
 
     def resolved_recipe(self) -> Recipe:
         """The recipe with all defaults and flags filled in, but without the labels, which come from the data."""
