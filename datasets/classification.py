@@ -42,6 +42,7 @@ class ClassificationDataModule(LoadingDataModule):
         super().__init__(
             root,
             batch_size=given["batch_size"],
+            total_batch=given["total_batch"],
             eval_batch_size=given["eval_batch_size"],
             num_workers=given["num_workers"],
             seed=given["seed"],

@@ -31,7 +31,8 @@ class ClassificationOptions(LoadingOptions, total=False):
         crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
         interpolation: How evaluation resizes: bicubic (timm's), bilinear (torchvision's), nearest, or lanczos.
         sampling: `balanced` draws every class equally often and repeats images of rare ones.
-        batch_size: Training images per step and device.
+        batch_size: Training images per step and device; `auto` takes as many as fit into memory.
+        total_batch: Training images of an optimiser step on all devices together; gradients are accumulated as needed.
         eval_batch_size: Images per step and device in evaluation; as many as in training if not given.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
@@ -58,6 +59,7 @@ CLASSIFICATION_DEFAULTS: Final = ClassificationOptions(
     batch_size=64,
     eval_batch_size=None,
     num_workers=-1,
+    total_batch=None,
     seed=None,
     worker_timeout=WORKER_TIMEOUT,
     image_size=224,

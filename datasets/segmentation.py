@@ -69,6 +69,7 @@ class SegmentationDataModule(LoadingDataModule):
         super().__init__(
             root,
             batch_size=given["batch_size"],
+            total_batch=given["total_batch"],
             eval_batch_size=given["eval_batch_size"],
             num_workers=given["num_workers"],
             seed=given["seed"],

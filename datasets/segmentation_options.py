@@ -59,7 +59,8 @@ class SegmentationOptions(LoadingOptions, total=False):
         cache: `packed` decodes each image once, and then reads only the rows that a crop shows. It takes 4 bytes a
             pixel of RGB on disk (Cityscapes: 29 GB), and is built when it is needed, or before by foveate data pack.
         cache_dir: Folder for what is packed; `.foveate` in the root if not given.
-        batch_size: Training samples per step and device.
+        batch_size: Training samples per step and device; `auto` takes as many as fit into memory.
+        total_batch: Training samples of an optimiser step on all devices together; gradients are accumulated as needed.
         eval_batch_size: Images per step and device in evaluation; above 1 only where all have one size.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
@@ -95,6 +96,7 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     batch_size=8,
     eval_batch_size=1,
     num_workers=-1,
+    total_batch=None,
     seed=None,
     worker_timeout=WORKER_TIMEOUT,
     crop=(512, 512),

@@ -98,6 +98,7 @@ class VisionTask(DataDrivenTask):
         self.reported = create_metrics(options.metrics or [], num_classes)
         self.num_classes = num_classes
         self.mean_loss = MeanLoss()
+        self.batches_seen = self.batches_unlabelled = 0  # in training
         self._provenance: provenance.Provenance | None = None
         self._engine_name = "torch"
         self._engine: Engine | None = None
@@ -296,7 +297,9 @@ class VisionTask(DataDrivenTask):
             labels: Class numbers, label maps, or shares of each class (B, K) of mixed images.
             loss: From logits and labels to the loss.
         """
+        self.batches_seen += 1
         if not labels.is_floating_point() and not bool(is_labelled(labels).any()):
+            self.batches_unlabelled += 1
             return logits[:0].sum()
         with self.named_part("loss"):
             return loss(logits, labels)

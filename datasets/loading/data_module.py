@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sized
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import lightning.pytorch as L
 import torch
@@ -26,7 +26,8 @@ class LoadingDataModule(L.LightningDataModule):
 
     Args:
         root: The data set's folder.
-        batch_size: Training samples per step and device.
+        batch_size: Training samples per step and device; `auto` waits for whoever trains to choose (`take_batch_size`).
+        total_batch: Training samples of an optimiser step on all devices together, for whoever trains.
         eval_batch_size: Samples per step and device in evaluation; as many as in training if not given.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
@@ -49,7 +50,8 @@ class LoadingDataModule(L.LightningDataModule):
         self,
         root: str | None,
         *,
-        batch_size: int,
+        batch_size: int | Literal["auto"],
+        total_batch: int | None = None,
         eval_batch_size: int | None,
         num_workers: int,
         seed: int | None,
@@ -57,14 +59,36 @@ class LoadingDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.root = None if root is None else Path(root).expanduser()
-        self.batch_size = at_least_one("batch_size", batch_size)
-        evaluated = self.batch_size if eval_batch_size is None else eval_batch_size
-        self.eval_batch_size = at_least_one("eval_batch_size", evaluated)
+        self.waits_for_batch_size = batch_size == "auto"
+        self.total_batch = None if total_batch is None else at_least_one("total_batch", total_batch)
+        self._evaluated = None if eval_batch_size is None else at_least_one("eval_batch_size", eval_batch_size)
+        self.take_batch_size(1 if batch_size == "auto" else batch_size)
         self.num_workers = num_workers if num_workers >= 0 else min(8, max(1, (os.cpu_count() or 1) - 1))
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
         if worker_timeout < 0:
             raise DataConfigError(f"worker_timeout is 0 (wait for good) or a number of seconds, not {worker_timeout}")
         self.worker_timeout = worker_timeout
+
+    def take_batch_size(self, size: int) -> None:
+        """Set the training samples per step and device; evaluation has as many unless the recipe says otherwise.
+
+        Args:
+            size: How many.
+
+        Raises:
+            DataConfigError: It is below 1.
+        """
+        self.batch_size = at_least_one("batch_size", size)
+        self.eval_batch_size = self.batch_size if self._evaluated is None else self._evaluated
+
+    def one_sample(self) -> dict[str, Any]:
+        """The first training batch with one sample, read in this process; after `setup`."""
+        size, workers = self.batch_size, self.num_workers
+        self.batch_size, self.num_workers = 1, 0
+        try:
+            return dict(next(iter(self.train_dataloader())))
+        finally:
+            self.batch_size, self.num_workers = size, workers
 
     @classmethod
     def with_defaults(cls, options: Mapping[str, object]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, Unpack, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_type_hints, is_typeddict
 
 WORKER_TIMEOUT = 600.0  # seconds
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -14,7 +14,8 @@ class LoadingOptions(TypedDict, total=False):
     """The options of every data set: how samples are read.
 
     Attributes:
-        batch_size: Training samples per step and device.
+        batch_size: Training samples per step and device; `auto` takes as many as fit into memory.
+        total_batch: Training samples of an optimiser step on all devices together; gradients are accumulated as needed.
         eval_batch_size: Samples per step and device in evaluation.
         num_workers: Processes that read; -1 takes one per core but one, at most 8.
         seed: Decides shuffling and augmentation; the run's seed if not given.
@@ -22,7 +23,8 @@ class LoadingOptions(TypedDict, total=False):
             good.
     """
 
-    batch_size: int
+    batch_size: int | Literal["auto"]
+    total_batch: int | None
     eval_batch_size: int | None
     num_workers: int
     seed: int | None
@@ -45,10 +47,10 @@ def spell_out(constructor: Callable[..., None], defaults: Mapping[str, object]) 
 
     Example:
         >>> def build(self, root: str = ".", **options: Unpack[LoadingOptions]) -> None: ...
-        >>> defaults = {"batch_size": 8, "eval_batch_size": None, "num_workers": 0, "seed": None, "worker_timeout": 9}
-        >>> spell_out(build, defaults)
-        >>> list(inspect.signature(build).parameters)
-        ['self', 'root', 'batch_size', 'eval_batch_size', 'num_workers', 'seed', 'worker_timeout']
+        >>> defaults = {"batch_size": 8, "total_batch": None, "eval_batch_size": None, "num_workers": 0, "seed": None}
+        >>> spell_out(build, {**defaults, "worker_timeout": 9})
+        >>> list(inspect.signature(build).parameters)[:4]
+        ['self', 'root', 'batch_size', 'total_batch']
     """
     hints = get_type_hints(constructor)
     signature = inspect.signature(constructor)

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
@@ -81,6 +81,8 @@ class WatchedLoader(DataLoader[Any]):
         find_lost_workers_when_waiting()
         self.patience = patience
         self.sent: deque[Sequence[Any]] = deque()  # batches that were asked for and have not arrived
+        if options.get("num_workers"):
+            options["collate_fn"] = Shared(options["collate_fn"])
         super().__init__(dataset, worker_init_fn=start_worker, **options)
 
     @property
@@ -109,8 +111,9 @@ class WatchedLoader(DataLoader[Any]):
 
     def _explain(self, error: Exception, *, hangs: bool) -> Exception:
         text = " ".join(str(error).split())
+        is_full = any(word in text.lower() for word in MEMORY)
         is_loss = any(word in text.lower() for word in LOST) or not isinstance(error, RuntimeError)
-        if not self.num_workers or text.startswith("Caught ") or not (hangs or is_loss):
+        if not self.num_workers or not (hangs or is_full or (is_loss and not text.startswith("Caught "))):
             return error  # what the data set itself raised
         kill_workers()
         if hangs:
@@ -118,7 +121,7 @@ class WatchedLoader(DataLoader[Any]):
                 f"no batch was read in {self.patience:g} s",
                 "if reading is that slow, raise {0}worker_timeout",
             )
-        elif any(word in text.lower() for word in MEMORY):
+        elif is_full:
             what = "the shared memory of the reading processes is full"
             advice = "give more (docker run --shm-size=2g), or read with {0}num_workers 0"
         else:
@@ -135,6 +138,26 @@ class WatchedLoader(DataLoader[Any]):
             return ""
         more = f" or {len(paths) - SHOWN} others" if len(paths) > SHOWN else ""
         return f" while reading {', '.join(paths[:SHOWN])}{more}" if paths else ""
+
+
+class Shared:
+    """Makes a batch and moves it into shared memory, in the reading process's own thread.
+
+    Otherwise a thread of its queue does so, and if there is no room the batch is dropped and waited for for good.
+
+    Args:
+        collate: Samples -> batch.
+    """
+
+    def __init__(self, collate: Callable[[list[Any]], Any]) -> None:
+        self.collate = collate
+
+    def __call__(self, samples: list[Any]) -> Any:
+        batch = self.collate(samples)
+        for value in batch.values() if isinstance(batch, Mapping) else ():
+            if isinstance(value, torch.Tensor):
+                value.share_memory_()  # type: ignore[no-untyped-call]
+        return batch
 
 
 class _Noted:

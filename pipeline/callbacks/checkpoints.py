@@ -72,7 +72,9 @@ def create_checkpoints(run: Path, monitor: str, recipe: Recipe) -> tuple[BestChe
         enable_version_counter=False,
         save_on_train_epoch_end=False,  # but after each validation, the last one too
     )
-    return best, LastCheckpoint(folder), ScoreKeeper(run, recipe, best)
+    last = LastCheckpoint(folder)
+    best.told = last.told = []
+    return best, last, ScoreKeeper(run, recipe, best)
 
 
 class SavingCallback(ModelCheckpoint):
@@ -80,9 +82,11 @@ class SavingCallback(ModelCheckpoint):
 
     Attributes:
         failures: Saves that failed one after the other.
+        told: Whether a failure was printed, by any of these callbacks.
     """
 
     failures = 0
+    told: list[bool]
 
     def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
         """Save; all processes learn whether the first one could.
@@ -111,7 +115,8 @@ class SavingCallback(ModelCheckpoint):
     def _bear(self, trainer: L.Trainer, failure: Exception | None) -> None:
         if self.failures >= MOST_FAILURES:
             raise MachineError(f"{self.failures} checkpoints in a row could not be written: {failure}") from failure
-        if self.failures == 1 and trainer.is_global_zero:
+        if not self.told and trainer.is_global_zero:
+            self.told.append(True)
             _say(f"a checkpoint cannot be written ({failure}); the training goes on, and the next save tries again")
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from foveate.pipeline.errors import DivergedError
 from foveate.pipeline.runs.directories import CHECKPOINTS
 from foveate.pipeline.runs.store import storing
+from foveate.pipeline.text import first_line
 
 WRITER = re.compile(r"unexpected pos|PytorchStreamWriter|file write failed|No space left")
 
@@ -26,6 +28,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     Lightning's own writer goes through the system's temporary folder; where that is another file system, a kill while
     it copies leaves half a checkpoint under the final name.
     """
+
+    _was_read_back = False
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Replace the file at `path`; on an error, leave it unchanged and raise.
@@ -41,8 +45,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         step = int(checkpoint.get("global_step", 0))
         check_finite(checkpoint, step)
-        with storing(Path(path), step) as draft, naming_full_disks(Path(path)), draft.open("wb") as file:
-            torch.save(checkpoint, file)
+        with storing(Path(path), step) as draft:
+            with naming_full_disks(Path(path)), draft.open("wb") as file:
+                torch.save(checkpoint, file)
+            if not self._was_read_back:  # the content has the same types the next time
+                check_plain(draft)
+                self._was_read_back = True
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Read a checkpoint; if its run was moved, update paths so that the best score so far is kept.
@@ -58,6 +66,25 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             if all(folder.name == CHECKPOINTS for folder in folders):
                 _bring_home(state, folders[1])
         return checkpoint
+
+
+def check_plain(path: Path) -> None:
+    """Check that a checkpoint can be read back without running code.
+
+    Args:
+        path: The file.
+
+    Raises:
+        TypeError: It holds an object that is no plain value, such as a path or a class of a library.
+    """
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except UnpicklingError as error:
+        culprit = re.search(r"GLOBAL (\S+)", str(error))
+        what = culprit[1] if culprit else first_line(error)
+        raise TypeError(
+            f"the checkpoint could not be read back: it holds {what}; save plain values and tensors"
+        ) from error
 
 
 def check_finite(checkpoint: Mapping[str, Any], step: int) -> None:

@@ -16,7 +16,8 @@ from foveate.pipeline.runs.limits import limits_of
 from foveate.pipeline.runs.recipes import Recipe, arguments_of
 
 # Settings for reading and augmenting training samples do not affect scores.
-INDIFFERENT = {"batch_size", "eval_batch_size", "num_workers", "seed", "sampling", "max_pixels", "on_damaged"}
+INDIFFERENT = {"batch_size", "total_batch", "eval_batch_size", "num_workers", "worker_timeout", "seed", "sampling"}
+INDIFFERENT |= {"max_pixels", "on_damaged"}
 KEY = "evaluation"  # the key of the description in a score file
 
 

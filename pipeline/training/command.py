@@ -25,8 +25,9 @@ from foveate.pipeline.runs.directories import (
     short,
 )
 from foveate.pipeline.runs.lock import release_all
+from foveate.pipeline.training.dry_run import tell_dry_run
 from foveate.pipeline.training.lightning_cli import FoveateCLI
-from foveate.pipeline.training.request import Request
+from foveate.pipeline.training.request import Request, root_of
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
 from foveate.pipeline.weights.factorisation import take_rank
 
@@ -75,6 +76,11 @@ def fit(request: Request) -> None:
             ckpt_path=str(request.checkpoint) if request.checkpoint else None,
             weights_only=True,
         )
+    if request.dry_run:
+        if cli.trainer.is_global_zero:
+            for line in tell_dry_run(cli, Path(root_of(request.recipe, request.flags))):
+                print(line, flush=True)
+        return
     if cli.run_dir and not cli.trainer.global_step:
         _keep_start(cli, cli.run_dir)
     if cli.trainer.is_global_zero and cli.run_dir:

@@ -12,7 +12,6 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
-from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
@@ -20,9 +19,11 @@ from lightning.pytorch.loggers import Logger
 from foveate.datasets.doctor.preflight import look_before_training
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, SavingOptions, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
+from foveate.pipeline.callbacks.dry_run import DRY_STEPS, DryRun
 from foveate.pipeline.callbacks.exact_resume import ExactResume
 from foveate.pipeline.callbacks.final_validation import FinalValidation
 from foveate.pipeline.callbacks.finite_guard import FiniteGuard
+from foveate.pipeline.callbacks.label_watch import LabelWatch
 from foveate.pipeline.callbacks.overlays import SampleOverlays
 from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.callbacks.sample_drawer import PictureOptions
@@ -53,6 +54,7 @@ from foveate.pipeline.runs.lock import RunLock
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
 from foveate.pipeline.runs.remembered import remember, trusted_modules
 from foveate.pipeline.runs.store import sweep
+from foveate.pipeline.training.batches import settle_batches
 from foveate.pipeline.training.building import (
     beside_ours,
     check_monitors,
@@ -62,6 +64,7 @@ from foveate.pipeline.training.building import (
 )
 from foveate.pipeline.training.flags import value_of
 from foveate.pipeline.training.options import COMMON, OPTIONS
+from foveate.pipeline.training.preflight import check_disk, check_shared_memory, sample_bytes
 from foveate.pipeline.training.request import Request
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
@@ -88,16 +91,32 @@ def add_run_options(parser: LightningArgumentParser) -> None:
     parser.add_class_arguments(SavingOptions, "checkpoints")
     parser.add_argument(
         "--skip_nonfinite",
-        type=NonNegativeInt,
+        type=int,
         default=0,
         help="Steps with a loss or gradients that are not finite which are left out before the training ends.",
     )
     parser.add_argument(
         "--early_stop",
-        type=PositiveInt | None,
+        type=int | None,
         default=None,
         help="End after so many validations without a better score.",
     )
+
+
+def check_counts(skip_nonfinite: int, early_stop: int | None) -> None:
+    """Check options that count something.
+
+    Args:
+        skip_nonfinite: Steps that may be left out.
+        early_stop: Validations without a better score; None for no limit.
+
+    Raises:
+        ConfigError: One is too small.
+    """
+    if skip_nonfinite < 0:
+        raise ConfigError(f"--skip_nonfinite is a number of steps, at least 0, not {skip_nonfinite}")
+    if early_stop is not None and early_stop < 1:
+        raise ConfigError(f"--early_stop is a number of validations, at least 1, not {early_stop}")
 
 
 def channels_of(data: Any) -> int:
@@ -165,6 +184,8 @@ class FoveateCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Change settings that this machine does not support, and say so."""
         adapt_to_machine(self.config.trainer)
+        if self.request.dry_run:
+            self.config.trainer.fast_dev_run = DRY_STEPS
         task = self.config.model.init_args
         allow_idle_weights(self.config.trainer, task.network, learns_later(task.get("freeze")))
 
@@ -191,12 +212,19 @@ class FoveateCLI(LightningCLI):
             RunLock(self.run_dir).take()
             forget_failures(self.run_dir)
             sweep(self.run_dir, self.run_dir / CHECKPOINTS)
+            for line in [
+                *check_disk(self.run_dir, self.model),
+                *check_shared_memory(self.datamodule, sample_bytes(self.datamodule)),
+            ]:
+                print(f"foveate: warning: {line}", file=sys.stderr, flush=True)
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """The trainer of the recipe, with our progress, logs and checkpoints."""
         self.model.take_class_weights(self.checkpoint.get("hyper_parameters") or {})
         self.choose_directory()
         settings = self.config_init.trainer
+        if self.request.command == "fit":
+            self.settle_batches(settings)
         loggers = _loggers(settings.logger, self.run_dir)
         callbacks = self.own_callbacks(settings)
         if settings.enable_progress_bar is not False:
@@ -212,6 +240,19 @@ class FoveateCLI(LightningCLI):
             check_monitors(trainer, self.model)
         return trainer
 
+    def settle_batches(self, settings: Any) -> None:
+        """Choose batch and accumulation where the recipe leaves them open, and say what was chosen.
+
+        Args:
+            settings: Of the trainer; the accumulation is set in them.
+        """
+        if getattr(self.datamodule, "waits_for_batch_size", False):
+            self.datamodule.setup("fit")
+        flags = self.request.flags
+        for line in settle_batches(self.model, self.datamodule, settings, self.request.recipe, flags):
+            if global_rank() == 0:
+                print(line, flush=True)
+
     def own_callbacks(self, settings: Any) -> list[L.Callback]:
         """What a training does beside its steps, in the order in which it is called.
 
@@ -219,9 +260,12 @@ class FoveateCLI(LightningCLI):
             settings: Of the trainer.
         """
         run = self.run_dir
+        if self.request.dry_run:
+            return [DryRun()]
         if run is None:
             return []
         recipe, asked = self.resolved_recipe(), self.config_init
+        check_counts(asked.skip_nonfinite, asked.early_stop)
         resume = ExactResume(getattr(self.datamodule, "seed", None))
         saving: list[L.Callback] = []
         last = None
@@ -238,6 +282,7 @@ class FoveateCLI(LightningCLI):
             boundary,
             guard,
             Tracer(run, guard),
+            LabelWatch(),
             FinalValidation(),
             StepNumbers(),
             RecipeKeeper(run, recipe),
@@ -270,6 +315,10 @@ class FoveateCLI(LightningCLI):
         if self.model.hparams.get("network_options"):  # with a rank that the weights brought
             arguments["network_options"] = self.model.hparams["network_options"]
         recipe["data"]["init_args"] |= getattr(self.datamodule, "settled", dict)()
+        if "total_batch" in recipe["data"]["init_args"]:
+            recipe["data"]["init_args"]["batch_size"] = self.datamodule.batch_size
+            recipe["trainer"]["accumulate_grad_batches"] = self.config_init.trainer.accumulate_grad_batches
+            arguments["optimizer"] = {**(arguments.get("optimizer") or {}), "lr": self.model.optimizer_config.lr}
         if methods_in(arguments.get("loss")):  # by now the numbers are known
             arguments["loss"] = self.model.hparams["loss"]
         if self.request.modules:

@@ -11,6 +11,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.directories import RECIPE, RUNS, run_of
 from foveate.pipeline.runs.finding import find_checkpoint
 from foveate.pipeline.runs.limits import without_limits
+from foveate.pipeline.runs.probe import probe
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
 from foveate.pipeline.runs.remembered import recall, trusted_modules
 from foveate.pipeline.training.flags import spell_out_flags, take_option, value_of
@@ -18,6 +19,8 @@ from foveate.pipeline.training.paths import check_paths
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 from foveate.plugins.sources import locate_all
+
+ROOT, DRY_RUN = "--trainer.default_root_dir", "--dry_run"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Request:
         modules: Modules named by --plugins, and those recorded in the checkpoint's run.
         engine: The engine that runs the network (--engine).
         words: The whole command line, for display.
+        dry_run: Whether only a few steps are trained, and nothing is written.
     """
 
     command: str
@@ -45,6 +49,7 @@ class Request:
     modules: list[str] = field(default_factory=list)
     engine: str = "torch"
     words: list[str] = field(default_factory=list)
+    dry_run: bool = False
 
 
 def understand(command: str, argv: Sequence[str]) -> Request:
@@ -63,7 +68,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     locate_all(modules)  # reports a wrong one before anything is imported
     files = [find_recipe(name) for name in configs]
     name = files[-1].stem if files else None
-    root = value_of(rest, "--trainer.default_root_dir") or RUNS
+    root = value_of(rest, ROOT) or RUNS
     checkpoint = find_checkpoint(which[-1], Path(root), name) if which else None
     run = run_of(checkpoint) if checkpoint else None
     if run and not files:
@@ -76,8 +81,13 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     recipe.pop(PLUGINS, None)
     if not files and command != "fit":
         recipe = without_limits(recipe)  # evaluation is not limited by the training's batch limits
-    flags = spell_out_flags(rest, names)
+    dry_run = DRY_RUN in rest
+    flags = spell_out_flags([word for word in rest if word != DRY_RUN], names)
     check_paths(recipe, flags, predicts=command == "predict")
+    if dry_run and command != "fit":
+        raise ConfigError(f"{DRY_RUN} is for fit")
+    if command == "fit" and not dry_run:
+        probe(run or Path(root_of(recipe, rest)))
     return Request(
         command=command,
         recipe=recipe,
@@ -87,8 +97,19 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         flags=flags,
         modules=modules,
         engine=_engine(engines, command),
+        dry_run=dry_run,
         words=["foveate", command, *argv],
     )
+
+
+def root_of(recipe: Recipe, flags: Sequence[str]) -> str:
+    """The folder in which runs are kept.
+
+    Args:
+        recipe: The merged recipes.
+        flags: The flags.
+    """
+    return value_of(flags, ROOT) or str((recipe.get("trainer") or {}).get("default_root_dir") or RUNS)
 
 
 def _engine(given: Sequence[str], command: str) -> str:

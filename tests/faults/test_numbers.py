@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from foveate.cli import main
 from foveate.tests.faults.conftest import TINY, Range, fault, finish, last_line, start
@@ -120,3 +121,32 @@ def test_two_processes_stop_or_leave_out_the_same_step(skip: int, rank: int, ran
         assert code == 6, output
         assert f"process {rank}: the loss is nan at step 3" in last_line(output)
     assert finite(range_.run / "checkpoints" / "last.ckpt") if skip else True
+
+
+def void(range_: Range, *splits: str) -> None:
+    """Make every pixel of some splits void."""
+    for split in splits:
+        for path in (range_.root / "masks" / split).iterdir():
+            Image.new("L", (24, 20), 255).save(path)
+
+
+def test_training_data_without_any_label_end_the_training(range_: Range, capsys: pytest.CaptureFixture[str]) -> None:
+    void(range_, "train")
+    assert main(range_.words(record=None)) == 3
+    assert "no labelled pixel" in last_line(capsys.readouterr().err)
+
+
+def test_an_evaluation_without_any_label_ends_with_3(range_: Range, capsys: pytest.CaptureFixture[str]) -> None:
+    void(range_, "val")
+    assert main(range_.words(record=None)) == 3
+    assert "no labelled pixel in the val data" in last_line(capsys.readouterr().err)
+
+
+def test_batches_without_a_label_are_counted_and_change_no_weight(
+    range_: Range, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in sorted((range_.root / "masks" / "train").iterdir())[:7]:
+        Image.new("L", (24, 20), 255).save(path)
+    assert main(range_.words(record=None)) == 0
+    assert re.search(r"warning: \d+ of 12 training batches had no label", capsys.readouterr().err)
+    assert finite(range_.run / "checkpoints" / "last.ckpt")
