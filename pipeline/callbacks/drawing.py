@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from foveate.datasets.labels import IGNORE, LabelSet
-from foveate.pipeline.files import replacing
+from foveate.pipeline.files import fitting, replacing
 
 Pixels = NDArray[np.uint8]
 Panel = tuple[str, Pixels]
@@ -122,7 +122,7 @@ def save_picture(picture: Image.Image, path: Path) -> Path:
         The file.
     """
     kind = "JPEG" if picture.width * picture.height >= LARGE else "PNG"
-    file = path.with_name(f"{path.name}.{'jpg' if kind == 'JPEG' else 'png'}")
+    file = path.with_name(fitting(f"{path.name}.{'jpg' if kind == 'JPEG' else 'png'}"))
     with replacing(file, flush=False) as draft:
         picture.save(draft, format=kind, **({"quality": 90} if kind == "JPEG" else {}))
     return file

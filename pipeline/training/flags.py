@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import DOTTED, check_class_paths, is_allowed, refusal, renamed
 from foveate.pipeline.runs.data_sets import SUFFIX, blame_left_out, class_path_of, offered_data_sets
@@ -113,7 +114,7 @@ def _check(option: str, value: str, modules: Sequence[str]) -> None:
             _check_word(name, value)
     if value[:1] in "[{":
         with suppress(yaml.YAMLError):  # the parser reports the error
-            check_class_paths(yaml.safe_load(value), modules)
+            check_class_paths(parse_yaml(value), modules)
 
 
 def _check_word(option: str, value: str) -> None:
