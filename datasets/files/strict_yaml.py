@@ -28,11 +28,14 @@ class StrictLoader(yaml.SafeLoader):
         Raises:
             yaml.YAMLError: Its aliases stand for too many values, or it holds itself.
         """
+        is_alias = self.check_event(yaml.AliasEvent)
         node = super().compose_node(parent, index)
         if node is None or id(node) in self._sizes:
             return node
+        if is_alias:
+            raise yaml.composer.ComposerError(None, None, "an alias refers to what it is in", node.start_mark)
         self._nodes.append(node)
-        size = 1 + sum(self._size(child, node) for child in _children(node))
+        size = 1 + sum(self._sizes[id(child)] for child in _children(node))
         self._sizes[id(node)] = size
         if size > len(self._nodes) + MOST_ADDED:
             raise yaml.composer.ComposerError(None, None, "its aliases stand for too many values", node.start_mark)
@@ -55,11 +58,6 @@ class StrictLoader(yaml.SafeLoader):
                 raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
             seen[key.tag, key.value] = key.start_mark.line + 1
         return node
-
-    def _size(self, child: Node, parent: Node) -> int:
-        if id(child) not in self._sizes:
-            raise yaml.composer.ComposerError(None, None, "an alias refers to what it is in", parent.start_mark)
-        return self._sizes[id(child)]
 
 
 def _children(node: Node) -> list[Node]:

@@ -49,10 +49,7 @@ class PredictionWriter(BasePredictionWriter):
         """A sentence about what was written."""
         told = f"label maps in {self.out / 'labels'}, overlays in {self.out / 'overlays'}"
         if self.tiled:
-            told += (
-                f"; {self.tiled} of more than {LARGEST:,} pixels in overlapping tiles, since a pass of the whole image "
-            )
-            told += "needs too much memory"
+            told += f"; {self.tiled} of more than {LARGEST:,} pixels in overlapping tiles, to save memory"
         if not self.shortened:
             return told
         listed = few((f"{image} -> {name}" for image, name in self.shortened.items()), 1)
