@@ -11,6 +11,7 @@ import yaml
 
 from foveate.datasets.class_table import RGB, ClassTable, Holds, MaskClass, Overlap
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.datasets.files.writing import write_whole
 from foveate.datasets.labels import IGNORE, LARGEST_ID
 from foveate.datasets.palette import distinct_colours
@@ -32,7 +33,7 @@ def read_class_table(path: Path) -> ClassTable:
         DataConfigError: It is no list of classes; see `parse_class_table`.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file (--data.classes)") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from foveate.datasets.errors import DataConfigError, DataError
+from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.datasets.labels import IGNORE, LabelSet, Levels, Table
 from foveate.datasets.text import near
 
@@ -62,7 +63,7 @@ def read_label_map(given: Content) -> dict[str, Any]:
         return dict(given)
     path = Path(given).expanduser()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{given}: no such file (--data.label_map)") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

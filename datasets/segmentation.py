@@ -42,6 +42,8 @@ from foveate.datasets.segmentation_options import (
 from foveate.datasets.settling import MEASURED, SettledImages, channel_statistics, settle_images
 from foveate.datasets.statistics import ClassStatistics
 
+SKIPPED = "skipped.txt"  # the damaged files that a training skipped, if a line cannot hold them
+
 log = logging.getLogger(__name__)
 
 
@@ -78,7 +80,7 @@ class SegmentationDataModule(LoadingDataModule):
         self.pad_value = given["pad_value"]
         self.given_images = create_reader(given)
         self.on_damaged = given["on_damaged"]
-        self.damage = DamageLog()
+        self.damage = DamageLog(None if self.root is None else self.root / HOME / SKIPPED)
         self.crops_per_image = at_least_one("crops_per_image", given["crops_per_image"])
         self.transform = create_transform(given)
         self.ignored = to_ids(given["ignore"])

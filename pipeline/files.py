@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LONGEST = 255  # bytes of a file's name, on nearly every file system
+ROOM = 32  # of these, for what a draft's name adds
 
 
 @contextmanager
@@ -50,9 +54,32 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
+def fitting(name: str) -> str:
+    """A file's name, cut and with a hash of the whole if it is longer than file systems allow; the ending stays.
+
+    Args:
+        name: The name; two long ones that differ anywhere have different results.
+
+    Example:
+        >>> fitting("short.png"), len(fitting("x" * 252 + ".jpg.png"))
+        ('short.png', 255)
+    """
+    raw = os.fsencode(name)
+    if len(raw) <= LONGEST:
+        return name
+    ending = Path(name).suffix if len(os.fsencode(Path(name).suffix)) < ROOM else ""
+    tail = f"~{hashlib.sha256(raw).hexdigest()[:12]}{ending}"
+    return f"{raw[: LONGEST - len(os.fsencode(tail))].decode('utf-8', 'ignore')}{tail}"
+
+
 def draft_name(name: str) -> str:
     """What the draft of a file is called, before its process's number; a glob of it finds what a kill left behind."""
-    return f".{name}.tmp-"
+    return f".{_cut(name)}.tmp-"
+
+
+def _cut(name: str) -> str:
+    """The beginning of a name, so that the draft's is no longer than file systems allow."""
+    return os.fsencode(name)[: LONGEST - ROOM].decode("utf-8", "ignore")
 
 
 def _flush(path: Path) -> None:

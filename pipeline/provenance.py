@@ -47,12 +47,17 @@ def check_providers(checkpoint: Mapping[str, Any], plugins: Plugins | None = Non
         PluginError: One is missing; the message says what to install.
     """
     recorded: Provenance = checkpoint.get(KEY, {})
+    plugins = plugins or installed_plugins()
     for label, wanted in recorded.items():
         kind, name = _filed(label)
         try:
-            found = (plugins or installed_plugins()).find(name, kind).provider
+            found = plugins.find(name, kind).provider
         except PluginConfigError:
-            raise PluginError(f"the checkpoint needs the {kind.noun} {name!r} of {_describe(wanted)}") from None
+            needed = f"the checkpoint needs the {kind.noun} {name!r} of"
+            broken = [one for one in plugins.left_out if one.provider.distribution == wanted["distribution"]]
+            if broken:
+                raise PluginError(f"{needed} {wanted['distribution']}, which was left out; {broken[0]}") from None
+            raise PluginError(f"{needed} {_describe(wanted)}") from None
         if (found.distribution, found.version) != (wanted["distribution"], wanted["version"]):
             warnings.warn(
                 f"{kind.noun} {name!r}: the checkpoint was written with {wanted['distribution']} {wanted['version']}, "

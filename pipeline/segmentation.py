@@ -28,6 +28,7 @@ from foveate.pipeline.optimisation.optimiser import OptimizerConfig
 from foveate.pipeline.optimisation.schedules import ScheduleConfig
 from foveate.pipeline.task import VisionTask, choose
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions, configured, plain
+from foveate.pipeline.tiling import is_large, label_in_tiles
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
 
@@ -150,11 +151,21 @@ class SegmentationTask(VisionTask):
         return self._evaluate(batch)
 
     def predict_step(self, batch: SegmentationBatch, batch_idx: int) -> UInt8[Tensor, "B H W"]:
-        """The predicted train id of each pixel."""
-        pixels = self.normalise(batch["image"])
+        """The predicted train id of each pixel; of a very large image tile by tile."""
+        image = batch["image"]
+        if is_large(image.shape[2], image.shape[3]) and self.inference_config.short_side is None:
+            return label_in_tiles(self.label, image)
+        return self.label(image).to(torch.uint8)
+
+    def label(self, image: UInt8[Tensor, "B C H W"]) -> Int64[Tensor, "B H W"]:
+        """The predicted train id of each pixel of images in bytes.
+
+        Args:
+            image: The images.
+        """
+        pixels = self.normalise(image)
         with self.named_network():
-            classes = infer_classes(self.runner(pixels), pixels, self.inference_config, check=self.checked)
-        return classes.to(torch.uint8)
+            return infer_classes(self.runner(pixels), pixels, self.inference_config, check=self.checked)
 
     def _evaluate(self, batch: SegmentationBatch) -> Int64[Tensor, "B H W"]:
         mask = batch["mask"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.hints import did_you_mean
 from foveate.plugins.manager import Offer
+from foveate.plugins.output import diverted
 from foveate.plugins.records import Build, Record, resolve
 from foveate.plugins.tracing import traced
 
@@ -28,7 +29,7 @@ def load(offer: Offer[Any], build: str | Callable[..., Any] | None = None) -> Ca
         PluginError: The callable cannot be imported; the message names the provider.
     """
     try:
-        with traced("import of " + offer.record.name, offer.provider):
+        with traced("import of " + offer.record.name, offer.provider), diverted():
             return resolve(offer.record.build if build is None else build)
     except KeyboardInterrupt:
         raise

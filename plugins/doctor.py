@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import time
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 
-from foveate.plugins.manager import GROUP, discover
+from foveate.plugins.manager import GROUP
 from foveate.plugins.selection import ALLOWED, select
+from foveate.plugins.stored import names_in
+from foveate.plugins.trial import attempt
 
 # Lightning adds the callbacks of these entry points to every Trainer, without being asked.
 LIGHTNING_GROUPS = ("lightning.pytorch.callbacks_factory", "pytorch_lightning.callbacks_factory")
 PATIENCE = 60.0  # longest duration of one import, in seconds
-PROBE = "import sys; from foveate.plugins.doctor import probe; probe(int(sys.argv[1]))"
 
 
 @dataclass(frozen=True)
@@ -58,8 +54,8 @@ def examine() -> list[Finding]:
     points = _points()
     wanted, _ = select(points, allowed=os.environ.get(ALLOWED), disable=())
     return [
-        _examine(number, point) if point in wanted else Finding(point, fault=f"not imported: {ALLOWED} leaves it out")
-        for number, point in enumerate(points)
+        _examine(point) if point in wanted else Finding(point, fault=f"not imported: {ALLOWED} leaves it out")
+        for point in points
     ]
 
 
@@ -86,40 +82,18 @@ def find_lightning_callbacks() -> list[EntryPoint]:
     return [point for group in LIGHTNING_GROUPS for point in entry_points(group=group)]
 
 
-def probe(number: int) -> None:
-    """Import one plugin and print the result as JSON; runs in the child process.
-
-    Args:
-        number: Position of the plugin in the sorted list of entry points.
-    """
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a plugin prints goes to stderr and is not taken for the result
-    started = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        manager = discover([_points()[number]])
-    answer = {
-        "seconds": time.perf_counter() - started,
-        "torch": "torch" in sys.modules,
-        "records": [f"{offer.record.noun} {offer.record.name}" for offer in manager.offers],
-        "api": max((offer.record.api for offer in manager.offers), default=0),
-        "fault": "".join(fault.partition(": ")[2] for fault in manager.faults),
-    }
-    print(json.dumps(answer), file=answers, flush=True)
-
-
 def _points() -> list[EntryPoint]:
     """All entry points, in an order that is the same in every process."""
     return sorted(entry_points(group=GROUP), key=lambda p: (p.dist.name if p.dist else "", p.name, p.value))
 
 
-def _examine(number: int, point: EntryPoint) -> Finding:
-    command = [sys.executable, "-P", "-c", PROBE, str(number)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
-        return Finding(point, fault=f"its import takes longer than {PATIENCE:.0f} s")
-    try:
-        return Finding(point, **json.loads(done.stdout))
-    except ValueError:
-        return Finding(point, fault=f"its import ends the process with code {done.returncode}")
+def _examine(point: EntryPoint) -> Finding:
+    verdict = attempt(point, PATIENCE)
+    return Finding(
+        point,
+        seconds=verdict.seconds,
+        torch=verdict.torch,
+        records=[f"{noun} {name}" for noun, name in names_in(verdict.records)],
+        api=max((one["fields"]["api"] for one in verdict.records), default=0),
+        fault=verdict.fault,
+    )

@@ -13,3 +13,10 @@ class PluginConfigError(PluginError):
 
     exit_code = 2
     code_name = "config"
+
+
+class PluginLeftOutError(PluginConfigError):
+    """The recipe names what no plugin offers, but a plugin that was left out may offer it; the message says why."""
+
+    exit_code = 5
+    code_name = "plugin"

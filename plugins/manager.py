@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from foveate.plugins.admission import draw_records
-from foveate.plugins.errors import PluginConfigError, PluginError
+from foveate.plugins.errors import PluginConfigError, PluginError, PluginLeftOutError
 from foveate.plugins.hints import did_you_mean
+from foveate.plugins.output import diverted as diverted
 from foveate.plugins.records import Block, Record
 from foveate.plugins.selection import ALLOWED, is_ours, select, split_names
 from foveate.plugins.sources import Source, import_source, locate_all
+from foveate.plugins.stored import restore
 from foveate.plugins.tracing import traced
+from foveate.plugins.trial import reason
+from foveate.plugins.verdicts import judge, offered_before
 
 GROUP = "foveate"
 AnyRecord = TypeVar("AnyRecord", bound=Record, covariant=True)
@@ -56,19 +58,57 @@ class Offer(Generic[AnyRecord]):
     provider: Provider
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A plugin that was left out.
+
+    Attributes:
+        provider: The plugin.
+        name: Name of its entry point.
+        reason: Why it was left out.
+        offered: Noun and name of what it offered when it last loaded; empty if it never did.
+    """
+
+    provider: Provider
+    name: str
+    reason: str
+    offered: Sequence[tuple[str, str]] = ()
+
+    def __str__(self) -> str:
+        return f"plugin {self.provider.entry_point!r} of {self.provider}: {self.reason}"
+
+    def seems_to_offer(self, name: str, kind: type[Record]) -> bool:
+        """Whether a name is one of this plugin's: it offered it before, or is called like it.
+
+        Args:
+            name: The name, as in a recipe.
+            kind: The class of the record.
+        """
+        bare = name.removeprefix(f"{self.provider.distribution}:")
+        before = any(noun == kind.noun and bare.partition(":")[0] == one for noun, one in self.offered)
+        return before or bare != name or name in (self.name, self.provider.distribution)
+
+
 @dataclass
 class Plugins:
     """The records of a set of plugins.
 
     Attributes:
         offers: All accepted offers, in order of discovery.
-        faults: For each plugin that was left out, a line with the reason.
+        left_out: The plugins that were left out.
         disabled: The plugins that were not imported because of --disable or FOVEATE_PLUGINS.
+        pending: Installed plugins whose records are known from an earlier import; `find` imports them.
     """
 
     offers: list[Offer[Record]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     disabled: list[str] = field(default_factory=list)
+    pending: dict[Provider, EntryPoint] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> list[str]:
+        """For each plugin that was left out, a line with the reason."""
+        return list(map(str, self.left_out))
 
     def of_kind(self, kind: type[AnyRecord]) -> Sequence[Offer[AnyRecord]]:
         """The offers of one kind of record, in order of discovery.
@@ -85,7 +125,7 @@ class Plugins:
     def find(self, name: str, kind: type[AnyRecord]) -> Offer[AnyRecord]:
         """The offer called `name`, or `distribution:name` where two plugins share a name.
 
-        A record with `prefix` answers every name that begins with its own name and a colon.
+        A record with `prefix` answers every name that begins with its own name and a colon. The plugin is imported.
 
         Args:
             name: The name, as in a recipe.
@@ -93,25 +133,59 @@ class Plugins:
 
         Raises:
             PluginConfigError: No plugin offers it (exit code 2).
+            PluginLeftOutError: No plugin offers it, but one that was left out may (exit code 5).
             PluginError: Several plugins offer it (exit code 5).
         """
         found = [offer for offer in self.of_kind(kind) if _answers(offer, name)]
         if not found:
-            raise PluginConfigError(self._unknown(name, kind))
+            self._miss(name, kind)
         if len(found) > 1:
             bare = found[0].record.name
             picks = sorted({f"{offer.provider.distribution}:{bare}" for offer in found})
             advice = f"write {' or '.join(picks)}" if len(picks) > 1 else f"its author must rename one ({picks[0]})"
             raise PluginError(f"{len(found)} {kind.what} are named {bare!r}; {advice}")
+        if found[0].provider in self.pending:
+            self._import(found[0].provider)
+            return self.find(name, kind)
         return found[0]
 
-    def _unknown(self, name: str, kind: type[Record]) -> str:
+    def blame(self, name: str, kind: type[Record]) -> None:
+        """Nothing, unless a plugin that was left out seems to offer a name.
+
+        Args:
+            name: The name, as in a recipe.
+            kind: The class of the record, such as Block.
+
+        Raises:
+            PluginLeftOutError: One does; the message says why it was left out (exit code 5).
+        """
+        suspects = [str(one) for one in self.left_out if one.seems_to_offer(name, kind)]
+        if suspects:
+            raise PluginLeftOutError(f"no {kind.noun} named {name!r}; left out: {'; '.join(suspects)}")
+
+    def _miss(self, name: str, kind: type[Record]) -> NoReturn:
+        """Raise what fits an unknown name: a left-out plugin may offer it, unless it is like a known one."""
+        self.blame(name, kind)
         known = sorted({offer.record.name + ":..." * _is_prefix(offer) for offer in self.of_kind(kind)})
-        left_out = f"; left out: {'; '.join(self.faults)}" if self.faults else ""
+        hint = did_you_mean(name, known)
+        left_out = f"; left out: {'; '.join(self.faults)}" if self.left_out else ""
+        if self.left_out and not hint:
+            raise PluginLeftOutError(f"no {kind.noun} named {name!r} in the plugins that load{left_out}")
         left_out += f"; disabled: {', '.join(self.disabled)}" if self.disabled else ""
         see = "foveate plugins list" + (f" --what {kind.what}" if kind is not Block else "")
-        hint = did_you_mean(name, known)
-        return f"no {kind.noun} named {name!r}{hint} (installed: {', '.join(known)} ; see: {see}){left_out}"
+        raise PluginConfigError(
+            f"no {kind.noun} named {name!r}{hint} (installed: {', '.join(known)} ; see: {see}){left_out}"
+        )
+
+    def _import(self, provider: Provider) -> None:
+        """Import a plugin whose records are known, and put those that it offers now in their place."""
+        point = self.pending.pop(provider)
+        place = next(number for number, offer in enumerate(self.offers) if offer.provider == provider)
+        rest = [offer for offer in self.offers if offer.provider != provider]
+        now = Plugins()
+        _admit(now, provider, point)
+        self.left_out += now.left_out
+        self.offers = [*rest[:place], *now.offers, *rest[place:]]
 
 
 def _answers(offer: Offer[AnyRecord], name: str) -> bool:
@@ -125,7 +199,7 @@ def _is_prefix(offer: Offer[AnyRecord]) -> bool:
     return bool(getattr(offer.record, "prefix", False))
 
 
-def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugins:
+def discover(points: Iterable[EntryPoint], modules: Sequence[str] = (), *, isolated: bool = False) -> Plugins:
     """Load the given entry points and modules.
 
     An installed plugin that fails to import, misspells a hook, has a hook with a wrong signature or needs a newer
@@ -136,6 +210,9 @@ def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugi
     Args:
         points: The installed plugins.
         modules: Modules, files and packages named by hand, as `sources.locate` takes them.
+        isolated: Import plugins that are not part of Foveate in a child process first, unless their verdict is known,
+            and here only when `find` is asked for what they offer. One whose records cannot be written as text is
+            imported here too.
 
     Raises:
         PluginConfigError: A named module does not exist (exit code 2).
@@ -147,10 +224,31 @@ def discover(points: Iterable[EntryPoint], modules: Sequence[str] = ()) -> Plugi
         distribution = point.dist.name if point.dist else "?"
         version = point.dist.version if point.dist else ""
         provider = Provider(distribution=distribution, version=version, entry_point=f"{point.name} = {point.value}")
-        _admit(plugins, provider, point)
+        loaded = point.value.partition(":")[0].strip() in sys.modules
+        admit = _admit_unseen if isolated and not is_ours(point) and not loaded else _admit
+        admit(plugins, provider, point)
     for source in sources:
         _admit_named(plugins, source)
     return plugins
+
+
+def _admit_unseen(plugins: Plugins, provider: Provider, point: EntryPoint) -> None:
+    """Take the records that a plugin is known to offer, after an import in a child process if it is not known yet."""
+    with traced("verdict", provider):
+        verdict = judge(point)
+    if verdict.fault:
+        _leave_out(plugins, provider, point, verdict.fault)
+        return
+    try:
+        records = restore(verdict.records)
+    except Exception:  # a damaged verdict
+        records = None
+    if records is None:
+        _admit(plugins, provider, point)
+        return
+    plugins.offers.extend(Offer(record=record, provider=provider) for record in records)
+    if records:
+        plugins.pending[provider] = point
 
 
 def _admit(plugins: Plugins, provider: Provider, point: EntryPoint) -> None:
@@ -162,11 +260,15 @@ def _admit(plugins: Plugins, provider: Provider, point: EntryPoint) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit at import too: a plugin must not end Foveate
-        fault = f"plugin {provider.entry_point!r} of {provider}: {_reason(error)}"
-        plugins.faults.append(fault)
-        warnings.warn(f"left out {fault}", RuntimeWarning, stacklevel=4)
+        _leave_out(plugins, provider, point, reason(error))
         return
     plugins.offers.extend(Offer(record=record, provider=provider) for record in records)
+
+
+def _leave_out(plugins: Plugins, provider: Provider, point: EntryPoint, why: str) -> None:
+    left_out = LeftOut(provider=provider, name=point.name, reason=why, offered=offered_before(point))
+    plugins.left_out.append(left_out)
+    warnings.warn(f"left out {left_out}", RuntimeWarning, stacklevel=5)
 
 
 def _admit_named(plugins: Plugins, source: Source) -> None:
@@ -183,20 +285,8 @@ def _admit_named(plugins: Plugins, source: Source) -> None:
         if isinstance(error, ModuleNotFoundError) and error.name == source.module and source.file is None:
             raise PluginConfigError(f"{name}: {error}") from error
         where = source.file or f"module {source.module!r}"
-        raise PluginError(f"{name}: {where} fails: {_reason(error)}") from error
+        raise PluginError(f"{name}: {where} fails: {reason(error)}") from error
     plugins.offers.extend(Offer(record=record, provider=provider) for record in records)
-
-
-def _reason(error: BaseException) -> str:
-    """An error in one line, with all lines of its message, since pluggy gives the cause in the third."""
-    return textwrap.shorten(f"{type(error).__name__}: {error}", 400)
-
-
-@contextmanager
-def diverted() -> Iterator[None]:
-    """Redirect what a plugin prints to stderr, since another program may read a command's stdout."""
-    with redirect_stdout(sys.stderr):
-        yield
 
 
 _installed: Plugins | None = None
@@ -217,7 +307,7 @@ def installed_plugins(modules: Sequence[str] = (), disable: Sequence[str] = ()) 
     if _installed is None or modules or disable:
         ours_first = sorted(entry_points(group=GROUP), key=lambda point: (not is_ours(point), point.name))
         wanted, unwanted = select(ours_first, allowed=os.environ.get(ALLOWED), disable=disable)
-        _installed = discover(wanted, modules)
+        _installed = discover(wanted, modules, isolated=True)
         _installed.disabled = [point.name for point in unwanted]
     return _installed
 

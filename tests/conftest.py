@@ -33,6 +33,12 @@ STREET_IDS = (0, 4, 7, 8, 11, 21, 23, 24, 26, 33)  # void ones first
 
 
 @pytest.fixture(autouse=True, scope="session")
+def own_verdicts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Verdicts on made-up plugins stay out of the user's cache, in processes that are started too."""
+    os.environ["FOVEATE_PLUGIN_CACHE"] = str(tmp_path_factory.mktemp("verdicts"))
+
+
+@pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     """Small tensors gain nothing from threads, and parallel test processes lose by them."""
     torch.set_num_threads(1)

@@ -34,6 +34,7 @@ ARROWS = {
         "foveate.datasets.batch",
         "foveate.datasets.classes",
         "foveate.datasets.doctor.preflight",  # one function that takes any data module
+        "foveate.datasets.files.strict_yaml",  # what refuses hostile YAML exists once
         "foveate.datasets.labels",
         "foveate.datasets.statistics",
     ),

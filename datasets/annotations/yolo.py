@@ -20,6 +20,7 @@ from foveate.datasets.annotations.image_sizes import upright_size
 from foveate.datasets.annotations.model import AnnotationSet, Region
 from foveate.datasets.annotations.shapes import area
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.strict_yaml import parse_yaml
 
 BOX = 5  # values of a line that holds a class and a box
 LABELS, IMAGES = "labels", "images"
@@ -62,7 +63,7 @@ def read_names(source: Path) -> list[str]:
         DataError: It is damaged, or names no classes.
     """
     try:
-        content = Entry(yaml.safe_load(read_text(source)), str(source))
+        content = Entry(parse_yaml(read_text(source)), str(source))
     except yaml.YAMLError as error:
         raise DataError(f"{source}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     names = content["names"]

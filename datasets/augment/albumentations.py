@@ -15,6 +15,7 @@ import yaml
 
 from foveate.datasets.augment.resizing import ImagePart, MaskPart
 from foveate.datasets.errors import DataConfigError
+from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.datasets.labels import IGNORE
 from foveate.datasets.text import near
 
@@ -116,7 +117,7 @@ def _read(path: Path) -> Any:
     """What a file of albumentations or of our own spelling holds; nothing in it is run."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        content = json.loads(text) if path.suffix.lower() == ".json" else parse_yaml(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise DataConfigError(f"{WHERE}: {path} cannot be read as JSON or YAML: {reason}") from error

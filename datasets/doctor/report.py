@@ -40,28 +40,48 @@ class Report:
         return sum(finding.severity == severity for finding in self.findings)
 
 
-def text_lines(report: Report) -> Iterator[str]:
+def text_lines(report: Report, whole: str = "--json FILE") -> Iterator[str]:
     """The findings, class frequencies and lines of a recipe in print.
 
     Args:
         report: The result.
+        whole: Where all files of a finding are listed.
     """
     for finding in report.findings:
         yield printable(f"{finding.severity}: {finding.message} [{finding.id}]")
-        yield from _paths(finding)
+        yield from _paths(finding, whole)
     yield from (printable(frequencies(report.facts, name)) for name in report.facts.splits)
     if report.advice:
         yield "lines for the recipe:"
         yield from (f"    {advice.line}" for advice in report.advice)
 
 
-def _paths(finding: Finding) -> Iterator[str]:
+def all_paths(report: Report) -> Iterator[str]:
+    """A line for each file of each finding.
+
+    Args:
+        report: The result.
+    """
+    for finding in report.findings:
+        yield from (f"{finding.id}\t{printable(path)}" for path in finding.paths)
+
+
+def is_cut(finding: Finding) -> bool:
+    """Whether print shows only the first of its files.
+
+    Args:
+        finding: The finding.
+    """
+    return finding.severity != Severity.INFO and len(finding.paths) > SHOWN
+
+
+def _paths(finding: Finding, whole: str) -> Iterator[str]:
     """The first files of what should not be; the message names the first already."""
     if finding.severity == Severity.INFO or len(finding.paths) < 2:
         return
     yield from (f"    {printable(path)}" for path in finding.paths[:SHOWN])
-    if len(finding.paths) > SHOWN:
-        yield f"    ... and {len(finding.paths) - SHOWN} more (all in --json FILE)"
+    if is_cut(finding):
+        yield f"    ... and {len(finding.paths) - SHOWN} more (all in {whole})"
 
 
 def verdict(report: Report) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST = 255  # bytes of a file's name, on nearly every file system
+ROOM = 32  # of these, for what a draft's name adds
+
 
 @contextmanager
 def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
@@ -52,7 +55,12 @@ def write_whole(path: Path, data: bytes, *, flush: bool = True) -> None:
 
 def draft_name(name: str) -> str:
     """What the draft of a file is called, before its process's number; a glob of it finds what a kill left behind."""
-    return f".{name}.tmp-"
+    return f".{_cut(name)}.tmp-"
+
+
+def _cut(name: str) -> str:
+    """The beginning of a name, so that the draft's is no longer than file systems allow."""
+    return os.fsencode(name)[: LONGEST - ROOM].decode("utf-8", "ignore")
 
 
 def _flush(path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from foveate.datasets.files.writing import write_whole
 from foveate.datasets.text import few
 
 log = logging.getLogger(__name__)
@@ -34,10 +36,15 @@ def instead_of(index: int, seed: int, count: int) -> Iterator[int]:
 
 
 class DamageLog:
-    """Counts the damaged files that batches tell of, and lists them at the end of an epoch."""
+    """Counts the damaged files that batches tell of, and lists them at the end of an epoch.
 
-    def __init__(self) -> None:
+    Args:
+        listing: File for the whole list, if a line cannot hold it.
+    """
+
+    def __init__(self, listing: Path | None = None) -> None:
         self._faults: Counter[str] = Counter()
+        self._listing = listing
 
     def see(self, batch: Mapping[str, Any]) -> None:
         """Count the faults that a batch tells of.
@@ -51,9 +58,21 @@ class DamageLog:
         """List the faults since the last time, in one line."""
         if self._faults:
             log.warning(
-                "skipped %d damaged files, %d times; other samples took their place: %s",
+                "skipped %d damaged files, %d times; other samples took their place: %s%s",
                 len(self._faults),
                 self._faults.total(),
                 few(sorted(self._faults), SHOWN, separator="; "),
+                self._list_all(),
             )
         self._faults.clear()
+
+    def _list_all(self) -> str:
+        """Write the whole list if the line is cut; says where."""
+        if len(self._faults) <= SHOWN or self._listing is None:
+            return ""
+        try:
+            text = "".join(f"{fault}\n" for fault in sorted(self._faults))
+            write_whole(self._listing, text.encode("utf-8", "surrogateescape"))
+        except OSError:
+            return ""
+        return f" (all in {self._listing})"

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from foveate.datasets.errors import DataError
+from foveate.datasets.files.strict_yaml import parse_yaml
 
 HEAD = re.compile(r"\A---\s*\n(.*?)\n---\s*(\n|\Z)", re.DOTALL)
 Subsets = Mapping[str, Mapping[str, list[str]]]  # subset -> split -> patterns of files
@@ -62,7 +63,7 @@ def _head(path: Path) -> Mapping[str, Any]:
     """The YAML at the beginning of a README."""
     try:
         found = HEAD.match(path.read_text(encoding="utf-8"))
-        content = yaml.safe_load(found[1]) if found else None
+        content = parse_yaml(found[1]) if found else None
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from foveate.datasets.labels import IGNORE, LabelSet
-from foveate.pipeline.files import replacing
+from foveate.pipeline.files import fitting, replacing
 
 Pixels = NDArray[np.uint8]
 Panel = tuple[str, Pixels]
@@ -22,6 +22,7 @@ SMALL = 400  # smaller panels are enlarged to about this side, by an integer fac
 NARROW = 640  # smallest width of a picture in pixels, so that the title fits
 LARGE = 1_000_000  # pictures with at least this many pixels are written as JPEG
 TEXT, LINE, GAP = 14, 22, 8  # pixels: height of letters, height of lines, gap
+BAND = 1 << 20  # pixels that are blended at a time
 WRONG = np.array([255, 0, 0], dtype=np.uint8)
 
 
@@ -34,9 +35,13 @@ def draw_overlay(image: Pixels, ids: NDArray[Any], labels: LabelSet, *, strength
         labels: The classes.
         strength: Weight of the colour in the blend, 0 to 1.
     """
-    colours = labels.palette()[ids]
-    mixed = image * (1 - strength) + colours * strength
-    out: Pixels = np.where((ids == IGNORE)[..., None], image, mixed).astype(np.uint8)
+    palette = labels.palette()
+    out: Pixels = np.empty_like(image)
+    rows = max(1, BAND // max(1, image.shape[1]))
+    for top in range(0, len(image), rows):  # the numbers between are eight times as large as the picture
+        band, numbers = image[top : top + rows], ids[top : top + rows]
+        mixed = band * (1 - strength) + palette[numbers] * strength
+        out[top : top + rows] = np.where((numbers == IGNORE)[..., None], band, mixed).astype(np.uint8)
     return out
 
 
@@ -122,7 +127,7 @@ def save_picture(picture: Image.Image, path: Path) -> Path:
         The file.
     """
     kind = "JPEG" if picture.width * picture.height >= LARGE else "PNG"
-    file = path.with_name(f"{path.name}.{'jpg' if kind == 'JPEG' else 'png'}")
+    file = path.with_name(fitting(f"{path.name}.{'jpg' if kind == 'JPEG' else 'png'}"))
     with replacing(file, flush=False) as draft:
         picture.save(draft, format=kind, **({"quality": 90} if kind == "JPEG" else {}))
     return file

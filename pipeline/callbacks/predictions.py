@@ -16,7 +16,9 @@ from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.callbacks.drawing import SIDE, compose, draw_overlay, legend_of, save_picture
 from foveate.pipeline.callbacks.sample_drawer import pixels_of
-from foveate.pipeline.files import replacing
+from foveate.pipeline.files import fitting, replacing
+from foveate.pipeline.text import few
+from foveate.pipeline.tiling import LARGEST, is_large
 
 
 class PredictionWriter(BasePredictionWriter):
@@ -37,13 +39,21 @@ class PredictionWriter(BasePredictionWriter):
         self.out = out
         self.folder = folder
         self.faults: list[str] = []
+        self.tiled = 0  # images that were labelled tile by tile
+        self.shortened: dict[str, str] = {}  # image -> name of its files, where its own is too long with an ending
         stems = [path.with_suffix("") for path in paths]
         self._ambiguous = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
 
     @property
     def written(self) -> str:
         """A sentence about what was written."""
-        return f"label maps in {self.out / 'labels'}, overlays in {self.out / 'overlays'}"
+        told = f"label maps in {self.out / 'labels'}, overlays in {self.out / 'overlays'}"
+        if self.tiled:
+            told += f"; {self.tiled} of more than {LARGEST:,} pixels in overlapping tiles, to save memory"
+        if not self.shortened:
+            return told
+        listed = few((f"{image} -> {name}" for image, name in self.shortened.items()), 1)
+        return f"{told}; {len(self.shortened)} names were shortened, since a name has at most 255 bytes: {listed}"
 
     def write_on_batch_end(
         self,
@@ -62,6 +72,8 @@ class PredictionWriter(BasePredictionWriter):
             if fault:
                 self.faults.append(fault)
                 continue
+            whole = getattr(getattr(pl_module, "inference_config", None), "short_side", None) is not None
+            self.tiled += is_large(image.shape[-2], image.shape[-1]) and not whole
             name = self.name_for(Path(path))
             pixels = pixels_of(image)
             train_ids = ids.cpu().numpy()
@@ -73,9 +85,10 @@ class PredictionWriter(BasePredictionWriter):
     def name_for(self, path: Path) -> Path:
         """The relative name of the files for an image."""
         relative = path.relative_to(self.folder)
-        if path.with_suffix("") in self._ambiguous:
-            return relative.with_name(f"{relative.name}.png")
-        return relative.with_suffix(".png")
+        name = f"{relative.name if path.with_suffix('') in self._ambiguous else relative.stem}.png"
+        if fitting(name) != name:
+            self.shortened[str(relative)] = fitting(name)
+        return relative.with_name(fitting(name))
 
 
 def _write(path: Path, pixels: Any) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 NO_PAGE = "none"
 PAGE = ".foveate/check.html"  # in the data set's folder
+LIST = ".foveate/check.txt"  # beside it
 
 
 def check(
@@ -83,10 +84,24 @@ def _diagnose(data: Any, checks: list[Any], fast: bool) -> Report:
 def _tell(report: Report, data: Any, page: str | None) -> None:
     from foveate.datasets.doctor.report import text_lines
 
-    for line in text_lines(report):
+    for line in text_lines(report, _list_all(report, data)):
         print(line)
     if page != NO_PAGE:
         _write_page(report, data, page)
+
+
+def _list_all(report: Report, data: Any) -> str:
+    """Write every file of every finding to a list, if not all are printed; says where."""
+    from foveate.datasets.doctor.report import all_paths, is_cut
+
+    if not any(map(is_cut, report.findings)):
+        return ""
+    path = data.existing_root() / LIST
+    try:
+        write_whole(path, "".join(f"{line}\n" for line in all_paths(report)).encode("utf-8", "surrogateescape"))
+    except OSError:
+        return "--json FILE"
+    return str(path)
 
 
 def _write_page(report: Report, data: Any, page: str | None) -> None:

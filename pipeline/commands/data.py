@@ -13,6 +13,7 @@ from foveate.datasets.text import Size, to_size
 from foveate.pipeline.commands.check import check
 from foveate.pipeline.commands.stats import stats
 from foveate.pipeline.commands.view import view
+from foveate.pipeline.files import write_text
 from foveate.plugins.selection import split_names
 
 SHOWN = 20  # faults
@@ -178,7 +179,7 @@ def import_(
     folder, target = Path(source).expanduser(), Path(out).expanduser()
     found = read_annotations(folder, format, Path(images).expanduser() if images is not None else None)
     print(describe_set(found, folder), flush=True)
-    _refuse_faults(found.faults)
+    _refuse_faults(found.faults, target.with_name(f"{target.name}.faults.txt"))
     wanted = split_names(classes) if classes is not None else None
     with bars() as progress:
         try:
@@ -191,12 +192,13 @@ def import_(
         print(line)
 
 
-def _refuse_faults(faults: Sequence[str]) -> None:
-    """Print the first faults and raise an error, if there are any."""
+def _refuse_faults(faults: Sequence[str], listing: Path) -> None:
+    """Print the first faults, write all to a file if there are more, and raise an error, if there are any."""
     for line in faults[:SHOWN]:
         print(line)
     if len(faults) > SHOWN:
-        print(f"... and {len(faults) - SHOWN} more")
+        write_text(listing, "".join(f"{fault}\n" for fault in faults))
+        print(f"... and {len(faults) - SHOWN} more (all in {listing})")
     if faults:
         raise DataError(f"{len(faults)} faults, listed above")
 

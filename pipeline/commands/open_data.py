@@ -15,7 +15,13 @@ from foveate.datasets.errors import DataConfigError, DataError
 from foveate.pipeline.command_line import PLUGINS, OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import import_only_ours
-from foveate.pipeline.runs.data_sets import check_data_set, class_path_of, import_ours, offered_data_sets
+from foveate.pipeline.runs.data_sets import (
+    blame_left_out,
+    check_data_set,
+    class_path_of,
+    import_ours,
+    offered_data_sets,
+)
 from foveate.pipeline.runs.recipes import arguments_of, find_recipe, list_recipes, read_recipe
 from foveate.pipeline.runs.remembered import trusted_modules
 from foveate.pipeline.training.flags import take_option
@@ -128,6 +134,7 @@ def _nested(root: Path) -> Path | None:
 def _named(root: Path, name: str, found: DataSet | None) -> str:
     path = class_path_of(name)
     if path is None:
+        blame_left_out(name)
         known = [offer.record.name for offer in offered_data_sets()]
         hint = did_you_mean(name, known)
         raise DataConfigError(f"no data set named {name!r}{hint} (known: {', '.join(known)})")

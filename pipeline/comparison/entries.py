@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.pipeline.errors import ConfigError
 from foveate.plugins.blocks import RecipeBlock, find_offer, parse_spec
 
@@ -55,7 +56,7 @@ def parse_entries(text: str) -> list[Entry]:
 
 def _parse(word: str) -> Entry:
     try:
-        spec = yaml.safe_load(word)
+        spec = parse_yaml(word)
     except yaml.YAMLError as error:
         raise ConfigError(f"--blocks: not readable: {word!r} (write se, or {{name: lka, kernel: 35}})") from error
     if not isinstance(spec, str | Mapping):

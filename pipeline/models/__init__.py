@@ -10,7 +10,7 @@ from foveate.pipeline.models.naming import PLUS as PLUS
 from foveate.pipeline.models.naming import suggest_decoder, suggest_network
 from foveate.pipeline.models.slots import find_slots
 from foveate.plugins.building import build_module, check_options
-from foveate.plugins.errors import PluginConfigError, PluginError
+from foveate.plugins.errors import PluginConfigError, PluginError, PluginLeftOutError
 from foveate.plugins.guard import tell_positions
 from foveate.plugins.manager import Offer, Plugins, installed_plugins
 from foveate.plugins.records import Decoder, Encoder, Record, resolve
@@ -106,10 +106,13 @@ def _check_encoder(name: str, encoder: str, plugins: Plugins) -> None:
     prefixes = {offer.record.name for offer in plugins.of_kind(Encoder) if offer.record.prefix}
     if encoder in known or (":" in encoder and encoder.split(":")[0] in {*prefixes, *_distributions(plugins)}):
         return
+    plugins.blame(encoder, Encoder)
     models = list_models()
     if hint := suggest_network(name, models, plugins):
         listed = f"segmenters: {', '.join(models)}, or ENCODER{PLUS}DECODER; see: foveate models list"
         raise ConfigError(f"no network named {name!r}{hint} ({listed})")
+    if plugins.left_out:
+        plugins.find(encoder, Encoder)  # raises, with the plugins that were left out
     raise ConfigError(
         f"no network named {name!r} (segmenters: {', '.join(models)}, or "
         f"ENCODER+DECODER such as {models[0].replace('segnext', 'mscan')}+light_ham; encoders, each a classifier too: "
@@ -121,6 +124,8 @@ def _find_decoder(encoder: str, decoder: str, plugins: Plugins) -> Offer[Decoder
     """The offer of a decoder; an unknown name is answered with the nearest network, if there is one."""
     try:
         return plugins.find(decoder, Decoder)
+    except PluginLeftOutError:
+        raise
     except PluginConfigError as error:
         close = suggest_decoder(decoder, plugins)
         if close is None:

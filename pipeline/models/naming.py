@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from foveate.plugins.manager import Plugins
+from foveate.plugins.output import diverted
 from foveate.plugins.records import Decoder, Encoder, resolve
 
 PLUS = "+"  # between encoder and decoder
@@ -69,8 +70,9 @@ def _names(record: Encoder | Decoder) -> Iterable[str]:
     """The names that a record provides: its own, or those that it lists behind its prefix."""
     if not record.prefix:
         return [record.name]
-    listed: Iterable[str] = resolve(record.names)() if record.names else []
-    return listed
+    with diverted():
+        listed: Iterable[str] = resolve(record.names)() if record.names else []
+        return list(listed)
 
 
 def _suggest_encoder(name: str, models: Sequence[str], plugins: Plugins) -> str | None:

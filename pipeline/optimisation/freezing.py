@@ -12,6 +12,7 @@ import yaml
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.parts import find_part, split_list
 from foveate.pipeline.optimisation.ranges import check_range
@@ -67,7 +68,7 @@ def read_rules(freeze: Freeze | None) -> list[Rule]:
 def _read_text(text: str) -> Freeze:
     """A list or mapping given as text, since YAML cannot read an index such as [:2]."""
     try:
-        read: Freeze = yaml.safe_load(quote_indices(text))
+        read: Freeze = parse_yaml(quote_indices(text))
     except yaml.YAMLError as error:
         raise ConfigError(f"freeze: {text!r} is no list or mapping; write [encoder.stages[:2], decoder]") from error
     return read

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from foveate.plugins.building import load
-from foveate.plugins.errors import PluginConfigError, PluginError
+from foveate.plugins.errors import PluginConfigError, PluginError, PluginLeftOutError
 from foveate.plugins.manager import Offer, installed_plugins
 from foveate.plugins.records import DataSet
 
@@ -30,12 +30,35 @@ def class_path_of(name: str) -> str | None:
         name: The name of an offer, such as camvid or distribution:name, or of its class, such as CamVidDataModule.
 
     Raises:
-        PluginError: Several plugins offer it.
+        PluginError: Several plugins offer it, or one that was left out seems to.
     """
+    plugins = installed_plugins()
     with suppress(PluginConfigError):
-        return installed_plugins().find(name, DataSet).record.class_path
+        return plugins.find(name, DataSet).record.class_path
     paths = [offer.record.class_path for offer in offered_data_sets()]
-    return next((path for path in paths if path.rpartition(".")[2] == name), None)
+    found = next((path for path in paths if path.rpartition(".")[2] == name), None)
+    if found is None:
+        plugins.blame(name, DataSet)
+    return found
+
+
+def blame_left_out(name: str) -> None:
+    """Nothing, unless plugins were left out that may offer an unknown data set.
+
+    Args:
+        name: Its name, which no plugin offers.
+
+    Raises:
+        PluginLeftOutError: Plugins were left out, and no known name is similar (exit code 5).
+    """
+    plugins = installed_plugins()
+    if plugins.left_out:
+        try:
+            plugins.find(name, DataSet)
+        except PluginLeftOutError:
+            raise
+        except PluginConfigError:  # similar to a known name
+            return
 
 
 def load_data_set(offer: Offer[DataSet]) -> type[L.LightningDataModule]:

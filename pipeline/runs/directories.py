@@ -17,6 +17,7 @@ RUNS = "runs"  # where runs are kept unless --trainer.default_root_dir says othe
 CHECKPOINTS = "checkpoints"
 RECIPE = "recipe.yaml"
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
+DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # on Windows no file has such a name
 
 
 def global_rank() -> int:
@@ -58,8 +59,10 @@ def point_latest(run: Path) -> None:
 
 
 def _create_next(root: Path, name: str) -> Path:
-    if not SAFE_NAME.fullmatch(name) or name in (".", ".."):
-        raise ConfigError(f"a run's name is 1 to 128 letters, digits, '.', '_' and '-': {name!r}")
+    if not SAFE_NAME.fullmatch(name) or name in (".", "..") or DEVICES.fullmatch(name):
+        raise ConfigError(
+            f"a run's name is 1 to 128 letters, digits, '.', '_' and '-', and no device of Windows: {name!r}"
+        )
     number = max([int(run.name) for run in list_runs(root, name)], default=0)
     while True:
         number += 1

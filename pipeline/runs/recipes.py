@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from foveate.datasets.files.strict_yaml import StrictLoader, parse_yaml
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import check_class_paths, rename_moved
 from foveate.pipeline.runs.data_sets import name_data
@@ -23,8 +24,8 @@ WANDB = "foveate.pipeline.loggers.wandb.WandbLogger"
 PLUGINS = "plugins"  # entry of a run's recipe: the modules that were given with --plugins
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML loader that reads 1e-4 as a number; YAML 1.1 would require 1.0e-4."""
+class _Loader(StrictLoader):
+    """Strict YAML loader that reads 1e-4 as a number; YAML 1.1 would require 1.0e-4."""
 
 
 _Loader.add_implicit_resolver(
@@ -100,11 +101,11 @@ def accept(recipe: Recipe, modules: Sequence[str] = ()) -> Recipe:
 def _load_yaml(text: str) -> Any:
     """Parse YAML; a name with an index, such as encoder.stages[:2], may also be in a list in brackets."""
     try:
-        return yaml.load(text, _Loader)
+        return parse_yaml(text, _Loader)
     except yaml.YAMLError:
         if (quoted := quote_indices(text)) == text:
             raise
-        return yaml.load(quoted, _Loader)
+        return parse_yaml(quoted, _Loader)
 
 
 def spell_out(recipe: Recipe) -> Recipe:

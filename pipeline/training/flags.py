@@ -9,9 +9,10 @@ from pathlib import Path
 
 import yaml
 
+from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import DOTTED, check_class_paths, is_allowed, refusal, renamed
-from foveate.pipeline.runs.data_sets import SUFFIX, class_path_of, offered_data_sets
+from foveate.pipeline.runs.data_sets import SUFFIX, blame_left_out, class_path_of, offered_data_sets
 from foveate.pipeline.runs.recipes import SIZE, SIZES, WANDB
 from foveate.plugins.hints import did_you_mean
 
@@ -113,7 +114,7 @@ def _check(option: str, value: str, modules: Sequence[str]) -> None:
             _check_word(name, value)
     if value[:1] in "[{":
         with suppress(yaml.YAMLError):  # the parser reports the error
-            check_class_paths(yaml.safe_load(value), modules)
+            check_class_paths(parse_yaml(value), modules)
 
 
 def _check_word(option: str, value: str) -> None:
@@ -134,6 +135,7 @@ def _name_data_set(flags: Sequence[str]) -> list[str]:
     name = values[-1]
     path = name if "." in name or not re.fullmatch(r"[\w:-]+", name) else class_path_of(name)
     if path is None and not name.endswith(SUFFIX):
+        blame_left_out(name)
         known = [offer.record.name for offer in offered_data_sets()]
         hint = did_you_mean(name.lower(), known)
         raise ConfigError(f"--data {name}: no such data set{hint} (see: foveate plugins list --what data)")

@@ -51,6 +51,7 @@ from foveate.pipeline.runs.class_paths import import_only_ours
 from foveate.pipeline.runs.data_sets import check_data_set
 from foveate.pipeline.runs.directories import CHECKPOINTS, RUNS, choose_run, global_rank, hand_on
 from foveate.pipeline.runs.lock import RunLock
+from foveate.pipeline.runs.output_names import check_output_names
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
 from foveate.pipeline.runs.remembered import remember, trusted_modules
 from foveate.pipeline.runs.store import sweep
@@ -231,6 +232,7 @@ class FoveateCLI(LightningCLI):
             callbacks.append(create_progress())
         given = settings.callbacks or []
         own = beside_ours(given if isinstance(given, list) else [given], callbacks)
+        check_output_names([*loggers, *own])
         plugins = settings.plugins or [AtomicCheckpointIO()]
         ours = {"logger": loggers, "callbacks": own, "plugins": plugins}
         with explained("trainer"):

@@ -13,6 +13,7 @@ from foveate.pipeline.callbacks.class_predictions import ClassPredictionWriter
 from foveate.pipeline.callbacks.predictions import PredictionWriter
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
+from foveate.pipeline.files import write_text
 from foveate.pipeline.models.channels import channels_in
 from foveate.pipeline.runs.recipes import arguments_of
 from foveate.pipeline.task_options import plain
@@ -83,5 +84,10 @@ def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, o
     if trainer.is_global_zero:
         print(f"{len(data.paths) - len(writer.faults)} images: {writer.written}", flush=True)
     if writer.faults:
+        rank = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
+        listed = out / f"faults{rank}.txt"
+        write_text(listed, "".join(f"{fault}\n" for fault in writer.faults))
         shown = few(writer.faults, SHOWN, "; ")
-        raise UnusableDataError(f"{len(writer.faults)} images could not be read, the others are written: {shown}")
+        raise UnusableDataError(
+            f"{len(writer.faults)} images could not be read, the others are written: {shown} (all in {listed})"
+        )

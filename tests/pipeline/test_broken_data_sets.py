@@ -92,7 +92,8 @@ def test_a_build_that_recipes_cannot_name_leaves_the_plugin_out(
     install.write_text(plugin().replace(repr(f"{MODULE}:Data"), "lambda: Data()"))
     with pytest.warns(RuntimeWarning, match="data set 'broken': build is a class, or \"module:Class\", not"):
         assert main(["data", "check", str(camvid_root)]) == 0
-    assert main(["data", "check", os.fspath(camvid_root), "--dataset", "broken"]) == 2
+    assert main(["data", "check", os.fspath(camvid_root), "--dataset", "broken"]) == 5
+    assert "no data set named 'broken'; left out: plugin 'broken = made_up_broken'" in capsys.readouterr().err
 
 
 def test_a_name_that_two_plugins_give_is_refused_where_it_is_used(

@@ -79,8 +79,14 @@ def test_ctrl_c_while_a_plugin_loads_ends_the_search(install: Install) -> None:
 def test_an_unknown_name_tells_what_was_left_out(install: Install) -> None:
     with pytest.warns(RuntimeWarning, match="left out"):
         plugins = discover(install(bad="raise RuntimeError('boom')", good=offering("made")))
-    with pytest.raises(PluginConfigError, match=r"left out: plugin 'bad = made_up_bad' of bad-dist 1.2: .*boom"):
+    with pytest.raises(
+        PluginConfigError, match=r"left out: plugin 'bad = made_up_bad' of bad-dist 1.2: .*boom"
+    ) as caught:
         plugins.find("wanted", Block)
+    assert caught.value.exit_code == 5
+    with pytest.raises(PluginConfigError, match=r"did you mean 'made'.*left out: .*boom") as caught:
+        plugins.find("mode", Block)
+    assert caught.value.exit_code == 2
 
 
 def test_two_blocks_of_one_name_are_an_error_that_names_both(install: Install) -> None:

@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from foveate.plugins.cache import cache_folder
+
 SOURCES = Path(__file__).parent
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-Wno-psabi")
 COMPILERS = ("c++", "g++", "clang++")
@@ -86,11 +88,6 @@ def _argument(given: Tensor | float | None) -> object:
     if given is None:
         return ctypes.c_void_p(None)
     return ctypes.c_float(given) if isinstance(given, float) else ctypes.c_int(given)
-
-
-def cache_folder() -> Path:
-    """The folder of the compiled kernels: foveate/ in the user's cache folder (XDG_CACHE_HOME)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foveate"
 
 
 def _load() -> ctypes.CDLL:

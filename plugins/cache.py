@@ -1,0 +1,15 @@
+"""The folder for what Foveate keeps between commands: compiled kernels, shards, verdicts on plugins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """The folder foveate/ in the user's cache folder (XDG_CACHE_HOME).
+
+    Raises:
+        RuntimeError: The user has no home folder.
+    """
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foveate"
