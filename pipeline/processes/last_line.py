@@ -9,7 +9,7 @@ import traceback
 
 from foveate.pipeline.errors import LAST_GOOD, FoveateError, Stopped, known_cause
 from foveate.pipeline.machine import machine_fault
-from foveate.pipeline.processes import peers
+from foveate.pipeline.processes import launchers, peers
 
 BROKEN_PIPE = 141
 
@@ -67,6 +67,7 @@ def say(code: int, name: str, cause: str) -> int:
     Returns:
         The exit code.
     """
+    launchers.tell_launcher(f"foveate: ERROR {name}: {cause}")
     if not peers.is_one_of_several() or peers.speaks():
         print(f"foveate: ERROR {name}: {cause}", file=sys.stderr, flush=True)
     return code

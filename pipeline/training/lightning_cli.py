@@ -36,7 +36,9 @@ from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.losses.class_weights import methods_in
 from foveate.pipeline.models import PLUS
 from foveate.pipeline.optimisation.freezing import learns_later
+from foveate.pipeline.processes.launchers import agree_on_run
 from foveate.pipeline.processes.peers import forget_failures
+from foveate.pipeline.processes.sharded_strategy import register
 from foveate.pipeline.processes.trainer_signals import leave_signals_to_us
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.runs.class_paths import import_only_ours
@@ -53,6 +55,7 @@ from foveate.pipeline.training.building import (
     explained,
     name_devices,
 )
+from foveate.pipeline.training.devices import adapt_to_launcher, count_processes, settle_sharding
 from foveate.pipeline.training.flags import value_of
 from foveate.pipeline.training.options import COMMON, OPTIONS
 from foveate.pipeline.training.request import Request
@@ -120,6 +123,7 @@ class FoveateCLI(LightningCLI):
         self.checkpoint = checkpoint or {}
         self.run_dir: Path | None = None
         quiet()
+        register()
         explain_constructors()
         check_data_set(str(value_of(request.flags, "--data") or request.recipe.get("data", {}).get("class_path")))
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
@@ -157,7 +161,9 @@ class FoveateCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Change settings that this machine does not support, and say so."""
+        adapt_to_launcher(self.config.trainer)
         adapt_to_machine(self.config.trainer)
+        settle_sharding(self.config.trainer, trains=self.request.command == "fit")
         task = self.config.model.init_args
         allow_idle_weights(self.config.trainer, task.network, learns_later(task.get("freeze")))
 
@@ -178,7 +184,7 @@ class FoveateCLI(LightningCLI):
             self.model.take_statistics(self.datamodule)
         self.model.weigh_classes(self.datamodule)
         root = Path(self.config.trainer.default_root_dir or RUNS)
-        self.run_dir = self.request.run or choose_run(root, self.request.name)
+        self.run_dir = agree_on_run(lambda: self.request.run or choose_run(root, self.request.name))
         if global_rank() == 0:
             hand_on(self.run_dir)
             RunLock(self.run_dir).take()
@@ -294,10 +300,7 @@ def allow_idle_weights(trainer: Any, network: str, later: bool = False) -> None:
     A decoder may not use all features of an encoder; parameters that only affect unused features get no gradient, and
     neither do parameters that are frozen until a step (`later`).
     """
-    devices = trainer.devices
-    count = torch.cuda.device_count() if devices in ("auto", -1, "-1") else devices
-    several = len(count) > 1 if isinstance(count, list) else int(count or 1) > 1
-    if several and (PLUS in network or later) and trainer.strategy in ("auto", "ddp"):
+    if count_processes(trainer) > 1 and (PLUS in network or later) and trainer.strategy in ("auto", "ddp"):
         trainer.strategy = "ddp_find_unused_parameters_true"
 
 

@@ -92,7 +92,7 @@ class Record(Callback):
             self._append(trainer, f"val {trainer.global_step} {float(trainer.callback_metrics['val/loss']).hex()}")
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._append(trainer, f"weights {fingerprint(pl_module.state_dict())}")
+        self._append(trainer, f"weights {fingerprint(trainer.strategy.lightning_module_state_dict())}")
 
     def _append(self, trainer: L.Trainer, line: str) -> None:
         if trainer.is_global_zero:
