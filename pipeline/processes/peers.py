@@ -21,7 +21,7 @@ from pathlib import Path
 
 from foveate.pipeline.errors import MachineError
 from foveate.pipeline.files import write_text
-from foveate.pipeline.processes.launchers import is_from_outside
+from foveate.pipeline.processes.launchers import is_from_outside, world_size
 from foveate.pipeline.runs.directories import RUN_DIR_VARIABLE, global_rank
 
 FOLDER = ".failures"  # in the run directory
@@ -68,7 +68,8 @@ def is_one_of_several() -> bool:
 
     The launcher's environment variables alone do not tell: Lightning removes its own when a training ends.
     """
-    return bool(_children) or global_rank() > 0 or int(os.environ.get("WORLD_SIZE") or 1) > 1
+    started = int(os.environ.get("WORLD_SIZE") or 1) > 1 or (is_from_outside() and world_size() > 1)
+    return bool(_children) or global_rank() > 0 or started
 
 
 def is_lost_peer(error: BaseException) -> bool:

@@ -48,6 +48,7 @@ from foveate.pipeline.runs.lock import RunLock
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
 from foveate.pipeline.runs.remembered import remember, trusted_modules
 from foveate.pipeline.runs.store import sweep
+from foveate.pipeline.runs.unfinished import mark_begun
 from foveate.pipeline.training.building import (
     beside_ours,
     check_monitors,
@@ -190,6 +191,7 @@ class FoveateCLI(LightningCLI):
             RunLock(self.run_dir).take()
             forget_failures(self.run_dir)
             sweep(self.run_dir, self.run_dir / CHECKPOINTS)
+            mark_begun(self.run_dir)
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """The trainer of the recipe, with our progress, logs and checkpoints."""
