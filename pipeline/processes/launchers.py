@@ -145,16 +145,18 @@ def _meeting_point() -> tuple[str, int]:
     return slurm.main_address, slurm.main_port
 
 
-def tell_launcher(text: str) -> None:
+def tell_launcher(text: str, *, follows: bool = False) -> None:
     """Give torchrun the cause of a failure, which it shows in its own report.
 
     Args:
         text: In one line.
+        follows: Another process failed before. It may be in the same second, and torchrun counts seconds.
     """
     path = os.environ.get(ERROR_FILE)
     if not path:
         return
-    content = {"message": {"message": text, "extraInfo": {"timestamp": str(int(time.time())), "py_callstack": text}}}
+    stamp = str(int(time.time()) + 2 * follows)
+    content = {"message": {"message": text, "extraInfo": {"timestamp": stamp, "py_callstack": text}}}
     with suppress(OSError):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(json.dumps(content), encoding="utf-8")
