@@ -112,5 +112,5 @@ def shared_like(tensor: Tensor, parameter: Tensor) -> Tensor:
     """
     if not isinstance(parameter, DTensor) or tensor.shape != parameter.shape:
         return tensor
-    placed = tensor.to(parameter.device, parameter.dtype if tensor.is_floating_point() else None)
-    return distribute_tensor(placed, parameter.device_mesh, parameter.placements, src_data_rank=None)
+    placed = tensor.to(parameter.device)  # the optimiser casts it as its kind needs
+    return distribute_tensor(placed.contiguous(), parameter.device_mesh, parameter.placements, src_data_rank=None)

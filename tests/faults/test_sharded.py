@@ -48,8 +48,8 @@ def content(run: Path) -> dict[str, Any]:
     ids=["tiny", "segnext", "sgd, clipping", "frozen"],
 )
 def test_losses_are_those_of_ddp(words: list[str], range_: Range) -> None:
-    usual, sharded = train(range_, *TWO, *words, record="ddp"), train(range_, *SHARDED, *words, record="fsdp2")
-    ours, theirs = numbers(range_, "fsdp2"), numbers(range_, "ddp")
+    usual, sharded = train(range_, *TWO, *words, record="ddp.txt"), train(range_, *SHARDED, *words, record="fsdp2.txt")
+    ours, theirs = numbers(range_, "fsdp2.txt"), numbers(range_, "ddp.txt")
     assert len(ours) >= 8
     assert ours == pytest.approx(theirs, rel=2e-3)
     one, other = content(usual), content(sharded)
@@ -63,7 +63,7 @@ def test_losses_are_those_of_ddp(words: list[str], range_: Range) -> None:
 
 def test_each_process_holds_half_of_the_weights_and_of_the_optimiser(range_: Range) -> None:
     more = "--trainer.callbacks+=[{class_path: tiny.Shares, init_args: {path: shares.txt}}]"
-    train(range_, *SHARDED, more, record="fsdp2", steps=2)
+    train(range_, *SHARDED, more, record="fsdp2.txt", steps=2)
     weights, state, total = map(int, (range_.folder / "shares.txt").read_text().split())
     assert weights < 0.6 * total
     assert state < 0.6 * 2 * total + 100
@@ -97,7 +97,7 @@ def test_the_other_strategy_goes_on_with_a_checkpoint(before: str, after: list[s
 
 @pytest.mark.parametrize("devices", ["1", "2"])
 def test_a_checkpoint_is_scored_in_one_process_and_in_two(devices: str, range_: Range) -> None:
-    run = train(range_, *SHARDED, record="fsdp2")
+    run = train(range_, *SHARDED, record="fsdp2.txt")
     inside = (run / "val-last.json").read_text().split('"confusion"')[1].split("]]")[0]
     last = str(run / "checkpoints" / "last.ckpt")
     code, output = finish(start(range_.folder, ["validate", f"--ckpt_path={last}", f"--trainer.devices={devices}"]))
