@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from typing import Any
 
@@ -225,7 +226,7 @@ def test_a_state_of_another_memory_layout_is_laid_out_as_the_parameter_is() -> N
     optimizers = [create_optimizer(network, OptimizerConfig(lr=0.01)) for network in (usual, other)]
     descend(usual, optimizers[0])
     other.load_state_dict(usual.state_dict())
-    optimizers[1].load_state_dict(optimizers[0].state_dict())
+    optimizers[1].load_state_dict(copy.deepcopy(optimizers[0].state_dict()))
     for network, optimizer in zip((usual, other), optimizers, strict=True):
         descend(network, optimizer)
     torch.testing.assert_close(other["encoder"].weight, usual["encoder"].weight)
