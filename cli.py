@@ -48,6 +48,12 @@ COMMANDS = {
         "pipeline.commands.compare:run",
         trains=True,
     ),
+    "tune": Command(
+        "search the options of a recipe that score best",
+        "foveate tune camvid_segnext_t space.yaml --trials 20 --data.root ~/camvid --trainer.max_steps 2000",
+        "pipeline.commands.tune:run",
+        trains=True,
+    ),
     "bench": Command(
         "tell how fast a recipe's network is here, and where the time goes",
         "foveate bench cityscapes_segnext_t --size 1024x2048 --engine auto",

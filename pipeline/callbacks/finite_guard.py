@@ -15,6 +15,7 @@ from foveate.pipeline.callbacks.exact_resume import ExactResume, seed_all
 from foveate.pipeline.divergence.bundle import FOLDER, Bundle, plain_batch, write_bundle
 from foveate.pipeline.divergence.naming import all_finite, gradient_norm, not_finite_gradient, watching
 from foveate.pipeline.errors import DivergedError
+from foveate.pipeline.processes.sharding import gathered
 from foveate.pipeline.runs.recipes import Recipe
 from foveate.pipeline.text import few
 
@@ -140,6 +141,7 @@ class FiniteGuard(Callback):
 
     def _write_bundle(self, trainer: L.Trainer, task: L.LightningModule, message: str) -> Path | None:
         self.resume.restore()
+        state = gathered(dict(task.state_dict()))  # by all processes, if they share the weights
         rank = f"-process-{trainer.global_rank}" if trainer.world_size > 1 else ""
         path = self.run / FOLDER / f"step-{trainer.global_step}{rank}.pt"
         try:
@@ -148,7 +150,7 @@ class FiniteGuard(Callback):
                 step=trainer.global_step,
                 seeds=self._seeds(trainer),
                 batch=plain_batch(self._batch),
-                state={key: value.detach().cpu() for key, value in task.state_dict().items()},
+                state=state,
                 task=type(task).__name__,
                 hparams=dict(task.hparams),
                 recipe=self.recipe,

@@ -14,15 +14,13 @@ from torch import Tensor
 from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.comparison.bootstrap import SampleCounts
 from foveate.pipeline.comparison.entries import Entry
-from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.files import write_text
 from foveate.pipeline.models import create_model
 from foveate.pipeline.runs.recipes import Recipe
+from foveate.pipeline.settings_file import settle
 from foveate.pipeline.task import VisionTask
 from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request
 
-SETTINGS = "settings.json"
 Weights = dict[str, Tensor]
 
 
@@ -108,18 +106,7 @@ class Study:
         Raises:
             ConfigError: The folder holds a comparison with other settings.
         """
-        file = self.out / SETTINGS
-        ours = json.loads(json.dumps(self._settings(), default=str))
-        if file.is_file():
-            theirs = json.loads(file.read_text(encoding="utf-8"))
-            differing = [key for key in ours if ours[key] != theirs.get(key)]
-            if differing:
-                said = "; ".join(
-                    f"{key} {_short(theirs.get(key))} there, {_short(ours[key])} here" for key in differing
-                )
-                raise ConfigError(f"{self.out} holds a comparison with other settings ({said}); choose another --out")
-        self.out.mkdir(parents=True, exist_ok=True)
-        write_text(file, json.dumps(ours, indent=2) + "\n")
+        settle(self.out, self._settings(), "a comparison")
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -187,8 +174,3 @@ def share_weights(task: VisionTask, shared: Weights, seed: int) -> None:
     task.network.load_state_dict({name: shared.get(name, value) for name, value in own.items()})
     task.load_initial_weights()
     L.seed_everything(seed, verbose=False)
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) < 80 else f"{text[:60]} ..."

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from foveate.pipeline.processes.sharding import whole
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -76,11 +78,13 @@ def all_finite(tensor: Tensor) -> bool:
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     """The Euclidean norm of all gradients together, not finite if one of them is not.
 
+    Where the processes share the gradients (FSDP2), all have to call this; likewise `not_finite_gradient`.
+
     Args:
         parameters: Those without a gradient count as 0.
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients, foreach=None) if gradients else torch.zeros(())
+    return whole(torch.nn.utils.get_total_norm(gradients, foreach=None)) if gradients else torch.zeros(())
 
 
 def not_finite_gradient(module: nn.Module) -> str | None:
@@ -92,5 +96,5 @@ def not_finite_gradient(module: nn.Module) -> str | None:
         module: After a backward pass.
     """
     named = list(module.named_parameters())
-    found = (name for name, p in reversed(named) if p.grad is not None and not all_finite(p.grad))
+    found = (name for name, p in reversed(named) if p.grad is not None and not all_finite(whole(p.grad)))
     return next(found, None)

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.optimisation.named_optimisers import OWN, build_named, check_options, find_kind
-from foveate.pipeline.optimisation.optimiser_state import KIND, check_state
+from foveate.pipeline.optimisation.optimiser_state import KIND, check_state, lay_out
 from foveate.pipeline.optimisation.ranges import check_range
 from foveate.plugins.blocks import Option
 
@@ -190,4 +190,5 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool =
         settings = {"fused": fused, **settings}
     optimizer = build_named(find_kind(config.name), groups, config.lr, settings)
     optimizer.register_load_state_dict_pre_hook(check_state)
+    optimizer.register_load_state_dict_post_hook(lay_out)
     return optimizer

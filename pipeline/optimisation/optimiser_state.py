@@ -1,10 +1,12 @@
-"""Checks that the optimiser state in a checkpoint fits the optimiser of a recipe."""
+"""Makes the optimiser state in a checkpoint fit the optimiser of a recipe, or says why it does not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from foveate.pipeline.errors import CheckpointError
@@ -39,6 +41,21 @@ def check_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         "(without --config the recipe beside the checkpoint counts); to start a new training from its weights: "
         "--model.weights CHECKPOINT, without --ckpt_path"
     )
+
+
+def lay_out(optimizer: Optimizer) -> None:
+    """Give restored states the memory layout of their parameters, which fused kernels take for granted.
+
+    The layout differs if another strategy wrote the checkpoint: where processes share the weights, they are not in
+    PyTorch's channels-last layout.
+
+    Args:
+        optimizer: The optimiser of the recipe, after its state was restored.
+    """
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _names_of(groups: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -9,7 +9,7 @@ import traceback
 
 from foveate.pipeline.errors import LAST_GOOD, FoveateError, Stopped, known_cause
 from foveate.pipeline.machine import machine_fault
-from foveate.pipeline.processes import peers
+from foveate.pipeline.processes import launchers, peers
 
 BROKEN_PIPE = 141
 
@@ -35,7 +35,7 @@ def end_with(error: BaseException) -> int:
         return BROKEN_PIPE  # flushes again at exit
     if peers.is_one_of_several() and peers.is_lost_peer(error):
         code, name, text = peers.explain_loss(error)
-        return say(code, name, text + _notes(error))
+        return say(code, name, text + _notes(error), follows=True)
     code, name, text = explain(error)
     peers.report_failure(code, name, text)
     return say(code, name, text + _notes(error))
@@ -56,17 +56,19 @@ def explain(error: BaseException) -> tuple[int, str, str]:
     return FoveateError.exit_code, FoveateError.code_name, f"{type(error).__name__}: {_one_line(error)}"
 
 
-def say(code: int, name: str, cause: str) -> int:
+def say(code: int, name: str, cause: str, *, follows: bool = False) -> int:
     """Print the last line, unless another process of the training does.
 
     Args:
         code: The exit code.
         name: Its name.
         cause: What happened, and what to do.
+        follows: Another process failed before.
 
     Returns:
         The exit code.
     """
+    launchers.tell_launcher(f"foveate: ERROR {name}: {cause}", follows=follows)
     if not peers.is_one_of_several() or peers.speaks():
         print(f"foveate: ERROR {name}: {cause}", file=sys.stderr, flush=True)
     return code

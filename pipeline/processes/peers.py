@@ -21,6 +21,7 @@ from pathlib import Path
 
 from foveate.pipeline.errors import MachineError
 from foveate.pipeline.files import write_text
+from foveate.pipeline.processes.launchers import is_from_outside, world_size
 from foveate.pipeline.runs.directories import RUN_DIR_VARIABLE, global_rank
 
 FOLDER = ".failures"  # in the run directory
@@ -67,7 +68,8 @@ def is_one_of_several() -> bool:
 
     The launcher's environment variables alone do not tell: Lightning removes its own when a training ends.
     """
-    return bool(_children) or global_rank() > 0 or int(os.environ.get("WORLD_SIZE") or 1) > 1
+    started = int(os.environ.get("WORLD_SIZE") or 1) > 1 or (is_from_outside() and world_size() > 1)
+    return bool(_children) or global_rank() > 0 or started
 
 
 def is_lost_peer(error: BaseException) -> bool:
@@ -192,19 +194,14 @@ def _end_with_children() -> None:
         _leave(code, name, cause)
 
 
-def has_outer_launcher() -> bool:
-    """Whether torchrun or SLURM started this process, and not the first process of the training."""
-    return "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ
-
-
 def speaks() -> bool:
     """Whether this process prints why the training failed: the first one, or any if that is gone."""
-    return global_rank() == 0 or has_outer_launcher() or os.getppid() != _PARENT
+    return global_rank() == 0 or is_from_outside() or os.getppid() != _PARENT
 
 
 def watch_parent() -> None:
     """End this process soon after the one that started it, unless a launcher outside did."""
-    if global_rank() == 0 or has_outer_launcher():
+    if global_rank() == 0 or is_from_outside():
         return
 
     def look() -> None:

@@ -22,6 +22,8 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # 
 
 def global_rank() -> int:
     """The rank of this process, from the launcher's environment variables; 0 for a single process."""
+    if "NODE_RANK" in os.environ and "LOCAL_RANK" in os.environ and "RANK" not in os.environ:
+        return int(os.environ["LOCAL_RANK"])  # Lightning's launcher, perhaps within one task of SLURM
     for variable in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
         if variable in os.environ:
             return int(os.environ[variable])

@@ -76,3 +76,20 @@ def release_all() -> None:
     """Give back the directories that this process holds, at the end of a training."""
     while _held:
         _held.pop().release()
+
+
+def is_held(run: Path) -> bool:
+    """Whether another process trains in a run directory; to be asked before this process takes one.
+
+    Args:
+        run: The run directory.
+    """
+    if fcntl is not None:
+        try:
+            with (run / LOCK).open("r+", encoding="utf-8") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return True
+        except OSError:  # no lock file, or a file system without locks
+            return False
+    return False

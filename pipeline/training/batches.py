@@ -13,8 +13,10 @@ import torch
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.measuring.batch_size import MOST, find_batch_size
+from foveate.pipeline.processes.launchers import agree_on
 from foveate.pipeline.runs.recipes import Recipe
 from foveate.pipeline.task import VisionTask
+from foveate.pipeline.training.devices import count_processes
 from foveate.pipeline.training.flags import value_of
 from foveate.pipeline.training.total_batch import Shares, lr_factor, share_out, total_of
 
@@ -48,28 +50,10 @@ def settle_batches(task: VisionTask, data: Any, trainer: Any, recipe: Recipe, fl
         return [f"batch size: {data.batch_size} per device, what fits into memory"]
     if isinstance(trainer.accumulate_grad_batches, int) and trainer.accumulate_grad_batches > 1 and waits:
         raise ConfigError("--data.batch_size auto chooses accumulate_grad_batches itself: leave it out")
-    shares = share_out(total, count_devices(trainer), most)
+    shares = share_out(total, count_processes(trainer), most)
     data.take_batch_size(shares.batch_size)
     trainer.accumulate_grad_batches = shares.accumulation
     return [f"total batch: {shares}", *_follow(task, shares, recipe, flags)]
-
-
-def count_devices(trainer: Any) -> int:
-    """How many devices the settings of a trainer ask for, on all machines.
-
-    Args:
-        trainer: Settings of the trainer.
-    """
-    devices = trainer.devices
-    if isinstance(devices, list):
-        count = len(devices)
-    elif devices in ("auto", -1, "-1"):
-        count = torch.cuda.device_count() if trainer.accelerator != "cpu" else 1
-    elif isinstance(devices, str) and "," in devices:
-        count = len([one for one in devices.split(",") if one])
-    else:
-        count = int(devices or 1)
-    return max(1, count) * int(trainer.num_nodes or 1)
 
 
 def _follow(task: VisionTask, shares: Shares, recipe: Recipe, flags: Sequence[str]) -> list[str]:
@@ -86,17 +70,20 @@ def _follow(task: VisionTask, shares: Shares, recipe: Recipe, flags: Sequence[st
 
 
 def _find(task: VisionTask, data: Any, trainer: Any) -> int:
-    if CHOSEN in os.environ:
-        return int(os.environ[CHOSEN])
+    """What fits, as the first process finds it."""
+    if CHOSEN not in os.environ:
+        os.environ[CHOSEN] = agree_on("batch size", lambda: str(_try(task, data, trainer)))
+    return int(os.environ[CHOSEN])
+
+
+def _try(task: VisionTask, data: Any, trainer: Any) -> int:
     device = task.device
     if trainer.accelerator != "cpu" and torch.cuda.is_available():
         task.to("cuda")
     try:
-        found = find_batch_size(task, data.one_sample(), lambda: _context(task, trainer))
+        return find_batch_size(task, data.one_sample(), lambda: _context(task, trainer))
     finally:
         task.to(device)
-    os.environ[CHOSEN] = str(found)
-    return found
 
 
 def _context(task: VisionTask, trainer: Any) -> AbstractContextManager[Any]:

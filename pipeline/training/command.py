@@ -12,9 +12,10 @@ from typing import Any
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from foveate.pipeline.callbacks.final_validation import validates
-from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.errors import ConfigError, Stopped
 from foveate.pipeline.processes.peers import watch_children, watch_parent
 from foveate.pipeline.processes.signals import deferring
+from foveate.pipeline.processes.slurm import requeue_after
 from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.runs.checkpoints import check_fits, describe_checkpoint, load_into, read_checkpoint
 from foveate.pipeline.runs.circumstances import add_part
@@ -25,6 +26,7 @@ from foveate.pipeline.runs.directories import (
     short,
 )
 from foveate.pipeline.runs.lock import release_all
+from foveate.pipeline.runs.unfinished import mark_finished
 from foveate.pipeline.training.dry_run import tell_dry_run
 from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request, root_of
@@ -43,6 +45,9 @@ def run(request: Request) -> None:
     """
     try:
         {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+    except Stopped as stop:
+        requeue_after(stop)
+        raise
     except MisconfigurationException as error:
         raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
     finally:
@@ -63,6 +68,8 @@ def fit(request: Request) -> None:
         check_fits(cli.model, checkpoint, request.checkpoint)
         if finished := nothing_left(cli.trainer, checkpoint, request.checkpoint):
             print(finished, flush=True)
+            if cli.run_dir and global_rank() == 0:
+                mark_finished(cli.run_dir)
             return
         _tell_checkpoint(request.checkpoint, checkpoint)
     _introduce(cli)
@@ -84,6 +91,7 @@ def fit(request: Request) -> None:
     if cli.run_dir and not cli.trainer.global_step:
         _keep_start(cli, cli.run_dir)
     if cli.trainer.is_global_zero and cli.run_dir:
+        mark_finished(cli.run_dir)
         seconds, command = time.monotonic() - began, shlex.join(request.words)
         summarise(Training(cli.run_dir, cli.resolved_recipe(), command, seconds, first_step), cli.model, cli.trainer)
 

@@ -38,7 +38,9 @@ from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.losses.class_weights import methods_in
 from foveate.pipeline.models import PLUS
 from foveate.pipeline.optimisation.freezing import learns_later
+from foveate.pipeline.processes.launchers import agree_on_run
 from foveate.pipeline.processes.peers import forget_failures
+from foveate.pipeline.processes.sharded_strategy import register
 from foveate.pipeline.processes.trainer_signals import leave_signals_to_us
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.runs.circumstances import (
@@ -55,6 +57,7 @@ from foveate.pipeline.runs.output_names import check_output_names
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, dump_recipe
 from foveate.pipeline.runs.remembered import remember, trusted_modules
 from foveate.pipeline.runs.store import sweep
+from foveate.pipeline.runs.unfinished import mark_begun
 from foveate.pipeline.training.batches import settle_batches
 from foveate.pipeline.training.building import (
     beside_ours,
@@ -63,6 +66,7 @@ from foveate.pipeline.training.building import (
     explained,
     name_devices,
 )
+from foveate.pipeline.training.devices import adapt_to_launcher, count_processes, settle_sharding
 from foveate.pipeline.training.flags import value_of
 from foveate.pipeline.training.options import COMMON, OPTIONS
 from foveate.pipeline.training.preflight import check_disk, check_shared_memory, sample_bytes
@@ -147,6 +151,7 @@ class FoveateCLI(LightningCLI):
         self.checkpoint = checkpoint or {}
         self.run_dir: Path | None = None
         quiet()
+        register()
         explain_constructors()
         check_data_set(str(value_of(request.flags, "--data") or request.recipe.get("data", {}).get("class_path")))
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
@@ -184,9 +189,11 @@ class FoveateCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Change settings that this machine does not support, and say so."""
+        adapt_to_launcher(self.config.trainer)
         adapt_to_machine(self.config.trainer)
         if self.request.dry_run:
             self.config.trainer.fast_dev_run = DRY_STEPS
+        settle_sharding(self.config.trainer, trains=self.request.command == "fit")
         task = self.config.model.init_args
         allow_idle_weights(self.config.trainer, task.network, learns_later(task.get("freeze")))
 
@@ -207,7 +214,7 @@ class FoveateCLI(LightningCLI):
             self.model.take_statistics(self.datamodule)
         self.model.weigh_classes(self.datamodule)
         root = Path(self.config.trainer.default_root_dir or RUNS)
-        self.run_dir = self.request.run or choose_run(root, self.request.name)
+        self.run_dir = agree_on_run(lambda: self.request.run or choose_run(root, self.request.name))
         if global_rank() == 0:
             hand_on(self.run_dir)
             RunLock(self.run_dir).take()
@@ -218,6 +225,7 @@ class FoveateCLI(LightningCLI):
                 *check_shared_memory(self.datamodule, sample_bytes(self.datamodule)),
             ]:
                 print(f"foveate: warning: {line}", file=sys.stderr, flush=True)
+            mark_begun(self.run_dir)
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """The trainer of the recipe, with our progress, logs and checkpoints."""
@@ -372,10 +380,7 @@ def allow_idle_weights(trainer: Any, network: str, later: bool = False) -> None:
     A decoder may not use all features of an encoder; parameters that only affect unused features get no gradient, and
     neither do parameters that are frozen until a step (`later`).
     """
-    devices = trainer.devices
-    count = torch.cuda.device_count() if devices in ("auto", -1, "-1") else devices
-    several = len(count) > 1 if isinstance(count, list) else int(count or 1) > 1
-    if several and (PLUS in network or later) and trainer.strategy in ("auto", "ddp"):
+    if count_processes(trainer) > 1 and (PLUS in network or later) and trainer.strategy in ("auto", "ddp"):
         trainer.strategy = "ddp_find_unused_parameters_true"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 COMMON = (
     ("--config RECIPE", "a shipped recipe by name, or a YAML file; may be repeated, the later wins"),
-    ("--ckpt_path FILE|last|best", "a checkpoint; last and best mean the newest run's"),
+    ("--ckpt_path FILE|last|best", "a checkpoint; last and best mean the newest run's; auto: go on if it was stopped"),
     ("--plugins FILE", "load blocks, data modules ... from my_file.py, a folder or an importable module"),
     ("--disable PLUGIN", "do not load a plugin; FOVEATE_PLUGINS=none|a,b in the environment allows only those"),
     ("--model.inference.mode MODE", "whole, or slide: overlapping windows"),

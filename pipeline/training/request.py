@@ -8,12 +8,14 @@ from pathlib import Path
 
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.processes.launchers import agree_on
 from foveate.pipeline.runs.directories import RECIPE, RUNS, run_of
 from foveate.pipeline.runs.finding import find_checkpoint
 from foveate.pipeline.runs.limits import without_limits
 from foveate.pipeline.runs.probe import probe
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
 from foveate.pipeline.runs.remembered import recall, trusted_modules
+from foveate.pipeline.runs.unfinished import AUTO, find_unfinished
 from foveate.pipeline.training.flags import spell_out_flags, take_option, value_of
 from foveate.pipeline.training.paths import check_paths
 from foveate.plugins.manager import installed_plugins
@@ -69,7 +71,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     files = [find_recipe(name) for name in configs]
     name = files[-1].stem if files else None
     root = value_of(rest, ROOT) or RUNS
-    checkpoint = find_checkpoint(which[-1], Path(root), name) if which else None
+    checkpoint = _checkpoint(which[-1], Path(root), name, command) if which else None
     run = run_of(checkpoint) if checkpoint else None
     if run and not files:
         modules += recall(load_yaml(run / RECIPE), modules)
@@ -110,6 +112,16 @@ def root_of(recipe: Recipe, flags: Sequence[str]) -> str:
         flags: The flags.
     """
     return value_of(flags, ROOT) or str((recipe.get("trainer") or {}).get("default_root_dir") or RUNS)
+
+
+def _checkpoint(which: str, root: Path, name: str | None, command: str) -> Path | None:
+    """The checkpoint meant by --ckpt_path; None for `auto` if a training is to begin."""
+    if which != AUTO:
+        return find_checkpoint(which, root, name)
+    if command != "fit":
+        raise ConfigError(f"--ckpt_path auto is for fit, which goes on with a training; {command} takes last or best")
+    found = agree_on("checkpoint", lambda: str(find_unfinished(root, name) or ""))
+    return Path(found) if found else None
 
 
 def _engine(given: Sequence[str], command: str) -> str:

@@ -92,7 +92,7 @@ class Record(Callback):
             self._append(trainer, f"val {trainer.global_step} {float(trainer.callback_metrics['val/loss']).hex()}")
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._append(trainer, f"weights {fingerprint(pl_module.state_dict())}")
+        self._append(trainer, f"weights {fingerprint(trainer.strategy.lightning_module_state_dict())}")
 
     def _append(self, trainer: L.Trainer, line: str) -> None:
         if trainer.is_global_zero:
@@ -188,3 +188,26 @@ class Fault(Callback):
 def _once_nan(module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
     module._forward_hooks.clear()
     return output * float("nan")
+
+
+class Shares(Callback):
+    """Write how many numbers the first process holds: of the weights, of the optimiser's state, and of all weights.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        weights = list(pl_module.network.parameters())
+        state = [value for values in trainer.optimizers[0].state.values() for value in values.values()]
+        mine = [sum(held(tensor) for tensor in tensors) for tensors in (weights, state)]
+        if trainer.is_global_zero:
+            self.path.write_text(f"{mine[0]} {mine[1]} {sum(weight.numel() for weight in weights)}")
+
+
+def held(tensor: torch.Tensor) -> int:
+    """Numbers of a tensor that this process holds."""
+    return tensor.to_local().numel() if hasattr(tensor, "to_local") else tensor.numel()

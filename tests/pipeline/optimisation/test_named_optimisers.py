@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from typing import Any
 
@@ -215,3 +216,24 @@ def test_momentum_is_renewed_too() -> None:
     schedule = create_schedule(optimizer, ScheduleConfig(name="constant"), total=9)
     renew_settings(optimizer, schedule, model, config("adamw", momentum=0.7))
     assert {g["betas"] for g in optimizer.param_groups} == {(0.7, 0.999)}
+
+
+def test_a_state_of_another_memory_layout_is_laid_out_as_the_parameter_is() -> None:
+    """Fused kernels go through memory without a look at strides."""
+    usual, other = (torch.nn.ModuleDict({"encoder": torch.nn.Conv2d(3, 4, 3)}) for _ in range(2))
+    other.load_state_dict(usual.state_dict())
+    other.to(memory_format=torch.channels_last)
+    optimizers = [create_optimizer(network, OptimizerConfig(lr=0.01)) for network in (usual, other)]
+    descend(usual, optimizers[0])
+    other.load_state_dict(usual.state_dict())
+    optimizers[1].load_state_dict(copy.deepcopy(optimizers[0].state_dict()))
+    for network, optimizer in zip((usual, other), optimizers, strict=True):
+        descend(network, optimizer)
+    torch.testing.assert_close(other["encoder"].weight, usual["encoder"].weight)
+
+
+def descend(network: torch.nn.ModuleDict, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
+    generator = torch.Generator().manual_seed(3)
+    network["encoder"](torch.randn(2, 3, 5, 5, generator=generator)).square().sum().backward()
+    optimizer.step()
