@@ -12,6 +12,7 @@ from typing import Any
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from foveate.pipeline.callbacks.final_validation import validates
+from foveate.pipeline.callbacks.wandb_reporter import conclude
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.processes.peers import watch_children, watch_parent
 from foveate.pipeline.processes.signals import deferring
@@ -77,6 +78,7 @@ def fit(request: Request) -> None:
     if cli.trainer.is_global_zero and cli.run_dir:
         seconds, command = time.monotonic() - began, shlex.join(request.words)
         summarise(Training(cli.run_dir, cli.resolved_recipe(), command, seconds, first_step), cli.model, cli.trainer)
+        conclude(cli.trainer, cli.model)
 
 
 def _keep_start(cli: FoveateCLI, run: Path) -> None:

@@ -28,10 +28,12 @@ from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.callbacks.sample_drawer import PictureOptions
 from foveate.pipeline.callbacks.step_boundary import StepBoundary
 from foveate.pipeline.callbacks.step_numbers import StepNumbers
+from foveate.pipeline.callbacks.wandb_reporter import LateWandbReporter, WandbReporter, known_run
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
+from foveate.pipeline.loggers.guarded import GuardedLogger
 from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.losses.class_weights import methods_in
 from foveate.pipeline.models import PLUS
@@ -190,7 +192,7 @@ class FoveateCLI(LightningCLI):
         self.model.take_class_weights(self.checkpoint.get("hyper_parameters") or {})
         self.choose_directory()
         settings = self.config_init.trainer
-        loggers = _loggers(settings.logger, self.run_dir)
+        loggers = _loggers(settings.logger, self.run_dir, known_run(self.checkpoint))
         callbacks = self._callbacks_of_run(self.run_dir, settings) if self.run_dir else []
         if settings.enable_progress_bar is not False:
             callbacks.append(create_progress())
@@ -210,7 +212,7 @@ class FoveateCLI(LightningCLI):
         recipe, asked = self.resolved_recipe(), self.config_init
         resume = ExactResume(getattr(self.datamodule, "seed", None))
         saving: list[L.Callback] = []
-        last = None
+        best = last = None
         if settings.enable_checkpointing is not False:
             best, last, scores = create_checkpoints(run, self.model.monitor, recipe)
             saving = [best, last, scores]
@@ -229,7 +231,8 @@ class FoveateCLI(LightningCLI):
         ]
         if asked.early_stop is not None:
             callbacks.append(EarlyStopping(self.model.monitor, mode="max", patience=asked.early_stop))
-        return [*callbacks, *saving]
+        reporter = WandbReporter if best is None else LateWandbReporter
+        return [*callbacks, *saving, reporter(run, best)]
 
     def resolved_recipe(self) -> Recipe:
         """The recipe with all defaults and flags filled in, but without the labels, which come from the data."""
@@ -264,13 +267,15 @@ def warn_of_data(data: object) -> None:
             print(f"foveate: warning: {line}", file=sys.stderr, flush=True)
 
 
-def _loggers(given: Any, run_dir: Path | None) -> list[Logger]:
+def _loggers(given: Any, run_dir: Path | None, known: str | None) -> list[Logger]:
     """The local log first, then what the recipe asks for."""
     if run_dir is None:
         return []
     asked = given if isinstance(given, list) else [given] if isinstance(given, Logger) else []
     for logger in asked:
         if isinstance(logger, WandbLogger):
+            logger.settle_in(run_dir, known)
+        elif isinstance(logger, GuardedLogger):
             logger.settle_in(run_dir)
     return [CsvLog(run_dir), *asked]
 
