@@ -54,7 +54,8 @@ class SampleSheet(SampleDrawer):
         right = sum(sample.predicted == sample.truth for sample in predicted)
         title = f"step {step}: {right} of {len(predicted)} of these val images are right"
         sheet = draw_sheet(predicted, title, self.options.side)
-        save_picture(sheet, self.folder / f"step-{step:06d}")
+        with self.files.attempt():
+            save_picture(sheet, self.folder / f"step-{step:06d}")
         for logger in wandb_loggers(module.trainer):
             logger.log_image("val/samples", [sheet], step)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from foveate.pipeline.callbacks.drawing import SIDE, Pixels
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.wandb import WandbLogger
+from foveate.pipeline.optional_files import OptionalFiles
 
 LEAST_SIDE = 200
 
@@ -59,6 +60,9 @@ class SampleDrawer(L.Callback):
         folder: The folder of the pictures.
         options: How many, how often and how large.
         default_count: How many if the options do not say.
+
+    Attributes:
+        files: Writes the pictures; a full disk does not end the training.
     """
 
     def __init__(self, folder: Path, options: PictureOptions, *, default_count: int) -> None:
@@ -66,6 +70,7 @@ class SampleDrawer(L.Callback):
         self.folder = folder
         self.options = options
         self.count = default_count if options.count is None else options.count
+        self.files = OptionalFiles("pictures of validation images")
         self._validations = 0
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

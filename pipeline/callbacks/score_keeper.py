@@ -9,6 +9,7 @@ import lightning.pytorch as L
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from foveate.pipeline.metrics.report import Report
+from foveate.pipeline.optional_files import OptionalFiles
 from foveate.pipeline.runs.directories import CHECKPOINTS
 from foveate.pipeline.runs.recipes import Recipe
 from foveate.pipeline.runs.scores import (
@@ -37,6 +38,7 @@ class ScoreKeeper(Checkpoint):
         self.run = run
         self.recipe = recipe
         self.best = best
+        self.files = OptionalFiles("score files")
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the files, in the first process only."""
@@ -45,7 +47,8 @@ class ScoreKeeper(Checkpoint):
             return
         step = trainer.global_step
         for which in ["last", *(["best"] if self.best._last_global_step_saved == step and step else [])]:
-            write_scores(self.run, self._describe(trainer, which, report), report, keep=False)
+            with self.files.attempt():
+                write_scores(self.run, self._describe(trainer, which, report), report, keep=False)
 
     def read(self, which: str) -> tuple[Evaluation, Report] | None:
         """The scores of `best` or `last`, including those written before the training was resumed."""

@@ -21,6 +21,11 @@ Recipe = dict[str, Any]
 SIZES = ("crop", "size", "stride")  # options whose value may be written HEIGHTxWIDTH
 SIZE = re.compile(r"(\d+)[xX](\d+)")
 WANDB = "foveate.pipeline.loggers.wandb.WandbLogger"
+LOGGERS = {  # short words for --trainer.logger
+    "wandb": WANDB,
+    "tensorboard": "foveate.pipeline.loggers.tensorboard.TensorBoardLogger",
+    "mlflow": "foveate.pipeline.loggers.mlflow.MLFlowLogger",
+}
 PLUGINS = "plugins"  # entry of a run's recipe: the modules that were given with --plugins
 
 
@@ -109,13 +114,20 @@ def _load_yaml(text: str) -> Any:
 
 
 def spell_out(recipe: Recipe) -> Recipe:
-    """Replace `logger: wandb` by the class it stands for, and sizes such as 512x1024 by lists."""
+    """Replace the words for loggers by the classes they stand for, and sizes such as 512x1024 by lists."""
     if isinstance(recipe.get("model"), dict):
         recipe = {**recipe, "model": _spell_sizes(recipe["model"])}
     trainer = recipe.get("trainer")
-    if isinstance(trainer, dict) and trainer.get("logger") == "wandb":
-        return {**recipe, "trainer": {**trainer, "logger": {"class_path": WANDB}}}
+    if isinstance(trainer, dict) and "logger" in trainer:
+        return {**recipe, "trainer": {**trainer, "logger": _name_loggers(trainer["logger"])}}
     return recipe
+
+
+def _name_loggers(given: Any) -> Any:
+    """A logger, or a list of them, with the classes that short words stand for."""
+    if isinstance(given, list):
+        return [_name_loggers(each) for each in given]
+    return {"class_path": LOGGERS[given]} if isinstance(given, str) and given in LOGGERS else given
 
 
 def _spell_sizes(node: Any, key: str = "") -> Any:

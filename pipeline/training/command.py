@@ -12,6 +12,7 @@ from typing import Any
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from foveate.pipeline.callbacks.final_validation import validates
+from foveate.pipeline.callbacks.wandb_reporter import conclude
 from foveate.pipeline.errors import ConfigError, Stopped
 from foveate.pipeline.processes.peers import watch_children, watch_parent
 from foveate.pipeline.processes.signals import deferring
@@ -94,6 +95,7 @@ def fit(request: Request) -> None:
         mark_finished(cli.run_dir)
         seconds, command = time.monotonic() - began, shlex.join(request.words)
         summarise(Training(cli.run_dir, cli.resolved_recipe(), command, seconds, first_step), cli.model, cli.trainer)
+        conclude(cli.trainer, cli.model)
 
 
 def _keep_start(cli: FoveateCLI, run: Path) -> None:

@@ -13,11 +13,11 @@ from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import DOTTED, check_class_paths, is_allowed, refusal, renamed
 from foveate.pipeline.runs.data_sets import SUFFIX, blame_left_out, class_path_of, offered_data_sets
-from foveate.pipeline.runs.recipes import SIZE, SIZES, WANDB
+from foveate.pipeline.runs.recipes import LOGGERS, SIZE, SIZES
 from foveate.plugins.hints import did_you_mean
 
 LOGGER = "--trainer.logger"
-LOGGERS = ("wandb", "true", "false", "CSVLogger", "TensorBoardLogger", "MLFlowLogger", "CometLogger", "WandbLogger")
+LOGGER_WORDS = (*LOGGERS, "true", "false", *("CSVLogger", "CometLogger", "NeptuneLogger"))
 CLASSES = ("--model", "--data", LOGGER, "--trainer.callbacks", "--trainer.strategy", "--trainer.profiler")
 EVERY_EPOCH, EVERY_STEPS = "--trainer.check_val_every_n_epoch", "--trainer.val_check_interval"
 
@@ -118,9 +118,10 @@ def _check(option: str, value: str, modules: Sequence[str]) -> None:
 
 
 def _check_word(option: str, value: str) -> None:
-    if option == LOGGER and value.lower() not in map(str.lower, LOGGERS) and not value.endswith("Logger"):
-        hint = did_you_mean(value.lower(), LOGGERS)
-        raise ConfigError(f"no logger {value!r}{hint} (accepted: {', '.join(LOGGERS)}; metrics.csv is always written)")
+    if option == LOGGER and value.lower() not in map(str.lower, LOGGER_WORDS) and not value.endswith("Logger"):
+        hint = did_you_mean(value.lower(), LOGGER_WORDS)
+        accepted = f"accepted: {', '.join(LOGGER_WORDS)}; metrics.csv is always written"
+        raise ConfigError(f"no logger {value!r}{hint} ({accepted})")
 
 
 def _name_data_set(flags: Sequence[str]) -> list[str]:
@@ -143,6 +144,6 @@ def _name_data_set(flags: Sequence[str]) -> list[str]:
 
 
 def _logger_first(argv: Sequence[str]) -> list[str]:
-    """Flags with the logger before its own options, and with `wandb` replaced by its class."""
+    """Flags with the logger before its own options, and with a short word such as `wandb` replaced by its class."""
     values, rest = take_option(argv, LOGGER)
-    return [f"{LOGGER}={WANDB if values[-1] == 'wandb' else values[-1]}", *rest] if values else rest
+    return [f"{LOGGER}={LOGGERS.get(values[-1], values[-1])}", *rest] if values else rest

@@ -30,10 +30,12 @@ from foveate.pipeline.callbacks.sample_drawer import PictureOptions
 from foveate.pipeline.callbacks.step_boundary import StepBoundary
 from foveate.pipeline.callbacks.step_numbers import StepNumbers
 from foveate.pipeline.callbacks.tracer import Tracer
+from foveate.pipeline.callbacks.wandb_reporter import LateWandbReporter, WandbReporter, known_run
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.command_line import OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
+from foveate.pipeline.loggers.guarded import GuardedLogger
 from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.losses.class_weights import methods_in
 from foveate.pipeline.models import PLUS
@@ -234,7 +236,7 @@ class FoveateCLI(LightningCLI):
         settings = self.config_init.trainer
         if self.request.command == "fit":
             self.settle_batches(settings)
-        loggers = _loggers(settings.logger, self.run_dir)
+        loggers = _loggers(settings.logger, self.run_dir, known_run(self.checkpoint))
         callbacks = self.own_callbacks(settings)
         if settings.enable_progress_bar is not False:
             callbacks.append(create_progress())
@@ -278,7 +280,7 @@ class FoveateCLI(LightningCLI):
         check_counts(asked.skip_nonfinite, asked.early_stop)
         resume = ExactResume(getattr(self.datamodule, "seed", None))
         saving: list[L.Callback] = []
-        last = None
+        best = last = None
         if settings.enable_checkpointing is not False:
             best, last, scores = create_checkpoints(run, self.model.monitor, recipe)
             saving = [best, last, scores]
@@ -300,7 +302,8 @@ class FoveateCLI(LightningCLI):
         ]
         if asked.early_stop is not None:
             callbacks.append(EarlyStopping(self.model.monitor, mode="max", patience=asked.early_stop))
-        return [*callbacks, *saving]
+        reporter = WandbReporter if best is None else LateWandbReporter
+        return [*callbacks, *saving, reporter(run, best)]
 
     def circumstances(self) -> Circumstances:
         """What decides the numbers of this training besides its recipe, and the recipe."""
@@ -350,13 +353,15 @@ def warn_of_data(data: object) -> None:
             print(f"foveate: warning: {line}", file=sys.stderr, flush=True)
 
 
-def _loggers(given: Any, run_dir: Path | None) -> list[Logger]:
+def _loggers(given: Any, run_dir: Path | None, known: str | None) -> list[Logger]:
     """The local log first, then what the recipe asks for."""
     if run_dir is None:
         return []
     asked = given if isinstance(given, list) else [given] if isinstance(given, Logger) else []
     for logger in asked:
         if isinstance(logger, WandbLogger):
+            logger.settle_in(run_dir, known)
+        elif isinstance(logger, GuardedLogger):
             logger.settle_in(run_dir)
     return [CsvLog(run_dir), *asked]
 

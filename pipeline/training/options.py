@@ -38,7 +38,7 @@ OPTIONS = {
         ("--trainer.max_steps N", "length of the training; or --trainer.max_epochs"),
         ("--trainer.val_check_interval N", "steps between validations"),
         ("--trainer.accumulate_grad_batches N", "batches per optimiser step"),
-        ("--trainer.logger wandb", "log to Weights & Biases too; --trainer.logger.project NAME"),
+        ("--trainer.logger NAME", "log elsewhere too: wandb, tensorboard, mlflow; --trainer.logger.project NAME"),
         ("--pictures.count N", "validation images drawn (4); 0 draws none; --pictures.every N validations"),
         ("--trainer.default_root_dir DIR", "where runs are kept (runs)"),
         ("--seed_everything N", "seed of weights, order and augmentation"),

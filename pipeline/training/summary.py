@@ -17,6 +17,7 @@ from foveate.pipeline.callbacks.score_keeper import ScoreKeeper, describe_evalua
 from foveate.pipeline.files import write_text
 from foveate.pipeline.loggers.csv import read_log
 from foveate.pipeline.metrics.report import Report, print_report, report_as_markdown
+from foveate.pipeline.optional_files import OptionalFiles
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE, short
 from foveate.pipeline.runs.recipes import Recipe, load_yaml
 from foveate.pipeline.runs.scores import Evaluation, describe_data, tell_apart, write_scores
@@ -106,9 +107,11 @@ def summarise(training: Training, task: VisionTask, trainer: L.Trainer) -> None:
     for evaluation, report in scored:
         print_report(report, evaluation.title, evaluation.note)
     log = read_log(run / "metrics.csv")
-    drawn = draw_curves(log, run / "curves.png", monitor=task.monitor, figure=task.figure, name=_name(run))
-    end = tell_end(trainer, run, training.first_step)
-    write_text(run / "summary.md", "\n".join(_page(training, task, trainer, scored, end, drawn)) + "\n")
+    end, files, drawn = tell_end(trainer, run, training.first_step), OptionalFiles("curves.png and summary.md"), False
+    with files.attempt():
+        drawn = draw_curves(log, run / "curves.png", monitor=task.monitor, figure=task.figure, name=_name(run))
+    with files.attempt():
+        write_text(run / "summary.md", "\n".join(_page(training, task, trainer, scored, end, drawn)) + "\n")
     _tell(run, known, task)
     if not scored:
         print(_why_no_scores(trainer), flush=True)
