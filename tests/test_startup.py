@@ -37,6 +37,7 @@ def imported_by(code: str) -> set[str]:
         ("plugins --help", 400),
         ("compare --help", 400),
         ("bench --help", 400),
+        ("tune --help", 400),
         ("data --help", 400),
         ("data make --help", 400),
         ("weights --help", 400),

@@ -72,7 +72,8 @@ def _inner(stage: nn.Module) -> list[nn.Module]:
         return list(_entries(stage))
     for child in stage.children():
         blocks = list(_entries(child)) if isinstance(child, nn.ModuleList | nn.Sequential) else []
-        if len(blocks) > 1 and len({type(block) for block in blocks}) == 1:
+        layers = [entry for entry in child.children() if any(True for _ in entry.parameters())]
+        if len(blocks) > 1 and blocks == layers and len({type(block) for block in blocks}) == 1:
             return blocks
     return []
 

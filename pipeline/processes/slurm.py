@@ -6,31 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 
 from foveate.pipeline.errors import Stopped
 from foveate.pipeline.runs.directories import global_rank
+from foveate.pipeline.runs.jobs import job_of
 
 PATIENCE = 20.0  # seconds for scontrol; the job's time is nearly over
-
-
-def job_of(environment: Mapping[str, str]) -> str | None:
-    """The id of this process's job, as scontrol takes it; None outside of SLURM.
-
-    It stays the same when the job is queued again. Jobs of an array have their number in it.
-
-    Args:
-        environment: The environment variables.
-
-    Example:
-        >>> job_of({"SLURM_JOB_ID": "44"}), job_of({"SLURM_JOB_ID": "47", "SLURM_ARRAY_JOB_ID": "44",
-        ...     "SLURM_ARRAY_TASK_ID": "3"}), job_of({})
-        ('44', '44_3', None)
-    """
-    array, task = environment.get("SLURM_ARRAY_JOB_ID"), environment.get("SLURM_ARRAY_TASK_ID")
-    if array and task:
-        return f"{array}_{task}"
-    return environment.get("SLURM_JOB_ID") or None
 
 
 def requeue_after(stop: Stopped) -> None:

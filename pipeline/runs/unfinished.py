@@ -7,8 +7,8 @@ from pathlib import Path
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.files import write_text
-from foveate.pipeline.processes.slurm import job_of
 from foveate.pipeline.runs.directories import CHECKPOINTS, RUN_DIR_VARIABLE, global_rank, list_runs
+from foveate.pipeline.runs.jobs import job_of
 from foveate.pipeline.runs.lock import is_held
 from foveate.pipeline.runs.store import newest_good
 

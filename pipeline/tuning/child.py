@@ -84,7 +84,7 @@ def train(words: Sequence[str], folder: Path, name: str, monitor: str, stops: Ca
     finally:
         _end(child)
     runs = list_runs(folder, name)
-    cause = "" if child.returncode == 0 else _cause(folder / LOG)
+    cause = "" if child.returncode == 0 else _cause(folder / LOG, child.returncode)
     return Outcome(child.returncode, cause, runs[-1] if runs else None, scores, stopped)
 
 
@@ -125,8 +125,11 @@ def _scores(folder: Path, name: str, monitor: str) -> dict[int, float]:
     return found
 
 
-def _cause(log: Path) -> str:
-    """The last error that a training printed."""
+def _cause(log: Path, code: int) -> str:
+    """The last error that a training printed, or the signal that killed it."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"killed by {name}" + ", as when memory runs out" * (name == "SIGKILL")
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
     return errors[-1] if errors else (lines or ["killed"])[-1]

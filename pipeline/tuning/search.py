@@ -22,8 +22,9 @@ from foveate.pipeline.tuning.space import Dimension, flags_of, label_of
 DATABASE = "study.db"
 TRIALS = "trials"
 STARTUP = 5  # trials that are drawn at random, before Optuna draws where scores were good
-HOPELESS = 3  # trials that may fail before one succeeds
-FOLDER, RUN, CAUSE, PARAMS = "folder", "run", "cause", "params"  # what is stored with a trial
+HOPELESS = 3  # trials that may fail for what all have in common, before one succeeds
+COMMON = (1, 2, 3, 5)  # their exit codes: a bug, the recipe, the data, a plugin
+FOLDER, RUN, CAUSE, CODE = "folder", "run", "cause", "code"  # what is stored with a trial
 DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -173,6 +174,7 @@ def _tell(study: optuna.Study, trial: Trial, outcome: Outcome, monitor: str) -> 
         study.tell(trial, best)
         return f"{monitor} {100 * best:.1f} %"
     cause = outcome.cause or f"no {monitor} was logged: is there a validation within the training's steps?"
+    trial.set_user_attr(CODE, outcome.code)
     trial.set_user_attr(CAUSE, cause)
     study.tell(trial, state=TrialState.FAIL)
     return f"failed ({outcome.code}): {cause}"
@@ -197,10 +199,10 @@ def _check_hope(study: optuna.Study) -> None:
     """End a search in which nothing works.
 
     Raises:
-        FoveateError: The first trials all failed.
+        FoveateError: The first trials all failed, for what they have in common.
     """
     ended = finished(study)
-    if len(ended) >= HOPELESS and all(trial.state == TrialState.FAIL for trial in ended):
+    if len(ended) >= HOPELESS and all(trial.user_attrs.get(CODE) in COMMON for trial in ended):
         raise _hopeless(len(ended), str(ended[-1].user_attrs[CAUSE]))
 
 

@@ -36,8 +36,8 @@ class Dimension:
     """
 
     key: str
-    low: float | None = None
-    high: float | None = None
+    low: Any = None
+    high: Any = None
     log: bool = False
     step: float | None = None
     choices: tuple[Any, ...] = ()
@@ -47,9 +47,9 @@ class Dimension:
             raise ConfigError(f"{self.key}: a range (low, high) or choices, not both; such as {EXAMPLE}")
         if self.choices:
             return
-        if not _is_number(self.low) or not _is_number(self.high) or self.low >= self.high:  # type: ignore[operator]
+        if not _is_number(self.low) or not _is_number(self.high) or self.low >= self.high:
             raise ConfigError(f"{self.key}: low {self.low!r} and high {self.high!r} are no range; such as {EXAMPLE}")
-        if self.log and (self.low <= 0 or self.step is not None):  # type: ignore[operator]
+        if self.log and (self.low <= 0 or self.step is not None):
             raise ConfigError(f"{self.key}: with log: true, low is above 0 and there is no step; such as {EXAMPLE}")
 
     def suggest(self, trial: Trial) -> Any:
@@ -61,10 +61,9 @@ class Dimension:
         if self.choices:
             labels = {label_of(choice): choice for choice in self.choices}
             return labels[trial.suggest_categorical(self.key, list(labels))]
-        low, high = self.low or 0, self.high or 0
-        if isinstance(low, int) and isinstance(high, int):
-            return trial.suggest_int(self.key, low, high, step=int(self.step or 1), log=self.log)
-        return trial.suggest_float(self.key, low, high, step=self.step, log=self.log)
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(self.key, self.low, self.high, step=int(self.step or 1), log=self.log)
+        return trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log)
 
     def ends(self) -> list[Any]:
         """Values to try the recipe's parser with."""
@@ -97,6 +96,8 @@ def _read(key: str, given: object) -> Dimension:
         if name not in KINDS:
             raise ConfigError(f"{key}: no {name!r}{did_you_mean(str(name), KINDS)} (accepted: {', '.join(KINDS)})")
     settings = dict(given)
+    if not isinstance(settings.get("log", False), bool) or not _is_number(settings.get("step") or 1):
+        raise ConfigError(f"{key}: log is true or false, and step a number; such as {EXAMPLE}")
     if "choices" in settings:
         choices = settings["choices"]
         if not isinstance(choices, list) or not choices:
