@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import netrc
 import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -108,15 +109,20 @@ class WandbLogger(GuardedLogger, LightningWandbLogger):
             self._wandb_init["name"] = self._name = f"{run.parent.name}/{run.name}"
         if self._given_dir is None:
             self._wandb_init["dir"] = self._save_dir = str(run)
-        if self._id is None and "WANDB_RUN_ID" not in os.environ:
+        if self._id is None and not os.environ.get("WANDB_RUN_ID"):
             self._wandb_init["id"] = self._id = _read_id(run / ID_FILE) or known
-        if self.strict and self.mode == "offline" and self._mode is None and "WANDB_MODE" not in os.environ:
+        if self.strict and self._lacks_key:
             raise ConfigError(f"{NO_KEY}; without --trainer.logger.strict true the run is logged offline")
 
     @property
     def mode(self) -> str:
         """online, offline, or what WANDB_MODE says."""
         return self._mode or os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
+
+    @property
+    def _lacks_key(self) -> bool:
+        """Whether it is offline for no other reason than that there is no key."""
+        return self._mode is None and not os.environ.get("WANDB_MODE") and not _has_key()
 
     @property
     @rank_zero_experiment
@@ -144,7 +150,7 @@ class WandbLogger(GuardedLogger, LightningWandbLogger):
         import wandb  # imported late: takes most of a second
 
         mode: Any = self.mode
-        if mode == "offline" and self._mode is None and "WANDB_MODE" not in os.environ:
+        if self._lacks_key:
             _tell(f"{NO_KEY}: logging offline")
         arguments = {key: value for key, value in self._wandb_init.items() if key != "anonymous"}
         settings = wandb.Settings(init_timeout=START_TIMEOUT, console="off", silent=True)
@@ -304,7 +310,11 @@ class WandbLogger(GuardedLogger, LightningWandbLogger):
 
 
 def _tear_down() -> None:
-    """Let go of W&B's own process, for which it would otherwise wait without limit when Python ends."""
+    """End W&B's own process, for which it would otherwise wait without limit when Python ends.
+
+    One that hangs is killed: it holds this command's output open, so that whoever reads it would wait.
+    """
+    process = _own_process()
 
     def tear_down() -> None:
         import wandb
@@ -313,6 +323,17 @@ def _tear_down() -> None:
 
     with suppress(Exception):
         within(HURRIED, tear_down)
+    if process is not None and process.poll() is None:
+        process.kill()
+
+
+def _own_process() -> subprocess.Popen[bytes] | None:
+    """The process that W&B started here; None if there is none, or if W&B keeps it elsewhere than in this version."""
+    from wandb.sdk import wandb_setup
+
+    connection: Any = getattr(wandb_setup.singleton(), "_connection", None)
+    process = getattr(getattr(connection, "_proc", None), "_process", None)
+    return process if isinstance(process, subprocess.Popen) else None
 
 
 def _read_id(path: Path) -> str | None:

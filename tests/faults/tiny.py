@@ -112,9 +112,9 @@ class Fault(Callback):
     """Let something happen at a moment of a training.
 
     Args:
-        kind: SIGTERM and other signals to this process, group:SIGTERM to its group, raise, nan_loss (once),
-            nan_module (from then on), nan_gradient,
-            nan_weight, stop_worker, kill_worker, slow.
+        kind: SIGTERM and other signals to this process, group:SIGTERM to its group, raise, nan_loss (once), nan_module
+            (from then on), nan_gradient, nan_weight, stop_worker, kill_worker, stop_wandb and kill_wandb (the process
+            that W&B starts), slow.
         step: Optimiser steps before it.
         moment: fetched, forward, backward, end, or val.
         rank: In which process.
@@ -179,10 +179,20 @@ class Fault(Callback):
 
             for child in multiprocessing.active_children():
                 os.kill(child.pid or 0, signal.SIGSTOP if self.kind == "stop_worker" else signal.SIGKILL)
+        elif self.kind in ("stop_wandb", "kill_wandb"):
+            (number,) = children_running("wandb-core")
+            os.kill(number, signal.SIGSTOP if self.kind == "stop_wandb" else signal.SIGKILL)
         elif self.kind.startswith("group:"):
             os.killpg(os.getpgrp(), getattr(signal, self.kind.removeprefix("group:")))
         else:
             os.kill(os.getpid(), getattr(signal, self.kind))
+
+
+def children_running(word: str) -> list[int]:
+    """The children of this process whose command line holds a word."""
+    own = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    children = {int(child) for listed in own for child in listed.read_text().split()}
+    return [child for child in children if word.encode() in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def _once_nan(module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
