@@ -12,26 +12,13 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
 from foveate.datasets.doctor.preflight import look_before_training
-from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, SavingOptions, create_checkpoints
-from foveate.pipeline.callbacks.class_sheets import SampleSheet
 from foveate.pipeline.callbacks.dry_run import DRY_STEPS, DryRun
-from foveate.pipeline.callbacks.exact_resume import ExactResume
-from foveate.pipeline.callbacks.final_validation import FinalValidation
-from foveate.pipeline.callbacks.finite_guard import FiniteGuard
-from foveate.pipeline.callbacks.label_watch import LabelWatch
-from foveate.pipeline.callbacks.overlays import SampleOverlays
 from foveate.pipeline.callbacks.progress import create_progress
-from foveate.pipeline.callbacks.sample_drawer import PictureOptions
-from foveate.pipeline.callbacks.step_boundary import StepBoundary
-from foveate.pipeline.callbacks.step_numbers import StepNumbers
-from foveate.pipeline.callbacks.tracer import Tracer
-from foveate.pipeline.callbacks.wandb_reporter import LateWandbReporter, WandbReporter, known_run
-from foveate.pipeline.classification import ClassificationTask
+from foveate.pipeline.callbacks.wandb_reporter import known_run
 from foveate.pipeline.command_line import OneLineErrors, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
@@ -73,6 +60,8 @@ from foveate.pipeline.training.flags import value_of
 from foveate.pipeline.training.options import COMMON, OPTIONS
 from foveate.pipeline.training.preflight import check_disk, check_shared_memory, sample_bytes
 from foveate.pipeline.training.request import Request
+from foveate.pipeline.training.run_callbacks import create_callbacks
+from foveate.pipeline.training.run_options import add_run_options
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
 
@@ -86,44 +75,6 @@ class RecipeParser(OneLineErrors, LightningArgumentParser):
         """Every option, including those removed before parsing and the common ones of tasks and data."""
         usual = [option.split()[0] for options in (COMMON, *OPTIONS.values()) for option, _ in options]
         return [*dict.fromkeys([*usual, *super().known_options()])]
-
-
-def add_run_options(parser: LightningArgumentParser) -> None:
-    """Add the options of a run that belong neither to the model, nor to the data, nor to Lightning's trainer.
-
-    Args:
-        parser: The parser of a command.
-    """
-    parser.add_class_arguments(PictureOptions, "pictures")
-    parser.add_class_arguments(SavingOptions, "checkpoints")
-    parser.add_argument(
-        "--skip_nonfinite",
-        type=int,
-        default=0,
-        help="Steps with a loss or gradients that are not finite which are left out before the training ends.",
-    )
-    parser.add_argument(
-        "--early_stop",
-        type=int | None,
-        default=None,
-        help="End after so many validations without a better score.",
-    )
-
-
-def check_counts(skip_nonfinite: int, early_stop: int | None) -> None:
-    """Check options that count something.
-
-    Args:
-        skip_nonfinite: Steps that may be left out.
-        early_stop: Validations without a better score; None for no limit.
-
-    Raises:
-        ConfigError: One is too small.
-    """
-    if skip_nonfinite < 0:
-        raise ConfigError(f"--skip_nonfinite is a number of steps, at least 0, not {skip_nonfinite}")
-    if early_stop is not None and early_stop < 1:
-        raise ConfigError(f"--early_stop is a number of validations, at least 1, not {early_stop}")
 
 
 def channels_of(data: Any) -> int:
@@ -276,34 +227,8 @@ class FoveateCLI(LightningCLI):
             return [DryRun()]
         if run is None:
             return []
-        recipe, asked = self.resolved_recipe(), self.config_init
-        check_counts(asked.skip_nonfinite, asked.early_stop)
-        resume = ExactResume(getattr(self.datamodule, "seed", None))
-        saving: list[L.Callback] = []
-        best = last = None
-        if settings.enable_checkpointing is not False:
-            best, last, scores = create_checkpoints(run, self.model.monitor, recipe)
-            saving = [best, last, scores]
-        pictures = SampleSheet if isinstance(self.model, ClassificationTask) else SampleOverlays
-        boundary = StepBoundary(
-            last, every_steps=asked.checkpoints.every_steps, every_minutes=asked.checkpoints.every_minutes
-        )
-        guard = FiniteGuard(run, resume, recipe, skip=asked.skip_nonfinite)
-        callbacks: list[L.Callback] = [
-            resume,
-            boundary,
-            guard,
-            Tracer(run, guard),
-            LabelWatch(),
-            FinalValidation(),
-            StepNumbers(),
-            RecipeKeeper(run, recipe),
-            pictures(run / "overlays", asked.pictures),
-        ]
-        if asked.early_stop is not None:
-            callbacks.append(EarlyStopping(self.model.monitor, mode="max", patience=asked.early_stop))
-        reporter = WandbReporter if best is None else LateWandbReporter
-        return [*callbacks, *saving, reporter(run, best)]
+        saves = settings.enable_checkpointing is not False
+        return create_callbacks(run, self.model, self.datamodule, self.resolved_recipe(), self.config_init, saves=saves)
 
     def circumstances(self) -> Circumstances:
         """What decides the numbers of this training besides its recipe, and the recipe."""
