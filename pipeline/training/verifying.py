@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -230,7 +231,8 @@ def _replay(run: Path, anchor: Anchor, rows: Rows, parts: Sequence[Circumstances
     if part is parts[-1]:
         changed |= differences({"recipe": part["recipe"]}, {"recipe": load_yaml(run / RECIPE)})
     path = None if anchor.file is None else str(anchor.file)
-    with suppress(Enough):
+    with suppress(Enough), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint.*")  # none saves here
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=path, weights_only=True)
     if cli.comparer.mismatch is not None:
         raise _explain(cli.comparer.mismatch, anchor, changed)
