@@ -35,6 +35,8 @@ ARROWS = {
         "foveate.datasets.classes",
         "foveate.datasets.doctor.preflight",  # one function that takes any data module
         "foveate.datasets.files.strict_yaml",  # what refuses hostile YAML exists once
+        "foveate.datasets.fingerprint",  # one function that takes any data module
+        "foveate.datasets.pages.page",  # all pages look alike
         "foveate.datasets.labels",
         "foveate.datasets.statistics",
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import ctypes
 import multiprocessing.util  # noqa: F401  registers what it does at exit, before we do
-import os
 import random
 import signal
 import threading
@@ -247,12 +246,3 @@ class SeededDataset(Dataset[Any]):
     def __getitem__(self, pick: Pick) -> Any:
         seed_generators(pick.seed)
         return self.dataset[pick]
-
-
-def shared_memory() -> int | None:
-    """Bytes that are free in the shared memory through which readers hand over batches; None if unknown."""
-    try:
-        found = os.statvfs("/dev/shm")
-    except (OSError, AttributeError):
-        return None
-    return found.f_bavail * found.f_frsize

@@ -13,11 +13,12 @@ import random
 from typing import Any
 
 import lightning.pytorch as L
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
+
+from foveate.pipeline.randomness import seed_all
 
 KEY = "foveate_randomness"
 LOADER = 2**31  # seeds drawn for runs without one are below
@@ -75,18 +76,6 @@ class ExactResume(Callback):
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Take the seed of the training that goes on."""
         self.seed = checkpoint.get(KEY, {}).get("seed", self.seed)
-
-
-def seed_all(*numbers: int) -> None:
-    """Seed the global generators of Python, NumPy and torch, on every device.
-
-    Args:
-        numbers: Whole numbers that differ wherever other random numbers are to be drawn.
-    """
-    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  what third parties draw from
-    torch.manual_seed(seed)
 
 
 def stored_buffers(module: nn.Module) -> dict[str, Tensor]:

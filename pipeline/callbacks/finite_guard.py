@@ -11,11 +11,12 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch.optim import Optimizer
 
-from foveate.pipeline.callbacks.exact_resume import ExactResume, seed_all
+from foveate.pipeline.callbacks.exact_resume import ExactResume
 from foveate.pipeline.divergence.bundle import FOLDER, Bundle, plain_batch, write_bundle
 from foveate.pipeline.divergence.naming import all_finite, gradient_norm, not_finite_gradient, watching
 from foveate.pipeline.errors import DivergedError
 from foveate.pipeline.processes.sharding import gathered
+from foveate.pipeline.randomness import seed_all
 from foveate.pipeline.runs.recipes import Recipe
 from foveate.pipeline.text import few
 

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
-from foveate.pipeline.callbacks.exact_resume import seed_all
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.divergence.bundle import Bundle
 from foveate.pipeline.divergence.naming import all_finite, not_finite_gradient, watching
@@ -20,6 +19,7 @@ from foveate.pipeline.mixing import MixingConfig
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation.optimiser import OptimizerConfig
 from foveate.pipeline.optimisation.schedules import ScheduleConfig
+from foveate.pipeline.randomness import seed_all
 from foveate.pipeline.segmentation import SegmentationTask
 from foveate.pipeline.task import VisionTask
 from foveate.pipeline.task_options import configured

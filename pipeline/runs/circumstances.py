@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from foveate.datasets.fingerprint import take_fingerprint
 from foveate.pipeline.files import write_text
 from foveate.pipeline.runs.recipes import Recipe
 from foveate.plugins.ops.native.compiled import kernels
@@ -36,20 +37,19 @@ KNOWN = {
     "segmentation_models_pytorch",
     "builtins",
 }
-MOST = 100_000  # files whose names and sizes are looked at
 HARDWARE = ("processor", "instructions")  # where these differ, last bits may differ too
 Circumstances = dict[str, Any]
 
 
 def describe_circumstances(
-    recipe: Recipe, *, modules: Sequence[ModuleType], files: Iterable[Path], processes: int
+    recipe: Recipe, *, modules: Sequence[ModuleType], data: Any, processes: int
 ) -> Circumstances:
     """What decides the numbers of a training here and now.
 
     Args:
         recipe: The recipe, with all defaults filled in.
         modules: Modules of plugins and of what --plugins named.
-        files: The files of the data.
+        data: The data module, after `setup`.
         processes: How many processes train.
     """
     return {
@@ -57,7 +57,7 @@ def describe_circumstances(
         "processes": processes,
         "code": hash_of_sources(importlib.import_module(name) for name in OURS),
         "plugins": {module.__name__: hash_of_sources([module]) for module in modules},
-        "data": hash_of_listing(files),
+        "data": take_fingerprint(data).sha256,
         "kernels": "compiled" if kernels() is not None else "those of PyTorch",
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -129,21 +129,6 @@ def hash_of_sources(modules: Iterable[ModuleType]) -> str:
     return digest.hexdigest()[:16]
 
 
-def hash_of_listing(files: Iterable[Path]) -> str:
-    """A hash of the names and sizes of files. Their contents are in the trace, as checksums of what was used.
-
-    Args:
-        files: The files.
-    """
-    digest = hashlib.sha256()
-    for path in files:
-        try:
-            digest.update(f"{path.name}\0{path.stat().st_size}\n".encode())
-        except OSError:
-            digest.update(f"{path.name}\0missing\n".encode())
-    return digest.hexdigest()[:16]
-
-
 def _sources(module: ModuleType) -> list[Path]:
     folders = [Path(folder) for folder in getattr(module, "__path__", [])]
     if folders:
@@ -160,22 +145,6 @@ def foreign_modules(parts: Iterable[object]) -> list[ModuleType]:
     """
     names = {type(part).__module__.partition(".")[0] for part in parts} - KNOWN
     return [sys.modules[name] for name in sorted(names) if name in sys.modules]
-
-
-def data_files(data: Any) -> list[Path]:
-    """The training files of a data module, as far as it can say them.
-
-    Args:
-        data: The data module, after `setup`.
-    """
-    try:
-        pairs = data.pairs_of("train") if hasattr(data, "pairs_of") else None
-        if pairs is not None:
-            return [Path(path) for pair in pairs[:MOST] for path in (pair.image, pair.mask)]
-        dataset = data.dataset("train")
-        return [Path(dataset.where(number)) for number in range(min(len(dataset), MOST))]
-    except Exception:  # a data module of somebody else, or images that are no files
-        return []
 
 
 def _version(name: str) -> str:

@@ -14,7 +14,7 @@ NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEX
 
 
 def probe(folder: Path) -> None:
-    """Check that a folder can be written, by writing a file to the disk; a folder that it makes is left.
+    """Check that a folder can be written, by writing a file to the disk; nothing of it stays.
 
     Args:
         folder: Where runs are kept, or a run directory.
@@ -24,6 +24,7 @@ def probe(folder: Path) -> None:
         MachineError: The disk is full, or fails.
     """
     path = folder / f".probe-{os.getpid()}"
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
@@ -38,3 +39,5 @@ def probe(folder: Path) -> None:
     finally:
         with suppress(OSError):
             path.unlink(missing_ok=True)
+            for place in made:
+                place.rmdir()

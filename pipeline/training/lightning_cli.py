@@ -34,7 +34,6 @@ from foveate.pipeline.processes.trainer_signals import leave_signals_to_us
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
 from foveate.pipeline.runs.circumstances import (
     Circumstances,
-    data_files,
     describe_circumstances,
     foreign_modules,
 )
@@ -237,7 +236,7 @@ class FoveateCLI(LightningCLI):
         return describe_circumstances(
             self.resolved_recipe(),
             modules=foreign_modules(parts),
-            files=data_files(self.datamodule),
+            data=self.datamodule,
             processes=self.trainer.world_size,
         )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-from foveate.datasets.loading.workers import shared_memory
 from foveate.pipeline.errors import MachineError
 from foveate.pipeline.task import VisionTask
 
@@ -101,3 +101,12 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TB"
+
+
+def shared_memory() -> int | None:
+    """Bytes that are free in the shared memory through which readers hand over batches; None if unknown."""
+    try:
+        found = os.statvfs("/dev/shm")
+    except (OSError, AttributeError):
+        return None
+    return found.f_bavail * found.f_frsize

@@ -309,7 +309,7 @@ def test_weights_from_a_hub_are_read_as_files_are(marker: Path, monkeypatch: pyt
 
 
 def test_the_pixels_of_a_bomb_are_not_decoded() -> None:
-    for side, reason in ((40_000, "could be decompression bomb"), (9_000, "max_pixels")):
+    for side, reason in ((40_000, "bomb|max_pixels"), (9_000, "max_pixels")):
         Image.new("1", (side, side)).save("bomb.png")
         assert Path("bomb.png").stat().st_size < 1_000_000
         assert side**2 > MAX_PIXELS
