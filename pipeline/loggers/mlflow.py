@@ -7,19 +7,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import MLFlowLogger as LightningMLFlowLogger
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.files import write_text
 from foveate.pipeline.loggers.guarded import GuardedLogger
 
-FOLDER = "mlruns"
+DATABASE, FOLDER = "mlflow.db", "mlruns"  # metrics and settings; files such as checkpoints
 ID_FILE = "mlflow-run-id.txt"
 EXPERIMENT = "foveate"
+MEMORY = "sqlite://"  # until the run directory is known
+ADVICE = "try: pip install mlflow"
 
 
 class MLFlowLogger(GuardedLogger, LightningMLFlowLogger):
-    """Log to MLflow: to a server, or to `mlruns/` of the run directory; a resumed run continues its own.
+    """Log to MLflow: to a server, or to `mlflow.db` in the run directory; a resumed run continues its own.
 
     Args:
         experiment_name: MLflow's experiment.
@@ -30,7 +33,7 @@ class MLFlowLogger(GuardedLogger, LightningMLFlowLogger):
         run_id: MLflow run to continue.
 
     Raises:
-        ConfigError: MLflow is not installed.
+        ConfigError: MLflow is not installed, or only the part of it that logs to a server.
     """
 
     service = "MLflow"
@@ -49,13 +52,13 @@ class MLFlowLogger(GuardedLogger, LightningMLFlowLogger):
             super().__init__(
                 experiment_name=experiment_name,
                 run_name=run_name,
-                tracking_uri=address,
+                tracking_uri=address or MEMORY,
                 tags=tags,
                 log_model=log_model,
                 run_id=run_id,
             )
         except ModuleNotFoundError as error:
-            raise ConfigError("--trainer.logger mlflow: MLflow is not installed; try: pip install mlflow") from error
+            raise ConfigError(f"--trainer.logger mlflow: MLflow is not installed; {ADVICE}") from error
         self._is_local = address is None
         self._home: Path | None = None
 
@@ -69,16 +72,24 @@ class MLFlowLogger(GuardedLogger, LightningMLFlowLogger):
         if self._run_name is None:
             self._run_name = f"{run.parent.name}/{run.name}"
         if self._is_local:
-            from mlflow.tracking import MlflowClient
-
-            self._tracking_uri = f"file:{run / FOLDER}"
-            self._mlflow_client = MlflowClient(self._tracking_uri)
+            self._tracking_uri = f"sqlite:///{run / DATABASE}"
+            self._artifact_location = (run / FOLDER).absolute().as_uri()
         if self._run_id is None:
             with suppress(OSError):
                 self._run_id = (run / ID_FILE).read_text(encoding="utf-8").strip() or None
 
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        """Register a checkpoint to be sent: the best one, not the last."""
+        if checkpoint_callback.monitor is not None:
+            super().after_save_checkpoint(checkpoint_callback)
+
     def _open(self) -> Any:
+        """Lightning's client, of the place that was settled."""
+        from mlflow.tracking import MlflowClient
+
         fresh = not self._initialized
+        if fresh:
+            self._mlflow_client = MlflowClient(self._tracking_uri)
         client = super()._open()
         if fresh and self._home is not None and self._run_id:
             with suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import netrc
 import os
 import subprocess
@@ -162,6 +163,7 @@ class WandbLogger(GuardedLogger, LightningWandbLogger):
             _tell(f"W&B cannot be reached ({type(error).__name__}): logging offline")
             run = wandb.init(**arguments, mode="offline", settings=settings)
         self._tell_folder(Path(run.dir).parent, getattr(run, "offline", False) or mode == "offline")
+        _quiet_own_log()
         run.define_metric("trainer/global_step")
         run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
         return run
@@ -307,6 +309,12 @@ class WandbLogger(GuardedLogger, LightningWandbLogger):
                 self.guard.fail(error)
         if self.guard.broken:
             _tear_down()
+
+
+def _quiet_own_log() -> None:
+    """On a full disk, let W&B's debug log lose lines instead of printing a traceback for each."""
+    for handler in logging.getLogger("wandb").handlers:
+        handler.handleError = lambda record: None  # type: ignore[method-assign]
 
 
 def _tear_down() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import zipfile
 from pathlib import Path
@@ -10,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from foveate.tests.faults.conftest import Range, finish, start
-from foveate.tests.faults.test_wandb import WANDB, around, no_account
+from foveate.tests.faults.test_wandb import WANDB, around, no_account, records
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(no_account.__name__)]
 KEY = "c0ffee" + "0123456789abcdef" * 2 + "ab"  # of a W&B key's form
 CANARIES = {
     "WANDB_API_KEY": KEY,
     "HF_TOKEN": "hf_canaryCANARYcanaryCANARYcanary1",
-    "AWS_SECRET_ACCESS_KEY": "canary/AWS/secret+0123456789",
+    "AWS_SECRET_ACCESS_KEY": "canaryAWSsecret0123456789",
 }
 PASSWORD = "ghp_canaryofagitremote"
 
@@ -50,6 +51,9 @@ def test_no_secret_is_written_or_printed(mode: str, range_: Range) -> None:
         path.name for path in written
     }
     assert any(path.suffix == ".wandb" for path in written)
+    read_back = json.dumps(records(range_.run))
+    assert "tiny.py" in read_back
     for secret in (*CANARIES.values(), PASSWORD):
         assert secret not in output
+        assert secret not in read_back
         assert [path for path in written if secret.encode() in contents(path)] == []

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -131,8 +132,6 @@ def test_a_full_disk_under_w_and_b(range_: Range, plain: list[str]) -> None:
     mounted = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=64k none "$0" && exec "$@"', str(small)]
     if subprocess.run([*mounted, "true"], capture_output=True).returncode:
         pytest.skip("no mounts here")
-    import sys
-
     done = subprocess.run(
         [*mounted, sys.executable, "-m", "foveate.cli", *words],
         cwd=range_.folder,

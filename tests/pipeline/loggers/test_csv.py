@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,34 @@ def test_damaged_lines_are_left_out_and_told_once(
         rows = read_log(path)
     assert [row["step"] for row in rows if row["step"] != "2"] == ["1", "3", "4"]
     assert len([record for record in caplog.records if "damaged" in record.message]) <= 1
+
+
+def test_rows_wait_while_the_disk_is_full_and_are_written_once_it_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = CsvLog(tmp_path)
+    log.log_metrics({"a": 1.0}, 1)
+    before = (tmp_path / "metrics.csv").read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 3, limit[1]))
+    try:
+        for step in range(2, 5):
+            log.log_metrics({"a": float(step)}, step)
+        log.log_metrics({"b": 5.0}, 5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert (tmp_path / "metrics.csv").read_bytes() == before  # nothing half-written
+    log.log_metrics({"a": 6.0}, 6)
+    assert [row["step"] for row in read_log(tmp_path / "metrics.csv")] == [str(step) for step in range(1, 7)]
+    assert read_log(tmp_path / "metrics.csv")[4]["b"] == "5.0"
+    assert capsys.readouterr().err.count("rows are kept in memory") == 1
+
+
+def test_rows_that_could_never_be_written_are_told_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    log = CsvLog(tmp_path / "file" / "run")
+    log.log_metrics({"a": 1.0}, 1)
+    log.finalize("success")
+    assert "the last 1 rows could not be written and are lost" in capsys.readouterr().err
