@@ -18,7 +18,7 @@ ENGINE = ("--engine NAME", "what runs the network: torch, folded, compile, openv
 OPTIONS = {
     "fit": (
         ("--data.root DIR", "where the data set lies"),
-        ("--data.batch_size N", "images per step and device"),
+        ("--data.batch_size N|auto", "images per step and device; auto: what fits; --data.total_batch N: of all"),
         ("--data.crop HxW", "size of a training crop; of classifiers --data.image_size N"),
         ("--data.scale [LOW,HIGH]", "random resize before the crop"),
         ("--data.num_workers N", "data-loading processes; 0 loads in the training process"),
@@ -38,6 +38,10 @@ OPTIONS = {
         ("--trainer.max_steps N", "length of the training; or --trainer.max_epochs"),
         ("--trainer.val_check_interval N", "steps between validations"),
         ("--trainer.accumulate_grad_batches N", "batches per optimiser step"),
+        ("--early_stop N", "end after N validations without a better score; or --trainer.max_time DD:HH:MM:SS"),
+        ("--checkpoints.every_steps N", "also save so often; or --checkpoints.every_minutes M (10)"),
+        ("--skip_nonfinite N", "leave out up to N steps whose loss or gradients are not finite"),
+        ("--dry_run", "three steps and a validation: time, memory and disk; writes nothing"),
         ("--trainer.logger NAME", "log elsewhere too: wandb, tensorboard, mlflow; --trainer.logger.project NAME"),
         ("--pictures.count N", "validation images drawn (4); 0 draws none; --pictures.every N validations"),
         ("--trainer.default_root_dir DIR", "where runs are kept (runs)"),
