@@ -26,6 +26,7 @@ OPTIONS = {
     "create_classifier",
     "VisionTransformer.__init__",
     "ImagesDataModule.__init__",
+    "WandbLogger.__init__",  # of the recipe
 }
 
 

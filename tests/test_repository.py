@@ -34,7 +34,9 @@ ARROWS = {
         "foveate.datasets.batch",
         "foveate.datasets.classes",
         "foveate.datasets.doctor.preflight",  # one function that takes any data module
+        "foveate.datasets.fingerprint",  # likewise
         "foveate.datasets.labels",
+        "foveate.datasets.pages",  # the look of every page
         "foveate.datasets.statistics",
     ),
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
