@@ -21,7 +21,7 @@ MEMORY = "sqlite://"  # until the run directory is known
 ADVICE = "try: pip install mlflow"
 
 
-class MLFlowLogger(GuardedLogger, LightningMLFlowLogger):
+class MLFlowLog(GuardedLogger, LightningMLFlowLogger):
     """Log to MLflow: to a server, or to `mlflow.db` in the run directory; a resumed run continues its own.
 
     Args:

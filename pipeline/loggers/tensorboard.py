@@ -12,7 +12,7 @@ from foveate.pipeline.loggers.guarded import GuardedLogger
 FOLDER = "tensorboard"
 
 
-class TensorBoardLogger(GuardedLogger, LightningTensorBoardLogger):
+class TensorBoardLog(GuardedLogger, LightningTensorBoardLogger):
     """Log to TensorBoard's files, in `tensorboard/` of the run directory; a resumed run continues them.
 
     Args:

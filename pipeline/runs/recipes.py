@@ -23,8 +23,8 @@ SIZE = re.compile(r"(\d+)[xX](\d+)")
 WANDB = "foveate.pipeline.loggers.wandb.WandbLogger"
 LOGGERS = {  # short words for --trainer.logger
     "wandb": WANDB,
-    "tensorboard": "foveate.pipeline.loggers.tensorboard.TensorBoardLogger",
-    "mlflow": "foveate.pipeline.loggers.mlflow.MLFlowLogger",
+    "tensorboard": "foveate.pipeline.loggers.tensorboard.TensorBoardLog",
+    "mlflow": "foveate.pipeline.loggers.mlflow.MLFlowLog",
 }
 PLUGINS = "plugins"  # entry of a run's recipe: the modules that were given with --plugins
 

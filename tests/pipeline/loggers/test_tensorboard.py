@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.loggers.tensorboard import TensorBoardLogger
+from foveate.pipeline.loggers.tensorboard import TensorBoardLog
 
 
 def test_metrics_of_a_run_that_goes_on_are_one_curve(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     for step in (1, 2):
-        logger = TensorBoardLogger()
+        logger = TensorBoardLog()
         logger.settle_in(tmp_path)
         logger.log_hyperparams({"recipe": {"model": {"lr": 0.1, "tags": ["a"], "none": None}}})
         logger.log_metrics({"val/miou": step / 10}, step)
@@ -29,13 +29,13 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     for name in ("_TENSORBOARD_AVAILABLE", "_TENSORBOARDX_AVAILABLE"):
         monkeypatch.setattr(f"{module}.{name}", False)
     with pytest.raises(ConfigError, match=r"pip install 'foveate\[tensorboard\]'"):
-        TensorBoardLogger()
+        TensorBoardLog()
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("tensorboard")
     (tmp_path / "file").touch()
-    logger = TensorBoardLogger()
+    logger = TensorBoardLog()
     logger.settle_in(tmp_path / "file")
     assert logger.experiment is not None
     logger.log_metrics({"a": 1.0}, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,21 @@ from typing import Any
 import pytest
 import wandb
 
-from foveate.pipeline.loggers.wandb import WandbLogger
+from foveate.pipeline.errors import ConfigError, MachineError
+from foveate.pipeline.loggers.wandb import ID_FILE, WandbLogger
 
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_PROJECT", "WANDB_ENTITY", "WANDB_NAME"):
+    for name in (
+        "WANDB_MODE",
+        "WANDB_API_KEY",
+        "WANDB_PROJECT",
+        "WANDB_ENTITY",
+        "WANDB_NAME",
+        "WANDB_DIR",
+        "WANDB_RUN_ID",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
@@ -97,3 +107,59 @@ def test_the_run_is_named_after_its_directory_and_the_environment_is_heard(
     given = WandbLogger(name="mine", project="p", entity="e")
     given.settle_in(tmp_path)
     assert [given._wandb_init[key] for key in ("name", "project", "entity")] == ["mine", "p", "e"]
+
+
+def test_strict_ends_with_an_error_instead_of_logging_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    strict = WandbLogger(strict=True)
+    with pytest.raises(ConfigError, match="no W&B API key found"):
+        strict.settle_in(tmp_path)
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    strict.settle_in(tmp_path)
+
+    def init(**arguments: Any) -> Any:
+        raise wandb.errors.CommError("nobody there")
+
+    monkeypatch.setattr(wandb, "init", init)
+    with pytest.raises(MachineError, match=r"W&B cannot be used \(CommError: nobody there\)"):
+        _ = strict.experiment
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.delenv("WANDB_API_KEY")
+    WandbLogger(strict=True).settle_in(tmp_path)  # offline was asked for
+
+
+def test_an_end_that_hangs_is_left_after_its_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Slow:
+        id = "x"
+        dir = str(tmp_path / "run-x" / "files")
+
+        def finish(self, exit_code: int) -> None:
+            released.wait(60)
+
+    released = threading.Event()
+    logger = WandbLogger(finish_timeout=0.2)
+    logger._experiment = Slow()  # type: ignore[assignment]
+    logger.finalize("failed")
+    released.set()
+    assert f"W&B did not end in 0 s; send the rest with: wandb sync {tmp_path / 'run-x'}" in capsys.readouterr().err
+
+
+def test_local_files_go_where_they_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def folder_of(logger: WandbLogger) -> str | None:
+        logger.settle_in(tmp_path / "run")
+        return logger.save_dir
+
+    assert folder_of(WandbLogger()) == str(tmp_path / "run")
+    monkeypatch.setenv("WANDB_DIR", "/elsewhere")
+    assert folder_of(WandbLogger()) == "/elsewhere"
+    assert folder_of(WandbLogger(save_dir="/given")) == "/given"
+
+
+@pytest.mark.parametrize(("kept", "known", "wanted"), [("a", "b", "a"), (None, "b", "b"), (None, None, None)])
+def test_the_run_directory_s_id_comes_before_that_of_a_checkpoint(
+    kept: str | None, known: str | None, wanted: str | None, tmp_path: Path
+) -> None:
+    if kept:
+        (tmp_path / ID_FILE).write_text(kept)
+    logger = WandbLogger()
+    logger.settle_in(tmp_path, known)
+    assert logger.version == wanted

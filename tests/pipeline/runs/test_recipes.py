@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.runs.recipes import WANDB, check_class_paths, find_recipe, list_recipes, merge, read_recipe
+from foveate.pipeline.runs.recipes import (
+    LOGGERS,
+    WANDB,
+    check_class_paths,
+    find_recipe,
+    list_recipes,
+    merge,
+    read_recipe,
+)
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -32,6 +40,14 @@ def test_a_mistyped_name_gets_a_hint() -> None:
 
 def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
     assert read_recipe(write(tmp_path, "model: {lr: 1e-4}"))["model"]["lr"] == 1e-4
+
+
+def test_short_words_for_loggers_are_spelled_out_in_lists_too(tmp_path: Path) -> None:
+    recipe = read_recipe(write(tmp_path, "trainer: {logger: [wandb, tensorboard, {class_path: CSVLogger}]}"))
+    assert recipe["trainer"]["logger"] == [
+        *({"class_path": LOGGERS[name]} for name in ("wandb", "tensorboard")),
+        {"class_path": "CSVLogger"},
+    ]
 
 
 def test_the_short_word_for_wandb_is_spelled_out(tmp_path: Path) -> None:
