@@ -26,11 +26,7 @@ OPTIONS = {
     "create_classifier",
     "VisionTransformer.__init__",
     "ImagesDataModule.__init__",
-<<<<<<< HEAD
-    "WandbLogger.__init__",
-=======
     "WandbLogger.__init__",  # of the recipe
->>>>>>> h-wandb
 }
 
 

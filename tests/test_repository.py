@@ -34,13 +34,8 @@ ARROWS = {
         "foveate.datasets.batch",
         "foveate.datasets.classes",
         "foveate.datasets.doctor.preflight",  # one function that takes any data module
-<<<<<<< HEAD
         "foveate.datasets.files.strict_yaml",  # what refuses hostile YAML exists once
         "foveate.datasets.fingerprint",  # one function that takes any data module
-        "foveate.datasets.pages.page",  # all pages look alike
-=======
-        "foveate.datasets.fingerprint",  # likewise
->>>>>>> h-wandb
         "foveate.datasets.labels",
         "foveate.datasets.pages",  # the look of every page
         "foveate.datasets.statistics",
