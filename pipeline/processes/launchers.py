@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ from foveate.pipeline.runs.directories import RUN_DIR_VARIABLE, global_rank, han
 if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
 
+AGENT_STORE = "TORCHELASTIC_USE_AGENT_STORE"  # whether torchrun itself holds the data of the processes' store
 ERROR_FILE = "TORCHELASTIC_ERROR_FILE"  # torchrun shows the message that a process writes there
 WAIT = 1800.0  # seconds for the first process to look at the data
 LOOK = 0.1
@@ -108,6 +110,27 @@ def agree_on_run(choose: Callable[[], Path]) -> Path:
     return run
 
 
+def meet_anew() -> None:
+    """After torchrun has started a failed training again, let the processes meet at a port of their own.
+
+    The store that torchrun keeps for the processes of one machine still holds the addresses of those that ended, and
+    torch 2.14 takes them for those of the new ones: they would wait for each other for good.
+    """
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT") or 0)
+    on_one_machine = os.environ.get("LOCAL_WORLD_SIZE") == os.environ.get("WORLD_SIZE")
+    if not restarts or not on_one_machine or os.environ.get(AGENT_STORE) != "True":
+        return
+    port = agree_on("port", lambda: str(free_port()))
+    os.environ.update({"MASTER_PORT": port, AGENT_STORE: "False"})
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens at."""
+    with socket.socket() as free:
+        free.bind(("", 0))
+        return int(free.getsockname()[1])
+
+
 def world_size() -> int:
     """How many processes a launcher outside has started."""
     given = os.environ.get("WORLD_SIZE") if "RANK" in os.environ else os.environ.get("SLURM_NTASKS")
@@ -120,7 +143,7 @@ def _store() -> Store:
         from torch._C._distributed_c10d import PrefixStore, TCPStore  # torch.distributed offers both
 
         host, port = _meeting_point()
-        agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"  # torchrun itself holds the data
+        agent = os.environ.get(AGENT_STORE) == "True"  # torchrun itself holds the data
         store = TCPStore(
             host,
             port,

@@ -14,6 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from foveate.pipeline.callbacks.final_validation import validates
 from foveate.pipeline.callbacks.wandb_reporter import conclude
 from foveate.pipeline.errors import ConfigError, Stopped
+from foveate.pipeline.processes.launchers import meet_anew
 from foveate.pipeline.processes.peers import watch_children, watch_parent
 from foveate.pipeline.processes.signals import deferring
 from foveate.pipeline.processes.slurm import requeue_after
@@ -61,6 +62,7 @@ def fit(request: Request) -> None:
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
+    meet_anew()
     watch_children()
     watch_parent()
     cli = FoveateCLI(request, checkpoint)

@@ -82,7 +82,6 @@ def test_the_cause_of_a_failing_process_is_what_torchrun_shows_last(range_: Rang
     assert not alive(process)
 
 
-@pytest.mark.skip(reason="known fault: after a failure under torchrun --max_restarts the new processes may hang")
 def test_torchrun_starts_a_failed_training_again_and_auto_goes_on(range_: Range) -> None:
     planted = fault("raise", step=6, rank=1)
     process = torchrun(range_, "--ckpt_path=auto", "--checkpoints.every_steps=1", planted, restarts=1, steps=9)
