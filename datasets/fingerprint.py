@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence, Sized
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.survey import spread
@@ -60,6 +62,9 @@ class Fingerprint:
         return json.dumps(asdict(self), indent=1)
 
 
+_taken: WeakKeyDictionary[Any, Fingerprint] = WeakKeyDictionary()  # a training asks for it more than once
+
+
 def take_fingerprint(data: Any) -> Fingerprint:
     """The fingerprint of the splits that a data module has set up, and of test if it lists one.
 
@@ -68,6 +73,9 @@ def take_fingerprint(data: Any) -> Fingerprint:
     Args:
         data: A data module; one that names no files is known by its class, its classes and its samples' number.
     """
+    known = _taken.get(data)
+    if known is not None and set(known.splits) == {split for split in SPLITS if _dataset(data, split) is not None}:
+        return known
     root = getattr(data, "root", None)
     found = {}
     for split in SPLITS:
@@ -75,7 +83,10 @@ def take_fingerprint(data: Any) -> Fingerprint:
         if dataset is not None:
             found[split] = _print_split(dataset, None if root is None else Path(root))
     names = getattr(getattr(data, "label_set", None), "names", ())
-    return Fingerprint(type(data).__name__, tuple(map(str, names)), found)
+    taken = Fingerprint(type(data).__name__, tuple(map(str, names)), found)
+    with suppress(TypeError):  # of a kind that cannot be remembered so
+        _taken[data] = taken
+    return taken
 
 
 def _dataset(data: Any, split: str) -> Sized | None:

@@ -6,7 +6,7 @@ import inspect
 import re
 from argparse import Action
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from jsonargparse import ArgumentParser
 
@@ -15,6 +15,7 @@ from foveate.pipeline.runs.class_paths import refusal
 from foveate.plugins.hints import did_you_mean
 
 Functions = Mapping[str, Callable[..., None]]
+Options = TypeVar("Options")
 RECIPE_FLAGS = ("--data.", "--model.", "--trainer.")
 PLUGINS = "--plugins"  # goes with them: modules whose classes may be named
 FLAGS = "flags"  # parameter of a function that takes the recipe's flags as they were typed
@@ -112,6 +113,22 @@ def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:
         hint = did_you_mean(words[0], functions)
         raise ConfigError(f"no command '{prog} {words[0]}'{hint} (commands: {', '.join(functions)})")
     run_single(f"{prog} {words[0]}", functions[words[0]], words[1:])
+
+
+def parse_options(prog: str, options: type[Options], words: Sequence[str]) -> Options:
+    """The options of a command, which a dataclass describes; without any word, the help is printed.
+
+    Args:
+        prog: The name of the command in its help.
+        options: The dataclass; fields without a default become positional.
+        words: The command line after `prog`.
+
+    Raises:
+        ConfigError: An argument does not fit.
+    """
+    parser = OneLineParser(prog=prog, description=(options.__doc__ or "").split("Args:")[0].strip())
+    parser.add_class_arguments(options, as_positional=True, as_group=False)
+    return options(**vars(parser.parse_args(list(words) or ["--help"])))
 
 
 def run_single(prog: str, function: Callable[..., None], words: Sequence[str]) -> None:

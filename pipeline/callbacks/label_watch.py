@@ -14,6 +14,10 @@ from foveate.pipeline.processes.agreement import agree
 class LabelWatch(Callback):
     """Look at the end of each epoch, and of the training, how many batches had a label."""
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Forget what was computed before the training, such as to find a batch that fits."""
+        pl_module.batches_seen = pl_module.batches_unlabelled = 0  # type: ignore[assignment]
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """End if no batch of any process had a label.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from foveate.pipeline.command_line import OneLineParser
+from foveate.pipeline.command_line import parse_options
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.text import parse_size
 from foveate.plugins.manager import installed_plugins
@@ -58,9 +58,7 @@ def run(words: Sequence[str]) -> None:
     Raises:
         ConfigError: An option is invalid, or the network, engine or precision does not exist.
     """
-    parser = OneLineParser(prog="foveate bench", description=(BenchOptions.__doc__ or "").split("Args:")[0].strip())
-    parser.add_class_arguments(BenchOptions, as_positional=True, as_group=False)
-    bench(BenchOptions(**vars(parser.parse_args(list(words) or ["--help"]))))
+    bench(parse_options("foveate bench", BenchOptions, words))
 
 
 def bench(options: BenchOptions) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveate.pipeline.command_line import OneLineParser, split_flags
+from foveate.pipeline.command_line import parse_options, split_flags
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import find_recipe, read_recipe
 from foveate.pipeline.runs.remembered import trusted_modules
@@ -61,10 +61,7 @@ def run(words: Sequence[str]) -> None:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
     """
     flags, own = split_flags(words)
-    description = (CompareOptions.__doc__ or "").split("Args:")[0].strip()
-    parser = OneLineParser(prog="foveate compare", description=description)
-    parser.add_class_arguments(CompareOptions, as_positional=True, as_group=False)
-    compare(CompareOptions(**vars(parser.parse_args(own or ["--help"]))), flags)
+    compare(parse_options("foveate compare", CompareOptions, own), flags)
 
 
 def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveate.pipeline.command_line import OneLineParser, split_flags
+from foveate.pipeline.command_line import parse_options, split_flags
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import find_recipe
 from foveate.pipeline.tuning.space import Dimension, probes, read_space
@@ -59,10 +59,7 @@ def run(words: Sequence[str]) -> None:
         ConfigError: An option is invalid, or the recipe or the space is.
     """
     flags, own = split_flags(words, (*FLAGS, *SINGLE))
-    description = (TuneOptions.__doc__ or "").split("Args:")[0].strip()
-    parser = OneLineParser(prog="foveate tune", description=description)
-    parser.add_class_arguments(TuneOptions, as_positional=True, as_group=False)
-    tune(TuneOptions(**vars(parser.parse_args(own or ["--help"]))), flags)
+    tune(parse_options("foveate tune", TuneOptions, own), flags)
 
 
 def tune(options: TuneOptions, flags: Sequence[str] = ()) -> None:

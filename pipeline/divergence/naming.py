@@ -83,8 +83,17 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     Args:
         parameters: Those without a gradient count as 0.
     """
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    return whole(torch.nn.utils.get_total_norm(gradients, foreach=None)) if gradients else torch.zeros(())
+    return norm_of(parameter.grad for parameter in parameters if parameter.grad is not None)
+
+
+def norm_of(tensors: Iterable[Tensor]) -> Tensor:
+    """The Euclidean norm of tensors together; all processes have to call this where they share the tensors.
+
+    Args:
+        tensors: Such as weights; none gives 0.
+    """
+    listed = [tensor.detach() for tensor in tensors]
+    return whole(torch.nn.utils.get_total_norm(listed)) if listed else torch.zeros(())
 
 
 def not_finite_gradient(module: nn.Module) -> str | None:

@@ -9,10 +9,11 @@ checksum of its pixels as the network got them, so a changed file shows where it
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote, unquote
 
 import torch
 from torch import Tensor
@@ -67,6 +68,24 @@ def append_row(run: Path, row: Row) -> None:
         writer.writerow(asdict(row))
 
 
+def mend_end(run: Path) -> None:
+    """End the last line of a trace, which a kill may have cut, so that the next row is a line of its own.
+
+    Args:
+        run: The run directory.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path = run / TRACE
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("rb+") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\r\n")
+
+
 def read_trace(run: Path) -> dict[tuple[int, int], Row]:
     """The rows of a run by epoch and batch; of batches that were read twice, because a training went on, the later one.
 
@@ -77,61 +96,72 @@ def read_trace(run: Path) -> dict[tuple[int, int], Row]:
     path = run / TRACE
     if not path.is_file():
         return rows
-    with path.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            row = _parse(line)
+    names = [field.name for field in fields(Row)]
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        for line in file:  # each by itself: a quote in one that was cut would take the next ones with it
+            row = _parse(dict(zip(names, next(csv.reader([line]), []), strict=False)))
             if row is not None:
                 rows[row.place] = row
     return rows
 
 
-def _parse(line: Mapping[str, str | None]) -> Row | None:
-    """A row; None for a line that was cut by a kill or a full disk."""
+def _parse(line: Mapping[str, str]) -> Row | None:
+    """A row; None for the heading, and for a line that was cut by a kill or a full disk."""
     try:
-        step, epoch, batch = (int(line[name] or "") for name in ("step", "epoch", "batch"))
-        texts = [line[name] for name in ("loss", "gradient", "weights", "images")]
-        for text in texts[:3]:
-            float.fromhex(text or "0x0p+0")
-    except (TypeError, ValueError, KeyError):
+        step, epoch, batch = (int(line[name]) for name in ("step", "epoch", "batch"))
+        row = Row(step, epoch, batch, line["loss"], line["gradient"], line["weights"], line["images"])
+        for number in (row.loss, row.gradient or "0x0p+0", row.weights or "0x0p+0"):
+            float.fromhex(number)
+    except (ValueError, KeyError):
         return None
-    loss, gradient, weights, images = texts
-    if loss is None or gradient is None or weights is None or images is None:
-        return None
-    return Row(step, epoch, batch, loss, gradient, weights, images)
+    return row
 
 
-def checksums(batch: Mapping[str, Any]) -> str:
-    """FILE=CHECKSUM of each image of a batch.
+@dataclass(frozen=True)
+class Checksums:
+    """The checksums of a batch, still on its device: to read them would wait for all that the device has to do.
+
+    Attributes:
+        paths: The file of each image.
+        sums: A number for each image, of its pixels and of its mask or label.
+    """
+
+    paths: Sequence[str]
+    sums: Sequence[Tensor]
+
+    def __str__(self) -> str:
+        """FILE=CHECKSUM of each image."""
+        columns = [[int(one) for one in part.tolist()] for part in self.sums]
+        mixed = [sum(3**place * one for place, one in enumerate(numbers)) for numbers in zip(*columns, strict=True)]
+        return "|".join(f"{_quoted(path)}={one % 2**64:x}" for path, one in zip(self.paths, mixed, strict=True))
+
+
+def _quoted(path: str) -> str:
+    """A path without what separates rows and images."""
+    return quote(path, safe="".join(map(chr, range(33, 127))).replace("|", "").replace("%", "") + " ")
+
+
+def checksums(batch: object) -> Checksums | None:
+    """The checksums of the images of a batch, and of their masks or labels.
 
     Args:
-        batch: As a data module yields it; "" for a batch of another form.
+        batch: As a data module yields it; None for a batch of another form.
     """
+    if not isinstance(batch, Mapping):
+        return None
     image, paths = batch.get("image"), batch.get("path")
     if not isinstance(image, Tensor) or not isinstance(paths, list | tuple) or len(paths) != len(image):
-        return ""
-    sums = _sums(image)
-    for name in ("mask", "label"):
-        if isinstance(batch.get(name), Tensor):
-            sums = [3 * one + other for one, other in zip(sums, _sums(batch[name]), strict=True)]
-    return "|".join(f"{path}={one % 2**64:x}" for path, one in zip(paths, sums, strict=True))
+        return None
+    parts = [part for part in (batch.get("mask"), batch.get("label")) if isinstance(part, Tensor)]
+    return Checksums(list(map(str, paths)), [_sums(part) for part in (image, *parts)])
 
 
-def _sums(tensor: Tensor) -> list[int]:
+def _sums(tensor: Tensor) -> Tensor:
     """The sum of each sample's bytes, eight at a time, which wraps around."""
     flat = tensor.detach().reshape(len(tensor), -1).contiguous().view(torch.uint8)
     if flat.shape[1] % 8 == 0 and flat.numel():
-        return [int(one) for one in flat.view(torch.int64).sum(1).tolist()]
-    return [int(one) for one in flat.sum(1, dtype=torch.int64).tolist()]
-
-
-def norm_of(parameters: Iterable[Tensor]) -> Tensor:
-    """The Euclidean norm of tensors together.
-
-    Args:
-        parameters: Such as weights; none gives 0.
-    """
-    listed = [parameter.detach() for parameter in parameters]
-    return torch.nn.utils.get_total_norm(listed) if listed else torch.zeros(())
+        return flat.view(torch.int64).sum(1)
+    return flat.sum(1, dtype=torch.int64)
 
 
 def files_that_differ(first: str, second: str) -> list[str]:
@@ -146,4 +176,4 @@ def files_that_differ(first: str, second: str) -> list[str]:
         ['b.png']
     """
     one, other = (dict(part.rpartition("=")[::2] for part in text.split("|") if part) for text in (first, second))
-    return [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    return [unquote(name) for name in {**one, **other} if one.get(name) != other.get(name)]

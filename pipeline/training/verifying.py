@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as L
 from lightning.pytorch.callbacks import Callback
 
 from foveate.pipeline.callbacks.exact_resume import ExactResume
@@ -77,10 +78,18 @@ class Comparer(Tracer):
     def __init__(self, guard: FiniteGuard, rows: Rows, steps: int) -> None:
         super().__init__(guard.run, guard)
         self.rows = rows
+        self.end = max(row.step for row in rows.values())
         self.steps = steps
         self.bound = 0.0
         self.done = 0
         self.mismatch: Mismatch | None = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Store the first step; the trace of the run stays as it is."""
+        self._step = trainer.global_step
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Do nothing: there is nothing more to compare."""
 
     def take(self, row: Row) -> None:
         """Compare a row.
@@ -91,9 +100,11 @@ class Comparer(Tracer):
         Raises:
             Enough: It differs, or it is the last one.
         """
-        before = self.rows.get((row.epoch, row.batch))
-        if before is None:
+        if row.step > self.end:
             raise Enough
+        before = self.rows.get((row.epoch, row.batch))
+        if before is None:  # lost with a kill, or on a full disk
+            return
         for what in ("images", *NAMES):
             if not self._equal(getattr(before, what), getattr(row, what), what):
                 self.mismatch = Mismatch(before, what, row)
@@ -182,10 +193,13 @@ def verify(run: Path, steps: int, seed: int | None = None) -> list[str]:
     for number, anchor in enumerate(anchors):
         share = math.ceil(left / (len(anchors) - number))
         done, line = _replay(run, anchor, rows, parts, share)
-        lines.append(line)
+        if done:
+            lines.append(line)
         left -= done
         if left <= 0:
             break
+    if left == steps:
+        raise CheckpointError(f"{run}: no step could be compared: the trace and the checkpoints do not meet")
     return lines
 
 

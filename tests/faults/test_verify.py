@@ -92,6 +92,21 @@ def test_other_kernels_are_found_at_their_step_and_named(range_: Range) -> None:
     assert re.search(r"step \d+: the ", last_line(output))
 
 
+def test_rows_that_were_lost_are_passed_over_and_a_trace_that_says_nothing_is_refused(range_: Range) -> None:
+    train(range_)
+    path = range_.run / "trace.csv"
+    heading, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([heading, *rows[:3], *rows[4:]]) + "\n")
+    code, output = verify(range_, "--steps=12")
+    assert code == 0, output
+    assert "equal bit for bit" in output
+    elsewhere = [f"{row.partition(',')[0]},99,{row.split(',', 2)[2]}" for row in rows]
+    path.write_text("\n".join([heading, *elsewhere]) + "\n")
+    code, output = verify(range_, "--steps=12")
+    assert code == 4, output
+    assert "no step could be compared" in last_line(output)
+
+
 def test_a_run_without_a_trace_says_so(range_: Range) -> None:
     train(range_)
     (range_.run / "trace.csv").unlink()
