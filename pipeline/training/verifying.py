@@ -21,7 +21,8 @@ from foveate.pipeline.errors import CheckpointError, ConfigError, FoveateError, 
 from foveate.pipeline.runs.checkpoints import read_checkpoint
 from foveate.pipeline.runs.circumstances import HARDWARE, Circumstances, differences, read_parts
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
-from foveate.pipeline.runs.recipes import load_yaml
+from foveate.pipeline.runs.recipes import PLUGINS, accept, load_yaml
+from foveate.pipeline.runs.remembered import trusted_modules
 from foveate.pipeline.runs.store import BEST, LAST, PREVIOUS, step_of
 from foveate.pipeline.runs.trace import Row, files_that_differ, read_trace
 from foveate.pipeline.text import few
@@ -184,9 +185,11 @@ def verify(run: Path, steps: int, seed: int | None = None) -> list[str]:
     parts = read_parts(run)
     if not rows or not parts:
         raise CheckpointError(f"{run}: has no {'trace.csv' if parts else 'run.json'}: trained by an earlier version")
-    if int(parts[0].get("processes", 1)) > 1:
-        raise ConfigError(f"{run}: was trained by {parts[0]['processes']} processes; one process cannot repeat that")
     anchors = find_anchors(run, max(row.step for row in rows.values()))
+    alone = [anchor for anchor in anchors if int(parts[part_of(parts, anchor.step)].get("processes", 1)) == 1]
+    if not alone:
+        raise ConfigError(f"{run}: was trained by several processes; one process cannot repeat that")
+    anchors = alone
     random.Random(seed).shuffle(anchors)
     lines: list[str] = []
     left = steps
@@ -201,6 +204,16 @@ def verify(run: Path, steps: int, seed: int | None = None) -> list[str]:
     if left == steps:
         raise CheckpointError(f"{run}: no step could be compared: the trace and the checkpoints do not meet")
     return lines
+
+
+def part_of(parts: Sequence[Circumstances], step: int) -> int:
+    """Number of the part of a training that takes the step after a given one.
+
+    Args:
+        parts: The parts, in order.
+        step: Optimiser steps before.
+    """
+    return max(number for number, part in enumerate(parts) if int(part.get("first_step", 0)) <= step)
 
 
 def find_anchors(run: Path, end: int) -> list[Anchor]:
@@ -228,10 +241,14 @@ def _replay(run: Path, anchor: Anchor, rows: Rows, parts: Sequence[Circumstances
     Raises:
         FoveateError: One differs.
     """
-    part = next(part for part in reversed(parts) if int(part.get("first_step", 0)) <= anchor.step)
+    number = part_of(parts, anchor.step)
+    part, later = parts[number], parts[number + 1 :]
     last = run / CHECKPOINTS / LAST
     request = understand("fit", ["--ckpt_path", str(anchor.file or last)])
-    recipe = dict(request.recipe if part is parts[-1] else part["recipe"])
+    recipe = dict(request.recipe)
+    if later:
+        recipe = accept({**part["recipe"]}, trusted_modules(request.modules))
+        recipe.pop(PLUGINS, None)
     trainer: dict[str, Any] = {**recipe.get("trainer", {}), "logger": False, "enable_progress_bar": False}
     schedule = recipe.get("model", {}).get("init_args", {}).get("schedule") or {}
     if schedule.get("name") != "plateau":  # else validations decide the learning rate
@@ -241,8 +258,10 @@ def _replay(run: Path, anchor: Anchor, rows: Rows, parts: Sequence[Circumstances
     checkpoint = {} if anchor.file is None else read_checkpoint(anchor.file)
     cli = ReplayCLI(request, checkpoint, rows, steps=steps)
     changed = differences(_machine(part), _machine(cli.circumstances()))
+    if later:  # from there on the rows are of a training with other settings
+        cli.comparer.end = min(cli.comparer.end, int(later[0]["first_step"]))
     cli.comparer.bound = BOUND if any(name in HARDWARE for name in changed) else 0.0
-    if part is parts[-1]:
+    if not later:
         changed |= differences({"recipe": part["recipe"]}, {"recipe": load_yaml(run / RECIPE)})
     path = None if anchor.file is None else str(anchor.file)
     with suppress(Enough), warnings.catch_warnings():

@@ -92,6 +92,16 @@ def test_other_kernels_are_found_at_their_step_and_named(range_: Range) -> None:
     assert re.search(r"step \d+: the ", last_line(output))
 
 
+def test_a_training_that_went_on_with_other_settings_is_equal_in_each_part(range_: Range) -> None:
+    train(range_)
+    words = ["fit", "--ckpt_path=best", "--trainer.max_steps=20", "--model.optimizer.lr=0.0005"]
+    code, output = finish(start(range_.folder, words), 90)
+    assert code == 0, output
+    for seed in (0, 1, 2):
+        code, output = verify(range_, "--steps=12", f"--seed={seed}")
+        assert code == 0, output
+
+
 def test_rows_that_were_lost_are_passed_over_and_a_trace_that_says_nothing_is_refused(range_: Range) -> None:
     train(range_)
     path = range_.run / "trace.csv"
