@@ -99,9 +99,11 @@ def _dataset(data: Any, split: str) -> Sized | None:
 
 def _print_split(dataset: Sized, root: Path | None) -> SplitPrint:
     digest, count, total, sized = hashlib.sha256(), 0, 0, 0
-    chosen = set(spread(len(dataset), SIZED))
-    for number in range(len(dataset)):
-        for path in _files(dataset, number):
+    pairs: Sequence[Any] | None = getattr(dataset, "pairs", None)  # of which a sample may be a part only
+    length = len(dataset) if pairs is None else len(pairs)
+    chosen = set(spread(length, SIZED))
+    for number in range(length):
+        for path in _files(dataset, number) if pairs is None else pairs[number].files:
             count += 1
             size = _size(path) if number in chosen else None
             total, sized = total + (size or 0), sized + (size is not None)
@@ -110,11 +112,8 @@ def _print_split(dataset: Sized, root: Path | None) -> SplitPrint:
 
 
 def _files(dataset: Any, number: int) -> Iterator[Path]:
-    """The files of a sample; none where the data set does not say."""
-    if hasattr(dataset, "pairs"):
-        pairs: Sequence[Any] = dataset.pairs
-        yield from pairs[number].files
-    elif hasattr(dataset, "path"):
+    """The file of a sample; none where the data set does not say."""
+    if hasattr(dataset, "path"):
         yield dataset.path(number)
 
 

@@ -57,7 +57,7 @@ def describe_circumstances(
         "processes": processes,
         "code": hash_of_sources(importlib.import_module(name) for name in OURS),
         "plugins": {module.__name__: hash_of_sources([module]) for module in modules},
-        "data": take_fingerprint(data).sha256,
+        "data": _fingerprint(data),
         "kernels": "compiled" if kernels() is not None else "those of PyTorch",
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -145,6 +145,14 @@ def foreign_modules(parts: Iterable[object]) -> list[ModuleType]:
     """
     names = {type(part).__module__.partition(".")[0] for part in parts} - KNOWN
     return [sys.modules[name] for name in sorted(names) if name in sys.modules]
+
+
+def _fingerprint(data: Any) -> str:
+    """The hash of names and sizes of a data module's files."""
+    try:
+        return take_fingerprint(data).sha256
+    except Exception as error:  # in the code of somebody else, for whose data this must not end a training
+        return f"unknown: {type(error).__name__}"
 
 
 def _version(name: str) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 from foveate.datasets.digits import DigitsDataModule
 from foveate.datasets.fingerprint import Fingerprint, take_fingerprint
 from foveate.datasets.folder import FolderDataModule
+from foveate.datasets.patches import CityscapesPatchesDataModule
 
 
 @pytest.fixture
@@ -63,3 +64,10 @@ def test_data_without_files_is_known_by_its_number() -> None:
 
 def test_any_data_module_will_do() -> None:
     assert take_fingerprint(object()).splits == {}
+
+
+def test_images_of_which_several_samples_are_taken_count_once(cityscapes_root: Path) -> None:
+    data = CityscapesPatchesDataModule(str(cityscapes_root), per_image=4, patch=16, image_size=16)
+    data.setup("fit")
+    found = take_fingerprint(data).splits["train"]
+    assert (found.samples, found.files) == (24, 12)
