@@ -73,7 +73,9 @@ def take_fingerprint(data: Any) -> Fingerprint:
     Args:
         data: A data module; one that names no files is known by its class, its classes and its samples' number.
     """
-    known = _taken.get(data)
+    known = None
+    with suppress(TypeError):  # of a kind that cannot be remembered so
+        known = _taken.get(data)
     if known is not None and set(known.splits) == {split for split in SPLITS if _dataset(data, split) is not None}:
         return known
     root = getattr(data, "root", None)

@@ -40,7 +40,6 @@ OPTIONS = {
         ("--trainer.accumulate_grad_batches N", "batches per optimiser step"),
         ("--early_stop N", "end after N validations without a better score; or --trainer.max_time DD:HH:MM:SS"),
         ("--checkpoints.every_steps N", "also save so often; or --checkpoints.every_minutes M (10)"),
-        ("--skip_nonfinite N", "leave out up to N steps whose loss or gradients are not finite"),
         ("--dry_run", "three steps and a validation: time, memory and disk; writes nothing"),
         ("--trainer.logger NAME", "log elsewhere too: wandb, tensorboard, mlflow; --trainer.logger.project NAME"),
         ("--pictures.count N", "validation images drawn (4); 0 draws none; --pictures.every N validations"),
