@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from foveate.pipeline.randomness import seed_all
 
 KEY = "foveate_randomness"
-LOADER = 2**31  # seeds drawn for runs without one are below
+DRAWN = 2**31  # seeds that are drawn for runs without one are below
 Loops = dict[str, Any]
 
 
@@ -41,7 +41,7 @@ class ExactResume(Callback):
         """Take the run's seed, or draw one that all processes share."""
         if self.seed is None:
             given = os.environ.get("PL_GLOBAL_SEED")
-            drawn = int(given) if given else random.SystemRandom().randrange(LOADER)
+            drawn = int(given) if given else random.SystemRandom().randrange(DRAWN)
             self.seed = int(trainer.strategy.broadcast(drawn))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
