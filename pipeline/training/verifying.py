@@ -191,6 +191,8 @@ def verify(run: Path, steps: int, seed: int | None = None) -> list[str]:
         raise ConfigError(f"{run}: was trained by several processes; one process cannot repeat that")
     anchors = alone
     random.Random(seed).shuffle(anchors)
+    if changed_recipe(run, parts):  # a checkpoint keeps the seed of its training: only the start shows another one
+        anchors.sort(key=lambda anchor: anchor.step)
     lines: list[str] = []
     left = steps
     for number, anchor in enumerate(anchors):
@@ -204,6 +206,16 @@ def verify(run: Path, steps: int, seed: int | None = None) -> list[str]:
     if left == steps:
         raise CheckpointError(f"{run}: no step could be compared: the trace and the checkpoints do not meet")
     return lines
+
+
+def changed_recipe(run: Path, parts: Sequence[Circumstances]) -> dict[str, tuple[Any, Any]]:
+    """What differs between the recipe of a run's last part and its recipe.yaml.
+
+    Args:
+        run: The run directory.
+        parts: The parts, in order.
+    """
+    return differences({"recipe": parts[-1]["recipe"]}, {"recipe": load_yaml(run / RECIPE)})
 
 
 def part_of(parts: Sequence[Circumstances], step: int) -> int:
@@ -262,7 +274,7 @@ def _replay(run: Path, anchor: Anchor, rows: Rows, parts: Sequence[Circumstances
         cli.comparer.end = min(cli.comparer.end, int(later[0]["first_step"]))
     cli.comparer.bound = BOUND if any(name in HARDWARE for name in changed) else 0.0
     if not later:
-        changed |= differences({"recipe": part["recipe"]}, {"recipe": load_yaml(run / RECIPE)})
+        changed |= changed_recipe(run, parts)
     path = None if anchor.file is None else str(anchor.file)
     with suppress(Enough), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint.*")  # none saves here

@@ -62,7 +62,7 @@ def test_a_changed_seed_is_named(range_: Range) -> None:
     change(range_.run / "recipe.yaml", "seed_everything: 0", "seed_everything: 1")
     code, output = verify(range_, "--steps=12")
     assert code == 2, output
-    assert "recipe.seed_everything (0 -> 1)" in last_line(output)
+    assert re.search(r"step 1: .* has changed: recipe\.seed_everything \(0 -> 1\)", last_line(output)), output
 
 
 def test_a_changed_plugin_is_found_at_its_step_and_named(range_: Range) -> None:
