@@ -18,6 +18,15 @@ Functions = Mapping[str, Callable[..., None]]
 Options = TypeVar("Options")
 RECIPE_FLAGS = ("--data.", "--model.", "--trainer.")
 PLUGINS = "--plugins"  # goes with them: modules whose classes may be named
+TYPES = {  # how a message calls the types of Python
+    "int": ["a whole number"],
+    "float": ["a number"],
+    "bool": ["true", "false"],
+    "str": ["a text"],
+    "list": ["a list"],
+    "dict": ["a mapping"],
+    "NoneType": [],
+}
 FLAGS = "flags"  # parameter of a function that takes the recipe's flags as they were typed
 
 
@@ -67,24 +76,58 @@ def shorten(message: str, known: Iterable[str], help_command: str) -> str:
     line = re.sub(r"\s+", " ", message).strip()
     if denied := re.search(r"(?:Importing|class_path) '([^']+)' is (?:not allowed|refused)", line):
         return refusal(denied[1])
-    key, given = re.search(r"[Pp]arser key \"([\w.+]+)\"", line), re.search(r"Given value: (.*?)$", line)
-    if inner := re.search(r"Errors: - (.*?)(?: - Expected a <class 'NoneType'>| Given value type)", line):
-        line = inner[1]  # of a union type: the message for its first member
-    line = line.partition(" - Not a valid subclass of ")[0]  # the messages for the other members help less
     if "(see: " in line:  # the message of a nested class's parser
-        return re.sub(r"^.*?(no option )", r"\1", line)
+        return _nested(line)
     if unknown := re.search(r"unrecognized arguments: (\S+)", line, re.IGNORECASE):
         return _unknown(unknown[1].split("=")[0], known, help_command)
     if unknown := re.search(r"(?:[Oo]ption|[Kk]ey) '([\w.]+)'(?! is required)", line):
         return _unknown(unknown[1].replace("init_args.", ""), known, help_command)
+    if accepted := _accepted(line):
+        line = accepted
+    elif inner := re.search(r"Errors: - (.*?)(?: - Expected a <class 'NoneType'>| Given value type)", line):
+        line = inner[1]  # of a union type: the message for its first member
+    line = line.partition(" - Not a valid subclass of ")[0]  # the messages for the other members help less
     line = re.sub(r"Expected a dot import path string: (\w+)", r"no class is called '\1'", line)
-    if accepted := re.findall(r"Expected a typing\.Literal\[(.*?)\]", line):
-        words = [word.strip().strip("'") for part in accepted for word in part.split(",")]
-        line = f"accepted: {', '.join(dict.fromkeys(words))}"
-    if inner and key and given and len(given[1]) < 100:
-        line = f"--{key[1]} {given[1]}: {line}"
     line = line.replace("Parser key ", "").replace("<class '", "").replace("'>", "")
     return f"{line if len(line) < 500 else line[:250] + ' ... ' + line[-240:]} (see: {help_command})"
+
+
+def _nested(line: str) -> str:
+    """The message of a nested class's parser, with the whole name of the option that it is about."""
+    inner = re.sub(r"^.*?Errors: - ", "", line).partition("(see: ")
+    said, command = inner[0], inner[2].partition(")")[0]
+    if unknown := re.search(r"no option .*", said):
+        return f"{unknown[0]}(see: {command})"
+    outer, given = _key(line), re.search(r"NestedArg\(key='(.*?)', val='(.*?)'\)", line)
+    if outer and given:
+        reason = re.sub(r"^--\S+ .*?: (?=accepted: )", "", said)
+        said = f"--{outer}.{given[1]} {given[2]}: {reason}"
+    return f"{said}(see: {command})"
+
+
+def _accepted(line: str) -> str | None:
+    """The option, what was given and what is accepted, where a message says what types were expected."""
+    members = re.search(r"Errors: - Expected a (.*?) Given value type", line)
+    single = re.search(r"Expected a (typing\.Literal\[.*?\]|<class '\w+'>)\. ?(?:Got value|$)", line)
+    if not (found := members or single):
+        return None
+    words: list[str] = []
+    for each in found[1].split(" - Expected a "):
+        choices = re.fullmatch(r"typing\.Literal\[(.*)\]", each)
+        if choices:
+            words += [word.strip().strip("'") for word in choices[1].split(",")]
+        elif (name := re.fullmatch(r"<class '(\w+)'>", each)) and name[1] in TYPES:
+            words += TYPES[name[1]]
+        else:
+            return None
+    key, given = _key(line), re.search(r"(?:Given value|Got value): (.*?)$", line)
+    start = f"--{key} {given[1]}: " if key and given and len(given[1]) < 100 else ""
+    return f"{start}accepted: {', '.join(dict.fromkeys(words))}"
+
+
+def _key(line: str) -> str | None:
+    found = re.search(r"[Pp]arser key \"([\w.+]+)\"", line)
+    return found[1] if found else None
 
 
 def _unknown(option: str, known: Iterable[str], help_command: str) -> str:

@@ -147,7 +147,7 @@ def test_a_training_that_is_stopped_early_keeps_its_checkpoint(range_: Range, mo
     ("space", "said"),
     [
         ("model.optimizer.learning_rate: {low: 0.1, high: 1.0}", "learning_rate"),
-        ("data.batch_size: [2, many]", '"batch_size": Expected a int. Got value: many'),
+        ("data.batch_size: [2, many]", "--data.batch_size many: accepted: a whole number, auto"),
     ],
 )
 def test_a_space_that_does_not_fit_the_recipe_is_refused_before_anything_is_trained(

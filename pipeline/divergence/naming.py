@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from foveate.pipeline.processes.sharding import whole
 
@@ -92,8 +93,14 @@ def norm_of(tensors: Iterable[Tensor]) -> Tensor:
     Args:
         tensors: Such as weights; none gives 0.
     """
-    listed = [tensor.detach() for tensor in tensors]
-    return whole(torch.nn.utils.get_total_norm(listed)) if listed else torch.zeros(())
+    groups: dict[bool, list[Tensor]] = {}
+    for tensor in tensors:  # torch takes either those that the processes share or others, not both at once
+        groups.setdefault(isinstance(tensor, DTensor), []).append(tensor.detach())
+    norms = [whole(torch.nn.utils.get_total_norm(group)) for group in groups.values()]
+    if len(norms) < 2:
+        return norms[0] if norms else torch.zeros(())
+    total: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return total
 
 
 def not_finite_gradient(module: nn.Module) -> str | None:

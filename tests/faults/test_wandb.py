@@ -20,6 +20,7 @@ from foveate.tests.faults.conftest import Range, fault, finish, last_line, start
 pytestmark = pytest.mark.slow
 WANDB = ["--trainer.logger=wandb"]
 STEPS = 12
+WANDB_COMMAND = Path(sys.executable).with_name("wandb")
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -68,7 +69,7 @@ def records(run: Path) -> list[dict[str, Any]]:
     found = []
     for folder in sorted((run / "wandb").glob("offline-run-*")):
         said = subprocess.run(
-            ["wandb", "leet", "inspect", "--json", folder], capture_output=True, text=True, check=True
+            [WANDB_COMMAND, "leet", "inspect", "--json", folder], capture_output=True, text=True, check=True
         )
         found += [json.loads(line) for line in said.stdout.splitlines()]
     return found
