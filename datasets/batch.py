@@ -8,6 +8,8 @@ from typing import NotRequired, TypedDict
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from foveate.datasets.files.windowed import WindowedImage
+
 BLANK = -1  # the label of an image that only keeps the processes in step
 
 
@@ -16,13 +18,15 @@ class SegmentationBatch(TypedDict):
 
     `image` is RGB, or has the C bands of its data set. In `mask` 255 means ignore; a mask of nothing else marks a
     blank, which only keeps the processes in step. `path` names the image files. A text in `faults` says why an image
-    could not be read: in prediction a grey one replaces it, in training another sample.
+    could not be read: in prediction a grey one replaces it, in training another sample. `windows` reads the one image
+    of a prediction that is too large to be read as a whole; `image` is then a grey one in its place.
     """
 
     image: UInt8[Tensor, "B C H W"]
     mask: NotRequired[UInt8[Tensor, "B H W"]]
     path: list[str]
     faults: NotRequired[list[str]]
+    windows: NotRequired[WindowedImage]
 
 
 class ClassificationBatch(TypedDict):

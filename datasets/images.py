@@ -14,10 +14,11 @@ from foveate.datasets.augment.classification import ClassifierEvalTransform, Int
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.decoding import MAX_PIXELS
-from foveate.datasets.files.image_reader import RGB, ImageReader
+from foveate.datasets.files.image_reader import RGB, ImageReader, Pixels
 from foveate.datasets.files.pairs import ENDINGS, list_images
 from foveate.datasets.files.reading import read_image
 from foveate.datasets.files.turning import Exif
+from foveate.datasets.files.windowed import WindowedImage, open_windowed
 from foveate.datasets.labelled_pairs import collate
 from foveate.datasets.loading.data_module import at_least_one
 from foveate.datasets.loading.options import WORKER_TIMEOUT
@@ -52,15 +53,27 @@ class ImageDataset(Dataset[dict[str, object]]):
 
     def __getitem__(self, pick: int | Pick) -> dict[str, object]:
         path = self.paths[pick.index if isinstance(pick, Pick) else pick]
+        windows: WindowedImage | None = None
         try:
-            image, fault = self.reader.read(path) if self.transform is None else read_image(path), ""
+            windows = open_windowed(path, self.reader) if self.transform is None else None
+            if windows is not None:
+                image, fault = _grey(windows.channels), ""
+            elif self.transform is None:
+                image, fault = self.reader.read(path), ""
+            else:
+                image, fault = read_image(path), ""
         except DataError as error:
-            image = np.full((SIDE, SIDE, self.reader.channels or RGB), GREY, dtype=np.uint8)
-            fault = str(error)
+            image, fault = _grey(self.reader.channels or RGB), str(error)
         planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
         if self.transform is not None:
             planes = self.transform(planes, seed=0)
-        return {"image": planes, "path": str(path), "fault": fault}
+        sample = {"image": planes, "path": str(path), "fault": fault}
+        return sample if windows is None else {**sample, "windows": windows}
+
+
+def _grey(channels: int) -> Pixels:
+    """An image in place of one that is not read as a whole."""
+    return np.full((SIDE, SIDE, channels), GREY, dtype=np.uint8)
 
 
 class ImagesDataModule(L.LightningDataModule):
@@ -151,4 +164,7 @@ class ImagesDataModule(L.LightningDataModule):
 
 
 def _collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:
-    return {**collate(samples), "faults": [str(sample["fault"]) for sample in samples]}
+    batch: SegmentationBatch = {**collate(samples), "faults": [str(sample["fault"]) for sample in samples]}
+    if isinstance(windows := samples[0].get("windows"), WindowedImage):  # images of segmenters come one at a time
+        batch["windows"] = windows
+    return batch

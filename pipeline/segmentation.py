@@ -14,6 +14,7 @@ from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.inference import InferenceConfig, coarse_decoder, infer, infer_classes
+from foveate.pipeline.inference.large import classify_areas, empty_bytes, is_large
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
 from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
@@ -28,7 +29,6 @@ from foveate.pipeline.optimisation.optimiser import OptimizerConfig
 from foveate.pipeline.optimisation.schedules import ScheduleConfig
 from foveate.pipeline.task import VisionTask, choose
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions, configured, plain
-from foveate.pipeline.tiling import is_large, label_in_tiles
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 
 
@@ -151,11 +151,23 @@ class SegmentationTask(VisionTask):
         return self._evaluate(batch)
 
     def predict_step(self, batch: SegmentationBatch, batch_idx: int) -> UInt8[Tensor, "B H W"]:
-        """The predicted train id of each pixel; of a very large image tile by tile."""
-        image = batch["image"]
-        if is_large(image.shape[2], image.shape[3]) and self.inference_config.short_side is None:
-            return label_in_tiles(self.label, image)
-        return self.label(image).to(torch.uint8)
+        """The predicted train id of each pixel; of a large image area by area, in a file if it is very large."""
+        image = batch.get("windows", batch["image"])
+        if not is_large(image.shape[2], image.shape[3]):
+            return self.label(batch["image"]).to(torch.uint8)
+        out = empty_bytes((image.shape[0], *image.shape[2:]))
+        with self.named_network():
+            areas = classify_areas(self._run, image, self._to_pixels, self.inference_config, check=self.checked)
+            for rows, columns, classes in areas:
+                out[:, rows, columns] = classes.to(out)
+        return out
+
+    def _run(self, pixels: Tensor) -> Tensor:
+        return self.runner(pixels)(pixels)
+
+    def _to_pixels(self, image: Tensor) -> Tensor:
+        pixels: Tensor = self.normalise(image.to(self.device))
+        return pixels
 
     def label(self, image: UInt8[Tensor, "B C H W"]) -> Int64[Tensor, "B H W"]:
         """The predicted train id of each pixel of images in bytes.

@@ -99,9 +99,9 @@ class ImageReader:
         data = read_bytes(path)
         plain = decode_plain(data, self.max_pixels)
         if plain is not None:
-            return self._finish(Stored(plain), path), UPRIGHT
+            return self.to_pixels(Stored(plain), path), UPRIGHT
         stored = decode_stored(data, str(path), max_pixels=self.max_pixels, advice="; raise it by --data.max_pixels N")
-        return self._finish(stored, path), UPRIGHT if self.exif == "ignore" else stored.orientation
+        return self.to_pixels(stored, path), UPRIGHT if self.exif == "ignore" else stored.orientation
 
     def load_values(self, path: Path) -> Stored:
         """The values of the bands that are read, before they become bytes.
@@ -128,7 +128,16 @@ class ImageReader:
         stored = self.load_values(path)
         return count_outside(stored.values, self.range, stored.nodata) / max(1, stored.values.size)
 
-    def _finish(self, stored: Stored, path: Path) -> Pixels:
+    def to_pixels(self, stored: Stored, path: Path) -> Pixels:
+        """The bytes of an image as it is stored, or of a part of one.
+
+        Args:
+            stored: Its values.
+            path: Its file, for messages.
+
+        Raises:
+            DataError: See `read`.
+        """
         chosen = self._choose(stored, path)
         pixels = self._to_bytes(chosen, path)
         if pixels.shape[2] == 1 and self.bands is None:

@@ -9,16 +9,20 @@ from typing import Any
 import lightning.pytorch as L
 import numpy as np
 from lightning.pytorch.callbacks import BasePredictionWriter
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.callbacks.drawing import SIDE, compose, draw_overlay, legend_of, save_picture
+from foveate.pipeline.callbacks.reducing import reduce_pair
 from foveate.pipeline.callbacks.sample_drawer import pixels_of
 from foveate.pipeline.files import fitting, replacing
+from foveate.pipeline.inference.large import LARGEST, is_large
 from foveate.pipeline.text import few
-from foveate.pipeline.tiling import LARGEST, is_large
+
+BAND = 256  # rows of a large label map that are renumbered at a time
 
 
 class PredictionWriter(BasePredictionWriter):
@@ -39,7 +43,7 @@ class PredictionWriter(BasePredictionWriter):
         self.out = out
         self.folder = folder
         self.faults: list[str] = []
-        self.tiled = 0  # images that were labelled tile by tile
+        self.large = 0  # images that were labelled area by area
         self.shortened: dict[str, str] = {}  # image -> name of its files, where its own is too long with an ending
         stems = [path.with_suffix("") for path in paths]
         self._ambiguous = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
@@ -48,8 +52,8 @@ class PredictionWriter(BasePredictionWriter):
     def written(self) -> str:
         """A sentence about what was written."""
         told = f"label maps in {self.out / 'labels'}, overlays in {self.out / 'overlays'}"
-        if self.tiled:
-            told += f"; {self.tiled} of more than {LARGEST:,} pixels in overlapping tiles, to save memory"
+        if self.large:
+            told += f"; {self.large} of more than {LARGEST:,} pixels area by area, to save memory"
         if not self.shortened:
             return told
         listed = few((f"{image} -> {name}" for image, name in self.shortened.items()), 1)
@@ -72,14 +76,16 @@ class PredictionWriter(BasePredictionWriter):
             if fault:
                 self.faults.append(fault)
                 continue
-            whole = getattr(getattr(pl_module, "inference_config", None), "short_side", None) is not None
-            self.tiled += is_large(image.shape[-2], image.shape[-1]) and not whole
             name = self.name_for(Path(path))
-            pixels = pixels_of(image)
             train_ids = ids.cpu().numpy()
-            _write(self.out / "labels" / name, labels.to_regular_ids()[train_ids])
-            overlay = [("", draw_overlay(pixels, train_ids, labels))]
-            picture = compose(path, overlay, legend_of(labels, train_ids), columns=1, side=SIDE)
+            if is_large(*train_ids.shape):
+                self.large += 1
+                pixels, drawn = reduce_pair(batch.get("windows", image[None]), train_ids)
+            else:
+                pixels, drawn = pixels_of(image), train_ids
+            _write(self.out / "labels" / name, _renumbered(train_ids, labels.to_regular_ids()))
+            overlay = [("", draw_overlay(pixels, drawn, labels))]
+            picture = compose(path, overlay, legend_of(labels, drawn), columns=1, side=SIDE)
             save_picture(picture, (self.out / "overlays" / name).with_suffix(""))
 
     def name_for(self, path: Path) -> Path:
@@ -89,6 +95,17 @@ class PredictionWriter(BasePredictionWriter):
         if fitting(name) != name:
             self.shortened[str(relative)] = fitting(name)
         return relative.with_name(fitting(name))
+
+
+def _renumbered(train_ids: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
+    """Train ids as regular ids; a large label map of bytes is changed in place, band by band."""
+    if not is_large(*train_ids.shape) or train_ids.dtype != table.dtype:
+        renumbered: NDArray[Any] = table[train_ids]
+        return renumbered
+    for top in range(0, len(train_ids), BAND):
+        band = train_ids[top : top + BAND]
+        band[...] = table[band]
+    return train_ids
 
 
 def _write(path: Path, pixels: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol, runtime_checkable
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -51,3 +53,52 @@ def _fill(out: Tensor, logits: Tensor, factor: int) -> None:
         band = upsample(logits[:, :, above:below], (factor * (below - above), out.shape[2]))
         kept = band[:, :, factor * (top - above) : factor * (bottom - above)]
         out[:, factor * top : factor * bottom] = classify(kept)
+
+
+def add_probabilities(total: Float[Tensor, "B K H W"], logits: Float[Tensor, "B K h w"], *, flipped: bool) -> None:
+    """Add the softmax over classes of logits, resized to the size of `total`, in bands of rows.
+
+    Args:
+        total: Sums of probabilities, changed in place.
+        logits: At any size.
+        flipped: The logits are those of mirrored images, and are mirrored back.
+    """
+    size = (total.shape[2], total.shape[3])
+    full = upsample(logits.float(), size)
+    rows = max(1, BAND_BYTES // (full.shape[0] * full.shape[1] * size[1] * full.element_size()))
+    for top in range(0, size[0], rows):
+        band = full[:, :, top : top + rows].softmax(1)
+        total[:, :, top : top + rows] += band.flip(3) if flipped else band
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """Something like a tensor (B, C, h, w), of which rows are taken by `[..., rows, columns]`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(B, C, h, w)."""
+
+    def __getitem__(self, part: Any, /) -> Tensor:
+        """The part."""
+
+
+def resize_band(source: Tensor | Rows, size: tuple[int, int], rows: slice) -> Float[Tensor, "B C band W"]:
+    """Some rows of what `upsample(source, size)` gives, up to rounding; only the rows it needs are taken.
+
+    Args:
+        source: A tensor (B, C, h, w), or what gives its rows.
+        size: Height and width of the whole result.
+        rows: Which of its rows.
+    """
+    height, width = source.shape[2], source.shape[3]
+    place = (torch.arange(rows.start, rows.stop, dtype=torch.float64) + 0.5) * (height / size[0]) - 0.5
+    place = place.clamp(0, height - 1)
+    above = place.floor().long()
+    below = (above + 1).clamp(max=height - 1)
+    first = int(above[0])
+    taken = source[..., first : int(below[-1]) + 1, slice(0, width)].float()
+    weight = (place - above).to(taken)[:, None]
+    above, below = (above - first).to(taken.device), (below - first).to(taken.device)
+    band = torch.lerp(taken[:, :, above], taken[:, :, below], weight)
+    return upsample(band, (band.shape[2], size[1]))

@@ -11,7 +11,6 @@ from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -23,8 +22,6 @@ from foveate.datasets.files.decoding import MAX_PIXELS
 from foveate.datasets.files.image_reader import ImageReader
 from foveate.datasets.files.names import safe_name, safe_path
 from foveate.datasets.label_map import read_label_map
-from foveate.datasets.labels import CAMVID
-from foveate.pipeline import tiling
 from foveate.pipeline.callbacks.drawing import save_picture
 from foveate.pipeline.callbacks.predictions import PredictionWriter
 from foveate.pipeline.errors import CheckpointError, ConfigError
@@ -34,8 +31,6 @@ from foveate.pipeline.runs.checkpoints import read_checkpoint
 from foveate.pipeline.runs.directories import choose_run
 from foveate.pipeline.runs.output_names import check_output_names, leads_outside
 from foveate.pipeline.runs.recipes import load_yaml, read_recipe
-from foveate.pipeline.segmentation import SegmentationTask
-from foveate.pipeline.tiling import CORE, MARGIN, is_large, label_in_tiles, tiles
 from foveate.pipeline.weights import read_state_dict
 from foveate.plugins.errors import PluginError
 
@@ -315,41 +310,3 @@ def test_the_pixels_of_a_bomb_are_not_decoded() -> None:
         assert side**2 > MAX_PIXELS
         with pytest.raises(DataError, match=reason):
             ImageReader().read(Path("bomb.png"))
-
-
-@pytest.mark.parametrize("size", [(1, 1), (CORE, CORE + 1), (2 * CORE + 7, CORE - 5), (100, 3 * CORE)], ids=str)
-def test_tiles_cover_an_image_once_and_a_network_that_looks_at_pixels_cannot_tell(size: tuple[int, int]) -> None:
-    seen = np.zeros(size, dtype=np.uint8)
-    for (rows, columns), _ in tiles(*size):
-        seen[rows, columns] += 1
-    assert (seen == 1).all()
-    image = torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8)
-    largest: list[int] = []
-
-    def label(part: torch.Tensor) -> torch.Tensor:
-        largest.append(max(part.shape[2:]))
-        return part.argmax(1)
-
-    assert torch.equal(label_in_tiles(label, image), label(image).to(torch.uint8))
-    assert max(largest[:-1]) <= CORE + 2 * MARGIN
-
-
-def test_the_image_that_took_19_gigabytes_is_large_and_usual_ones_are_not() -> None:
-    assert is_large(7999, 8000)
-    assert not is_large(1024, 2048)
-    assert not is_large(4000, 4000)
-
-
-def test_a_prediction_labels_a_large_image_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = SegmentationTask(network="segnext_t", labels=CAMVID).eval()
-    sizes: list[tuple[int, ...]] = []
-    task.network.register_forward_pre_hook(lambda module, given: sizes.append(tuple(given[0].shape[2:])))
-    task.network.encoder.register_forward_pre_hook(lambda module, given: sizes.append(tuple(given[0].shape[2:])))
-    for name, value in (("LARGEST", 64 * 64), ("CORE", 64), ("MARGIN", 32)):
-        monkeypatch.setattr(tiling, name, value)
-    image = torch.randint(0, 256, (1, 3, 96, 160), dtype=torch.uint8)
-    with torch.inference_mode():
-        found = task.predict_step({"image": image, "mask": image[:, 0], "path": ["a"]}, 0)
-    assert (found.shape, found.dtype) == ((1, 96, 160), torch.uint8)
-    assert len(set(sizes)) > 1
-    assert max(map(max, sizes)) <= 64 + 2 * 32
