@@ -32,11 +32,11 @@ class SegmentationBatch(TypedDict):
 class ClassificationBatch(TypedDict):
     """Images as bytes, and class numbers.
 
-    `image` is RGB. `label` counts from 0; -1 marks a blank, which only keeps the processes in step and is not scored.
-    `path` says where each image came from.
+    `image` is RGB, in evaluation possibly with V views of each image. `label` counts from 0; -1 marks a blank, which
+    only keeps the processes in step and is not scored. `path` says where each image came from.
     """
 
-    image: UInt8[Tensor, "B 3 H W"]
+    image: UInt8[Tensor, "B *V 3 H W"]
     label: NotRequired[Int64[Tensor, " B"]]
     path: list[str]
 

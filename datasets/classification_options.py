@@ -9,6 +9,7 @@ from foveate.datasets.augment.classification import (
     ClassifierTrainTransform,
     Crop,
     Interpolation,
+    Views,
 )
 from foveate.datasets.loading.options import WORKER_TIMEOUT, LoadingOptions
 from foveate.datasets.text import Side, to_side
@@ -30,6 +31,8 @@ class ClassificationOptions(LoadingOptions, total=False):
         magnitude: Strength of RandAugment, 0 to 10.
         crop_ratio: Share of the shorter side that evaluation's central crop keeps; null resizes the whole image.
         interpolation: How evaluation resizes: bicubic (timm's), bilinear (torchvision's), nearest, or lanczos.
+        eval_views: What evaluation averages the probabilities of: `center`, one view; `flip`, that and its mirror
+            image; `five_crop`, the centre and the four corners; `ten_crop`, these and their mirror images.
         sampling: `balanced` draws every class equally often and repeats images of rare ones.
         batch_size: Training images per step and device; `auto` takes as many as fit into memory.
         total_batch: Training images of an optimiser step on all devices together; gradients are accumulated as needed.
@@ -52,6 +55,7 @@ class ClassificationOptions(LoadingOptions, total=False):
     magnitude: int
     crop_ratio: float | None
     interpolation: Interpolation
+    eval_views: Views
     sampling: Literal["natural", "balanced"]
 
 
@@ -74,6 +78,7 @@ CLASSIFICATION_DEFAULTS: Final = ClassificationOptions(
     magnitude=9,
     crop_ratio=0.875,
     interpolation="bicubic",
+    eval_views="center",
     sampling="natural",
 )
 
@@ -106,4 +111,9 @@ def create_eval_transform(options: ClassificationOptions) -> ClassifierEvalTrans
         DataConfigError: One of them is out of range.
     """
     side = to_side(options["image_size"], "image_size")
-    return ClassifierEvalTransform(side, crop_ratio=options["crop_ratio"], interpolation=options["interpolation"])
+    return ClassifierEvalTransform(
+        side,
+        crop_ratio=options["crop_ratio"],
+        interpolation=options["interpolation"],
+        views=options["eval_views"],
+    )

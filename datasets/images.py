@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from foveate.datasets.augment.classification import ClassifierEvalTransform, Interpolation
+from foveate.datasets.augment.classification import ClassifierEvalTransform, Interpolation, Views
 from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.decoding import MAX_PIXELS
@@ -84,6 +84,7 @@ class ImagesDataModule(L.LightningDataModule):
         image_size: Side of the square images that a classifier gets, in pixels; null leaves images at their own size.
         crop_ratio: Share of the shorter side that a classifier's central crop keeps; null resizes the whole image.
         interpolation: How images are resized for a classifier: bicubic, bilinear, nearest, or lanczos.
+        eval_views: What a classifier averages the probabilities of: center, flip, five_crop or ten_crop.
         batch_size: Images per step for classifiers; segmenters get images one at a time, since sizes differ.
         num_workers: Processes that read images.
         bands: Which bands segmenters get, counted from 1; all but alpha if not given. As in the training.
@@ -100,6 +101,7 @@ class ImagesDataModule(L.LightningDataModule):
         image_size: Side | None = None,
         crop_ratio: float | None = None,
         interpolation: Interpolation = "bicubic",
+        eval_views: Views = "center",
         batch_size: int = 32,
         num_workers: int = 1,
         bands: list[int] | None = None,
@@ -121,7 +123,9 @@ class ImagesDataModule(L.LightningDataModule):
         self.transform = (
             None
             if image_size is None
-            else ClassifierEvalTransform(image_size, crop_ratio=crop_ratio, interpolation=interpolation)
+            else ClassifierEvalTransform(
+                image_size, crop_ratio=crop_ratio, interpolation=interpolation, views=eval_views
+            )
         )
         self.images = None if images is None else Path(images).expanduser()
         self.num_workers = num_workers

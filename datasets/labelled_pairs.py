@@ -194,8 +194,8 @@ def collate(samples: Sequence[dict[str, object]]) -> SegmentationBatch:
                 f"images of several sizes in one batch: {paths[0]} is {tuple(images[0].shape[1:])}, {path} is "
                 f"{tuple(image.shape[1:])} (height, width); set --data.eval_batch_size 1"
             )
-    rows = _stack([image.permute(1, 2, 0) for image in images])
-    batch: SegmentationBatch = {"image": rows.permute(0, 3, 1, 2), "path": paths}
+    rows = _stack([image.movedim(-3, -1) for image in images])
+    batch: SegmentationBatch = {"image": rows.movedim(-1, -3), "path": paths}
     if masks:
         batch["mask"] = _stack(masks)
     if "faults" in samples[0]:

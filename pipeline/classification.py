@@ -37,6 +37,17 @@ from foveate.plugins.blocks import RecipeBlock, RecipeSlot
 MOST = 1000  # largest number of classes with a confusion matrix; ImageNet-21K's would take 3.8 GB
 
 
+def mean_of_views(logits: Float[Tensor, "N K"], images: int) -> Float[Tensor, "B K"]:
+    """The logarithm of the mean probabilities of the views of each image.
+
+    Args:
+        logits: Of all views, those of an image one after the other.
+        images: How many images.
+    """
+    probabilities = logits.float().softmax(1).view(images, -1, logits.shape[1]).mean(1)
+    return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+
 class ClassificationTask(VisionTask):
     """Train, evaluate and apply a classifier.
 
@@ -128,8 +139,10 @@ class ClassificationTask(VisionTask):
         self.calibration = CalibrationError(len(labels))
         self.scores: ClassificationScores | None = None  # of the last evaluation
 
-    def forward(self, image: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B K"]:
-        """Logits of RGB images in bytes."""
+    def forward(self, image: UInt8[Tensor, "B *V 3 H W"]) -> Float[Tensor, "B K"]:
+        """Logits of RGB images in bytes; of several views (V) of each the logarithm of their mean probabilities."""
+        if image.ndim == 5:
+            return mean_of_views(self(image.flatten(0, 1)), len(image))
         pixels = self.normalise(image)
         with self.named_network():
             logits: Tensor = self.runner(pixels)(pixels)

@@ -157,6 +157,20 @@ def test_prediction_says_what_evaluation_says(folder_root: Path) -> None:
     assert [path.name for path in Path("out").iterdir()] == ["predictions.csv"]
 
 
+@pytest.mark.parametrize("views", ["flip", "ten_crop"])
+def test_prediction_and_evaluation_average_the_same_views(views: str, folder_root: Path) -> None:
+    crop = ["--data.crop_ratio=0.8", f"--data.eval_views={views}"]
+    assert fit(folder_root, *crop) == 0
+    assert main(["validate", "--ckpt_path", "best"]) == 0
+    images = ["--data.images", str(folder_root / "val")]
+    assert main(["predict", "--ckpt_path", "best", *images, "--out", "out"]) == 0
+    assert main(["predict", "--ckpt_path", "best", *images, "--out", "one", "--data.eval_views", "center"]) == 0
+    several, one = read_log(Path("out/predictions.csv")), read_log(Path("one/predictions.csv"))
+    right = sum(row["path"].split("/")[0] == row["class"] for row in several)
+    assert right == np.trace(scores("val-last.json")["confusion"])
+    assert [row["probability"] for row in several] != [row["probability"] for row in one]
+
+
 def test_a_damaged_image_is_named_and_the_others_are_predicted(
     folder_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -292,6 +306,7 @@ def test_prediction_takes_the_settings_of_evaluation_whatever_recipe_is_named(re
         named = Request(command="predict", recipe=read_recipe(find_recipe(other)), name=other, flags=[])
         settings = prepare(named, checkpoint).recipe["data"]["init_args"]
         expected = {"image_size": own.size, "crop_ratio": own.crop_ratio, "interpolation": own.interpolation}
+        expected["eval_views"] = own.views
         assert settings == {**expected, "channels": 3}
 
 

@@ -23,11 +23,14 @@ from foveate.datasets.errors import DataConfigError
 
 Stored = UInt8[Tensor, "3 H W"]
 Sized = UInt8[Tensor, "3 S S"]
+Several = UInt8[Tensor, "*V 3 S S"]  # V views, or one without that axis
 Applied = tuple[str, Mapping[str, Any]]  # name of an operation, and what was drawn for it
 Crop = Literal["random_resized", "padded", "none"]
 Interpolation = Literal["bicubic", "bilinear", "nearest", "lanczos"]
+Views = Literal["center", "flip", "five_crop", "ten_crop"]
 CUBIC, LINEAR = InterpolationMode.BICUBIC, InterpolationMode.BILINEAR
 GREY = 128  # fills what a rotation or shift uncovers
+CORNERS, MIRRORED = ("five_crop", "ten_crop"), ("flip", "ten_crop")  # views with corners, with mirror images
 LEVELS = 11  # RandAugment's magnitudes are 0 to 10, as published
 
 
@@ -133,28 +136,55 @@ class ClassifierEvalTransform:
         crop_ratio: Share of the shorter side that the central crop keeps; None resizes the whole image, whatever its
             shape. The shorter side is resized to size / crop_ratio, rounded to the nearest pixel.
         interpolation: How images are resized: bicubic, bilinear, nearest, or lanczos.
+        views: Which parts of an image are given: `center`; `flip`, that and its mirror image; `five_crop`, the centre
+            and the four corners; `ten_crop`, these and their mirror images.
 
     Raises:
-        DataConfigError: The share is not above 0 and at most 1, or there is no such interpolation.
+        DataConfigError: The share is not above 0 and at most 1, or an interpolation or views do not exist, or leave
+            no corners.
     """
 
     def __init__(
-        self, size: int, *, crop_ratio: float | None = 0.875, interpolation: Interpolation = "bicubic"
+        self,
+        size: int,
+        *,
+        crop_ratio: float | None = 0.875,
+        interpolation: Interpolation = "bicubic",
+        views: Views = "center",
     ) -> None:
         if crop_ratio is not None and not 0 < crop_ratio <= 1:
             raise DataConfigError(f"crop_ratio is above 0 and at most 1, or null, not {crop_ratio}")
         if interpolation not in get_args(Interpolation):
             accepted = ", ".join(get_args(Interpolation))
             raise DataConfigError(f"no interpolation named {interpolation!r} (accepted: {accepted})")
-        self.size, self.crop_ratio, self.interpolation = size, crop_ratio, interpolation
+        if views not in get_args(Views):
+            raise DataConfigError(f"no eval_views named {views!r} (accepted: {', '.join(get_args(Views))})")
+        if views in CORNERS and crop_ratio is None:
+            raise DataConfigError(f"eval_views {views} cuts parts out: give --data.crop_ratio too, such as 0.875")
+        self.size, self.crop_ratio, self.interpolation, self.views = size, crop_ratio, interpolation, views
         if crop_ratio is None:
             self._steps: list[Callable[[Tensor], Tensor]] = [partial(_resize, (size, size), interpolation)]
         else:
-            self._steps = [partial(_resize, round(size / crop_ratio), interpolation), T.CenterCrop(size)]
+            cut: Callable[[Tensor], Tensor] = partial(_corners, size) if views in CORNERS else T.CenterCrop(size)
+            self._steps = [partial(_resize, round(size / crop_ratio), interpolation), cut]
+        if views in MIRRORED:
+            self._steps.append(_mirrored)
 
-    def __call__(self, image: Stored, *, seed: int) -> Sized:
-        """RGB bytes (3, H, W) in, at the size asked for out; the seed changes nothing."""
+    def __call__(self, image: Stored, *, seed: int) -> Several:
+        """RGB bytes (3, H, W) in, at the size asked for out, the central view first; the seed changes nothing."""
         return _apply(self._steps, image)
+
+
+def _corners(size: int, image: Tensor) -> Tensor:
+    """The centre and the four corners (5, 3, size, size)."""
+    *corners, center = T.functional.five_crop(image, [size, size])
+    return torch.stack([center, *corners])
+
+
+def _mirrored(image: Tensor) -> Tensor:
+    """One or several views, and behind them their mirror images."""
+    views = image if image.ndim == 4 else image[None]
+    return torch.cat([views, views.flip(3)])
 
 
 def _resize(size: int | tuple[int, int], interpolation: Interpolation, image: Tensor) -> Tensor:

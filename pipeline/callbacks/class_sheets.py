@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import lightning.pytorch as L
 import torch
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from foveate.datasets.classes import ClassSet
 from foveate.pipeline.callbacks.drawing import SIDE, Pixels, save_picture
@@ -64,9 +65,14 @@ def _predict(module: L.LightningModule, samples: Sequence[dict[str, Any]]) -> li
     labels: ClassSet = module.labels  # type: ignore[assignment]
     shares, classes = predict(module, torch.stack([sample["image"] for sample in samples])).float().softmax(1).max(1)
     return [
-        Sample(pixels_of(sample["image"]), labels.names[int(sample["label"])], labels.names[number], share)
+        Sample(pixels_of(_first_view(sample["image"])), labels.names[int(sample["label"])], labels.names[number], share)
         for sample, number, share in zip(samples, classes.tolist(), shares.tolist(), strict=True)
     ]
+
+
+def _first_view(image: Tensor) -> Tensor:
+    """The image (3, H, W), or the first of its views."""
+    return image if image.ndim == 3 else image[0]
 
 
 def draw_sheet(samples: Sequence[Sample], title: str = "", side: int = SIDE) -> Image.Image:

@@ -89,8 +89,8 @@ class SampleDrawer(L.Callback):
         """Draw samples of the data module, write them under the step number, and send them to loggers."""
 
 
-def predict(module: L.LightningModule, images: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B K ..."]:
-    """Logits of raw images, in the precision of the validation."""
+def predict(module: L.LightningModule, images: UInt8[Tensor, "B *V C H W"]) -> Float[Tensor, "B K ..."]:
+    """Logits of raw images, or of V views of each, in the precision of the validation."""
     with torch.no_grad(), module.trainer.precision_plugin.val_step_context():
         logits: Tensor = module(images.to(module.device))
     return logits

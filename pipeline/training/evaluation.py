@@ -13,7 +13,7 @@ from foveate.pipeline.runs.recipes import read_recipe
 from foveate.pipeline.training.flags import take_option
 from foveate.pipeline.training.request import Request
 
-SIZES = ("image_size", "crop_ratio", "interpolation")  # of a classification data module
+SIZES = ("image_size", "crop_ratio", "interpolation", "eval_views")  # of a classification data module
 READING = ("bands", "range", "exif", "max_pixels")  # of a segmentation data module
 SETTINGS = (*SIZES, *READING)
 

@@ -130,3 +130,24 @@ def test_impossible_settings_are_refused(options: dict[str, Any], message: str) 
         ClassifierTrainTransform(32, **options)
     with pytest.raises(DataConfigError, match="crop_ratio is above 0 and at most 1, or null, not 0"):
         ClassifierEvalTransform(32, crop_ratio=0)
+
+
+@pytest.mark.parametrize(("views", "count"), [("flip", 2), ("five_crop", 5), ("ten_crop", 10)])
+def test_views_are_torchvisions_crops_with_the_centre_first(views: Any, count: int) -> None:
+    image = torch.randint(0, 256, (3, 50, 70), dtype=torch.uint8)
+    center = ClassifierEvalTransform(32, crop_ratio=0.8)(image, seed=0)
+    found = ClassifierEvalTransform(32, crop_ratio=0.8, views=views)(image, seed=0)
+    assert found.shape == (count, 3, 32, 32)
+    assert torch.equal(found[0], center)
+    if views == "flip":
+        assert torch.equal(found[1], center.flip(2))
+        return
+    resized = F.resize(image, 40, interpolation=F.InterpolationMode.BICUBIC)
+    crops = F.ten_crop(resized, 32) if views == "ten_crop" else F.five_crop(resized, 32)
+    order = [4, 0, 1, 2, 3, 9, 6, 5, 8, 7][:count]  # a corner of the mirror image is the other one mirrored
+    assert torch.equal(found, torch.stack([crops[place] for place in order]))
+
+
+def test_corners_need_a_crop_ratio() -> None:
+    with pytest.raises(DataConfigError, match=r"give --data\.crop_ratio too"):
+        ClassifierEvalTransform(32, crop_ratio=None, views="ten_crop")
