@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -192,9 +192,23 @@ def _in_words(settings: Mapping[str, Any]) -> list[str]:
     )
     if mode and inference.get("short_side"):
         windows += f", short side {inference['short_side']}"
+    windows += _views_in_words(inference) if mode else ""
     limits = [f"{key} {value}" for key, value in settings.get("limits", {}).items()]
     engine = f"engine {settings['engine']}, {settings['precision']}"
     return [engine, *([windows] if mode else []), *limits]
+
+
+def _views_in_words(inference: Mapping[str, Any]) -> str:
+    """How many views are averaged, if not one."""
+    from foveate.pipeline.inference.config import InferenceConfig  # late: imports torch
+
+    known = {item.name for item in fields(InferenceConfig)}
+    config = InferenceConfig(**{key: value for key, value in inference.items() if key in known})
+    scales = config.used_scales
+    if not config.augments:
+        return "" if scales == (1.0,) else f", scale {scales[0]:g}"
+    named = f"{len(scales)} scales" if len(scales) > 1 else f"scale {scales[0]:g}"
+    return f", {named}{' and their mirror images' if config.flips else ''} averaged"
 
 
 def _size(sides: Any) -> str:

@@ -13,6 +13,10 @@ COMMON = (
     ("--trainer.accelerator A", "auto, cpu or gpu"),
 )
 
+VIEWS = (
+    "--model.inference.protocol P",
+    "multi_scale: average 6 scales and their mirror images; of classifiers --data.eval_views ten_crop",
+)
 ENGINE = ("--engine NAME", "what runs the network: torch, folded, compile, openvino, or auto, the fastest here")
 
 OPTIONS = {
@@ -50,8 +54,19 @@ OPTIONS = {
         ("--data.root DIR", "where the data set lies"),
         ("--model.weights FILE", "published weights instead of a checkpoint, with --config"),
         ("--data.eval_batch_size N", "images per step"),
+        VIEWS,
         ENGINE,
     ),
-    "test": (("--data.root DIR", "where the data set lies"), ("--data.eval_batch_size N", "images per step"), ENGINE),
-    "predict": (("--data.images DIR|FILE", "what to label"), ("--out DIR", "where to write (predictions)"), ENGINE),
+    "test": (
+        ("--data.root DIR", "where the data set lies"),
+        ("--data.eval_batch_size N", "images per step"),
+        VIEWS,
+        ENGINE,
+    ),
+    "predict": (
+        ("--data.images DIR|FILE", "what to label"),
+        ("--out DIR", "where to write (predictions)"),
+        VIEWS,
+        ENGINE,
+    ),
 }
