@@ -42,6 +42,16 @@ COMMANDS = {
     "predict": Command(
         "label any images", "foveate predict --ckpt_path best --data.images photos --out labelled", None
     ),
+    "score": Command(
+        "score label files by a benchmark's rules",
+        "foveate score predictions ~/cityscapes/gtFine/val --dataset cityscapes",
+        "pipeline.commands.score:run",
+    ),
+    "submit": Command(
+        "predict Cityscapes' test split, write and check the zip for its server",
+        "foveate submit --ckpt_path best --data.root ~/cityscapes --out submission.zip",
+        "pipeline.commands.submit:run",
+    ),
     "compare": Command(
         "train several attention blocks and compare them",
         "foveate compare synthetic_segnext_t --blocks none,se,lka,msca --data.root data/scenes",

@@ -37,6 +37,7 @@ CASES = (
     "folders",
     "bands",
     "checking",
+    "scoring",
 )
 
 
