@@ -15,12 +15,12 @@ from jaxtyping import Int64, Integer, UInt8
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import CITYSCAPES, INVALID, Table
-from foveate.datasets.masks.stored import read_numbers
 from foveate.datasets.masks.values import ValueMasks, map_ids
 from foveate.datasets.text import few
 from foveate.datasets.threads import in_threads
 from foveate.pipeline.scoring.conventions import Convention, regular_of_train
 from foveate.pipeline.scoring.frames import KINDS, Frame
+from foveate.pipeline.scoring.label_png import read_label
 
 EXACT = 2**24  # pixels counted at once: OpenCV's counters are floats, which hold whole numbers up to there
 PER_CLASS = 1000  # an instance id is 1000 times its class's id plus a number
@@ -61,10 +61,13 @@ def count_frames(
     """
     with_instances = all(frame.instances is not None for frame in frames)
     work = partial(_attempt, convention=convention, with_instances=with_instances)
-    results = iter([]) if not frames else _each(work, frames, workers)
-    counts, faults = [], []
-    for done, result in enumerate(results, start=1):
-        (faults if isinstance(result, str) else counts).append(result)  # type: ignore[arg-type]
+    counts: list[Counts] = []
+    faults: list[str] = []
+    for done, result in enumerate(_each(work, frames, workers), start=1):
+        if isinstance(result, str):
+            faults.append(result)
+        else:
+            counts.append(result)
         if advance is not None:
             advance(done, len(frames))
     if faults:
@@ -94,7 +97,7 @@ def add_up(counts: Sequence[Counts]) -> Counts:
     if any(one.sizes is None for one in counts):
         return Counts(confusion)
     parts = [(one.sizes, one.owners, one.found) for one in counts]
-    return Counts(confusion, *(np.concatenate([part[place] for part in parts]) for place in range(3)))  # type: ignore[misc]
+    return Counts(confusion, *(np.concatenate([part[place] for part in parts]) for place in range(3)))
 
 
 def count_frame(frame: Frame, convention: Convention, *, with_instances: bool = True) -> Counts:
@@ -115,7 +118,7 @@ def count_frame(frame: Frame, convention: Convention, *, with_instances: bool = 
     confusion = count_pairs(truth, predicted, classes)
     if not with_instances or frame.instances is None:
         return Counts(confusion)
-    instances = read_numbers(frame.instances)
+    instances = read_label(frame.instances)
     _same_size(instances, frame.instances, predicted, frame.prediction)
     numbers, found = count_instances(instances, predicted, classes)
     return _with_instances(confusion, numbers, found, frame.instances)
@@ -131,13 +134,14 @@ def _with_instances(
 
 
 def _read_truth(path: Path, convention: Convention) -> Classes:
-    if path.stem.endswith(f"_{KINDS[1]}") and convention.scored == CITYSCAPES.ids:
-        return ValueMasks(regular_of_train()).read(Pair(path, path))
-    return convention.truth.read(Pair(path, path))
+    if not isinstance(convention.truth, ValueMasks):
+        return convention.truth.read(Pair(path, path))
+    of_train_ids = path.stem.endswith(f"_{KINDS[1]}") and convention.scored == CITYSCAPES.ids
+    return map_ids(read_label(path), regular_of_train() if of_train_ids else convention.truth.table, path)
 
 
 def _read_prediction(path: Path, convention: Convention) -> Classes:
-    stored = read_numbers(path)
+    stored = read_label(path)
     with suppress(DataError):
         return map_ids(stored, convention.predictions, path)
     raise DataError(_wrong_numbers(stored, path, convention))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,9 @@ def plain_figures(counts: Counts, convention: Convention) -> dict[str, Any]:
 
 def _divided(over: Int64[np.ndarray, " K"], under: Int64[np.ndarray, " K"]) -> Float64[np.ndarray, " K"]:
     """Quotients, NaN where 0 is divided by 0."""
-    return np.divide(over, under, out=np.full(len(over), math.nan), where=under > 0)
+    quotients = np.full(len(over), math.nan)
+    np.divide(over, under, out=quotients, where=under > 0)
+    return quotients
 
 
 def official_figures(scores: OfficialScores, counts: Counts, convention: Convention) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def _level_report(level: Level, figures: Mapping[str, Any], levels: Mapping[str,
     return Report(columns=("IoU", "iIoU")[: len(columns)], rows=rows, means=means, figures=figures, levels=levels)
 
 
-def _by_name(names: tuple[str, ...] | list[str], values: Float64[np.ndarray, " G"]) -> dict[str, float | None]:
+def _by_name(names: Sequence[str], values: Float64[np.ndarray, " G"]) -> dict[str, float | None]:
     return dict(zip(names, map(or_none, values.tolist()), strict=True))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from foveate.pipeline.scoring.conventions import convention_of
 from foveate.pipeline.scoring.counting import count_frames
@@ -35,10 +36,8 @@ def test_random_sets_have_the_official_scores(tmp_path: Path, block: int) -> Non
 
 
 def test_the_sets_hold_what_is_easily_scored_wrong(tmp_path: Path) -> None:
-    sets = [
-        our_scores(made[0], cityscapes_labels(made[1], "val"))
-        for made in (made_set(tmp_path / str(n), n) for n in range(60))
-    ]
+    made = [made_set(tmp_path / str(seed), seed) for seed in range(60)]
+    sets = [our_scores(predictions, cityscapes_labels(gt, "val")) for predictions, gt in made]
     assert any(0.0 in found["iou"].values() for found in sets)  # predicted, never labelled
     assert any(found["miou"] is None for found in sets)  # nothing but void
     assert any(None in found["iou"].values() and found["miou"] for found in sets)  # absent classes
@@ -66,19 +65,16 @@ def test_without_instances_the_other_scores_are_the_official_ones(tmp_path: Path
 
 
 def test_several_workers_count_the_same(tmp_path: Path) -> None:
-    root = next(
-        tmp_path / str(n)
-        for n in range(40)
-        if len(list((made_set(tmp_path / str(n), n)[1]).rglob("*labelIds.png"))) == 5
+    made = [made_set(tmp_path / str(seed), seed) for seed in range(20)]
+    predictions, labels = max(
+        ((made, cityscapes_labels(gt, "val")) for made, gt in made), key=lambda pair: len(pair[1])
     )
-    labels = cityscapes_labels(root / "gt", "val")
-    assert our_scores(root / "pred", labels) == our_scores(root / "pred", labels, workers=3)
+    assert len(labels) == 5
+    assert our_scores(predictions, labels) == our_scores(predictions, labels, workers=3)
 
 
 def test_a_real_frame_has_the_official_scores(shared: Path, tmp_path: Path) -> None:
     labels = cityscapes_labels(shared / "data" / "cityscapes-sample", "val")
-    from PIL import Image
-
     truth = np.array(Image.open(labels[0]))
     write(tmp_path / "frankfurt_000000_000294_x.png", np.roll(truth, (9, -14), (0, 1)))
     found = our_scores(tmp_path, labels)
