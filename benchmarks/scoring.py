@@ -24,7 +24,7 @@ from foveate.pipeline.startup import keep_freed_memory
 
 SIZE, SCENES, FRAMES = (1024, 2048), 10, 100
 WITH_INSTANCES = range(24, 34)
-SQUARE = 128  # pixels; objects are cut into such squares, so that there are about as many as in Cityscapes (19)
+SQUARE = 224  # pixels; objects are cut into such squares, so that there are about as many as in Cityscapes (19)
 SHIFT, NOISE = (6, -9), 0.01  # how predictions differ from labels: moved, and some pixels of another label
 
 

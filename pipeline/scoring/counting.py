@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
-from jaxtyping import Int64, Integer, UInt8
+from jaxtyping import Int64
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import CITYSCAPES, INVALID, Table
-from foveate.datasets.masks.values import ValueMasks, map_ids
+from foveate.datasets.masks.values import ValueMasks, apply_table
 from foveate.datasets.text import few
 from foveate.datasets.threads import in_threads
-from foveate.pipeline.scoring.conventions import Convention, regular_of_train
+from foveate.pipeline.scoring.conventions import Convention, in_ranges, regular_of_train
 from foveate.pipeline.scoring.frames import KINDS, Frame
 from foveate.pipeline.scoring.label_png import read_label
+from foveate.pipeline.scoring.values import BYTES, count_regions, count_values
 
-EXACT = 2**24  # pixels counted at once: OpenCV's counters are floats, which hold whole numbers up to there
 PER_CLASS = 1000  # an instance id is 1000 times its class's id plus a number
-Classes = UInt8[np.ndarray, "H W"]
 Advance = Callable[[int, int], None]
 
 
@@ -111,110 +108,118 @@ def count_frame(frame: Frame, convention: Convention, *, with_instances: bool = 
     Raises:
         DataError: A file cannot be read, sizes differ, or a file holds a wrong number.
     """
+    truth, predicted = _read_truth(frame.label, convention), _read_prediction(frame.prediction, convention)
+    _same_size(truth, predicted)
+    pairs = count_values(truth.numbers, predicted.numbers)
+    truth.check(pairs.sum(1))
+    predicted.check(pairs.sum(0))
     classes = len(convention.labels)
-    truth = _read_truth(frame.label, convention)
-    predicted = _read_prediction(frame.prediction, convention)
-    _same_size(truth, frame.label, predicted, frame.prediction)
-    confusion = count_pairs(truth, predicted, classes)
+    confusion = _merge(_merge(pairs, truth.table, classes).T, predicted.table, classes + 1).T
     if not with_instances or frame.instances is None:
         return Counts(confusion)
-    instances = read_label(frame.instances)
-    _same_size(instances, frame.instances, predicted, frame.prediction)
-    numbers, found = count_instances(instances, predicted, classes)
-    return _with_instances(confusion, numbers, found, frame.instances)
+    instances = _Read(frame.instances, np.ascontiguousarray(read_label(frame.instances)), predicted.table, "")
+    _same_size(instances, predicted)
+    ids, values = count_regions(instances.numbers, predicted.numbers, PER_CLASS)
+    found = _merge(values.T, predicted.table, classes + 1).T
+    return _with_instances(confusion, ids, found, frame.instances)
 
 
-def _with_instances(
-    confusion: Int64[np.ndarray, "K M"], numbers: Int64[np.ndarray, " N"], found: Int64[np.ndarray, "N M"], path: Path
-) -> Counts:
-    owners = numbers // PER_CLASS
-    if len(owners) and owners.max() >= len(confusion):
-        raise DataError(f"{path}: instance id {numbers[-1]} is of no class; ids are 1000 x the class's id + a number")
-    return Counts(confusion, found.sum(1), owners, found)
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A file that was read.
+
+    Attributes:
+        path: The file.
+        numbers: What it holds.
+        table: Number -> class number, 254 for one that is not accepted.
+        hint: What to do about one.
+    """
+
+    path: Path
+    numbers: np.ndarray
+    table: Table
+    hint: str
+
+    def check(self, counts: Int64[np.ndarray, "256"]) -> None:
+        """Refuse numbers that are not accepted.
+
+        Args:
+            counts: How often each number occurs.
+
+        Raises:
+            DataError: One does.
+        """
+        wrong = np.flatnonzero((self.table[:BYTES] == INVALID) & (counts > 0))
+        if len(wrong):
+            raise DataError(self.fault(wrong.tolist(), counts[wrong].tolist()))
+
+    def fault(self, values: Sequence[int], counts: Sequence[int]) -> str:
+        """What is wrong with numbers in the file.
+
+        Args:
+            values: The numbers.
+            counts: How often each occurs.
+        """
+        found = few(f"{value} ({count} px)" for value, count in zip(values, counts, strict=True))
+        accepted = in_ranges(np.flatnonzero(self.table != INVALID).tolist())
+        return f"{self.path} holds {found}; accepted are {accepted}{self.hint}"
 
 
-def _read_truth(path: Path, convention: Convention) -> Classes:
-    if not isinstance(convention.truth, ValueMasks):
-        return convention.truth.read(Pair(path, path))
+def _as_bytes(read: _Read) -> _Read:
+    """The same with class numbers in place of numbers of more than 8 bits.
+
+    Raises:
+        DataError: A number is not accepted.
+    """
+    if read.numbers.dtype == np.uint8:
+        return read if read.numbers.flags.c_contiguous else replace(read, numbers=read.numbers.copy())
+    mapped = apply_table(read.numbers, read.table)
+    if (mapped == INVALID).any():
+        values, counts = np.unique(read.numbers[mapped == INVALID], return_counts=True)
+        raise DataError(read.fault(values.tolist(), counts.tolist()))
+    return _Read(read.path, mapped, np.arange(BYTES, dtype=np.uint8), read.hint)
+
+
+def _read_truth(path: Path, convention: Convention) -> _Read:
+    if not isinstance(convention.truth, ValueMasks):  # masks of colours
+        return _Read(path, convention.truth.read(Pair(path, path)), np.arange(BYTES, dtype=np.uint8), "")
     of_train_ids = path.stem.endswith(f"_{KINDS[1]}") and convention.scored == CITYSCAPES.ids
-    return map_ids(read_label(path), regular_of_train() if of_train_ids else convention.truth.table, path)
+    return _as_bytes(_Read(path, read_label(path), regular_of_train() if of_train_ids else convention.truth.table, ""))
 
 
-def _read_prediction(path: Path, convention: Convention) -> Classes:
-    stored = read_label(path)
-    with suppress(DataError):
-        return map_ids(stored, convention.predictions, path)
-    raise DataError(_wrong_numbers(stored, path, convention))
-
-
-def _wrong_numbers(stored: np.ndarray, path: Path, convention: Convention) -> str:
-    """What is wrong with the numbers of a prediction."""
-    values, counts = np.unique(stored, return_counts=True)
-    wrong = [
-        f"{value} ({count} px)" for value, count in zip(values.tolist(), counts.tolist(), strict=True)
-        if not _is_accepted(value, convention.predictions)
-    ]  # fmt: skip
+def _read_prediction(path: Path, convention: Convention) -> _Read:
     other = "regular" if convention.ids == "train" else "train"
-    hint = f"if predictions hold {other} ids, say --ids {other}"
-    return f"{path}: predicts {few(wrong)}; accepted are {convention.accepted}; {hint}"
+    hint = f" ({convention.ids} ids); if predictions hold {other} ids, say --ids {other}"
+    return _as_bytes(_Read(path, read_label(path), convention.predictions, hint))
 
 
-def _is_accepted(value: int, table: Table) -> bool:
-    return 0 <= value < len(table) and table[value] != INVALID
-
-
-def _same_size(one: np.ndarray, where: Path, other: np.ndarray, there: Path) -> None:
-    if one.shape != other.shape:
-        sizes = [f"{path} is {array.shape[0]} x {array.shape[1]}" for path, array in ((there, other), (where, one))]
+def _same_size(one: _Read, other: _Read) -> None:
+    if one.numbers.shape != other.numbers.shape:
+        sizes = [f"{read.path} is {read.numbers.shape[0]} x {read.numbers.shape[1]}" for read in (other, one)]
         raise DataError(f"{sizes[0]}, but {sizes[1]} (height x width)")
 
 
-def count_pairs(truth: Classes, predicted: Classes, classes: int) -> Int64[np.ndarray, "K M"]:
-    """Count each pair of a label (row) and a prediction (column).
+def _merge(counts: Int64[np.ndarray, "256 M"], table: Table, classes: int) -> Int64[np.ndarray, "K M"]:
+    """Counts by class in place of by number; those of no class are left out.
 
     Args:
-        truth: Class numbers; K and above are left out.
-        predicted: Class numbers, K for no class.
+        counts: A row for each number.
+        table: Number -> class number.
         classes: Number of classes K.
-
-    Example:
-        >>> one, other = np.array([[0, 1, 255]], np.uint8), np.array([[0, 2, 1]], np.uint8)
-        >>> count_pairs(one, other, 2).tolist()
-        [[1, 0, 0], [0, 0, 1]]
     """
-    counts = np.zeros((classes, classes + 1), dtype=np.int64)
-    rows = max(1, EXACT // max(1, truth.shape[1]))
-    for start in range(0, truth.shape[0], rows):
-        part = [np.ascontiguousarray(array[start : start + rows]) for array in (truth, predicted)]
-        found = cv2.calcHist(part, [0, 1], None, [classes, classes + 1], [0, classes, 0, classes + 1])
-        counts += found.reshape(counts.shape).astype(np.int64)
-    return counts
+    merged = np.zeros((classes, counts.shape[1]), dtype=np.int64)
+    numbers = np.flatnonzero(table[:BYTES] < classes)
+    np.add.at(merged, table[numbers], counts[numbers])
+    return merged
 
 
-def count_instances(
-    instances: Integer[np.ndarray, "H W"], predicted: Classes, classes: int
-) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, "N M"]]:
-    """Count the predicted classes of each instance.
-
-    Args:
-        instances: Instance ids; numbers up to 1000 are regions without instances.
-        predicted: Class numbers, K for no class.
-        classes: Number of classes K.
-
-    Returns:
-        The instance ids, sorted, and for each its pixels by predicted class.
-    """
-    inside = instances > PER_CLASS
-    numbers, classes_there = instances[inside], predicted[inside]
-    if not len(numbers):
-        return np.zeros(0, dtype=np.int64), np.zeros((0, classes + 1), dtype=np.int64)
-    present = np.zeros(int(numbers.max()) + 1, dtype=bool)
-    present[numbers] = True
-    ids = np.flatnonzero(present).astype(np.int64)
-    start = np.zeros(len(present), dtype=np.int64)
-    start[ids] = np.arange(len(ids)) * (classes + 1)
-    counts = np.bincount(start[numbers] + classes_there, minlength=len(ids) * (classes + 1))
-    return ids, counts.reshape(len(ids), classes + 1)
+def _with_instances(
+    confusion: Int64[np.ndarray, "K M"], ids: Int64[np.ndarray, " N"], found: Int64[np.ndarray, "N M"], path: Path
+) -> Counts:
+    owners = ids // PER_CLASS
+    if len(owners) and owners.max() >= len(confusion):
+        raise DataError(f"{path}: instance id {ids[-1]} is of no class; ids are 1000 x the class's id + a number")
+    return Counts(confusion, found.sum(1), owners, found)
 
 
 def predicted_ids(counts: Counts, convention: Convention) -> set[int]:

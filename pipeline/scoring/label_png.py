@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import struct
 import zlib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,10 @@ from numpy.typing import NDArray
 from foveate.datasets.files.fast_decoding import PNG
 from foveate.datasets.files.reading import read_bytes
 from foveate.datasets.masks.stored import read_numbers
-from foveate.plugins.ops.native.library import Library, is_switched_off, load
+from foveate.pipeline.scoring.native import native
 
 MOST_PIXELS = 64_000_000  # larger files are left to the other decoder
 GREY, PALETTE = 0, 3  # PNG's types of colour
-SOURCE = Path(__file__).with_name("png.cpp")
-
-log = logging.getLogger(__name__)
 
 
 def read_label(path: Path) -> NDArray[Any]:
@@ -47,7 +42,7 @@ def decode_numbers(data: bytes) -> NDArray[Any] | None:
     """
     chunks = list(_chunks(data))
     shape = _shape(chunks)
-    decoder = None if shape is None else _decoder()
+    decoder = None if shape is None else native()
     if shape is None or decoder is None:
         return None
     height, width, step = shape
@@ -79,16 +74,3 @@ def _shape(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int, int] | None:
     width, height, depth, colours, compression, filters, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
     taken = (depth, colours) in ((8, GREY), (16, GREY), (8, PALETTE)) and compression == filters == interlace == 0
     return (height, width, depth // 8) if taken and 0 < width * height <= MOST_PIXELS else None
-
-
-@cache
-def _decoder() -> ctypes.CDLL | None:
-    """The compiled decoder; None where there is none, and other decoders are used."""
-    if is_switched_off():
-        return None
-    what, instead = "the decoder of label maps", "slower ones are"
-    try:
-        return load(Library(name="label_png", sources=(SOURCE,), what=what, instead=instead, seconds=3))
-    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
-        log.info("%s is not used, %s: %s", what, instead, error)
-        return None
