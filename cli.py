@@ -220,10 +220,7 @@ def _train(command: str, words: list[str]) -> None:
 
 def _import_named() -> None:
     """Import data modules and tasks, which recipes name by class without a module."""
-    importlib.import_module("foveate.pipeline.startup").import_torchmetrics()
-    importlib.import_module("foveate.pipeline.runs.data_sets").import_ours()
-    for task in ("segmentation", "classification"):
-        importlib.import_module(f"foveate.pipeline.{task}")
+    importlib.import_module("foveate.pipeline.startup").import_named()
 
 
 def run() -> None:

@@ -20,6 +20,8 @@ from foveate.pipeline.files import fitting, replacing
 from foveate.pipeline.text import few
 from foveate.pipeline.tiling import LARGEST, is_large
 
+LABELS = "labels"  # folder of the label maps
+
 
 class PredictionWriter(BasePredictionWriter):
     """For `<folder>/a/b.jpg` write `<out>/labels/a/b.png` and `<out>/overlays/a/b.png`, a large overlay as JPEG.
@@ -32,12 +34,14 @@ class PredictionWriter(BasePredictionWriter):
         out: Folder to write to.
         folder: What the image paths are relative to.
         paths: All images, to see which names collide.
+        overlays: Whether overlays are written too.
     """
 
-    def __init__(self, out: Path, folder: Path, paths: Sequence[Path]) -> None:
+    def __init__(self, out: Path, folder: Path, paths: Sequence[Path], *, overlays: bool = True) -> None:
         super().__init__(write_interval="batch")
         self.out = out
         self.folder = folder
+        self.overlays = overlays
         self.faults: list[str] = []
         self.tiled = 0  # images that were labelled tile by tile
         self.shortened: dict[str, str] = {}  # image -> name of its files, where its own is too long with an ending
@@ -47,7 +51,8 @@ class PredictionWriter(BasePredictionWriter):
     @property
     def written(self) -> str:
         """A sentence about what was written."""
-        told = f"label maps in {self.out / 'labels'}, overlays in {self.out / 'overlays'}"
+        told = f"label maps in {self.out / LABELS}"
+        told += f", overlays in {self.out / 'overlays'}" if self.overlays else ""
         if self.tiled:
             told += f"; {self.tiled} of more than {LARGEST:,} pixels in overlapping tiles, to save memory"
         if not self.shortened:
@@ -77,7 +82,9 @@ class PredictionWriter(BasePredictionWriter):
             name = self.name_for(Path(path))
             pixels = pixels_of(image)
             train_ids = ids.cpu().numpy()
-            _write(self.out / "labels" / name, labels.to_regular_ids()[train_ids])
+            _write(self.out / LABELS / name, labels.to_regular_ids()[train_ids])
+            if not self.overlays:
+                continue
             overlay = [("", draw_overlay(pixels, train_ids, labels))]
             picture = compose(path, overlay, legend_of(labels, train_ids), columns=1, side=SIDE)
             save_picture(picture, (self.out / "overlays" / name).with_suffix(""))
