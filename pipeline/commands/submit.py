@@ -96,7 +96,7 @@ def _frames(images: Path, count: int) -> list[str]:
     if odd := [file.name for file, frame in frames.items() if frame is None]:
         raise DataError(f"{images}: {len(odd)} images are not named <city>_<seq>_<frame>*: {few(odd)}")
     if len(files) != count:
-        advice = f"; for a smaller set say --count {len(files)} (and --size)" if count == COUNT else ""
+        advice = f"; for a smaller set say --count {len(files)} and --size" if count == COUNT else ""
         raise DataError(f"{images}: {len(files)} images, expected {count}{advice}")
     return [frame for frame in frames.values() if frame is not None]
 
@@ -150,7 +150,9 @@ def _claim(folder: Path, request: Request) -> None:
     if note.is_file():
         if json.loads(note.read_text(encoding="utf-8")) == made:
             return
-        raise DataConfigError(f"{folder} holds predictions of another checkpoint or other options; delete it, or --out")
+        raise DataConfigError(
+            f"{folder} holds predictions of another checkpoint or other options; delete it, or change --out"
+        )
     if folder.exists() and any(folder.iterdir()):
         raise DataConfigError(f"{folder} exists and holds something else; the predictions go there; give another --out")
     write_text(note, json.dumps(made, indent=1) + "\n")

@@ -97,7 +97,7 @@ def check_submission(path: Path, expected: Expected, advance: Advance | None = N
         unreadable += [fault] if fault else []
         if advance is not None:
             advance(done, len(images))
-    refuse(str(path), {**faults, "wrong": unreadable}, "The server accepts none of these")
+    refuse(str(path), {**faults, "unfit": unreadable}, "The server would not take it")
     return len(images)
 
 
@@ -142,12 +142,10 @@ def _faults_of_names(names: Sequence[str], expected: Expected) -> dict[str, list
         else:
             found.setdefault(frame, []).append(name)
     doubled = [f"{frame} is {', '.join(several)}" for frame, several in found.items() if len(several) > 1]
-    missing = [] if expected.frames is None else [f"{frame}*.png" for frame in expected.frames if frame not in found]
-    if expected.frames is None and len(found) < expected.count:
-        missing = [f"{expected.count - len(found)} of {expected.count} frames"]
-    if expected.frames is None and len(found) > expected.count:
-        extra.append(f"{len(found) - expected.count} frames more than {expected.count}")
-    return {"missing": missing, "extra": extra, "doubled": doubled}
+    missing = [f"{frame}*.png" for frame in expected.frames or () if frame not in found]
+    differs = expected.frames is None and len(found) != expected.count
+    wrong = [f"{len(found)} frames, expected {expected.count}"] if differs else []
+    return {"missing": missing, "extra": extra, "doubled": doubled, "wrong count": wrong}
 
 
 def _is_known(frame: str, expected: Expected) -> bool:
