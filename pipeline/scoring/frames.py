@@ -129,7 +129,7 @@ def _by_prefix(files: Sequence[Path], cores: Sequence[str]) -> dict[str, list[Pa
 
 
 def _advice(files: Sequence[Path], expected: str) -> str:
-    shown = f", the folder holds names such as {files[0].name}" if files else "; the folder holds no such files"
+    shown = f"; the folder holds names such as {files[0].name}" if files else "; the folder holds no such files"
     return f"Expected {expected}{shown}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -12,11 +13,17 @@ from foveate.plugins.ops.native.library import Library, is_switched_off, load
 SOURCES = tuple(sorted(Path(__file__).parent.glob("*.cpp")))
 
 log = logging.getLogger(__name__)
+_one_at_a_time = threading.Lock()
+
+
+def native() -> ctypes.CDLL | None:
+    """The compiled functions; None where they are switched off or not available, and slower ones are used."""
+    with _one_at_a_time:  # else every thread would compile them
+        return _loaded()
 
 
 @cache
-def native() -> ctypes.CDLL | None:
-    """The compiled functions; None where they are switched off or not available, and slower ones are used."""
+def _loaded() -> ctypes.CDLL | None:
     if is_switched_off():
         return None
     what, instead = "the reader of label maps", "slower ones are"

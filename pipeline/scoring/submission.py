@@ -184,4 +184,4 @@ def _fault_of_ids(data: bytes, name: str) -> str | None:
     if not wrong:
         return None
     train = "; these look like train ids" if all(number < len(CITYSCAPES) or number == 255 for number in ids) else ""
-    return f"{name} holds {in_ranges(wrong)}, which are no ids of classes{train}"
+    return f"{name} holds numbers that are no ids of classes: {in_ranges(wrong)}{train}"
