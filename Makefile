@@ -16,9 +16,10 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 # dependency groups need pip 25.1; reading them here keeps the pip that came with Python
-$(VENV)/.dev: $(VENV)/.installed
+$(VENV)/.dev: $(VENV)/.installed tests/oracles.txt
 	$(BIN)/python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev']))" > $(VENV)/dev.txt
 	$(BIN)/python -m pip install -q -e ".[all]" -r $(VENV)/dev.txt
+	$(BIN)/python -m pip install -q --no-deps -r tests/oracles.txt
 	touch $@
 
 install: $(VENV)/.installed  ## the command and what it needs, in .venv

@@ -42,6 +42,16 @@ COMMANDS = {
     "predict": Command(
         "label any images", "foveate predict --ckpt_path best --data.images photos --out labelled", None
     ),
+    "score": Command(
+        "score label files by a benchmark's rules",
+        "foveate score predictions ~/cityscapes/gtFine/val --dataset cityscapes",
+        "pipeline.commands.score:run",
+    ),
+    "submit": Command(
+        "predict Cityscapes' test split, write and check the zip for its server",
+        "foveate submit --ckpt_path best --data.root ~/cityscapes --out submission.zip",
+        "pipeline.commands.submit:run",
+    ),
     "compare": Command(
         "train several attention blocks and compare them",
         "foveate compare synthetic_segnext_t --blocks none,se,lka,msca --data.root data/scenes",
@@ -210,10 +220,7 @@ def _train(command: str, words: list[str]) -> None:
 
 def _import_named() -> None:
     """Import data modules and tasks, which recipes name by class without a module."""
-    importlib.import_module("foveate.pipeline.startup").import_torchmetrics()
-    importlib.import_module("foveate.pipeline.runs.data_sets").import_ours()
-    for task in ("segmentation", "classification"):
-        importlib.import_module(f"foveate.pipeline.{task}")
+    importlib.import_module("foveate.pipeline.startup").import_named()
 
 
 def run() -> None:

@@ -38,6 +38,7 @@ CASES = (
     "bands",
     "checking",
     "augmentation",
+    "scoring",
 )
 
 

@@ -129,6 +129,7 @@ class ImagesDataModule(L.LightningDataModule):
         )
         self.images = None if images is None else Path(images).expanduser()
         self.num_workers = num_workers
+        self.skip: frozenset[Path] = frozenset()  # images that are left out, such as those that were labelled before
 
     def setup(self, stage: str) -> None:
         """Find the images.
@@ -143,6 +144,7 @@ class ImagesDataModule(L.LightningDataModule):
         self.paths = list_images(self.images, recursive=True) if self.images.is_dir() else [self.images]
         if not self.paths:
             raise DataError(f"{self.images}: no images (looked for {', '.join(ENDINGS)})")
+        self.paths = [path for path in self.paths if path not in self.skip]
 
     @property
     def folder(self) -> Path:

@@ -77,3 +77,11 @@ def import_torchmetrics() -> None:
         importlib.import_module("torchmetrics")
     finally:
         del sys.modules[SIGNAL]
+
+
+def import_named() -> None:
+    """Import data modules and tasks, which recipes name by class without a module."""
+    import_torchmetrics()
+    importlib.import_module("foveate.pipeline.runs.data_sets").import_ours()
+    for task in ("segmentation", "classification"):
+        importlib.import_module(f"foveate.pipeline.{task}")

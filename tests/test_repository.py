@@ -40,6 +40,11 @@ ARROWS = {
         "foveate.datasets.pages",  # the look of every page
         "foveate.datasets.statistics",
     ),
+    "pipeline/scoring": (
+        "foveate.pipeline",
+        "foveate.plugins",
+        "foveate.datasets",
+    ),  # reads label files without a data module
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
 }
 

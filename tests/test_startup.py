@@ -39,6 +39,8 @@ def imported_by(code: str) -> set[str]:
         ("bench --help", 400),
         ("tune --help", 400),
         ("data --help", 400),
+        ("score --help", 400),
+        ("submit --help", 400),
         ("data make --help", 400),
         ("weights --help", 400),
     ],

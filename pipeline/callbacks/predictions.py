@@ -20,9 +20,12 @@ from foveate.pipeline.callbacks.reducing import reduce_pair
 from foveate.pipeline.callbacks.sample_drawer import pixels_of
 from foveate.pipeline.files import fitting, replacing
 from foveate.pipeline.inference.large import LARGEST, is_large
+from foveate.pipeline.models.upsampling import Rows
 from foveate.pipeline.text import few
 
 BAND = 256  # rows of a large label map that are renumbered at a time
+
+LABELS = "labels"  # folder of the label maps
 
 
 class PredictionWriter(BasePredictionWriter):
@@ -36,12 +39,14 @@ class PredictionWriter(BasePredictionWriter):
         out: Folder to write to.
         folder: What the image paths are relative to.
         paths: All images, to see which names collide.
+        overlays: Whether overlays are written too.
     """
 
-    def __init__(self, out: Path, folder: Path, paths: Sequence[Path]) -> None:
+    def __init__(self, out: Path, folder: Path, paths: Sequence[Path], *, overlays: bool = True) -> None:
         super().__init__(write_interval="batch")
         self.out = out
         self.folder = folder
+        self.overlays = overlays
         self.faults: list[str] = []
         self.large = 0  # images that were labelled area by area
         self.shortened: dict[str, str] = {}  # image -> name of its files, where its own is too long with an ending
@@ -51,7 +56,8 @@ class PredictionWriter(BasePredictionWriter):
     @property
     def written(self) -> str:
         """A sentence about what was written."""
-        told = f"label maps in {self.out / 'labels'}, overlays in {self.out / 'overlays'}"
+        told = f"label maps in {self.out / LABELS}"
+        told += f", overlays in {self.out / 'overlays'}" if self.overlays else ""
         if self.large:
             told += f"; {self.large} of more than {LARGEST:,} pixels area by area, to save memory"
         if not self.shortened:
@@ -78,15 +84,13 @@ class PredictionWriter(BasePredictionWriter):
                 continue
             name = self.name_for(Path(path))
             train_ids = ids.cpu().numpy()
-            if is_large(*train_ids.shape):
-                self.large += 1
-                pixels, drawn = reduce_pair(batch.get("windows", image[None]), train_ids)
-            else:
-                pixels, drawn = pixels_of(image), train_ids
-            _write(self.out / "labels" / name, _renumbered(train_ids, labels.to_regular_ids()))
-            overlay = [("", draw_overlay(pixels, drawn, labels))]
-            picture = compose(path, overlay, legend_of(labels, drawn), columns=1, side=SIDE)
-            save_picture(picture, (self.out / "overlays" / name).with_suffix(""))
+            self.large += is_large(*train_ids.shape)
+            picture = None
+            if self.overlays:  # before a large label map is renumbered in place
+                picture = _overlay(path, batch.get("windows", image[None]), train_ids, labels)
+            _write(self.out / LABELS / name, _renumbered(train_ids, labels.to_regular_ids()))
+            if picture is not None:
+                save_picture(picture, (self.out / "overlays" / name).with_suffix(""))
 
     def name_for(self, path: Path) -> Path:
         """The relative name of the files for an image."""
@@ -95,6 +99,15 @@ class PredictionWriter(BasePredictionWriter):
         if fitting(name) != name:
             self.shortened[str(relative)] = fitting(name)
         return relative.with_name(fitting(name))
+
+
+def _overlay(title: str, image: Rows | Tensor, train_ids: NDArray[Any], labels: LabelSet) -> Image.Image:
+    """The picture of an image (1, C, H, W) under the colours of its classes."""
+    if is_large(*train_ids.shape):
+        pixels, drawn = reduce_pair(image, train_ids)
+    else:
+        pixels, drawn = pixels_of(image[..., slice(0, image.shape[2]), slice(0, image.shape[3])][0]), train_ids
+    return compose(title, [("", draw_overlay(pixels, drawn, labels))], legend_of(labels, drawn), columns=1, side=SIDE)
 
 
 def _renumbered(train_ids: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:

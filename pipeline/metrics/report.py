@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from foveate.pipeline.metrics.classification import ClassificationScores
-from foveate.pipeline.metrics.confusion import Scores
 from foveate.pipeline.text import markdown_table
+
+if TYPE_CHECKING:  # they need torch, which tables do not
+    from foveate.pipeline.metrics.classification import ClassificationScores
+    from foveate.pipeline.metrics.confusion import Scores
 
 SHOWN = 40  # largest number of classes shown; of more, only the best and the worst
 MATRIX = 100  # largest number of classes with a confusion matrix in the file

@@ -131,8 +131,13 @@ def evaluate(request: Request) -> None:
         report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
 
 
-def predict(request: Request) -> None:
-    """Write predictions for a folder of images: label maps and overlays, or classes."""
+def predict(request: Request, *, resume: bool = False) -> None:
+    """Write predictions for a folder of images: label maps and overlays, or classes.
+
+    Args:
+        request: The command line, taken apart.
+        resume: Write label maps only, and leave out images that have one.
+    """
     from foveate.pipeline.training.prediction import prepare, write_predictions
     from foveate.pipeline.training.published import published_weights
 
@@ -142,7 +147,7 @@ def predict(request: Request) -> None:
     cli = FoveateCLI(prepare(request, checkpoint, weights))
     _take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
-    write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out))
+    write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), resume=resume)
 
 
 def _take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:

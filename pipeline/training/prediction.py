@@ -10,7 +10,7 @@ from typing import Any
 import lightning.pytorch as L
 
 from foveate.pipeline.callbacks.class_predictions import ClassPredictionWriter
-from foveate.pipeline.callbacks.predictions import PredictionWriter
+from foveate.pipeline.callbacks.predictions import LABELS, PredictionWriter
 from foveate.pipeline.classification import ClassificationTask
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
 from foveate.pipeline.files import write_text
@@ -61,7 +61,9 @@ def prepare(request: Request, checkpoint: Mapping[str, Any], weights: str | None
     return replace(request, recipe=recipe)
 
 
-def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, out: Path) -> None:
+def write_predictions(
+    trainer: L.Trainer, model: L.LightningModule, data: Any, out: Path, *, resume: bool = False
+) -> None:
     """Predict every image of `data`, and write each result at once.
 
     Args:
@@ -69,6 +71,7 @@ def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, o
         model: A classification or segmentation task.
         data: An `ImagesDataModule`.
         out: Folder to write to.
+        resume: Write label maps only, and leave out images that have one; for segmentation.
 
     Raises:
         UnusableDataError: Some images could not be read; the results of all others are written.
@@ -78,9 +81,17 @@ def write_predictions(trainer: L.Trainer, model: L.LightningModule, data: Any, o
     if isinstance(model, ClassificationTask):
         writer = ClassPredictionWriter(out, data.folder)
     else:
-        writer = PredictionWriter(out, data.folder, data.paths)
+        writer = PredictionWriter(out, data.folder, data.paths, overlays=not resume)
+        if resume:
+            labelled = frozenset(path for path in data.paths if (out / LABELS / writer.name_for(path)).is_file())
+            if len(labelled) == len(data.paths):
+                return
+            data.skip = labelled
+            data.setup("predict")
     trainer.callbacks.append(writer)  # type: ignore[attr-defined]
     trainer.predict(model, data, return_predictions=False, weights_only=True)
+    if resume:
+        trainer.strategy.barrier()  # the first process goes on with the label maps of all
     if trainer.is_global_zero:
         print(f"{len(data.paths) - len(writer.faults)} images: {writer.written}", flush=True)
     if writer.faults:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import logging
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -18,32 +12,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foveate.plugins.cache import cache_folder
+from foveate.plugins.ops.native import library
+from foveate.plugins.ops.native.library import COMPILERS, Library, is_switched_off, load
+from foveate.plugins.ops.native.library import SWITCH as SWITCH
 
 SOURCES = Path(__file__).parent
-FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-Wno-psabi")
-COMPILERS = ("c++", "g++", "clang++")
-PATIENCE = 120  # seconds after which the compiler is stopped; a few are usual
-SWITCH = "FOVEATE_NATIVE"
-
+FLAGS = (*library.FLAGS, "-fopenmp", "-Wno-psabi")
 DTYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
 LANES = 8  # least number of channels for which a kernel is faster
 
 log = logging.getLogger(__name__)
 
 
-class CompilationError(OSError):
-    """The compiler does not produce a library that loads; stored, so that other processes do not try again."""
-
-
 @cache
 def kernels() -> ctypes.CDLL | None:
     """The compiled kernels; None if they are switched off or not available.
 
-    The reason of a failure is logged as a warning and stored beside the library (see `_failure_of`). Later processes
+    The reason of a failure is logged as a warning and stored beside the library (see `library`). Later processes
     with the same sources, compiler and processor do not try again.
     """
-    if os.environ.get(SWITCH, "1") == "0" or os.name == "nt":
+    if is_switched_off():
         return None
     try:
         return _load()
@@ -74,10 +62,10 @@ def call(name: str, sizes: Sequence[int], *given: Tensor | float | None) -> None
         sizes: Its first argument, an array of integers.
         given: Its other arguments: tensors, passed as pointers (None is a null pointer), and numbers.
     """
-    library = kernels()
-    assert library is not None
-    library.use_threads(ctypes.c_int(torch.get_num_threads()))
-    function = getattr(library, name)
+    loaded = kernels()
+    assert loaded is not None
+    loaded.use_threads(ctypes.c_int(torch.get_num_threads()))
+    function = getattr(loaded, name)
     function.restype = None
     function((ctypes.c_long * len(sizes))(*sizes), *map(_argument, given))
 
@@ -91,88 +79,20 @@ def _argument(given: Tensor | float | None) -> object:
 
 
 def _load() -> ctypes.CDLL:
-    """The library for these sources, this compiler and this processor; compiled if it is not in the cache.
+    """The library of the kernels; see `library.load`.
 
     Raises:
         OSError: There is no compiler, the cache is not writable, or the compiler failed, now or before.
     """
-    compiler = next((found for name in COMPILERS if (found := shutil.which(name))), None)
-    if compiler is None:
-        raise FileNotFoundError(f"no C++ compiler ({', '.join(COMPILERS)})")
-    target = cache_folder() / f"kernels-{_fingerprint(compiler)}.so"
-    failure = _failure_of(target)
-    if failure.is_file():
-        raise CompilationError(f"{failure.read_text(encoding='utf-8')} (delete {failure} to try again)")
-    try:
-        if not target.is_file():
-            _compile(compiler, target)
-        return _opened(target)
-    except CompilationError as error:
-        _keep(error, failure)
-        raise
-
-
-def _failure_of(target: Path) -> Path:
-    """The file with the reason why a library could not be compiled."""
-    return target.with_suffix(".failed")
-
-
-def _keep(error: CompilationError, failure: Path) -> None:
-    log.warning(
-        "the CPU kernels could not be compiled, PyTorch's own operators are used: %s (delete %s to try again)",
-        error,
-        failure,
+    return load(
+        Library(
+            name="kernels",
+            sources=tuple(sorted(SOURCES.glob("*.cpp"))),
+            headers=tuple(sorted(SOURCES.glob("*.h"))),
+            what="the CPU kernels",
+            instead="PyTorch's own operators are",
+            seconds=15,
+            flags=FLAGS,
+            compilers=COMPILERS,
+        )
     )
-    with tempfile.TemporaryDirectory(dir=failure.parent) as folder:
-        draft = Path(folder, failure.name)
-        draft.write_text(str(error), encoding="utf-8")
-        os.replace(draft, failure)
-
-
-def _opened(target: Path) -> ctypes.CDLL:
-    try:
-        return ctypes.CDLL(str(target))
-    except OSError as error:
-        raise CompilationError(f"the compiled library does not load: {error}") from error
-
-
-def _compile(compiler: str, target: Path) -> None:
-    """Compile in a temporary folder and then rename, since several processes may compile at once or be killed.
-
-    Raises:
-        CompilationError: The compiler fails or takes too long.
-        OSError: The cache is not writable.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        made = Path(folder, target.name)
-        sources = sorted(str(path) for path in SOURCES.glob("*.cpp"))
-        words = [compiler, *FLAGS, "-o", str(made), *sources]
-        log.warning("compiling the CPU kernels for this machine, once: about 15 seconds")
-        try:
-            done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
-        except (OSError, subprocess.SubprocessError) as error:
-            raise CompilationError(f"{compiler}: {error}") from error
-        if done.returncode or not made.is_file():
-            said = " ".join(done.stderr.split())[-500:] or f"exit status {done.returncode}"
-            raise CompilationError(f"{compiler}: {said}")
-        os.replace(made, target)
-
-
-def _fingerprint(compiler: str) -> str:
-    """Hash of flags, sources, compiler and processor, since machines with different processors may share a cache."""
-    stat = os.stat(compiler)  # an updated compiler may give other results
-    words = (*FLAGS, compiler, str(stat.st_size), str(stat.st_mtime_ns), platform.machine(), _processor())
-    digest = hashlib.sha256(" ".join(words).encode())
-    for path in sorted((*SOURCES.glob("*.cpp"), *SOURCES.glob("*.h"))):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:20]
-
-
-def _processor() -> str:
-    """The processor's instruction sets as listed by the system, or its name if they are not listed."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -1,0 +1,1 @@
+"""Scores of label files by the rules of the benchmarks, and submissions to their servers."""
