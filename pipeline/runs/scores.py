@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -202,12 +202,16 @@ def _views_in_words(inference: Mapping[str, Any]) -> str:
     """How many views are averaged, if not one."""
     from foveate.pipeline.inference.config import InferenceConfig  # late: imports torch
 
-    known = {item.name for item in fields(InferenceConfig)}
-    config = InferenceConfig(**{key: value for key, value in inference.items() if key in known})
-    scales = config.used_scales
+    scales = inference.get("scales")
+    config = InferenceConfig(
+        protocol=inference.get("protocol") or "single_scale",
+        scales=None if scales is None else tuple(map(float, scales)),
+        flip=inference.get("flip"),
+    )
+    used = config.used_scales
     if not config.augments:
-        return "" if scales == (1.0,) else f", scale {scales[0]:g}"
-    named = f"{len(scales)} scales" if len(scales) > 1 else f"scale {scales[0]:g}"
+        return "" if used == (1.0,) else f", scale {used[0]:g}"
+    named = f"{len(used)} scales" if len(used) > 1 else f"scale {used[0]:g}"
     return f", {named}{' and their mirror images' if config.flips else ''} averaged"
 
 
