@@ -14,6 +14,7 @@ COMMON = (
 )
 
 ENGINE = ("--engine NAME", "what runs the network: torch, folded, compile, openvino, or auto, the fastest here")
+PER_IMAGE = ("--per_image [FILE]", "write a line on each image: counts, loss, confidence; .csv, or .parquet")
 
 OPTIONS = {
     "fit": (
@@ -51,7 +52,13 @@ OPTIONS = {
         ("--model.weights FILE", "published weights instead of a checkpoint, with --config"),
         ("--data.eval_batch_size N", "images per step"),
         ENGINE,
+        PER_IMAGE,
     ),
-    "test": (("--data.root DIR", "where the data set lies"), ("--data.eval_batch_size N", "images per step"), ENGINE),
+    "test": (
+        ("--data.root DIR", "where the data set lies"),
+        ("--data.eval_batch_size N", "images per step"),
+        ENGINE,
+        PER_IMAGE,
+    ),
     "predict": (("--data.images DIR|FILE", "what to label"), ("--out DIR", "where to write (predictions)"), ENGINE),
 }
