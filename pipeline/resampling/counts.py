@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 CHUNK = 2**22  # numbers held at once: 32 MB
 
 
+@runtime_checkable
 class Counts(Protocol):
     """Counts of n units in C columns. Figures are computed from their sums over units."""
 
