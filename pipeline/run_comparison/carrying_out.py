@@ -74,6 +74,6 @@ def _print(pairs: Sequence[Pair], records: Mapping[str, Record]) -> None:
     over = f"{len(first):,} images" + (f" in {len(set(first.groups)):,} groups" if first.groups else "")
     print(
         f"over {over}; in brackets: 95 % interval of the difference; p: of no difference, by {EXCHANGES:,} random "
-        "exchanges of the two runs, corrected by Holm; *: can be told apart (p below 0.05)",
+        "exchanges of the two runs, corrected by Holm; *: can be told apart (p below 0.05, and the interval without 0)",
         flush=True,
     )

@@ -44,8 +44,9 @@ class Effect:
 
     @property
     def differs(self) -> bool:
-        """Whether the runs can be told apart."""
-        return self.corrected < ALPHA  # False for NaN
+        """Whether the runs can be told apart: by the test, and the interval does not hold 0 either."""
+        apart = self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+        return apart and self.corrected < ALPHA  # False for NaN
 
 
 @dataclass(frozen=True)

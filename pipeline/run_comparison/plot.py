@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def draw_pairs(pairs: Sequence[Pair], path: Path) -> None:
 
 
 def _rows(pair: Pair) -> list[tuple[str, Effect]]:
-    classes = sorted(pair.classes.items(), key=lambda item: -abs(item[1].gain))[:CLASSES]
-    kept = {name for name, _ in classes}
+    known = [name for name, effect in pair.classes.items() if not math.isnan(effect.gain)]
+    kept = set(sorted(known, key=lambda name: -abs(pair.classes[name].gain))[:CLASSES])
     overall = [(TITLES[head], effect) for head, effect in pair.overall.items()]
     return [*overall, *((name, effect) for name, effect in pair.classes.items() if name in kept)]
 

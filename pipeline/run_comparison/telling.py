@@ -35,7 +35,7 @@ def tell_pair(pair: Pair) -> list[str]:
 
 
 def _facts(effect: Effect) -> str:
-    interval = "no interval for so few images"
+    interval = "no interval, since they differ in too few images"
     if effect.interval is not None:
         low, high = effect.interval
         interval = f"95 % interval {_points(low)} to {_points(high)}"
