@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,19 +111,19 @@ def compare_runs(runs: Sequence[str], options: CompareRunsOptions, flags: Sequen
         All figures, as in the JSON file.
     """
     from foveate.pipeline.run_comparison.carrying_out import carry_out  # late: --help should not wait for torch
-    from foveate.pipeline.run_comparison.predictions import Truth
 
-    truth = None
+    count = None
     if options.truth is not None:
         from foveate.pipeline.commands.open_data import open_named
+        from foveate.pipeline.commands.predicted_labels import Truth, record_predictions
 
         data = open_named(options.truth, options.dataset, {}, flags)
-        truth = Truth(data, options.split, options.ids, options.leave_out)
+        count = partial(record_predictions, truth=Truth(data, options.split, options.ids, options.leave_out))
     return carry_out(
         runs,
         flags,
         split=options.split,
-        truth=truth,
+        count=count,
         leave_out=options.leave_out,
         plot=options.plot,
         seed=options.seed,

@@ -11,8 +11,7 @@ from foveate.pipeline.resampling.exchange import EXCHANGES
 from foveate.pipeline.run_comparison.effects import Pair, compare_records
 from foveate.pipeline.run_comparison.pairing import pair_records
 from foveate.pipeline.run_comparison.plot import check_plots, draw_pairs
-from foveate.pipeline.run_comparison.predictions import Truth
-from foveate.pipeline.run_comparison.sources import obtain_record, parse_source
+from foveate.pipeline.run_comparison.sources import Count, obtain_record, parse_source
 from foveate.pipeline.run_comparison.telling import pairs_as_json, print_pair
 from foveate.pipeline.text import few
 
@@ -22,7 +21,7 @@ def carry_out(
     flags: Sequence[str],
     *,
     split: str,
-    truth: Truth | None = None,
+    count: Count | None = None,
     leave_out: bool = False,
     plot: Path | None = None,
     seed: int = 0,
@@ -33,7 +32,7 @@ def carry_out(
         runs: As they were named (see `parse_source`).
         flags: Flags of the recipe, for checkpoints that are evaluated.
         split: val or test.
-        truth: The labels of predictions.
+        count: Counts a folder of predictions.
         leave_out: Whether images that some runs lack are left out.
         plot: File of a picture, if one is asked for.
         seed: Of the random draws.
@@ -44,7 +43,7 @@ def carry_out(
     if plot is not None:
         check_plots()
     sources = [parse_source(word) for word in runs]
-    found = {source.name: obtain_record(source, split, flags, truth) for source in sources}
+    found = {source.name: obtain_record(source, split, flags, count) for source in sources}
     records, left_out = pair_records(found, leave_out=leave_out)
     if left_out:
         print(f"left out, since not in all runs: {few(left_out, 20)}", flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from foveate.pipeline.engines import NAMES
 from foveate.pipeline.errors import CheckpointError, ConfigError, UnusableDataError
 from foveate.pipeline.per_image.files import read_record, record_beside
 from foveate.pipeline.per_image.record import Record
-from foveate.pipeline.run_comparison.predictions import Truth, record_predictions
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
 
 RECORDS = (".csv", ".parquet")
+Count = Callable[[Path], Record]  # counts a folder of predictions against labels
 DEVICES = "--trainer.devices"
 
 
@@ -57,7 +57,7 @@ def _existing(word: str) -> Path:
     return path
 
 
-def obtain_record(source: Source, split: str, flags: Sequence[str], truth: Truth | None) -> Record:
+def obtain_record(source: Source, split: str, flags: Sequence[str], count: Count | None) -> Record:
     """The record of a run; a checkpoint is evaluated.
 
     A run directory has the record of its best weights on the val split. It is evaluated anew where another split,
@@ -67,7 +67,7 @@ def obtain_record(source: Source, split: str, flags: Sequence[str], truth: Truth
         source: The run.
         split: val or test.
         flags: Flags of the recipe, for evaluations.
-        truth: The labels of predictions, if given.
+        count: Counts a folder of predictions; None where nobody says what their labels are.
 
     Raises:
         CheckpointError: A run has no checkpoint.
@@ -79,9 +79,9 @@ def obtain_record(source: Source, split: str, flags: Sequence[str], truth: Truth
     if path.is_file():
         return _evaluate(path, source.engine, split, flags)
     if not (path / RECIPE).is_file():
-        if truth is None:
+        if count is None:
             raise ConfigError(f"{path}: no {RECIPE} in it, so no run; for a folder of predictions give --truth DATA")
-        return record_predictions(path, truth)
+        return count(path)
     kept = record_beside(path / "val-best.json")
     if kept.is_file() and split == "val" and not flags and source.engine is None:
         return read_record(kept)

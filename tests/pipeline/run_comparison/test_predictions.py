@@ -11,10 +11,10 @@ from PIL import Image
 
 from foveate.datasets.cityscapes import CityscapesDataModule
 from foveate.datasets.labels import CITYSCAPES
+from foveate.pipeline.commands.predicted_labels import Truth, record_predictions
 from foveate.pipeline.errors import CheckpointError, ConfigError, UnusableDataError
 from foveate.pipeline.metrics.confusion import count_confusion, score
 from foveate.pipeline.per_image.figures import counts_of, pixel_score
-from foveate.pipeline.run_comparison.predictions import Truth, record_predictions
 from foveate.pipeline.run_comparison.sources import obtain_record, one_process, parse_source
 
 
