@@ -58,6 +58,12 @@ COMMANDS = {
         "pipeline.commands.compare:run",
         trains=True,
     ),
+    "compare-runs": Command(
+        "tell whether finished runs differ, image by image",
+        "foveate compare-runs runs/camvid_segnext_t/0001 runs/camvid_segnext_t/0002",
+        "pipeline.commands.compare_runs:run",
+        trains=True,
+    ),
     "tune": Command(
         "search the options of a recipe that score best",
         "foveate tune camvid_segnext_t space.yaml --trials 20 --data.root ~/camvid --trainer.max_steps 2000",
@@ -181,8 +187,9 @@ def _dispatch(words: list[str]) -> int:
 def overview() -> str:
     """The help: every command with an example."""
     lines = ["foveate trains, compares and ships vision models whose attention is pluggable.", "", "commands:"]
+    width = max(map(len, COMMANDS)) + 1
     for name, command in COMMANDS.items():
-        lines += [f"  {name:<10}{command.summary}", f"  {'':<10}  {command.example}"]
+        lines += [f"  {name:<{width}}{command.summary}", f"  {'':<{width}}  {command.example}"]
     lines += [
         "",
         "foveate COMMAND --help tells more. First steps: foveate data make data/scenes, then",

@@ -43,6 +43,8 @@ class CityscapesDataModule(SegmentationDataModule):
         labels: Which label files to read: `labelIds` as in the archive, or `labelTrainIds` made by the official script.
         classes: `train`, the 19 that the benchmark scores, or `all` 34 ids, void ones included; the scores of all are
             told for the 19 classes and the 7 categories too.
+        group: What belongs together where the certainty of a score is computed: the frames of a `sequence`, or of a
+            `city`; each frame stands for itself if not given.
         options: The options of every segmentation data set; `crop` is 1024 x 1024 if not given.
     """
 
@@ -59,12 +61,13 @@ class CityscapesDataModule(SegmentationDataModule):
         train_split: str = "train",
         labels: LabelFiles = "labelIds",
         classes: Literal["train", "all"] = "train",
+        group: Literal["sequence", "city"] | None = None,
         **options: Unpack[SegmentationOptions],
     ) -> None:
         if classes == "all" and labels != "labelIds":
             raise DataConfigError(f"classes all needs labels labelIds: files of {labels} hold the 19 classes only")
         self.label_set = CITYSCAPES_ALL if classes == "all" else CITYSCAPES
-        self.labels = labels
+        self.labels, self.group = labels, group
         self.image_dir, self.mask_dir, self.train_split = image_dir, mask_dir, train_split
         self.image_suffix = f"_{image_dir}" if image_suffix is None else image_suffix
         super().__init__(root, **options)
@@ -87,6 +90,11 @@ class CityscapesDataModule(SegmentationDataModule):
         keys = {path: key for named in (images, labels) for key, path in named}
         of_images, of_labels = ([path for _, path in named] for named in (images, labels))
         return pair_up(of_images, of_labels, keys.__getitem__, split=split, advice=ADVICE)
+
+    def groups_of(self, split: str) -> Sequence[str]:
+        """The city of each frame, or city and sequence, as `group` says."""
+        parts = {"city": 1, "sequence": 2}.get(self.group or "", 0)
+        return ["_".join(pair.image.stem.split("_")[:parts]) for pair in self.pairs_of(split)] if parts else ()
 
     def _no_images(self, split: str, found: Sequence[Path]) -> str:
         """What to do where no image has the suffix, given some of the images."""

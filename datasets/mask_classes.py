@@ -88,7 +88,7 @@ class MaskClassesDataModule(SegmentationDataModule):
     def groups_of(self, split: str) -> Sequence[str]:
         """What `group` finds in the path of each image."""
         pattern = self.folders.group
-        pairs = self.layout.splits[split] if pattern else None
+        pairs = self.pairs_of(split) if pattern else None
         return groups_of(pairs.image_names(), pattern) if isinstance(pairs, PairList) else ()
 
     def settled(self) -> dict[str, Any]:

@@ -114,14 +114,6 @@ class SegmentationDataModule(LoadingDataModule):
         """Names of the splits that there are, each with pairs of its own."""
         return "train", "val"
 
-    def groups_of(self, split: str) -> Sequence[str]:
-        """What belongs together, for each pair of a split; empty if nobody says so.
-
-        Args:
-            split: Its name.
-        """
-        return ()
-
     def skip_unpaired(self) -> None:
         """Leave files without partner out from now on, in a data set that would refuse them."""
 

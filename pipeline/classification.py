@@ -30,6 +30,7 @@ from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation.freezing import Freeze
 from foveate.pipeline.optimisation.optimiser import OptimizerConfig
 from foveate.pipeline.optimisation.schedules import ScheduleConfig
+from foveate.pipeline.per_image.rows import label_columns
 from foveate.pipeline.task import VisionTask, choose
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
@@ -180,17 +181,21 @@ class ClassificationTask(VisionTask):
 
     def _evaluate(self, batch: ClassificationBatch) -> Int64[Tensor, " B"]:
         every: Tensor = self(batch["image"]).float()
-        logits, label = choose(is_labelled(batch["label"]), every, batch["label"])
+        labelled = is_labelled(batch["label"])
+        logits, label = choose(labelled, every, batch["label"])
         self.tally.update(logits, label)
         self.calibration.update(logits, label)
         if self.confusion is not None:
             self.confusion.update(logits.argmax(1), label)
         self.count(logits, label)
+        self.rows.add(batch["path"], label_columns(every, batch["label"], self.losses(logits, label), labelled))
         return every.argmax(1)
 
     def report_of_scores(self) -> Report | None:
         """The scores of the last evaluation as a table and as figures; None before the first."""
-        return None if self.scores is None else report_classification(self.scores, self.labels.names)
+        if self.scores is None:
+            return None
+        return self.with_intervals(report_classification(self.scores, self.labels.names))
 
     def reset_scores(self) -> None:
         """Reset the scores."""

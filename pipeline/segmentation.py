@@ -27,6 +27,7 @@ from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation.freezing import Freeze
 from foveate.pipeline.optimisation.optimiser import OptimizerConfig
 from foveate.pipeline.optimisation.schedules import ScheduleConfig
+from foveate.pipeline.per_image.rows import pixel_columns
 from foveate.pipeline.task import VisionTask, choose
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions, configured, plain
 from foveate.plugins.blocks import RecipeBlock, RecipeSlot
@@ -118,7 +119,7 @@ class SegmentationTask(VisionTask):
         )
         self.labels = labels
         self.inference_config = inference
-        self.confusion = ConfusionMatrix(len(labels), trusted=True)
+        self.confusion = ConfusionMatrix(len(labels), trusted=True, by_image=True)
         self.scores: Scores | None = None  # of the last evaluation
 
     def forward(self, image: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
@@ -184,7 +185,8 @@ class SegmentationTask(VisionTask):
         logits = upsample(self(batch["image"]), (mask.shape[1], mask.shape[2]))
         predicted = classify(logits)
         self.confusion.update(predicted, mask)
-        self.count(*choose(is_labelled(mask), logits, mask), image_by_image=True)
+        losses = self.count(*choose(is_labelled(mask), logits, mask), image_by_image=True)
+        self.rows.add(batch["path"], pixel_columns(self.confusion.each, logits, mask, losses, self.labels))
         return predicted
 
     def reset_scores(self) -> None:
@@ -215,4 +217,4 @@ class SegmentationTask(VisionTask):
             return None
         coarse = score_levels(self.scores.confusion, self.labels)
         levels = {level: (list(self.labels.levels[level]), scores) for level, scores in coarse.items()}
-        return report_segmentation(self.scores, self.labels.names, levels)
+        return self.with_intervals(report_segmentation(self.scores, self.labels.names, levels))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import lightning.pytorch as L
 import torch
 from jaxtyping import Bool, Float
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
@@ -29,7 +30,7 @@ from foveate.pipeline.losses import create_loss
 from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.create import create_metrics
 from foveate.pipeline.metrics.mean import MeanLoss
-from foveate.pipeline.metrics.report import Report
+from foveate.pipeline.metrics.report import Report, add_intervals
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.channels import channels_in
 from foveate.pipeline.models.checkpointing import checkpoint_activations
@@ -38,6 +39,10 @@ from foveate.pipeline.normalisation import Normalise
 from foveate.pipeline.optimisation.freezing import Freezing
 from foveate.pipeline.optimisation.optimiser import create_optimizer
 from foveate.pipeline.optimisation.schedules import PlateauLR, create_schedule, renew_settings
+from foveate.pipeline.per_image.figures import intervals_of
+from foveate.pipeline.per_image.gathering import create_record
+from foveate.pipeline.per_image.record import Record
+from foveate.pipeline.per_image.rows import ImageRows
 from foveate.pipeline.task_options import RecipeOptions, TaskOptions
 from foveate.pipeline.text import few
 from foveate.pipeline.weights import load_complete_weights, load_initial_weights
@@ -98,6 +103,9 @@ class VisionTask(DataDrivenTask):
         self.reported = create_metrics(options.metrics or [], num_classes)
         self.num_classes = num_classes
         self.mean_loss = MeanLoss()
+        self.rows = ImageRows()
+        self.record: Record | None = None  # of the last evaluation, in the first process
+        self._intervals: dict[str, Any] | None = None
         self.batches_seen = self.batches_unlabelled = 0  # in training
         self._provenance: provenance.Provenance | None = None
         self._engine_name = "torch"
@@ -164,6 +172,20 @@ class VisionTask(DataDrivenTask):
     def report_of_scores(self) -> Report | None:
         """The scores of the last evaluation as a table and as figures; None before the first."""
         raise NotImplementedError
+
+    def with_intervals(self, report: Report) -> Report:
+        """A report with the 95 % intervals of its figures, computed once for each evaluation; not within a training.
+
+        They take seconds for 50 000 images, so that a training adds them at its end (see `ScoreKeeper`).
+
+        Args:
+            report: The scores of the last evaluation.
+        """
+        if self.record is None or (self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING):
+            return report
+        if self._intervals is None:
+            self._intervals = intervals_of(self.record)
+        return add_intervals(report, self._intervals)
 
     def configure_callbacks(self) -> list[L.Callback]:
         """The moving average of the weights, if the recipe asks for one."""
@@ -304,7 +326,7 @@ class VisionTask(DataDrivenTask):
         with self.named_part("loss"):
             return loss(logits, labels)
 
-    def count(self, logits: Tensor, labels: Tensor, *, image_by_image: bool = False) -> None:
+    def count(self, logits: Tensor, labels: Tensor, *, image_by_image: bool = False) -> Float[Tensor, " parts"]:
         """Update the mean loss and the recipe's metrics with a batch.
 
         Args:
@@ -312,16 +334,32 @@ class VisionTask(DataDrivenTask):
             labels: The labels of these images.
             image_by_image: Compute the loss of each image separately, so that the mean does not depend on which
                 images share a batch.
+
+        Returns:
+            The loss of each image, or of the batch.
         """
-        with self.named_part("loss"):
-            size = 1 if image_by_image else max(1, len(labels))
-            for begin in range(0, len(labels), size):
-                some, theirs = logits[begin : begin + size], labels[begin : begin + size]
-                self.mean_loss.update(self.loss(some, theirs), len(theirs))
+        size = 1 if image_by_image else max(1, len(labels))
+        losses = self.losses(logits, labels, size)
+        for loss, theirs in zip(losses, torch.split(labels, size), strict=False):
+            self.mean_loss.update(loss, len(theirs))
         with self.named_part("metric"):
             for metric in self.reported.values() if len(labels) else ():
                 assert isinstance(metric, Metric)
                 metric.update(logits, labels)
+        return losses
+
+    def losses(self, logits: Tensor, labels: Tensor, size: int = 1) -> Float[Tensor, " parts"]:
+        """The loss of each image, or of each few.
+
+        Args:
+            logits: Of labelled images.
+            labels: The labels of these images.
+            size: How many images share a loss.
+        """
+        with self.named_part("loss"):
+            begins = range(0, len(labels), size)
+            found = [self.loss(logits[begin : begin + size], labels[begin : begin + size]) for begin in begins]
+            return torch.stack(found) if found else logits.new_zeros(0)
 
     def on_validation_epoch_start(self) -> None:
         """Reset the scores."""
@@ -345,9 +383,12 @@ class VisionTask(DataDrivenTask):
         for metric in (self.mean_loss, *self.reported.values()):
             assert isinstance(metric, Metric)
             metric.reset()
+        self.rows.clear()
 
     def log_scores(self, stage: str) -> None:
-        """Log the mean loss and the recipe's metrics, over the images of all processes."""
+        """Log the mean loss and the recipe's metrics, over the images of all processes; keep their record."""
+        self.record, self._intervals = create_record(self.rows, self.labels, self.trainer, stage), None
+        self.rows.clear()
         with warnings.catch_warnings(), self.named_part("metric"):
             warnings.filterwarnings("ignore", message=".*was called before the ``update`` method")  # no image here
             self.log(f"{stage}/loss", self.mean_loss.compute(), sync_dist=True)

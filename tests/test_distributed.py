@@ -79,6 +79,23 @@ def test_counts_are_those_of_one_process_in_fit_and_in_validate(five_images: Pat
         assert counts(tmp_path, "val-last.json") == inside
 
 
+def test_the_record_of_two_processes_is_that_of_one(five_images: Path, tmp_path: Path) -> None:
+    void = five_images / "gtFine" / "val" / "frankfurt" / "frankfurt_000000_000019_gtFine_labelIds.png"
+    with Image.open(void) as image:
+        image.point(lambda value: 0).save(void)  # an image that is void altogether is no blank
+    fit(tmp_path, five_images, "--trainer.max_steps=2", "--trainer.devices=2")
+    for devices in ("1", "2"):
+        words = ("--ckpt_path", "best", "--trainer.devices", devices, "--per_image", f"{devices}.csv")
+        run(tmp_path, "validate", *words, "--data.eval_batch_size=2")
+    alone, together, inside = (
+        (tmp_path / name).read_text() for name in ("1.csv", "2.csv", "runs/latest/val-best-images.csv")
+    )
+    assert len(alone.splitlines()) == 1 + 5
+    assert alone == together == inside
+    scores = json.loads((tmp_path / "runs" / "latest" / "val-best.json").read_text())
+    assert scores["interval"]["count"] == 5
+
+
 def void_pixels(root: Path) -> int:
     void = 0
     for path in (root / "gtFine" / "val").rglob("*labelIds.png"):

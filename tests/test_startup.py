@@ -36,6 +36,7 @@ def imported_by(code: str) -> set[str]:
         ("plugins list", 450),
         ("plugins --help", 400),
         ("compare --help", 400),
+        ("compare-runs --help", 400),
         ("bench --help", 400),
         ("tune --help", 400),
         ("data --help", 400),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -114,6 +114,14 @@ class LoadingDataModule(L.LightningDataModule):
         if not self.root.is_dir():
             raise DataError(f"{self.root}: no such folder (--data.root)")
         return self.root
+
+    def groups_of(self, split: str) -> Sequence[str]:
+        """What belongs together, for each sample of a split; empty if nobody says so.
+
+        Args:
+            split: Its name.
+        """
+        return ()
 
     def place(self) -> tuple[int, int]:
         """Number of processes, and which of them this is."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
-from foveate.pipeline.metrics.report import Report
+from foveate.pipeline.metrics.report import Report, add_intervals
 from foveate.pipeline.optional_files import OptionalFiles
+from foveate.pipeline.per_image.figures import intervals_of
+from foveate.pipeline.per_image.files import read_record, record_beside, write_record
+from foveate.pipeline.per_image.record import Record
 from foveate.pipeline.runs.directories import CHECKPOINTS
 from foveate.pipeline.runs.recipes import Recipe
 from foveate.pipeline.runs.scores import (
@@ -48,7 +52,26 @@ class ScoreKeeper(Checkpoint):
         step = trainer.global_step
         for which in ["last", *(["best"] if self.best._last_global_step_saved == step and step else [])]:
             with self.files.attempt():
-                write_scores(self.run, self._describe(trainer, which, report), report, keep=False)
+                path = write_scores(self.run, self._describe(trainer, which, report), report, keep=False)
+                record: Record | None = getattr(pl_module, "record", None)
+                if record is not None:
+                    write_record(record_beside(path), record)
+
+    def complete(self, which: str) -> tuple[Evaluation, Report] | None:
+        """The same as `read`, after the 95 % intervals were added to the file: once, at the end of a training.
+
+        Args:
+            which: best or last.
+        """
+        found = self.read(which)
+        path = self.run / f"{'-'.join(['val', which, *self._differences()])}.json"
+        if found is None or "interval" in found[1].figures or not record_beside(path).is_file():
+            return found
+        evaluation, report = found
+        with self.files.attempt():
+            report = add_intervals(report, intervals_of(read_record(record_beside(path))))
+            write_scores(self.run, replace(evaluation, differences=tuple(self._differences())), report, keep=False)
+        return evaluation, report
 
     def read(self, which: str) -> tuple[Evaluation, Report] | None:
         """The scores of `best` or `last`, including those written before the training was resumed."""

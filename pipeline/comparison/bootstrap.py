@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import lightning.pytorch as L
@@ -14,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foveate.pipeline.metrics.confusion import count_confusion
+from foveate.pipeline.per_image.figures import pixel_score
+from foveate.pipeline.resampling.counts import DenseCounts
+from foveate.pipeline.resampling.draws import DRAWS, times_drawn
 
 Counts = NDArray[np.float64]  # (images, 3 K): correct, labelled and predicted pixels of each class
-DRAWS = 2000
 
 
 class SampleCounts(Callback):
@@ -50,17 +51,12 @@ class SampleCounts(Callback):
 
 def mean_iou(counts: Counts) -> NDArray[np.float64]:
     """Mean IoU over the classes that occur, from summed counts (..., 3 K)."""
-    right, labelled, predicted = np.split(counts, 3, axis=-1)
-    union = labelled + predicted - right
-    with np.errstate(invalid="ignore", divide="ignore"):
-        iou = np.where(union > 0, right / union, np.nan)
-    return np.asarray(np.nanmean(iou, axis=-1))
+    return np.asarray(pixel_score((counts.shape[-1] // 3,))(counts)[..., 0])
 
 
 def accuracy(counts: Counts) -> NDArray[np.float64]:
     """Share of the labelled pixels or images that are predicted correctly, from summed counts (..., 3 K)."""
-    right, labelled, _ = np.split(counts, 3, axis=-1)
-    return np.asarray(right.sum(-1) / labelled.sum(-1))
+    return np.asarray(pixel_score((counts.shape[-1] // 3,))(counts)[..., 2])
 
 
 SCORES = {"mIoU": mean_iou, "accuracy": accuracy}
@@ -87,20 +83,14 @@ def draw_scores(counts: Counts, score: str, *, draws: int = DRAWS) -> NDArray[np
         score: `mIoU` or `accuracy`.
         draws: Number of bootstrap draws.
     """
-    return np.asarray(SCORES[score](_times_drawn(len(counts), draws) @ counts))
+    units = DenseCounts(counts)
+    return np.concatenate([SCORES[score](units.weighted(times)) for times in times_drawn(len(units), draws)])
 
 
 def average(drawn: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Mean over the trainings, for each draw."""
     mean: NDArray[np.float64] = np.mean(drawn, axis=0)
     return mean
-
-
-@lru_cache(maxsize=4)
-def _times_drawn(images: int, draws: int) -> NDArray[np.float64]:
-    """How many times each image occurs in each draw, (draws, images)."""
-    chosen = np.random.default_rng(0).integers(0, images, (draws, images))
-    return np.stack([np.bincount(row, minlength=images) for row in chosen]).astype(np.float64)
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -174,22 +174,35 @@ class ConfusionMatrix(Metric):
         num_classes: Number of classes K; `compute` gives (K, K), int64.
         ignore: The label that is left out; None where every label is a class.
         trusted: See `count_confusion`.
+        by_image: Count each sample on its own, and keep the counts of the last batch.
+
+    Attributes:
+        each: Counts of each sample of the last batch, with `by_image`.
     """
 
     is_differentiable = False
     full_state_update = False
     counts: Tensor
+    each: Int64[Tensor, "B K K"]
 
-    def __init__(self, num_classes: int, *, ignore: int | None = IGNORE, trusted: bool = False) -> None:
+    def __init__(
+        self, num_classes: int, *, ignore: int | None = IGNORE, trusted: bool = False, by_image: bool = False
+    ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.ignore, self.trusted = ignore, trusted
+        self.ignore, self.trusted, self.by_image = ignore, trusted, by_image
         self.add_state("counts", torch.zeros(num_classes, num_classes, dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, prediction: Integer[Tensor, "B ..."], mask: Integer[Tensor, "B ..."]) -> None:
         """Add a batch of predicted and true class numbers."""
-        classes, ignore, trusted = self.num_classes, self.ignore, self.trusted
-        self.counts += count_confusion(prediction, mask, classes, ignore=ignore, trusted=trusted)
+        if not self.by_image:
+            self.counts += self._count(prediction, mask)
+            return
+        self.each = torch.stack([self._count(one, labels) for one, labels in zip(prediction, mask, strict=True)])
+        self.counts += self.each.sum(0)
+
+    def _count(self, prediction: Integer[Tensor, "*size"], mask: Integer[Tensor, "*size"]) -> Int64[Tensor, "K K"]:
+        return count_confusion(prediction, mask, self.num_classes, ignore=self.ignore, trusted=self.trusted)
 
     def compute(self) -> Int64[Tensor, "K K"]:
         """The counts so far."""

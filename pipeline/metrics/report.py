@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # they need torch, which tables do not
 SHOWN = 40  # largest number of classes shown; of more, only the best and the worst
 MATRIX = 100  # largest number of classes with a confusion matrix in the file
 Row = tuple[str, list[float]]
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Report:
         means: Name and figures of the lines below the table.
         figures: The content of a score file.
         levels: Coarser scores of the same pixels by name, such as those of categories.
+        intervals: 95 % intervals of the figures of a row, by its name; None for a figure without one.
     """
 
     columns: Sequence[str]
@@ -38,6 +40,15 @@ class Report:
     means: Sequence[Row]
     figures: Mapping[str, Any]
     levels: Mapping[str, Report] = field(default_factory=dict)
+    intervals: Mapping[str, Sequence[Interval | None]] = field(default_factory=dict)
+
+    @property
+    def note(self) -> str:
+        """One line on the intervals, or on why there are none; empty if nobody asked for them."""
+        found = self.figures.get("interval") or {}
+        if "missing" in found:
+            return f"no 95 % intervals: {found['missing']}"
+        return f"in brackets: 95 % interval, over {found['count']:,} {found['of']}" if found else ""
 
 
 def report_segmentation(
@@ -57,7 +68,7 @@ def report_segmentation(
 
 
 def _segmentation_figures(scores: Scores, names: Sequence[str]) -> dict[str, Any]:
-    names = _distinct(names)
+    names = distinct(names)
     return {
         "miou": _number(scores.miou),
         "macc": _number(scores.macc),
@@ -76,7 +87,7 @@ def report_classification(scores: ClassificationScores, names: Sequence[str]) ->
         scores: Scores of K classes.
         names: K names.
     """
-    names = _distinct(names)
+    names = distinct(names)
     confused = [(names[label], names[said], count) for label, said, count in scores.most_confused()]
     figures: dict[str, Any] = {
         "acc": _number(scores.acc),
@@ -90,6 +101,29 @@ def report_classification(scores: ClassificationScores, names: Sequence[str]) ->
     if scores.confusion is not None and len(names) <= MATRIX:
         figures["confusion"] = scores.confusion.tolist()
     return report_figures(figures)
+
+
+def add_intervals(report: Report, given: Mapping[str, Any]) -> Report:
+    """A report whose figures have intervals beside them.
+
+    Args:
+        report: The scores.
+        given: Intervals under the keys of their figures with `_interval`, and what is to be known of them under
+            `interval`; `levels` holds those of coarser scores.
+    """
+    return report_figures(_beside(report.figures, given))
+
+
+def _beside(figures: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures with each interval after its figure."""
+    merged: dict[str, Any] = {"interval": given["interval"]} if "interval" in given else {}
+    for key, value in figures.items():
+        merged[key] = value
+        if f"{key}_interval" in given:
+            merged[f"{key}_interval"] = given[f"{key}_interval"]
+    if "levels" in given:
+        merged["levels"] = {level: _beside(own, given["levels"][level]) for level, own in figures["levels"].items()}
+    return merged
 
 
 def report_figures(figures: Mapping[str, Any]) -> Report:
@@ -112,6 +146,11 @@ def _of_segmentation(figures: Mapping[str, Any]) -> Report:
         ],
         figures=figures,
         levels={level: _of_segmentation(coarse) for level, coarse in figures.get("levels", {}).items()},
+        intervals={
+            **{name: (_pair(pair),) for name, pair in figures.get("iou_interval", {}).items()},
+            f"mean of {scored}": (_pair(figures.get("miou_interval")), _pair(figures.get("macc_interval"))),
+            "all pixels": (None, _pair(figures.get("aacc_interval"))),
+        },
     )
 
 
@@ -119,7 +158,8 @@ def _of_classification(figures: Mapping[str, Any]) -> Report:
     accuracy: Mapping[str, float | None] = figures["accuracy"]
     images: Mapping[str, int] = figures["images"]
     total = sum(images.values())
-    means = {f"mean of {sum(count > 0 for count in images.values())}": figures["macc"], "all images": figures["acc"]}
+    scored = sum(count > 0 for count in images.values())
+    means = {f"mean of {scored}": figures["macc"], "all images": figures["acc"]}
     if figures["acc5"] is not None:
         means["all images, top 5"] = figures["acc5"]
     means["calibration error"] = figures["calibration_error"]
@@ -128,6 +168,12 @@ def _of_classification(figures: Mapping[str, Any]) -> Report:
         rows=[(name, [_value(value), _share(images[name], total)]) for name, value in accuracy.items()],
         means=[(name, [_value(value), math.nan]) for name, value in means.items()],
         figures=figures,
+        intervals={
+            **{name: (_pair(pair),) for name, pair in figures.get("accuracy_interval", {}).items()},
+            f"mean of {scored}": (_pair(figures.get("macc_interval")),),
+            "all images": (_pair(figures.get("acc_interval")),),
+            "all images, top 5": (_pair(figures.get("acc5_interval")),),
+        },
     )
 
 
@@ -152,14 +198,17 @@ def print_report(report: Report, title: str, note: str = "") -> None:
         table.add_row(f"{level}:")
         _add_rows(table, coarse)
     console.print(table, markup=False)
+    if report.note:
+        console.print(report.note, markup=False, soft_wrap=not console.is_terminal)
 
 
 def _add_rows(table: Table, report: Report) -> None:
     for name, figures in _shown(report.rows):
-        table.add_row(name, *map(_percent, figures))
+        table.add_row(name, *_cells(report, name, figures))
     table.add_row()
     for name, figures in report.means:
-        table.add_row(name, *("" if math.isnan(figure) else _percent(figure) for figure in figures))
+        shown = _cells(report, name, figures)
+        table.add_row(name, *("" if math.isnan(figure) else cell for figure, cell in zip(figures, shown, strict=True)))
 
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
@@ -177,24 +226,44 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
 def report_as_markdown(report: Report) -> str:
     """The table for a text file, every class in it; a further table for each level of coarser scores."""
     tables = [_markdown("class", report), *(_markdown(level, coarse) for level, coarse in report.levels.items())]
-    return "\n\n".join(tables)
+    return "\n\n".join([*tables, *([f"{report.note.capitalize()}."] if report.note else [])])
 
 
 def _markdown(heading: str, report: Report) -> str:
-    rows = [[name, *map(_percent, figures)] for name, figures in report.rows]
-    rows += [
-        [f"**{name}**", *("" if math.isnan(figure) else f"**{_percent(figure)}**" for figure in figures)]
-        for name, figures in report.means
-    ]
+    rows = [[name, *_cells(report, name, figures)] for name, figures in report.rows]
+    for name, figures in report.means:
+        shown = zip(figures, _cells(report, name, figures), strict=True)
+        rows.append([f"**{name}**", *("" if math.isnan(figure) else f"**{cell}**" for figure, cell in shown)])
     return "\n".join(markdown_table([heading, *(f"{column} %" for column in report.columns)], rows))
+
+
+def _cells(report: Report, name: str, figures: Sequence[float]) -> list[str]:
+    """The figures of a row in percent, each with its interval if it has one."""
+    pairs = [*report.intervals.get(name, ()), *[None] * len(figures)]
+    return [
+        _percent(figure) if pair is None or math.isnan(figure) else f"{_percent(figure)} {_bracket(pair)}"
+        for figure, pair in zip(figures, pairs, strict=False)
+    ]
+
+
+def _bracket(pair: Interval) -> str:
+    return f"[{_percent(pair[0])}, {_percent(pair[1])}]"
+
+
+def _pair(given: Sequence[float] | None) -> Interval | None:
+    return None if given is None else (given[0], given[1])
 
 
 def _percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Unique names: a repeated one gets its index appended."""
+def distinct(names: Sequence[str]) -> list[str]:
+    """Unique names: a repeated one gets its index appended.
+
+    Args:
+        names: Of classes.
+    """
     return [name if name not in names[:place] else f"{name} ({place})" for place, name in enumerate(names)]
 
 

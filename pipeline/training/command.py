@@ -112,9 +112,24 @@ def _keep_start(cli: FoveateCLI, run: Path) -> None:
 
 def evaluate(request: Request) -> None:
     """Score the val or test split with the weights of a checkpoint, or with published ones."""
+    from foveate.pipeline.training.summary import report_scores
+
+    cli, step, weights = evaluated(request)
+    if cli.trainer.is_global_zero:
+        report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
+
+
+def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:
+    """Score a split, and print which weights were used but not their scores.
+
+    Args:
+        request: The command line of `validate` or `test`, taken apart.
+
+    Returns:
+        Task, data and trainer after the evaluation, the step of the weights, and the published weights, if any.
+    """
     from foveate.pipeline.training.evaluation import evaluate_as_trained
     from foveate.pipeline.training.published import published_weights
-    from foveate.pipeline.training.summary import report_scores
 
     weights = published_weights(request)
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
@@ -126,9 +141,7 @@ def evaluate(request: Request) -> None:
     _take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
-    if cli.trainer.is_global_zero:
-        step = int(checkpoint.get("global_step", 0))
-        report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
+    return cli, int(checkpoint.get("global_step", 0)), weights
 
 
 def predict(request: Request, *, resume: bool = False) -> None:

@@ -51,6 +51,31 @@ def take_option(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]
     return values, rest
 
 
+def take_switch(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:
+    """The value of an option that may stand without one, and the command line without it.
+
+    Args:
+        argv: The command line.
+        name: The option.
+
+    Returns:
+        None where it is not given, and an empty text where it has no value; then the rest.
+
+    Example:
+        >>> take_switch(["--per_image", "--x=1"], "--per_image"), take_switch(["--per_image", "a.csv"], "--per_image")
+        (('', ['--x=1']), ('a.csv', []))
+    """
+    value, rest, words = None, [], list(argv)
+    while words:
+        word = words.pop(0)
+        option, _, given = word.partition("=")
+        if option != name:
+            rest.append(word)
+        else:
+            value = given or (words.pop(0) if words and not words[0].startswith("-") else "")
+    return value, rest
+
+
 def value_of(argv: Sequence[str], name: str) -> str | None:
     """The last value of an option, if it is given."""
     values, _ = take_option(argv, name)

@@ -18,6 +18,7 @@ VIEWS = (
     "multi_scale: average 6 scales and their mirror images; of classifiers --data.eval_views ten_crop",
 )
 ENGINE = ("--engine NAME", "what runs the network: torch, folded, compile, openvino, or auto, the fastest here")
+PER_IMAGE = ("--per_image [FILE]", "write a line on each image: counts, loss, confidence; .csv, or .parquet")
 
 OPTIONS = {
     "fit": (
@@ -68,5 +69,12 @@ OPTIONS = {
         ("--out DIR", "where to write (predictions)"),
         VIEWS,
         ENGINE,
+        PER_IMAGE,
+    ),
+    "test": (
+        ("--data.root DIR", "where the data set lies"),
+        ("--data.eval_batch_size N", "images per step"),
+        ENGINE,
+        PER_IMAGE,
     ),
 }

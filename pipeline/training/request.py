@@ -8,6 +8,7 @@ from pathlib import Path
 
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.per_image.parquet import check_parquet
 from foveate.pipeline.processes.launchers import agree_on
 from foveate.pipeline.runs.directories import RECIPE, RUNS, run_of
 from foveate.pipeline.runs.finding import find_checkpoint
@@ -16,7 +17,7 @@ from foveate.pipeline.runs.probe import probe
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
 from foveate.pipeline.runs.remembered import recall, trusted_modules
 from foveate.pipeline.runs.unfinished import AUTO, find_unfinished
-from foveate.pipeline.training.flags import spell_out_flags, take_option, value_of
+from foveate.pipeline.training.flags import spell_out_flags, take_option, take_switch, value_of
 from foveate.pipeline.training.paths import check_paths
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
@@ -40,6 +41,7 @@ class Request:
         engine: The engine that runs the network (--engine).
         words: The whole command line, for display.
         dry_run: Whether only a few steps are trained, and nothing is written.
+        per_image: File for a line on each evaluated image; empty for one in the run, None for no file.
     """
 
     command: str
@@ -52,6 +54,7 @@ class Request:
     engine: str = "torch"
     words: list[str] = field(default_factory=list)
     dry_run: bool = False
+    per_image: str | None = None
 
 
 def understand(command: str, argv: Sequence[str]) -> Request:
@@ -66,6 +69,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     which, rest = take_option(rest, "--ckpt_path")
     disabled, rest = take_option(rest, "--disable")
     engines, rest = take_option(rest, "--engine")
+    per_image, rest = take_switch(rest, "--per_image")
     modules, disabled = _split(modules), _split(disabled)
     locate_all(modules)  # reports a wrong one before anything is imported
     files = [find_recipe(name) for name in configs]
@@ -100,6 +104,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         modules=modules,
         engine=_engine(engines, command),
         dry_run=dry_run,
+        per_image=_per_image(per_image, command),
         words=["foveate", command, *argv],
     )
 
@@ -136,6 +141,20 @@ def _engine(given: Sequence[str], command: str) -> str:
     if command == "fit":
         raise ConfigError("--engine is for validate, test and predict: an engine runs a network and cannot train it")
     return given[-1]
+
+
+def _per_image(given: str | None, command: str) -> str | None:
+    """The file for a line on each image.
+
+    Raises:
+        ConfigError: The command scores no images, or the file cannot be written here.
+    """
+    if given is None:
+        return None
+    if command not in ("validate", "test"):
+        raise ConfigError(f"--per_image is for validate and test, which score images, not for {command}")
+    check_parquet(Path(given))
+    return given
 
 
 def _split(values: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from foveate.pipeline.files import write_text
 from foveate.pipeline.loggers.csv import read_log
 from foveate.pipeline.metrics.report import Report, print_report, report_as_markdown
 from foveate.pipeline.optional_files import OptionalFiles
+from foveate.pipeline.per_image.files import ENDING, write_record
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE, short
 from foveate.pipeline.runs.recipes import Recipe, load_yaml
 from foveate.pipeline.runs.scores import Evaluation, describe_data, tell_apart, write_scores
@@ -88,6 +89,11 @@ def report_scores(
     print_report(report, evaluation.title, evaluation.note)
     if request.run is not None:
         print(f"scores written to {short(write_scores(request.run, evaluation, report))}", flush=True)
+    if request.per_image is not None and task.record is not None:
+        beside = (request.run or Path()) / f"{evaluation.name}{ENDING}"
+        path = Path(request.per_image).expanduser() if request.per_image else beside
+        write_record(path, task.record)
+        print(f"{len(task.record):,} images, a line each, written to {short(path)}", flush=True)
 
 
 def summarise(training: Training, task: VisionTask, trainer: L.Trainer) -> None:
@@ -100,7 +106,7 @@ def summarise(training: Training, task: VisionTask, trainer: L.Trainer) -> None:
     """
     run = training.run
     keeper = next((found for found in trainer.callbacks if isinstance(found, ScoreKeeper)), None)  # type: ignore[attr-defined]
-    kept = [keeper.read(which) for which in ("best", "last")] if keeper else []
+    kept = [keeper.complete(which) for which in ("best", "last")] if keeper else []
     known = [found for found in kept if found is not None]
     same = len(known) == 2 and known[0][0].step == known[1][0].step
     scored = known[:1] if same else known

@@ -9,6 +9,7 @@ from foveate.pipeline.metrics.classification import score_classes
 from foveate.pipeline.metrics.confusion import score
 from foveate.pipeline.metrics.report import (
     Report,
+    add_intervals,
     print_report,
     report_as_markdown,
     report_classification,
@@ -70,3 +71,31 @@ def test_of_many_classes_the_best_and_the_worst_are_shown(capsys: pytest.Capture
     )
     first = [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:43]]
     assert first == [*map(str, range(80, 100)), "(60", *map(str, range(20))]
+
+
+def test_intervals_stand_beside_their_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    given = {
+        "interval": {"level": 0.95, "of": "groups", "count": 1200, "draws": 2000},
+        "miou_interval": [0.41, 0.63],
+        "macc_interval": [0.5, 0.75],
+        "aacc_interval": None,
+        "iou_interval": {"road": [0.25, 0.4], "car": None, "bus": None},
+    }
+    report = add_intervals(segmentation(), given)
+    keys = list(report.figures)
+    assert keys[keys.index("miou") + 1] == "miou_interval"
+    assert report_figures(report.figures) == report
+    print_report(report, "val")
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "road 33.3 [25.0, 40.0] 33.3 25.0" in lines
+    assert "car 81.8 100.0 75.0" in lines
+    assert "mean of 2 57.6 [41.0, 63.0] 66.7 [50.0, 75.0]" in lines
+    assert lines[-1] == "in brackets: 95 % interval, over 1,200 groups"
+    page = report_as_markdown(report)
+    assert "| **mean of 2** | **57.6 [41.0, 63.0]** | **66.7 [50.0, 75.0]** |" in page
+    assert page.endswith("In brackets: 95 % interval, over 1,200 groups.")
+
+
+def test_without_intervals_the_reason_stands_below(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report(add_intervals(segmentation(), {"interval": {"missing": "3 images"}}), "val")
+    assert capsys.readouterr().out.splitlines()[-1] == "no 95 % intervals: 3 images"
