@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Integer
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
@@ -142,7 +142,9 @@ def _run_begins(labels: Map) -> Bool[np.ndarray, "H W"]:
     return begins
 
 
-def _touching(labels: Map, begins: Bool[np.ndarray, "H W"], numbers: Int64[np.ndarray, "H W"], runs: int) -> coo_array:
+def _touching(
+    labels: Map, begins: Bool[np.ndarray, "H W"], numbers: Integer[np.ndarray, "H W"], runs: int
+) -> coo_array:
     """A link for each pair of runs, one above the other, with one label: where the later of the two begins."""
     places = np.flatnonzero((labels[1:] == labels[:-1]) & (begins[1:] | begins[:-1]))
     above, below = numbers[:-1].ravel()[places], numbers[1:].ravel()[places]
