@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from foveate.pipeline.metrics.offered import METRICS
 from foveate.pipeline.offered_data import PUBLISHED
 from foveate.plugins import DataSet, Decoder, Encoder, Loss, Metric, hookimpl
 
 _MODELS = "foveate.pipeline.models"
 _LOSSES = "foveate.pipeline.losses"
-_METRICS = "foveate.pipeline.metrics"
 _DATA = "foveate.datasets"
 _LAYOUTS = "foveate.datasets.layouts"
 
@@ -158,68 +158,7 @@ def foveate_losses() -> Iterator[Loss]:
 @hookimpl
 def foveate_metrics() -> Iterator[Metric]:
     """The metrics of this package."""
-    yield Metric(
-        name="calibration_error",
-        summary="Gap between confidence and accuracy, over bins of confidence",
-        build=f"{_METRICS}.calibration:CalibrationError",
-        paper="arXiv:1706.04599",
-    )
-    yield Metric(
-        name="calibration",
-        summary="The same with the reliability curve, bins of equal mass, and the error of each class",
-        build=f"{_METRICS}.reliability:Calibration",
-        paper="arXiv:1706.04599",
-    )
-    for figure in ("precision", "recall", "f1"):
-        yield Metric(
-            name=figure,
-            summary=f"Mean {figure} over classes; with precision, recall and F1 of each class",
-            build=f"{_METRICS}.overlap:create_{figure}",
-        )
-    yield Metric(
-        name="top_k",
-        summary="The right class is among the k most probable: {name: top_k, k: [2, 3]}",
-        build=f"{_METRICS}.top_k:TopK",
-        task="classification",
-    )
-    yield Metric(
-        name="dice",
-        summary="Mean Dice coefficient over classes, which is F1; with that, precision and recall of each class",
-        build=f"{_METRICS}.overlap:create_dice",
-        task="segmentation",
-    )
-    yield Metric(
-        name="boundary",
-        summary="Boundary IoU: mean IoU of the pixels near boundaries, at several distances",
-        build=f"{_METRICS}.boundary:BoundaryIoU",
-        paper="arXiv:2103.16562",
-        task="segmentation",
-    )
-    yield Metric(
-        name="boundary_f",
-        summary="F measure of the contours of each class, at several tolerances",
-        build=f"{_METRICS}.contours:BoundaryF",
-        paper="arXiv:1907.05740",
-        task="segmentation",
-    )
-    yield Metric(
-        name="by_size",
-        summary="Share of the smallest labelled regions that was found; with recall by size",
-        build=f"{_METRICS}.regions:BySize",
-        task="segmentation",
-    )
-    yield Metric(
-        name="by_distance",
-        summary="Accuracy nearest to the boundaries between labels; with accuracy by distance to them",
-        build=f"{_METRICS}.bands:ByDistance",
-        task="segmentation",
-    )
-    yield Metric(
-        name="by_row",
-        summary="Lowest accuracy of a band of image rows; with accuracy by height in the image",
-        build=f"{_METRICS}.bands:ByRow",
-        task="segmentation",
-    )
+    yield from METRICS
 
 
 @hookimpl

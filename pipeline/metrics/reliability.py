@@ -261,7 +261,7 @@ class Calibration(SharedMetric):
             ("class-wise, mean of classes", [by_class.mean().item()]),
         ]
         classes = [(name, [error]) for name, error in zip(names, by_class.tolist(), strict=True)]
-        meaning = "calibration: gap between confidence and accuracy"
+        meaning = "gap between confidence and accuracy"
         means = [("mean", [by_class.mean().item()])]
         gap = "gap between a class's probability and its share of labels"
         return [

@@ -65,7 +65,7 @@ def test_touching_classes_have_boundaries_in_all_directions() -> None:
 
 
 def test_a_perfect_prediction_is_one_whatever_is_ignored(draw: Draw) -> None:
-    logits, labels = draw()
+    _, labels = draw()
     right = torch.where(labels == 255, 0, labels).long()
     metric = BoundaryIoU(5)
     metric.update(torch.nn.functional.one_hot(right, 5).movedim(-1, 1).float(), labels)
