@@ -14,6 +14,7 @@ from foveate.datasets.labels import IGNORE
 from foveate.pipeline.metrics.confusion import check_channels, check_classes
 from foveate.pipeline.metrics.pixels import Pixels, SharedMetric
 from foveate.pipeline.metrics.tables import FigureTable
+from foveate.plugins.ops.native import calibration as native
 
 SLAB = 2**19  # logits looked at together on a CPU: few enough for its cache
 ONE = 2**24  # confidences are summed in whole numbers of 1 / ONE, so that sums do not depend on their order
@@ -230,6 +231,10 @@ class Calibration(SharedMetric):
             return
         pixels = Pixels(logits, labels) if pixels is None else pixels
         assert pixels.confusion is not None  # checks the labels
+        if native.takes(logits):
+            for image, its_labels in zip(logits, labels, strict=True):
+                self._add_natively(image.flatten(1), its_labels.flatten())
+            return
         valid = labels != IGNORE
         for image, *maps in zip(logits, labels, pixels.largest, pixels.predicted, valid, strict=True):
             for slab in _slabs(image.flatten(1), *(one.flatten() for one in maps)):
@@ -299,6 +304,18 @@ class Calibration(SharedMetric):
         self._sum_up("", Tally(*(part.view(-1, self.bins).sum(0) for part in top)))
         self._sum_up("class_", self._tally_classes(spread, top, labels, valid))
 
+    def _add_natively(self, logits: Float[Tensor, "K N"], labels: Integer[Tensor, " N"]) -> None:
+        """Add the pixels of one image by the native kernel; the same to rounding errors of single confidences."""
+        digits = STEPS.bit_length() - 1
+        found = native.count_calibration(
+            logits, labels, bins=self.bins, octaves=OCTAVES, digits=digits, one=ONE, ignore=IGNORE
+        )
+        self._sum_up("", Tally(*found.top.unbind(1)))
+        self._sum_up("fine_", Tally(*found.fine.unbind(1)))
+        whole = found.labelled.sum().expand(self.num_classes), found.labelled, found.mass
+        parts = zip(found.large.unbind(2), whole, strict=True)
+        self._sum_up("class_", Tally(*(self._with_rest(part, total) for part, total in parts)))
+
     def _tally_classes(
         self, spread: Spread, top: Tally, labels: Integer[Tensor, " N"], valid: Bool[Tensor, " N"]
     ) -> Tally:
@@ -310,8 +327,8 @@ class Calibration(SharedMetric):
         whole = Tally(valid.sum().expand(self.num_classes), labelled[: self.num_classes], spread.mass)
         return Tally(*(self._with_rest(a + b, total) for a, b, total in zip(top, others, whole, strict=True)))
 
-    def _with_rest(self, counts: Int64[Tensor, " N"], total: Int64[Tensor, " K"]) -> Int64[Tensor, "K bins"]:
-        counts = counts.view(self.num_classes, self.bins)
+    def _with_rest(self, counts: Int64[Tensor, "..."], total: Int64[Tensor, " K"]) -> Int64[Tensor, "K bins"]:
+        counts = counts.reshape(self.num_classes, self.bins).clone()
         counts[:, 0] = total - counts[:, 1:].sum(1)
         return counts
 
