@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from foveate.pipeline.metrics.distances import in_pixels, name_distance
-from foveate.pipeline.metrics.groups import Groups, Overlap, count_by_class, share
+from foveate.pipeline.metrics.groups import Groups, Overlap, count_overlap, share
 from foveate.pipeline.metrics.pixels import Maps, PixelMetric, Pixels
 from foveate.pipeline.metrics.tables import FigureTable
 
@@ -46,11 +46,10 @@ class BandMetric(PixelMetric):
             pixels: The batch.
         """
         for maps in pixels.maps:
-            groups, size = self.groups(maps), (len(self.bands), self.num_classes)
-            classes = maps.labels, maps.predicted, np.where(maps.right, maps.labels, self.num_classes)
-            for name, chosen in zip(("labelled", "predicted", "right"), classes, strict=True):
+            counts = count_overlap(maps, self.groups(maps), len(self.bands))
+            for name in PARTS:
                 state: Tensor = getattr(self, name)
-                state += count_by_class(chosen.astype(maps.labels.dtype, copy=False), groups, *size).to(state.device)
+                state += getattr(counts, name).to(state.device)
 
     def groups(self, maps: Maps) -> Groups:
         """The band of each pixel.

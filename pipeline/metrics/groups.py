@@ -12,6 +12,7 @@ from torch import Tensor
 
 from foveate.pipeline.metrics.confusion import CHUNK
 from foveate.pipeline.metrics.distances import Map
+from foveate.pipeline.metrics.pixels import Maps
 
 Groups = Integer[np.ndarray, "H W"]
 
@@ -49,6 +50,23 @@ def count_by_class(classes: Map, groups: Groups, num_groups: int, num_classes: i
     for some, theirs in parts:
         counts += torch.bincount(some.to(kind).add_(theirs.to(kind), alpha=columns), minlength=len(counts))
     return counts.view(rows, columns)[:num_groups, :num_classes]
+
+
+def count_overlap(maps: Maps, groups: Groups, num_groups: int) -> Overlap:
+    """Pixels of each class in each group: labelled, predicted, and both.
+
+    Every label is counted; of the predictions only those that differ, which are few.
+
+    Args:
+        maps: Labels and prediction of one image.
+        groups: The group of each pixel, from 0 to `num_groups` - 1.
+        num_groups: Number of groups G.
+    """
+    size = num_groups, maps.num_classes
+    labelled = count_by_class(maps.labels, groups, *size)
+    at, wanted, given = (values.ravel()[maps.wrong][None] for values in (groups, maps.labels, maps.predicted))
+    right = labelled - count_by_class(wanted, at, *size)
+    return Overlap(right, labelled, right + count_by_class(given, at, *size))
 
 
 def _parts(values: Map) -> Sequence[Tensor]:

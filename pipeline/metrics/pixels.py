@@ -43,6 +43,11 @@ class Maps:
         return np.asarray(self.labels == self.predicted)
 
     @cached_property
+    def wrong(self) -> Int64[np.ndarray, " N"]:
+        """The flat places where they differ."""
+        return np.flatnonzero(~self.right)
+
+    @cached_property
     def label_edges(self) -> Bool[np.ndarray, "H W"]:
         """Edges of the labels."""
         return find_edges(self.labels)

@@ -55,30 +55,31 @@ inline long place_of(float confidence, long bins) {  // bins exclude their lower
     return std::min(std::max((long)ceilf(confidence * bins), 1L), bins) - 1;
 }
 
-void raise(Block& block, const Sizes& s, const float* logits, const int32_t* labels, long count) {
+// The logits of a block, copied class by class: planes of many images lie a power of two apart, so that vectors of all
+// classes at one pixel would take each other's place in the cache.
+void fetch(Block& block, const Sizes& s, const float* logits, const int32_t* labels, long count) {
     for (long i = 0; i < BLOCK; i++) block.labels[i] = i < count ? labels[i] : (int32_t)s.ignore;
+    for (long k = 0; k < s.classes; k++) {
+        Vector* to = &block.powers[k * VECTORS];
+        if (count == BLOCK)
+            memcpy(to, logits + k * s.pixels, sizeof(float) * BLOCK);
+        else
+            for (long v = 0; v < VECTORS; v++)
+                to[v] = v * LANES < count ? load_part(logits + k * s.pixels + v * LANES, count - v * LANES) : Vector{};
+    }
+}
+
+void raise(Block& block, const Sizes& s) {
     for (long v = 0; v < VECTORS; v++) {
-        const long left = count - v * LANES;
-        if (left <= 0) {
-            block.weight[v] = block.inverse[v] = block.rest[v] = Vector{};
-            block.least[v] = spread(INFINITY);
-            for (long k = 0; k < s.classes; k++) block.powers[k * VECTORS + v] = Vector{};
-            continue;
-        }
-        Vector most = load_part(logits + v * LANES, left);
-        Whole best{};
+        Vector* values = &block.powers[v];
+        Vector most = values[0], total{};
+        Whole best{}, ours;
         for (long k = 1; k < s.classes; k++) {
-            const Vector value = load_part(logits + k * s.pixels + v * LANES, left);
-            const Whole above = value > most;
-            most = choose(above, value, most);
+            const Whole above = values[k * VECTORS] > most;
+            most = choose(above, values[k * VECTORS], most);
             best = (best & ~above) | (above & (int32_t)k);
         }
-        Vector total{};
-        for (long k = 0; k < s.classes; k++) {
-            const Vector value = load_part(logits + k * s.pixels + v * LANES, left);
-            total += block.powers[k * VECTORS + v] = exponential(value - most);
-        }
-        Whole ours;
+        for (long k = 0; k < s.classes; k++) total += values[k * VECTORS] = exponential(values[k * VECTORS] - most);
         memcpy(&ours, block.labels + v * LANES, sizeof ours);
         const Whole valid = ours != (int32_t)s.ignore;
         block.best[v] = best;
@@ -146,7 +147,8 @@ extern "C" void count_calibration(const long* sizes, const float* logits, const 
 #pragma omp for schedule(static)
         for (long first = 0; first < s.pixels; first += BLOCK) {
             const long count = std::min(BLOCK, s.pixels - first);
-            raise(block, s, logits + first, labels + first, count);
+            fetch(block, s, logits + first, labels + first, count);
+            raise(block, s);
             count_classes(block, s, counts, one);
             count_largest(block, s, counts, count, one);
         }

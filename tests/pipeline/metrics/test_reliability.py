@@ -13,7 +13,9 @@ from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
 from foveate.pipeline.errors import UnusableDataError
-from foveate.pipeline.metrics.reliability import SLAB, Calibration
+from foveate.pipeline.metrics.reliability import ONE, SLAB, Calibration
+from foveate.plugins.ops.native import calibration as native
+from foveate.plugins.ops.native.compiled import kernels
 
 Draw = Callable[..., tuple[Tensor, Tensor]]
 
@@ -44,9 +46,11 @@ def equal_mass(confidence: Tensor, right: Tensor, bins: int = 15) -> float:
 
 
 @pytest.mark.parametrize("classes", [2, 5, 150])
-@pytest.mark.parametrize("of", ["pixels", "images"])
-def test_errors_are_those_of_others(draw: Draw, of: str, classes: int) -> None:
-    metric, probabilities, labels = pixels(draw, classes) if of == "pixels" else images(classes)
+@pytest.mark.parametrize("of", ["pixels", "images", "pixels, plain operators"])
+def test_errors_are_those_of_others(draw: Draw, of: str, classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "plain" in of:
+        monkeypatch.setattr(native, "takes", lambda logits: False)
+    metric, probabilities, labels = pixels(draw, classes) if "pixels" in of else images(classes)
     wanted = multiclass_calibration_error(probabilities, labels, classes, n_bins=15)
     assert metric.compute().item() == pytest.approx(wanted.item(), abs=1e-5)
     confidence, predicted = probabilities.double().max(1)
@@ -138,6 +142,43 @@ def test_the_order_and_the_sharing_out_of_images_change_nothing() -> None:
         other.update(logits[number : number + 1], labels[number : number + 1])
     for name in one._defaults:
         assert torch.equal(getattr(one, name), getattr(other, name)), name
+
+
+@pytest.mark.skipif(kernels() is None, reason="no C++ compiler")
+@pytest.mark.parametrize(
+    ("classes", "size"), [(1, (3, 5)), (2, (16, 16)), (19, (41, 57)), (150, (20, 31)), (5, (1, 1))]
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_native_kernel_counts_what_plain_operators_count(
+    draw: Draw, classes: int, size: tuple[int, int], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits, labels = draw(classes, size)
+    fast, plain = Calibration(classes), Calibration(classes)
+    torch.set_num_threads(threads)
+    fast.update(logits, labels)
+    torch.set_num_threads(1)
+    monkeypatch.setattr(native, "takes", lambda logits: False)
+    plain.update(logits, labels)
+    for name in ("counts", "right", "class_right"):
+        assert (getattr(fast, name) - getattr(plain, name)).abs().max() <= 1, name  # on the edge between two bins
+    for name in ("confidence", "class_confidence"):
+        assert torch.allclose(getattr(fast, name) / ONE, getattr(plain, name) / ONE, atol=1.01), name
+    assert fast.counts.sum() == plain.counts.sum() == fast.fine_counts.sum() == (labels != 255).sum()
+    assert fast.compute().item() == pytest.approx(plain.compute().item(), abs=1e-6, nan_ok=True)
+    assert fast.adaptive().error == pytest.approx(plain.adaptive().error, abs=5e-3, nan_ok=True)
+    assert fast.by_class().tolist() == pytest.approx(plain.by_class().tolist(), abs=1e-6, nan_ok=True)
+
+
+@pytest.mark.skipif(kernels() is None, reason="no C++ compiler")
+def test_threads_of_the_kernel_do_not_change_a_digit(draw: Draw) -> None:
+    logits, labels = draw(19, (101, 93))
+    one, two = Calibration(19), Calibration(19)
+    one.update(logits, labels)
+    torch.set_num_threads(2)
+    two.update(logits, labels)
+    torch.set_num_threads(1)
+    for name in one._defaults:
+        assert torch.equal(getattr(one, name), getattr(two, name)), name
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method:UserWarning")
