@@ -16,6 +16,8 @@ from foveate.pipeline.metrics.offered import METRICS
 
 FEW = "--data.batch_size 2 --data.num_workers 0 --data.crop [32,32] --trainer.accelerator cpu"
 
+DIGITS = "--data.num_workers 0 --trainer.accelerator cpu"
+
 
 @pytest.fixture
 def section(root: Path) -> str:
@@ -50,4 +52,12 @@ def test_the_commands_run_as_they_stand(
     assert scores["tables"]["boundary"]["columns"] == ["1 px", "3 px", "5 px"]
     assert scores["tables"]["overlap"]["means"]["all (micro)"][0] == pytest.approx(scores["aacc"], abs=1e-6)
     assert sum(row[2] for row in scores["tables"]["by_row"]["rows"].values()) == scores["evaluation"]["pixels"]
-    assert len(capsys.readouterr().out.splitlines()) < 700  # of all five
+    assert (
+        main(shlex.split(f"fit --config digits_mobilenet_v2 --trainer.max_steps 2 --model.metrics [all] {DIGITS}")) == 0
+    )
+    scores = json.loads(Path("runs/latest/val-last.json").read_text())
+    assert set(scores["metrics"]) == set(MEANT["classification"])
+    assert scores["tables"]["top_k"]["means"]["all images (micro)"][2] == pytest.approx(scores["acc5"], abs=1e-6)
+    assert scores["metrics"]["calibration"] == pytest.approx(scores["calibration_error"], abs=1e-5)
+    assert scores["metrics"]["f1"] == pytest.approx(scores["mf1"], abs=1e-6)
+    assert len(capsys.readouterr().out.splitlines()) < 700  # of all six

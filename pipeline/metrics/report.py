@@ -208,11 +208,11 @@ def _further_table(given: FigureTable) -> Table:
 
 
 def _fewer(given: FigureTable) -> Sequence[tuple[str, Sequence[Value]]]:
-    """The rows that are shown: of classes the worst, of others all, unless there are too many."""
-    most = WORST if given.label == "class" else BANDS
-    if len(given.rows) <= most:
-        return given.rows
+    """The rows that are shown: of classes the worst, of others all that are not empty, unless there are too many."""
     scored = [row for row in given.rows if not math.isnan(row[1][0])]
+    most = WORST if given.label == "class" else BANDS
+    if len(scored) <= most:
+        return scored
     worst = sorted(scored, key=lambda row: row[1][0], reverse=given.lower_is_better)[:most]
     return [*worst, (f"({len(given.rows) - len(worst)} more in the file)", [math.nan] * len(given.columns))]
 

@@ -77,11 +77,14 @@ def test_of_many_classes_the_best_and_the_worst_are_shown(capsys: pytest.Capture
     assert first == [*map(str, range(80, 100)), "(60", *map(str, range(20))]
 
 
+BANDS: list[tuple[str, list[float | int]]] = [("0 to 50 %", [0.25, 1200]), ("50 to 100 %", [math.nan, 0])]
+
+
 def extended() -> Report:
     classes = [(f"class {number}", [number / 30, 0.5]) for number in range(30)]
     tables = [
         FigureTable("boundary", "IoU near boundaries", ("3 px", "5 px"), classes, means=[("mean", [0.5, math.nan])]),
-        FigureTable("by_row", "by height", ("accuracy", "pixels"), [("0 to 50 %", [0.25, 1200])], label="band"),
+        FigureTable("by_row", "by height", ("accuracy", "pixels"), BANDS, label="band"),
     ]
     return extend_report(segmentation(), {"boundary": 0.5, "dice": math.nan}, tables)
 
@@ -90,7 +93,7 @@ def test_further_tables_are_in_the_file_and_come_back(capsys: pytest.CaptureFixt
     figures = json.loads(json.dumps(extended().figures))
     assert figures["metrics"] == {"boundary": 0.5, "dice": None}
     assert figures["tables"]["boundary"]["means"] == {"mean": [0.5, None]}
-    assert figures["tables"]["by_row"]["rows"] == {"0 to 50 %": [0.25, 1200]}
+    assert figures["tables"]["by_row"]["rows"] == dict([BANDS[0], ("50 to 100 %", [None, 0])])
     print_report(extended(), "val")
     print_report(report_figures(figures), "val")
     printed = capsys.readouterr().out
@@ -107,6 +110,7 @@ def test_of_the_classes_of_further_tables_the_worst_are_shown_and_all_are_writte
     assert [f"class {number}" in shown for number in (0, 1, 2, 3)] == [True, True, True, False]
     assert "(27 more in the file)" in shown
     assert "1,200" in shown
+    assert "50 to 100 %" not in shown  # nothing there
     page = report_as_markdown(extended())
     assert all(f"| class {number} |" in page for number in range(30))
     assert "| **mean** | **50.0** | **-** |" in page
