@@ -367,7 +367,7 @@ class VisionTask(DataDrivenTask):
             self.figures, self.tables = {}, []
             for name, metric in self.reported.items():
                 assert isinstance(metric, Metric)
-                value = metric.compute()
+                value = torch.as_tensor(metric.compute(), device=self.device)  # some count in main memory
                 self.log(f"{stage}/{name}", value, sync_dist=True)
                 self.figures[name] = float(value)
                 if isinstance(metric, HasTables):
