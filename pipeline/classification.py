@@ -62,7 +62,8 @@ class ClassificationTask(VisionTask):
         loss: What is minimised: a name, a mapping with `name` and options (`{name: cross_entropy, label_smoothing:
             0.1}`), or a list of such with a `weight` each. Mixed images need cross_entropy or binary_cross_entropy.
             `class_weights` are a number for each class, or computed from the training data: `auto`, enet, inverse_sqrt.
-        metrics: What evaluation reports besides accuracy and calibration error (foveate plugins list --what metrics).
+        metrics: What evaluation reports besides accuracy and calibration error, such as `[f1, top_k]`, or `[all]`
+            (foveate plugins list --what metrics).
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
         mixing: How training images are mixed and erased; null turns both off.
@@ -82,6 +83,7 @@ class ClassificationTask(VisionTask):
 
     monitor = "val/acc"
     figure = "accuracy"
+    kind = "classification"
 
     def __init__(
         self,
@@ -195,7 +197,7 @@ class ClassificationTask(VisionTask):
         """The scores of the last evaluation as a table and as figures; None before the first."""
         if self.scores is None:
             return None
-        return self.with_intervals(report_classification(self.scores, self.labels.names))
+        return self.with_intervals(self.extended(report_classification(self.scores, self.labels.names)))
 
     def reset_scores(self) -> None:
         """Reset the scores."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from foveate.pipeline.metrics.offered import METRICS
 from foveate.pipeline.offered_data import PUBLISHED
 from foveate.plugins import DataSet, Decoder, Encoder, Loss, Metric, hookimpl
 
@@ -157,12 +158,7 @@ def foveate_losses() -> Iterator[Loss]:
 @hookimpl
 def foveate_metrics() -> Iterator[Metric]:
     """The metrics of this package."""
-    yield Metric(
-        name="calibration_error",
-        summary="Gap between confidence and accuracy, over bins of confidence",
-        build="foveate.pipeline.metrics.calibration:CalibrationError",
-        paper="arXiv:1706.04599",
-    )
+    yield from METRICS
 
 
 @hookimpl

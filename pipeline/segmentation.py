@@ -19,10 +19,11 @@ from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
 from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
 from foveate.pipeline.metrics.levels import score_levels
+from foveate.pipeline.metrics.pixels import Pixels
 from foveate.pipeline.metrics.report import Report, report_segmentation
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.models.channels import with_channels
-from foveate.pipeline.models.upsampling import classify, upsample
+from foveate.pipeline.models.upsampling import upsample
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation.freezing import Freeze
 from foveate.pipeline.optimisation.optimiser import OptimizerConfig
@@ -46,7 +47,8 @@ class SegmentationTask(VisionTask):
         loss: What is minimised: a name, a mapping with `name` and options (`{name: ohem, class_weights: auto}`), or a
             list of such with a `weight` each. `class_weights` are a number for each class, or computed from the
             training data: `auto` or median_frequency, enet, inverse_sqrt.
-        metrics: What evaluation reports besides mIoU and accuracy (foveate plugins list --what metrics).
+        metrics: What evaluation reports besides mIoU and accuracy, such as `[dice, boundary]`, or `[all]`
+            (foveate plugins list --what metrics).
         optimizer: How weights are updated.
         schedule: How the learning rate changes.
         inference: How images are evaluated: as a whole, or by sliding window.
@@ -65,6 +67,7 @@ class SegmentationTask(VisionTask):
 
     monitor = "val/miou"
     figure = "mIoU"
+    kind = "segmentation"
     labels: LabelSet
 
     def __init__(
@@ -183,9 +186,11 @@ class SegmentationTask(VisionTask):
     def _evaluate(self, batch: SegmentationBatch) -> Int64[Tensor, "B H W"]:
         mask = batch["mask"]
         logits = upsample(self(batch["image"]), (mask.shape[1], mask.shape[2]))
-        predicted = classify(logits)
+        pixels = Pixels(logits, mask)
+        predicted = pixels.predicted
         self.confusion.update(predicted, mask)
-        losses = self.count(*choose(is_labelled(mask), logits, mask), image_by_image=True)
+        kept = choose(is_labelled(mask), logits, mask)
+        losses = self.count(*kept, image_by_image=True, pixels=pixels)
         self.rows.add(batch["path"], pixel_columns(self.confusion.each, logits, mask, losses, self.labels))
         return predicted
 
@@ -217,4 +222,5 @@ class SegmentationTask(VisionTask):
             return None
         coarse = score_levels(self.scores.confusion, self.labels)
         levels = {level: (list(self.labels.levels[level]), scores) for level, scores in coarse.items()}
-        return self.with_intervals(report_segmentation(self.scores, self.labels.names, levels))
+        report = report_segmentation(self.scores, self.labels.names, levels)
+        return self.with_intervals(self.extended(report))

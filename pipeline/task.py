@@ -28,9 +28,11 @@ from foveate.pipeline.errors import ConfigError, DivergedError
 from foveate.pipeline.failures import check_logits, named_failures
 from foveate.pipeline.losses import create_loss
 from foveate.pipeline.losses.labelling import is_labelled
-from foveate.pipeline.metrics.create import create_metrics
+from foveate.pipeline.metrics.create import create_metrics, expand_metrics
 from foveate.pipeline.metrics.mean import MeanLoss
-from foveate.pipeline.metrics.report import Report, add_intervals
+from foveate.pipeline.metrics.pixels import Pixels, SharedMetric
+from foveate.pipeline.metrics.report import Report, add_intervals, extend_report
+from foveate.pipeline.metrics.tables import FigureTable, HasTables
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.channels import channels_in
 from foveate.pipeline.models.checkpointing import checkpoint_activations
@@ -67,11 +69,13 @@ class VisionTask(DataDrivenTask):
     Attributes:
         monitor: The metric by which the best checkpoint is chosen; higher is better.
         figure: The metric's name in a sentence, such as mIoU.
+        kind: segmentation or classification.
         labels: The classes.
     """
 
     monitor: str
     figure: str
+    kind: str
 
     def __init__(
         self,
@@ -82,6 +86,7 @@ class VisionTask(DataDrivenTask):
     ) -> None:
         super().__init__()
         options = options.settled()
+        options = replace(options, metrics=expand_metrics(options.metrics or [], self.kind))
         self.optimizer_config, self.schedule_config = options.optimizer, options.schedule
         self.save_hyperparameters({**options.as_values(), **hparams})
         built: dict[str, Any] = dict(options.network_options or {})
@@ -100,7 +105,9 @@ class VisionTask(DataDrivenTask):
         self.normalise = Normalise.for_channels(given, channels)
         self._asked_loss = options.loss
         self.loss = create_loss(options.loss, num_classes)
-        self.reported = create_metrics(options.metrics or [], num_classes)
+        self.reported = create_metrics(options.metrics or [], num_classes, task=self.kind)
+        self.figures: dict[str, float] = {}  # of the recipe's metrics, at the last evaluation
+        self.tables: list[FigureTable] = []
         self.num_classes = num_classes
         self.mean_loss = MeanLoss()
         self.rows = ImageRows()
@@ -326,7 +333,9 @@ class VisionTask(DataDrivenTask):
         with self.named_part("loss"):
             return loss(logits, labels)
 
-    def count(self, logits: Tensor, labels: Tensor, *, image_by_image: bool = False) -> Float[Tensor, " parts"]:
+    def count(
+        self, logits: Tensor, labels: Tensor, *, image_by_image: bool = False, pixels: Pixels | None = None
+    ) -> Float[Tensor, " parts"]:
         """Update the mean loss and the recipe's metrics with a batch.
 
         Args:
@@ -334,6 +343,7 @@ class VisionTask(DataDrivenTask):
             labels: The labels of these images.
             image_by_image: Compute the loss of each image separately, so that the mean does not depend on which
                 images share a batch.
+            pixels: The batch as metrics of label maps share it.
 
         Returns:
             The loss of each image, or of the batch.
@@ -345,7 +355,10 @@ class VisionTask(DataDrivenTask):
         with self.named_part("metric"):
             for metric in self.reported.values() if len(labels) else ():
                 assert isinstance(metric, Metric)
-                metric.update(logits, labels)
+                if pixels is not None and isinstance(metric, SharedMetric):
+                    metric.update(pixels.logits, pixels.labels, pixels)
+                else:
+                    metric.update(logits, labels)
         return losses
 
     def losses(self, logits: Tensor, labels: Tensor, size: int = 1) -> Float[Tensor, " parts"]:
@@ -392,9 +405,23 @@ class VisionTask(DataDrivenTask):
         with warnings.catch_warnings(), self.named_part("metric"):
             warnings.filterwarnings("ignore", message=".*was called before the ``update`` method")  # no image here
             self.log(f"{stage}/loss", self.mean_loss.compute(), sync_dist=True)
+            self.figures, self.tables = {}, []
             for name, metric in self.reported.items():
                 assert isinstance(metric, Metric)
-                self.log(f"{stage}/{name}", metric.compute(), sync_dist=True)
+                value = torch.as_tensor(metric.compute(), device=self.device)  # some count in main memory
+                self.log(f"{stage}/{name}", value, sync_dist=True)
+                self.figures[name] = float(value)
+                if isinstance(metric, HasTables):
+                    with metric.sync_context():  # tables are of the images of all processes, as the scalar is
+                        self.tables += metric.tables(list(self.labels.names))
+
+    def extended(self, report: Report) -> Report:
+        """A report with the figures and tables of the recipe's metrics.
+
+        Args:
+            report: The task's own scores.
+        """
+        return extend_report(report, self.figures, self.tables)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser, and a learning-rate schedule that advances with each of its steps."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 API_VERSION = 1
 Kind = Literal["channel", "spatial", "channel+spatial", "3-D", "global"]
 KINDS: tuple[str, ...] = ("channel", "spatial", "channel+spatial", "3-D", "global")
+TASKS = ("", "segmentation", "classification")
 Build = Callable[..., "nn.Module"]
 
 
@@ -172,6 +173,7 @@ class Metric(Record):
             images are all classes.
         paper: Where the idea was published, such as "arXiv:1709.01507".
         api: Version of the plugin interface that the plugin was written for.
+        task: What it is for: segmentation, classification, or both where it is empty.
 
     Example:
         >>> Metric(name="ece", summary="Calibration", build="my_package.ece:Calibration").noun
@@ -181,6 +183,13 @@ class Metric(Record):
     noun: ClassVar[str] = "metric"
     what: ClassVar[str] = "metrics"
     given: ClassVar[tuple[str, ...]] = ("num_classes",)
+
+    task: Literal["", "segmentation", "classification"] = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.task not in TASKS:
+            raise ValueError(f"metric {self.name!r}: task is segmentation, classification or empty, not {self.task!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from foveate.pipeline.metrics.tables import FigureTable, Value
 from foveate.pipeline.text import markdown_table
 
 if TYPE_CHECKING:  # they need torch, which tables do not
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # they need torch, which tables do not
 
 SHOWN = 40  # largest number of classes shown; of more, only the best and the worst
 MATRIX = 100  # largest number of classes with a confusion matrix in the file
+WORST = 3  # classes of a further table that are shown: the worst
+BANDS = 20  # largest number of rows of a further table that are shown
 Row = tuple[str, list[float]]
 Interval = tuple[float, float]
 
@@ -33,6 +36,8 @@ class Report:
         figures: The content of a score file.
         levels: Coarser scores of the same pixels by name, such as those of categories.
         intervals: 95 % intervals of the figures of a row, by its name; None for a figure without one.
+        further: The scalars of the recipe's metrics by name; of any range.
+        tables: Further tables, of the recipe's metrics.
     """
 
     columns: Sequence[str]
@@ -41,6 +46,8 @@ class Report:
     figures: Mapping[str, Any]
     levels: Mapping[str, Report] = field(default_factory=dict)
     intervals: Mapping[str, Sequence[Interval | None]] = field(default_factory=dict)
+    further: Mapping[str, float] = field(default_factory=dict)
+    tables: Sequence[FigureTable] = ()
 
     @property
     def note(self) -> str:
@@ -67,14 +74,36 @@ def report_segmentation(
     return report_figures(figures)
 
 
+def extend_report(report: Report, further: Mapping[str, float], tables: Sequence[FigureTable]) -> Report:
+    """A report with the scalars and tables of further metrics, which its file contains too.
+
+    Args:
+        report: The report of the task's own scores.
+        further: Scalars by name.
+        tables: Tables; of several with one name the last is taken.
+    """
+    if not further:
+        return report
+    content = {table.name: table.as_json() for table in tables}
+    extra = {"metrics": {name: _number(value) for name, value in further.items()}, "tables": content}
+    return report_figures({**report.figures, **extra})
+
+
 def _segmentation_figures(scores: Scores, names: Sequence[str]) -> dict[str, Any]:
+    from foveate.pipeline.metrics.overlap import agreement_of  # late: imports torch
+
     names = distinct(names)
+    agreement = agreement_of(scores.confusion)
     return {
         "miou": _number(scores.miou),
         "macc": _number(scores.macc),
         "aacc": _number(scores.aacc),
         "iou": _by_name(names, scores.iou.tolist()),
         "accuracy": _by_name(names, scores.accuracy.tolist()),
+        "mdice": _number(agreement.macro("f1")),
+        "mprecision": _number(agreement.macro("precision")),
+        "dice": _by_name(names, agreement.f1.tolist()),
+        "precision": _by_name(names, agreement.precision.tolist()),
         "pixels": dict(zip(names, scores.confusion.sum(1).tolist(), strict=True)),
         "confusion": scores.confusion.tolist(),
     }
@@ -98,8 +127,14 @@ def report_classification(scores: ClassificationScores, names: Sequence[str]) ->
         "images": dict(zip(names, scores.images.tolist(), strict=True)),
         "most_confused": [{"label": label, "predicted": said, "images": count} for label, said, count in confused],
     }
-    if scores.confusion is not None and len(names) <= MATRIX:
-        figures["confusion"] = scores.confusion.tolist()
+    if scores.confusion is not None:
+        from foveate.pipeline.metrics.overlap import agreement_of  # late: imports torch
+
+        agreement = agreement_of(scores.confusion)
+        figures |= {f"m{name}": _number(agreement.macro(name)) for name in ("precision", "f1")}
+        figures |= {name: _by_name(names, agreement.of(name).tolist()) for name in ("precision", "f1")}
+        if len(names) <= MATRIX:
+            figures["confusion"] = scores.confusion.tolist()
     return report_figures(figures)
 
 
@@ -128,7 +163,9 @@ def _beside(figures: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
 def report_figures(figures: Mapping[str, Any]) -> Report:
     """The report of figures as a file holds them, of segmentation (with `iou`) or of classification."""
-    return _of_segmentation(figures) if "iou" in figures else _of_classification(figures)
+    report = _of_segmentation(figures) if "iou" in figures else _of_classification(figures)
+    tables = [FigureTable.from_json(name, content) for name, content in figures.get("tables", {}).items()]
+    return replace(report, further={k: _value(v) for k, v in figures.get("metrics", {}).items()}, tables=tables)
 
 
 def _of_segmentation(figures: Mapping[str, Any]) -> Report:
@@ -200,6 +237,41 @@ def print_report(report: Report, title: str, note: str = "") -> None:
     console.print(table, markup=False)
     if report.note:
         console.print(report.note, markup=False, soft_wrap=not console.is_terminal)
+    if report.further:
+        console.print()
+        console.print(_in_a_line(report.further), markup=False, soft_wrap=not console.is_terminal)
+    for further in report.tables:
+        console.print()
+        console.print(f"{further.name}: {further.meaning}", markup=False, soft_wrap=not console.is_terminal)
+        console.print(_further_table(further), markup=False)
+
+
+def _in_a_line(further: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {'-' if math.isnan(value) else f'{value:.4f}'}" for name, value in further.items())
+
+
+def _further_table(given: FigureTable) -> Table:
+    table = Table(pad_edge=False, box=None)
+    table.add_column(given.label, overflow="fold")
+    for column in given.columns:
+        table.add_column(column, justify="right", overflow="fold")
+    for name, values in [*_fewer(given), *given.means]:
+        table.add_row(name, *map(_shortly, values))
+    return table
+
+
+def _fewer(given: FigureTable) -> Sequence[tuple[str, Sequence[Value]]]:
+    """The rows that are shown: of classes the worst, of others all that are not empty, unless there are too many."""
+    scored = [row for row in given.rows if not math.isnan(row[1][0])]
+    most = WORST if given.label == "class" else BANDS
+    if len(scored) <= most:
+        return scored
+    worst = sorted(scored, key=lambda row: row[1][0], reverse=given.lower_is_better)[:most]
+    return [*worst, (f"({len(given.rows) - len(worst)} more in the file)", [math.nan] * len(given.columns))]
+
+
+def _shortly(value: Value) -> str:
+    return f"{value:,}" if isinstance(value, int) else _percent(value)
 
 
 def _add_rows(table: Table, report: Report) -> None:
@@ -226,7 +298,10 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
 def report_as_markdown(report: Report) -> str:
     """The table for a text file, every class in it; a further table for each level of coarser scores."""
     tables = [_markdown("class", report), *(_markdown(level, coarse) for level, coarse in report.levels.items())]
-    return "\n\n".join([*tables, *([f"{report.note.capitalize()}."] if report.note else [])])
+    tables += [f"{report.note.capitalize()}."] if report.note else []
+    tables += [f"Further figures: {_in_a_line(report.further)}."] if report.further else []
+    tables += [_further_markdown(table) for table in report.tables]
+    return "\n\n".join(tables)
 
 
 def _markdown(heading: str, report: Report) -> str:
@@ -252,6 +327,12 @@ def _bracket(pair: Interval) -> str:
 
 def _pair(given: Sequence[float] | None) -> Interval | None:
     return None if given is None else (given[0], given[1])
+
+
+def _further_markdown(table: FigureTable) -> str:
+    rows = [[name, *map(_shortly, values)] for name, values in table.rows]
+    rows += [[f"**{name}**", *(f"**{_shortly(value)}**" for value in values)] for name, values in table.means]
+    return "\n".join([f"{table.name}: {table.meaning}", "", *markdown_table([table.label, *table.columns], rows)])
 
 
 def _percent(value: float) -> str:

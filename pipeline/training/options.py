@@ -57,24 +57,19 @@ OPTIONS = {
         ("--data.eval_batch_size N", "images per step"),
         VIEWS,
         ENGINE,
+        PER_IMAGE,
     ),
     "test": (
         ("--data.root DIR", "where the data set lies"),
         ("--data.eval_batch_size N", "images per step"),
         VIEWS,
         ENGINE,
+        PER_IMAGE,
     ),
     "predict": (
         ("--data.images DIR|FILE", "what to label"),
         ("--out DIR", "where to write (predictions)"),
         VIEWS,
         ENGINE,
-        PER_IMAGE,
-    ),
-    "test": (
-        ("--data.root DIR", "where the data set lies"),
-        ("--data.eval_batch_size N", "images per step"),
-        ENGINE,
-        PER_IMAGE,
     ),
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import pytest
 import torch
 
@@ -10,12 +13,14 @@ from foveate.pipeline.metrics.confusion import score
 from foveate.pipeline.metrics.report import (
     Report,
     add_intervals,
+    extend_report,
     print_report,
     report_as_markdown,
     report_classification,
     report_figures,
     report_segmentation,
 )
+from foveate.pipeline.metrics.tables import FigureTable
 
 NAMES = ["road", "car", "bus"]
 
@@ -99,3 +104,55 @@ def test_intervals_stand_beside_their_figures(capsys: pytest.CaptureFixture[str]
 def test_without_intervals_the_reason_stands_below(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(add_intervals(segmentation(), {"interval": {"missing": "3 images"}}), "val")
     assert capsys.readouterr().out.splitlines()[-1] == "no 95 % intervals: 3 images"
+
+
+BANDS: list[tuple[str, list[float | int]]] = [("0 to 50 %", [0.25, 1200]), ("50 to 100 %", [math.nan, 0])]
+
+
+def extended() -> Report:
+    classes = [(f"class {number}", [number / 30, 0.5]) for number in range(30)]
+    tables = [
+        FigureTable("boundary", "IoU near boundaries", ("3 px", "5 px"), classes, means=[("mean", [0.5, math.nan])]),
+        FigureTable("by_row", "by height", ("accuracy", "pixels"), BANDS, label="band"),
+    ]
+    return extend_report(segmentation(), {"boundary": 0.5, "dice": math.nan}, tables)
+
+
+def test_further_tables_are_in_the_file_and_come_back(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = json.loads(json.dumps(extended().figures))
+    assert figures["metrics"] == {"boundary": 0.5, "dice": None}
+    assert figures["tables"]["boundary"]["means"] == {"mean": [0.5, None]}
+    assert figures["tables"]["by_row"]["rows"] == dict([BANDS[0], ("50 to 100 %", [None, 0])])
+    print_report(extended(), "val")
+    print_report(report_figures(figures), "val")
+    printed = capsys.readouterr().out
+    half = len(printed) // 2
+    assert printed[:half] == printed[half:]
+
+
+def test_of_the_classes_of_further_tables_the_worst_are_shown_and_all_are_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_report(extended(), "val")
+    shown = capsys.readouterr().out
+    assert "boundary 0.5000, dice -" in shown
+    assert [f"class {number}" in shown for number in (0, 1, 2, 3)] == [True, True, True, False]
+    assert "(27 more in the file)" in shown
+    assert "1,200" in shown
+    assert "50 to 100 %" not in shown  # nothing there
+    page = report_as_markdown(extended())
+    assert all(f"| class {number} |" in page for number in range(30))
+    assert "| **mean** | **50.0** | **-** |" in page
+
+
+def test_a_report_without_further_metrics_has_no_further_parts() -> None:
+    assert extend_report(segmentation(), {}, []).figures == segmentation().figures
+    assert "tables" not in segmentation().figures
+
+
+def test_dice_and_precision_are_always_in_the_file() -> None:
+    figures = segmentation().figures
+    confusion = torch.tensor(figures["confusion"]).double()
+    dice = 2 * confusion.diagonal() / (confusion.sum(0) + confusion.sum(1))
+    assert [figures["dice"][name] for name in NAMES[:2]] == pytest.approx(dice[:2].tolist(), abs=1e-6)
+    assert figures["mdice"] == pytest.approx(dice.nanmean().item(), abs=1e-6)
