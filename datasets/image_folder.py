@@ -21,7 +21,7 @@ from foveate.datasets.files.packed_strings import Names
 from foveate.datasets.files.pairs import ENDINGS
 from foveate.datasets.files.reading import read_image
 from foveate.datasets.folders.class_splits import find_class_splits
-from foveate.datasets.folders.shares import Indices, check_val_share, divide
+from foveate.datasets.folders.shares import Indices, check_val_share, divide, groups_of
 from foveate.datasets.folders.tree import walk
 from foveate.datasets.labelled_images import ClassificationDataset
 from foveate.datasets.text import few
@@ -188,6 +188,10 @@ class ImageFolderDataModule(ClassificationDataModule):
         dataset = FolderDataset(self.folders.get(split, root / split), classes)
         _report(dataset, split)
         return dataset
+
+    def groups_of(self, split: str) -> Sequence[str]:
+        """What `group` finds in CLASS/NAME of each image."""
+        return groups_of(self.find_images(split).keys(), self.group) if self.group else ()
 
     @cached_property
     def _shared(self) -> dict[str, FolderDataset]:

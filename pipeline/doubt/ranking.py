@@ -1,0 +1,77 @@
+"""Which regions are doubted, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foveate.pipeline.doubt.evidence import Evidence
+from foveate.pipeline.doubt.regions import Region
+
+LEAST = 1e-4  # a probability below counts as this: how sure a network is beyond that tells nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A region of an image.
+
+    Attributes:
+        source: Which network found it; 0 without folds.
+        index: The image's position among those of the network.
+        image: Its file.
+        region: The region.
+    """
+
+    source: int
+    index: int
+    image: str
+    region: Region
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """A region that is doubted.
+
+    Attributes:
+        found: The region and its image.
+        score: The higher the more it is doubted.
+    """
+
+    found: Found
+    score: float
+
+
+def rank(found: Iterable[Found], evidence: Evidence) -> list[Doubt]:
+    """The doubted regions, the most doubtful first, whatever order they were found in.
+
+    Args:
+        found: The regions of all images.
+        evidence: What was counted over all images.
+    """
+    thresholds = evidence.thresholds()
+    doubts = [Doubt(found=one, score=score(one.region)) for one in found if is_confident(one.region, thresholds)]
+    return sorted(doubts, key=lambda doubt: (-doubt.score, doubt.found.image, doubt.found.region.box))
+
+
+def is_confident(region: Region, thresholds: NDArray[np.float64]) -> bool:
+    """Whether the network is as sure of its class as it is on average where that class is the label.
+
+    Args:
+        region: The region.
+        thresholds: Of each class.
+    """
+    return bool(region.confidence >= thresholds[region.predicted])
+
+
+def score(region: Region) -> float:
+    """How doubtful a region is: the logarithm of how many times more probable the prediction is, by the square root of
+    the area.
+
+    Args:
+        region: The region.
+    """
+    odds = np.log(max(region.confidence, LEAST) / max(region.label_confidence, LEAST))
+    return float(odds * region.area**0.5)
