@@ -19,7 +19,7 @@ OBJECTS = {
     "human": ("person", "rider"),
     "vehicle": ("car", "truck", "bus", "train", "motorcycle", "bicycle"),
 }
-SMALLEST = 60  # pixels of an object in which a fault is planted
+SMALLEST = 100  # pixels of an object in which a fault is planted
 SHIFTS = (5, 9)  # pixels, least and most
 FAULTS = "faults.json"
 NUMBERS = "faults"  # folder: for each label map, which pixels were changed by which fault

@@ -41,6 +41,7 @@ ARROWS = {
         "foveate.datasets.statistics",
     ),
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
+    "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
 }
 
 

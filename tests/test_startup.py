@@ -40,6 +40,7 @@ def imported_by(code: str) -> set[str]:
         ("tune --help", 400),
         ("data --help", 400),
         ("data make --help", 400),
+        ("data doubt --help", 400),
         ("weights --help", 400),
     ],
 )

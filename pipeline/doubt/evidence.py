@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PARTS = 2**20  # probabilities are summed as whole numbers of such parts, so that the order does not matter
+LEAST = 1e-6  # share of a class
 Classes = NDArray[np.int64]
 Shares = NDArray[np.float32]
 
@@ -52,6 +53,10 @@ class Evidence:
         """
         self.confusion += other.confusion
         self._sums += other._sums
+
+    def rates(self) -> NDArray[np.float64]:
+        """The share of the pixels with label i that are predicted as j; at least a millionth."""
+        return np.asarray(np.maximum(self.confusion / np.maximum(self.confusion.sum(axis=1, keepdims=True), 1), LEAST))
 
     def thresholds(self) -> NDArray[np.float64]:
         """The threshold of each class; of a class without labels, the mean of the others."""

@@ -51,8 +51,8 @@ def rank(found: Iterable[Found], evidence: Evidence) -> list[Doubt]:
         found: The regions of all images.
         evidence: What was counted over all images.
     """
-    thresholds = evidence.thresholds()
-    doubts = [Doubt(found=one, score=score(one.region)) for one in found if is_confident(one.region, thresholds)]
+    thresholds, rates = evidence.thresholds(), evidence.rates()
+    doubts = [Doubt(found=one, score=score(one.region, rates)) for one in found if is_confident(one.region, thresholds)]
     return sorted(doubts, key=lambda doubt: (-doubt.score, doubt.found.image, doubt.found.region.box))
 
 
@@ -66,12 +66,18 @@ def is_confident(region: Region, thresholds: NDArray[np.float64]) -> bool:
     return bool(region.confidence >= thresholds[region.predicted])
 
 
-def score(region: Region) -> float:
-    """How doubtful a region is: the logarithm of how many times more probable the prediction is, by the square root of
-    the area.
+def score(region: Region, rates: NDArray[np.float64]) -> float:
+    """How doubtful a region is, in nats times pixels of its side.
+
+    Two logarithms are added, and multiplied by the square root of the area: how many times more probable the prediction
+    is than the label, and how rare such a prediction is where that is the label. The second lets what a network often
+    confuses count less, such as walls and houses.
 
     Args:
         region: The region.
+        rates: The share of the pixels with label i that are predicted as j.
     """
     odds = np.log(max(region.confidence, LEAST) / max(region.label_confidence, LEAST))
-    return float(odds * region.area**0.5)
+    labelled, predicted = region.labelled, region.predicted
+    rate = rates[labelled, predicted] if labelled != predicted else 1 - rates[labelled, labelled]  # a displaced label
+    return float((odds - np.log(max(rate, LEAST))) * region.area**0.5)
