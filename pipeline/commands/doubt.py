@@ -39,8 +39,8 @@ def doubt(
         folds: Train this many networks, each without a part of the training images. Run again to go on.
         count: How many are shown with pictures.
         min_area: Smallest region in pixels; one of each 5000 of the image if not given.
-        band: Pixels along the border of a region that do not count; one of each 300 of the image's short side if not
-            given.
+        band: Pixels along the border of a region that do not count; one of each 300 of the image's short side, at least
+            2, if not given.
         out: Folder to write to; if not given doubt/SPLIT in the run of the checkpoint, with --folds doubts/RECIPE.
         json: File for all figures; - prints them, and everything else goes to stderr.
         flags: Not given by name: flags of the recipe, such as --data.root DIR, and with --folds --trainer.max_steps N.

@@ -22,6 +22,7 @@ from foveate.pipeline.doubt.shifts import find_shifts
 THREADS = 4  # that read images
 BATCH = 32  # images of a classifier
 BAND = 300  # of the short side of an image is a pixel of the border
+LEAST_BAND = 2  # pixels
 SMALLEST = 1 / 5000  # of an image is the smallest region
 Advance = Callable[[int, int], None]
 
@@ -31,7 +32,8 @@ class Search:
     """What counts as a region.
 
     Attributes:
-        band: Pixels along a region's border that are not counted; None for one of each 300 of an image's short side.
+        band: Pixels along a region's border that are not counted; None for one of each 300 of an image's short side, at
+            least 2.
         min_area: Smallest area in pixels; None for one of each 5000 of an image.
     """
 
@@ -46,9 +48,9 @@ class Search:
 
         Example:
             >>> Search().of((1024, 2048)), Search(min_area=9).of((128, 256))
-            ((3, 419), (1, 9))
+            ((3, 419), (2, 9))
         """
-        band = max(1, round(min(size) / BAND)) if self.band is None else self.band
+        band = max(LEAST_BAND, round(min(size) / BAND)) if self.band is None else self.band
         least = max(1, round(size[0] * size[1] * SMALLEST)) if self.min_area is None else self.min_area
         return band, least
 
@@ -177,5 +179,6 @@ def _of_images(
                 predicted=int(predicted[place]),
                 confidence=float(of_predicted[place]),
                 label_confidence=float(of_label[place]),
+                peak=float(of_predicted[place]),
             )
             yield index, str(sample["path"]), [region] if label[place] != predicted[place] else []

@@ -57,13 +57,15 @@ def rank(found: Iterable[Found], evidence: Evidence) -> list[Doubt]:
 
 
 def is_confident(region: Region, thresholds: NDArray[np.float64]) -> bool:
-    """Whether the network is as sure of its class as it is on average where that class is the label.
+    """Whether a quarter of the pixels are as sure of their class as the network is on average where it is the label.
+
+    The mean of a region would ask too much: its pixels are never as sure as those among others of their class.
 
     Args:
         region: The region.
         thresholds: Of each class.
     """
-    return bool(region.confidence >= thresholds[region.predicted])
+    return bool(region.peak >= thresholds[region.predicted])
 
 
 def score(region: Region, rates: NDArray[np.float64]) -> float:
