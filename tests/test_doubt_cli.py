@@ -17,16 +17,21 @@ from foveate.tests.faults.conftest import COMMON, TINY, Range, finish, range_, s
 
 LIMIT = 120
 PLANTED = "4.png"
+BLOCK = 12  # pixels
 STEPS = 150
 TRAINED = ("--model.optimizer.lr=0.01", f"--trainer.max_steps={STEPS}", "--trainer.val_check_interval=50")
 
 
 def plant(range_: Range) -> None:  # noqa: F811
-    """Give a part of one training image the label of another class."""
-    path = range_.root / "masks" / "train" / PLANTED
-    mask = np.array(Image.open(path))
-    mask[4:16, 4:20] = (mask[4:16, 4:20] + 1) % 3
-    Image.fromarray(mask).save(path)
+    """Draw larger shapes, and give one of them in a training image the label of another class."""
+    rng = np.random.default_rng(7)
+    for path in sorted((range_.root / "images").rglob("*.png")):
+        shown = np.repeat(np.repeat(rng.integers(0, 3, (2, 3), dtype=np.uint8), BLOCK, 0), BLOCK, 1)
+        image = (shown[..., None] * 80 + rng.integers(0, 60, (*shown.shape, 3))).astype(np.uint8)
+        Image.fromarray(image).save(path)
+        if path.parent.name == "train" and path.name == PLANTED:
+            shown[:BLOCK, BLOCK : 2 * BLOCK] = (shown[0, BLOCK] + 1) % 3
+        Image.fromarray(shown).save(range_.root / "masks" / path.parent.name / path.name)
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:
@@ -46,15 +51,14 @@ def test_a_planted_fault_is_doubted_first(range_: Range) -> None:  # noqa: F811
     code, output = finish(start(range_.folder, range_.words(*TRAINED, record=None, steps=STEPS)), LIMIT)
     assert code == 0, output
     checkpoint = str(range_.run / "checkpoints" / "last.ckpt")
-    words = ["data", "doubt", checkpoint, "--min_area=8", "--band=0", f"--plugins={TINY}", "--json=figures.json"]
+    words = ["data", "doubt", checkpoint, "--min_area=8", "--band=1", f"--plugins={TINY}", "--json=figures.json"]
     code, output = finish(start(range_.folder, words), LIMIT)
     assert code == 0, output
     folder = range_.run / "doubt" / "train"
     rows = rows_of(folder)
     assert Path(rows[0]["image"]).name == PLANTED
-    box = [int(rows[0][name]) for name in ("x0", "y0", "x1", "y1")]
-    assert 0 <= box[0] < box[2] <= 24
-    assert 0 <= box[1] < box[3] <= 20
+    x0, y0, x1, y1 = (int(rows[0][name]) for name in ("x0", "y0", "x1", "y1"))
+    assert max(abs(x0 - BLOCK), abs(y0), abs(x1 - 2 * BLOCK), abs(y1 - BLOCK)) <= 4
     scores = [float(row["score"]) for row in rows]
     assert scores == sorted(scores, reverse=True)
     listed = (folder / "relabel.txt").read_text().splitlines()
@@ -64,13 +68,13 @@ def test_a_planted_fault_is_doubted_first(range_: Range) -> None:  # noqa: F811
     assert f"1. labelled {rows[0]['labelled']}, predicted {rows[0]['predicted']}" in page
     figures = json.loads((range_.folder / "figures.json").read_text())
     assert [doubt["score"] for doubt in figures["doubts"]] == scores
-    assert np.sum(figures["confusion"]) == 10 * 20 * 24
+    assert np.sum(figures["confusion"]) == 10 * 6 * BLOCK**2
 
 
 @pytest.mark.slow
 def test_networks_are_asked_about_what_they_did_not_see(range_: Range) -> None:  # noqa: F811
     plant(range_)
-    words = ["data", "doubt", "folder_segnext_t", "--folds=2", "--min_area=8", "--band=0", *recipe_flags(range_)]
+    words = ["data", "doubt", "folder_segnext_t", "--folds=2", "--min_area=8", "--band=1", *recipe_flags(range_)]
     code, output = finish(start(range_.folder, [*words, "--model.network=noisy+line"]), 2 * LIMIT)
     assert code == 0, output
     folder = range_.folder / "doubts" / "folder_segnext_t"
