@@ -101,7 +101,7 @@ def test_images_with_the_class_of_another_are_doubted(tmp_path: Path) -> None:
                 shown = 1 - number if (split, image) == ("val", 3) else number
                 Image.fromarray((60 + 120 * shown + rng.integers(0, 40, (32, 32, 3))).astype(np.uint8)).save(path)
     words = ["fit", "--config=digits_mobilenet_v2", "--data=ImageFolderDataModule", "--data.root=data"]
-    words += ["--data.image_size=32", "--data.num_workers=0", "--trainer.max_epochs=6", "--data.batch_size=8"]
+    words += ["--data.image_size=32", "--data.num_workers=0", "--trainer.max_epochs=20", "--data.batch_size=8"]
     words += ["--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false", "--pictures.count=0"]
     code, output = finish(start(tmp_path, words), LIMIT)
     assert code == 0, output

@@ -22,6 +22,7 @@ SIDE = 320  # pixels of a picture's longer side
 MARGIN = 0.5  # of a region's larger side: how much of the image is shown around it
 LEAST_MARGIN = 24  # pixels
 PAIRS = 30  # rows of the table
+DISPLACED = "the same, displaced"
 KINDS = {
     "class": "the label has another class",
     "missing": "an object is not labelled",
@@ -144,10 +145,14 @@ def _pairs(doubts: Sequence[Doubt], evidence: Evidence, names: Sequence[str]) ->
         sizes[doubt.found.region.labelled, doubt.found.region.predicted] += doubt.found.region.area
     of_label = evidence.confusion.sum(axis=1)
     rows = [
-        (names[i], names[j], number, sizes[i, j], f"{100 * sizes[i, j] / max(1, int(of_label[i])):.2f} %")
+        (names[i], names[j] if i != j else DISPLACED, number, sizes[i, j], _share(sizes[i, j], int(of_label[i])))
         for (i, j), number in counts.most_common(PAIRS)
     ]
-    return table(("labelled", "predicted", "doubts", "size", "share of the label"), rows)
+    return table(("labelled", "predicted", "doubts", "size", "% of label"), rows)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / max(1, whole):.2f}"
 
 
 def _thresholds(evidence: Evidence, labels: object) -> str:
@@ -155,8 +160,8 @@ def _thresholds(evidence: Evidence, labels: object) -> str:
     names: Sequence[str] = labels.names  # type: ignore[attr-defined]
     colours = labels.colours if isinstance(labels, LabelSet) else [None] * len(names)
     text = (
-        "The mean probability that the network gives a class where it is the label. A region is doubted if the "
-        "network is at least as sure of what it predicts there."
+        "The mean probability that the network gives a class where it is the label. A region is doubted if a quarter "
+        "of its pixels reach that of the class that is predicted there."
     )
     thresholds = evidence.thresholds().tolist()
     items = [
