@@ -179,6 +179,5 @@ def _of_images(
                 predicted=int(predicted[place]),
                 confidence=float(of_predicted[place]),
                 label_confidence=float(of_label[place]),
-                peak=float(of_predicted[place]),
             )
             yield index, str(sample["path"]), [region] if label[place] != predicted[place] else []

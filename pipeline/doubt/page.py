@@ -160,8 +160,8 @@ def _thresholds(evidence: Evidence, labels: object) -> str:
     names: Sequence[str] = labels.names  # type: ignore[attr-defined]
     colours = labels.colours if isinstance(labels, LabelSet) else [None] * len(names)
     text = (
-        "The mean probability that the network gives a class where it is the label. A region is doubted if a quarter "
-        "of its pixels reach that of the class that is predicted there."
+        "The mean probability that the network gives a class where it is the label. A region is doubted if the mean "
+        "probability of its prediction is at least half of that."
     )
     thresholds = evidence.thresholds().tolist()
     items = [

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from foveate.pipeline.doubt.evidence import Evidence
 from foveate.pipeline.doubt.regions import Region
 
+SURE = 0.5  # of a class's threshold
 LEAST = 1e-4  # a probability below counts as this: how sure a network is beyond that tells nothing
 
 
@@ -57,15 +58,16 @@ def rank(found: Iterable[Found], evidence: Evidence) -> list[Doubt]:
 
 
 def is_confident(region: Region, thresholds: NDArray[np.float64]) -> bool:
-    """Whether a quarter of the pixels are as sure of their class as the network is on average where it is the label.
+    """Whether the network is at least half as sure of its class as it is on average where that is the label.
 
-    The mean of a region would ask too much: its pixels are never as sure as those among others of their class.
+    As sure would ask too much of a region: a network is less sure of an object whose label it was taught wrongly, and
+    of one that stands alone. In the benchmark that halved the planted faults that are found.
 
     Args:
         region: The region.
         thresholds: Of each class.
     """
-    return bool(region.peak >= thresholds[region.predicted])
+    return bool(region.confidence >= SURE * thresholds[region.predicted])
 
 
 def score(region: Region, rates: NDArray[np.float64]) -> float:

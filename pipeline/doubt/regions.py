@@ -16,7 +16,6 @@ Kind = Literal["class", "missing", "shift", "image"]
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1; the last two lie outside
 Flags = NDArray[np.bool_]
 Window = tuple[slice, slice]  # rows and columns
-REACHED = 0.75  # of a region's pixels are less sure than its peak
 RING = 2  # pixels round a region whose labels say what lies around it
 AGREED = -1.0  # in a map of pairs: label and prediction agree, or there is no label
 
@@ -34,7 +33,6 @@ class Region:
         predicted: The class that the network predicts.
         confidence: Mean probability of the predicted class, away from the region's border.
         label_confidence: Mean probability of the label there.
-        peak: Probability of the predicted class that a quarter of the pixels there reach.
     """
 
     kind: Kind
@@ -44,7 +42,6 @@ class Region:
     predicted: int
     confidence: float
     label_confidence: float
-    peak: float
 
 
 def find_regions(maps: Maps, *, band: int, min_area: int, told: Flags | None = None) -> Iterator[Region]:
@@ -123,7 +120,6 @@ def _region(maps: Maps, pairs: NDArray[np.float32], core: Flags, square: NDArray
         predicted=predicted,
         confidence=float(maps.of_predicted[core].mean(dtype=np.float64)),
         label_confidence=float(maps.of_label[core].mean(dtype=np.float64)),
-        peak=float(np.quantile(maps.of_predicted[core], REACHED)),
     )
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from foveate.pipeline.doubt.maps import Maps
-from foveate.pipeline.doubt.regions import REACHED, Box, Flags, Region, around, box_of
+from foveate.pipeline.doubt.regions import Box, Flags, Region, around, box_of
 
 FITS = 0.6  # least overlap (IoU) of the moved label and the predicted object
 GAIN = 0.15  # least gain of overlap by the move
@@ -68,7 +68,6 @@ def _displaced(maps: Maps, box: Box, mask: Flags, number: int, band: int, told: 
         predicted=number,
         confidence=float(part.of_predicted[wrong].mean(dtype=np.float64)),
         label_confidence=float(part.of_label[wrong].mean(dtype=np.float64)),
-        peak=float(np.quantile(part.of_predicted[wrong], REACHED)),
     )
 
 
