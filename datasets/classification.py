@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
 from torch.utils.data import DataLoader, Subset
@@ -47,6 +48,7 @@ class ClassificationDataModule(LoadingDataModule):
             num_workers=given["num_workers"],
             seed=given["seed"],
             worker_timeout=given["worker_timeout"],
+            fold=given["fold"],
         )
         self.image_size = to_side(given["image_size"], "image_size")
         self.train_transform = create_train_transform(given)
@@ -78,8 +80,24 @@ class ClassificationDataModule(LoadingDataModule):
             DataError: See `find_images`.
         """
         if split not in self._found:
-            self._found[split] = self.find_images(split)
+            self._found[split] = self._find_folded(split)
         return self._found[split]
+
+    def groups_of(self, split: str) -> Sequence[str]:
+        """What belongs together, for each image of a split; empty if nobody says so.
+
+        Args:
+            split: Its name.
+        """
+        return ()
+
+    def _find_folded(self, split: str) -> ClassificationDataset:
+        """The images of a split; with a fold, train and val are parts of train."""
+        if self.fold is None or split not in ("train", "val"):
+            return self.find_images(split)
+        whole = self.find_images("train")
+        names = self.groups_of("train") or [whole.where(index) for index in range(len(whole))]
+        return whole.select(self.fold.divide(names)[split == "val"])
 
     def setup(self, stage: str) -> None:
         """Find the images of the stage: fit, validate or test.
@@ -109,7 +127,7 @@ class ClassificationDataModule(LoadingDataModule):
         Raises:
             DataError: The split cannot be found.
         """
-        dataset = self._datasets.get("train") or self.find_images("train")
+        dataset = self._datasets.get("train") or self.images_of("train")
         return count_labels(dataset.labels, len(self.label_set))
 
     def first_picks(self, most: int) -> list[Pick]:

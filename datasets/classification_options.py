@@ -41,6 +41,8 @@ class ClassificationOptions(LoadingOptions, total=False):
         seed: Decides shuffling and augmentation; the run's seed if not given.
         worker_timeout: Seconds to wait for a batch of the reading processes before they count as hanging; 0 waits for
             good.
+        fold: Cross-validation: `2/5` leaves the second of five parts of the training images out, and validates on it in
+            place of val. Images of one `group` stay in one part.
     """
 
     image_size: Side
@@ -66,6 +68,7 @@ CLASSIFICATION_DEFAULTS: Final = ClassificationOptions(
     total_batch=None,
     seed=None,
     worker_timeout=WORKER_TIMEOUT,
+    fold=None,
     image_size=224,
     crop="random_resized",
     scale=(0.08, 1.0),

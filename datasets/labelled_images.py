@@ -39,6 +39,14 @@ class ClassificationDataset(Dataset[dict[str, object]]):
         """Where an image comes from."""
         raise NotImplementedError
 
+    def select(self, chosen: Indices) -> ClassificationDataset:
+        """Some of the images.
+
+        Args:
+            chosen: Their positions.
+        """
+        return SomeImages(self, chosen)
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -73,6 +81,28 @@ class ArrayDataset(ClassificationDataset):
     def where(self, index: int) -> str:
         """Name and number, such as digits/train/17."""
         return f"{self.name}/{index}"
+
+
+class SomeImages(ClassificationDataset):
+    """Some images of a data set.
+
+    Args:
+        whole: The data set.
+        chosen: Positions of the images in it.
+    """
+
+    def __init__(self, whole: ClassificationDataset, chosen: Indices) -> None:
+        self.whole = whole
+        self.chosen = chosen
+        self.labels = whole.labels[chosen]
+
+    def read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
+        """An image as it is stored, in RGB."""
+        return self.whole.read(int(self.chosen[index]))
+
+    def where(self, index: int) -> str:
+        """Where an image comes from."""
+        return self.whole.where(int(self.chosen[index]))
 
 
 def collate(samples: Sequence[Mapping[str, Any]]) -> ClassificationBatch:

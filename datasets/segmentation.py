@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from foveate.datasets.counting.classes import ClassCounts, count_classes
 from foveate.datasets.counting.stored import cached_counts, counts_path
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.image_reader import RGB
+from foveate.datasets.files.pair_list import PairList
 from foveate.datasets.files.pairs import Pair, Paths
 from foveate.datasets.label_map import Mapped, apply_label_map, parse_label_map, read_label_map
 from foveate.datasets.labelled_pairs import SegmentationDataset, collate
@@ -76,6 +78,7 @@ class SegmentationDataModule(LoadingDataModule):
             num_workers=given["num_workers"],
             seed=given["seed"],
             worker_timeout=given["worker_timeout"],
+            fold=given["fold"],
         )
         self.pad_value = given["pad_value"]
         self.given_images = create_reader(given)
@@ -133,8 +136,18 @@ class SegmentationDataModule(LoadingDataModule):
             DataError: See `find_pairs`.
         """
         if split not in self._pairs:
-            self._pairs[split] = self.find_pairs(split)
+            self._pairs[split] = self._find_folded(split)
         return self._pairs[split]
+
+    def _find_folded(self, split: str) -> Sequence[Pair]:
+        """The pairs of a split; with a fold, train and val are parts of train."""
+        if self.fold is None or split not in ("train", "val"):
+            return self.find_pairs(split)
+        pairs = self.find_pairs("train")
+        root = self.existing_root()
+        names = self.groups_of("train") or [os.path.relpath(pair.image, root) for pair in pairs]
+        chosen = self.fold.divide(names)[split == "val"]
+        return pairs.select(chosen) if isinstance(pairs, PairList) else [pairs[place] for place in chosen.tolist()]
 
     @cached_property
     def settled_images(self) -> SettledImages:

@@ -66,6 +66,8 @@ class SegmentationOptions(LoadingOptions, total=False):
         seed: Decides shuffling and augmentation; the run's seed if not given.
         worker_timeout: Seconds to wait for a batch of the reading processes before they count as hanging; 0 waits for
             good.
+        fold: Cross-validation: `2/5` leaves the second of five parts of the training images out, and validates on it in
+            place of val. Images of one `group` stay in one part.
     """
 
     crop: Size
@@ -99,6 +101,7 @@ SEGMENTATION_DEFAULTS: Final = SegmentationOptions(
     total_batch=None,
     seed=None,
     worker_timeout=WORKER_TIMEOUT,
+    fold=None,
     crop=(512, 512),
     crops_per_image=1,
     scale=(0.5, 2.0),

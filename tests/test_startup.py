@@ -43,6 +43,7 @@ def imported_by(code: str) -> set[str]:
         ("score --help", 400),
         ("submit --help", 400),
         ("data make --help", 400),
+        ("data doubt --help", 400),
         ("weights --help", 400),
     ],
 )

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.loading.damage import DamageLog
+from foveate.datasets.loading.folds import parse_fold
 from foveate.datasets.loading.options import WORKER_TIMEOUT, spell_out
 from foveate.datasets.loading.samplers import EvalSampler
 from foveate.datasets.loading.train_loader import Collate, TrainLoader
@@ -33,6 +34,7 @@ class LoadingDataModule(L.LightningDataModule):
         seed: Decides shuffling and augmentation; the run's seed if not given.
         worker_timeout: Seconds to wait for a batch of the reading processes before they count as hanging; 0 waits for
             good.
+        fold: Part of the training images that takes the place of val, as NUMBER/COUNT.
 
     Attributes:
         defaults: Default of each option that `__init__` takes as `**options`. A subclass that changes one has an
@@ -56,6 +58,7 @@ class LoadingDataModule(L.LightningDataModule):
         num_workers: int,
         seed: int | None,
         worker_timeout: float = WORKER_TIMEOUT,
+        fold: str | None = None,
     ) -> None:
         super().__init__()
         self.root = None if root is None else Path(root).expanduser()
@@ -68,6 +71,7 @@ class LoadingDataModule(L.LightningDataModule):
         if worker_timeout < 0:
             raise DataConfigError(f"worker_timeout is 0 (wait for good) or a number of seconds, not {worker_timeout}")
         self.worker_timeout = worker_timeout
+        self.fold = parse_fold(fold)
 
     def take_batch_size(self, size: int) -> None:
         """Set the training samples per step and device; evaluation has as many unless the recipe says otherwise.

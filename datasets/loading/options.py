@@ -21,6 +21,8 @@ class LoadingOptions(TypedDict, total=False):
         seed: Decides shuffling and augmentation; the run's seed if not given.
         worker_timeout: Seconds to wait for a batch of the reading processes before they count as hanging; 0 waits for
             good.
+        fold: Cross-validation: `2/5` leaves the second of five parts of the training images out, and validates on it in
+            place of val. Images of one `group` stay in one part.
     """
 
     batch_size: int | Literal["auto"]
@@ -29,6 +31,7 @@ class LoadingOptions(TypedDict, total=False):
     num_workers: int
     seed: int | None
     worker_timeout: float
+    fold: str | None
 
 
 def spell_out(constructor: Callable[..., None], defaults: Mapping[str, object]) -> None:
@@ -48,7 +51,7 @@ def spell_out(constructor: Callable[..., None], defaults: Mapping[str, object]) 
     Example:
         >>> def build(self, root: str = ".", **options: Unpack[LoadingOptions]) -> None: ...
         >>> defaults = {"batch_size": 8, "total_batch": None, "eval_batch_size": None, "num_workers": 0, "seed": None}
-        >>> spell_out(build, {**defaults, "worker_timeout": 9})
+        >>> spell_out(build, {**defaults, "worker_timeout": 9, "fold": None})
         >>> list(inspect.signature(build).parameters)[:4]
         ['self', 'root', 'batch_size', 'total_batch']
     """

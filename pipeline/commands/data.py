@@ -11,6 +11,7 @@ from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.progress import bars
 from foveate.datasets.text import Size, to_size
 from foveate.pipeline.commands.check import check
+from foveate.pipeline.commands.doubt import doubt
 from foveate.pipeline.commands.stats import stats
 from foveate.pipeline.commands.view import view
 from foveate.pipeline.files import write_text
@@ -207,6 +208,7 @@ COMMANDS = {
     "check": check,
     "stats": stats,
     "view": view,
+    "doubt": doubt,
     "classes": classes,
     "import": import_,
     "pack": pack,

@@ -138,7 +138,7 @@ def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:
     if note and global_rank() == 0:
         print(f"foveate: {note}", file=sys.stderr, flush=True)
     cli = FoveateCLI(asked, checkpoint)
-    _take_weights(cli, checkpoint)
+    take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
     return cli, int(checkpoint.get("global_step", 0)), weights
@@ -158,12 +158,12 @@ def predict(request: Request, *, resume: bool = False) -> None:
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
     cli = FoveateCLI(prepare(request, checkpoint, weights))
-    _take_weights(cli, checkpoint)
+    take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
     write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), resume=resume)
 
 
-def _take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:
+def take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:
     """Load the weights of the checkpoint, or published ones, which must be complete; print which."""
     if cli.request.checkpoint is not None:
         take_rank(cli.model, checkpoint["state_dict"])

@@ -87,6 +87,6 @@ def test_an_option_without_a_default_is_a_mistake_of_the_class() -> None:
     def build(self: object, **options: Unpack[LoadingOptions]) -> None: ...
 
     with pytest.raises(
-        TypeError, match="LoadingOptions: no default for total_batch, num_workers, seed, worker_timeout"
+        TypeError, match="LoadingOptions: no default for total_batch, num_workers, seed, worker_timeout, fold"
     ):
         spell_out(build, {"batch_size": 1, "eval_batch_size": 1})
