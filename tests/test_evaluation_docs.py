@@ -60,3 +60,21 @@ def test_the_ids_of_the_text_are_those_of_the_classes() -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", SECTION):
         assert target.startswith("https://") or (DOCS / target).is_file(), target
+
+
+@pytest.mark.slow
+def test_the_commands_on_several_views_run(
+    cityscapes_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = (DOCS / "evaluation.md").read_text().split("\n## Several views")[1].split("\n## ")[0]
+    commands = [line.strip() for line in section.splitlines() if line.startswith("    foveate ")]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOVEATE_RUN_DIR", "")
+    assert main(shlex.split(FIT.replace("~/cityscapes", str(cityscapes_root)))) == 0
+    capsys.readouterr()
+    assert main(shlex.split(commands[0])[1:]) == 0
+    assert "6 scales and their mirror images averaged" in capsys.readouterr().out
+    assert len(list(Path("runs/latest").glob("val-best-*.json"))) == 1  # beside the scores of the training
+    digits = ["fit", "--config", "digits_mobilenet_v2", "--trainer.max_steps=1", "--trainer.max_epochs=-1"]
+    assert main([*digits, "--trainer.val_check_interval=1", "--trainer.check_val_every_n_epoch=null"]) == 0
+    assert main([*shlex.split(commands[1])[1:], "--data.crop_ratio=0.875"]) == 0
