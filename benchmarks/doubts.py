@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ classes:
   vehicle: [car, truck, bus, train, motorcycle, bicycle]
 """
 Box = Sequence[int]
+FIRST = 20  # regions
+LARGE = 400  # pixels
 INSIDE, COVERED = 0.5, 0.25  # of a doubt's box that lies in a fault's, and of the fault's box that it covers
 
 
@@ -46,11 +49,13 @@ class Rates:
         looked_at: How many regions.
         precision: Share of them that hit a fault.
         recall: Share of the faults that are hit.
+        recall_large: Share of those with so many changed pixels that are hit.
     """
 
     looked_at: int
     precision: float
     recall: float
+    recall_large: float
 
 
 def main() -> None:
@@ -93,29 +98,40 @@ def report(faults: Sequence[Fault], asked: dict[str, list[dict[str, Any]]]) -> l
     """The lines of a table."""
     rows = []
     for how, doubts in asked.items():
-        for kind in (*KINDS, None):
-            rates = rates_of(doubts, faults, kind)
-            rows.append([how, kind or "all", str(rates.looked_at), f"{rates.precision:.2f}", f"{rates.recall:.2f}"])
-        twice = rates_of(doubts, faults, None, times=2)
-        rows.append([how, "all", str(twice.looked_at), f"{twice.precision:.2f}", f"{twice.recall:.2f}"])
-    return markdown_table(["asked about", "fault", "regions looked at", "precision", "recall"], rows)
+        cases: list[tuple[str | None, int | None]] = [*((kind, None) for kind in KINDS)]
+        cases += [(None, FIRST), (None, None), (None, 2 * len(faults))]
+        for kind, looked_at in cases:
+            rates = rates_of(doubts, faults, kind, looked_at)
+            shares = (f"{share:.2f}" for share in (rates.precision, rates.recall, rates.recall_large))
+            rows.append([how, kind or "all", str(rates.looked_at), *shares])
+    headings = ["asked about", "fault", "regions looked at", "precision", "recall", f"recall, {LARGE} pixels or more"]
+    return markdown_table(headings, rows)
 
 
-def rates_of(doubts: list[dict[str, Any]], faults: Sequence[Fault], kind: str | None, times: int = 1) -> Rates:
-    """Precision and recall of as many regions as faults were planted.
+def rates_of(
+    doubts: list[dict[str, Any]], faults: Sequence[Fault], kind: str | None, looked_at: int | None = None
+) -> Rates:
+    """Precision and recall of the most doubtful regions.
 
     Args:
         doubts: The most doubtful first.
         faults: All planted ones.
         kind: Of which the faults are sought; regions that hit others are passed over, as if those had been put right
             before. None seeks all.
-        times: So many regions for each fault.
+        looked_at: How many regions; as many as faults are sought if not given.
     """
     sought = {fault.number for fault in faults if kind in (None, fault.kind)}
-    hits = [(hit, doubt) for doubt in doubts if (hit := hit_by(doubt, faults)) is None or hit in sought]
-    top = [hit for hit, _ in hits[: times * len(sought)]]
+    large = {fault.number for fault in faults if fault.number in sought and fault.pixels >= LARGE}
+    hits = (hit for doubt in doubts if (hit := hit_by(doubt, faults)) is None or hit in sought)
+    top = list(islice(hits, looked_at or len(sought)))
     right = [hit for hit in top if hit is not None]
-    return Rates(len(top), len(right) / max(1, len(top)), len(set(right)) / len(sought))
+    found = set(right)
+    return Rates(
+        looked_at=len(top),
+        precision=len(right) / max(1, len(top)),
+        recall=len(found) / len(sought),
+        recall_large=len(found & large) / max(1, len(large)),
+    )
 
 
 def hit_by(doubt: dict[str, Any], faults: Sequence[Fault]) -> int | None:

@@ -28,8 +28,8 @@ def doubt(
 ) -> None:
     """Rank the labels that a trained network contradicts with confidence: regions of label maps, or whole images.
 
-    Writes a page with pictures, a table with boxes, and a list of the images to label again. A network has learned the
-    faults of its own training images too: --folds trains one without each part, and asks it about that part.
+    Writes a page with pictures, a table with boxes, and a list of the images to label again. A network may have learned
+    the faults of its own training images: --folds trains one without each part, and asks it about that part.
 
     Example: foveate data doubt runs/latest/checkpoints/best.ckpt --split val
 

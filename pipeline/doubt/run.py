@@ -148,7 +148,9 @@ def _facts(question: Question, seen: Seen, doubts: Sequence[Doubt], networks: in
         f"asked: {opened.checkpoint if question.folds is None else how}",
     ]
     if question.folds is None and question.split == "train":
-        lines.append("The network was trained with these labels and has learned some faults: --folds 5 finds more.")
+        lines.append(
+            "The network was trained with these labels and may have learned their faults; --folds 5 asks others."
+        )
     if seen.damaged:
         lines.append(f"left out, since they cannot be read: {few(seen.damaged)}")
     return lines
