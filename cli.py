@@ -87,6 +87,11 @@ COMMANDS = {
         "foveate replay runs/latest/bundles/step-1200.pt",
         "pipeline.commands.replay:run",
     ),
+    "report": Command(
+        "write one page about a run: curves, scores, where it fails",
+        "foveate report runs/latest",
+        "pipeline.commands.report:run",
+    ),
     "data": Command(
         "check, pack, import, view a data set; make synthetic scenes",
         "foveate data check mydata",

@@ -78,3 +78,15 @@ def test_the_commands_on_several_views_run(
     digits = ["fit", "--config", "digits_mobilenet_v2", "--trainer.max_steps=1", "--trainer.max_epochs=-1"]
     assert main([*digits, "--trainer.val_check_interval=1", "--trainer.check_val_every_n_epoch=null"]) == 0
     assert main([*shlex.split(commands[1])[1:], "--data.crop_ratio=0.875"]) == 0
+
+
+@pytest.mark.slow
+def test_the_commands_on_reports_run(cityscapes_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = (DOCS / "evaluation.md").read_text().split("\n## The report of a run")[1].split("\n## ")[0]
+    commands = [line.strip() for line in section.splitlines() if line.startswith("    foveate ")]
+    assert len(commands) == 3
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOVEATE_RUN_DIR", "")
+    assert main(shlex.split(FIT.replace("~/cityscapes", str(cityscapes_root)))) == 0
+    for command in commands:
+        assert main(shlex.split(command)[1:]) == 0, command

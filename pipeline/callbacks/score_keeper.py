@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
+from foveate.pipeline.callbacks.extremes import keep_extremes
 from foveate.pipeline.metrics.report import Report, add_intervals
 from foveate.pipeline.optional_files import OptionalFiles
 from foveate.pipeline.per_image.figures import intervals_of
@@ -56,6 +57,7 @@ class ScoreKeeper(Checkpoint):
                 record: Record | None = getattr(pl_module, "record", None)
                 if record is not None:
                     write_record(record_beside(path), record)
+                keep_extremes(path, trainer)
 
     def complete(self, which: str) -> tuple[Evaluation, Report] | None:
         """The same as `read`, after the 95 % intervals were added to the file: once, at the end of a training.

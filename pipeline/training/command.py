@@ -11,6 +11,7 @@ from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from foveate.pipeline.callbacks.extremes import ExtremeImages
 from foveate.pipeline.callbacks.final_validation import validates
 from foveate.pipeline.callbacks.wandb_reporter import conclude
 from foveate.pipeline.errors import ConfigError, Stopped
@@ -58,7 +59,7 @@ def run(request: Request) -> None:
 
 def fit(request: Request) -> None:
     """Train, from scratch or continuing from a checkpoint."""
-    from foveate.pipeline.training.summary import Training, summarise
+    from foveate.pipeline.training.summary import Training, report_training, summarise
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
@@ -97,6 +98,8 @@ def fit(request: Request) -> None:
         mark_finished(cli.run_dir)
         seconds, command = time.monotonic() - began, shlex.join(request.words)
         summarise(Training(cli.run_dir, cli.resolved_recipe(), command, seconds, first_step), cli.model, cli.trainer)
+        if cli.config.report:
+            report_training(cli.run_dir)
         conclude(cli.trainer, cli.model)
 
 
@@ -140,6 +143,7 @@ def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:
     cli = FoveateCLI(asked, checkpoint)
     take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
+    cli.trainer.callbacks.append(ExtremeImages())  # type: ignore[attr-defined]
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
     return cli, int(checkpoint.get("global_step", 0)), weights
 

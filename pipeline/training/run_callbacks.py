@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from foveate.pipeline.callbacks.checkpoints import RecipeKeeper, create_checkpoints
 from foveate.pipeline.callbacks.class_sheets import SampleSheet
 from foveate.pipeline.callbacks.exact_resume import ExactResume
+from foveate.pipeline.callbacks.extremes import ExtremeImages
 from foveate.pipeline.callbacks.final_validation import FinalValidation
 from foveate.pipeline.callbacks.finite_guard import FiniteGuard
 from foveate.pipeline.callbacks.label_watch import LabelWatch
@@ -61,6 +62,7 @@ def create_callbacks(
         RecipeKeeper(run, recipe),
         pictures(run / "overlays", asked.pictures),
         stopping,
+        ExtremeImages(),
         *(best, last, scores),
         reporter(run, best),
     ]

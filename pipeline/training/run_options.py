@@ -29,6 +29,7 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         default=None,
         help="End after so many validations without a better score.",
     )
+    parser.add_argument("--report", type=bool, default=True, help="Write report.html at the end of a training.")
 
 
 def check_counts(skip_nonfinite: int, early_stop: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from pathlib import Path
 import lightning.pytorch as L
 import torch
 
+from foveate.pipeline.callbacks.extremes import keep_extremes
 from foveate.pipeline.callbacks.final_validation import validates
 from foveate.pipeline.callbacks.score_keeper import ScoreKeeper, describe_evaluation
 from foveate.pipeline.files import write_text
@@ -23,6 +25,7 @@ from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE, short
 from foveate.pipeline.runs.recipes import Recipe, load_yaml
 from foveate.pipeline.runs.scores import Evaluation, describe_data, tell_apart, write_scores
 from foveate.pipeline.task import VisionTask
+from foveate.pipeline.text import first_line
 from foveate.pipeline.training.curves import draw_curves
 from foveate.pipeline.training.ending import tell_end
 from foveate.pipeline.training.request import Request
@@ -88,12 +91,32 @@ def report_scores(
     )
     print_report(report, evaluation.title, evaluation.note)
     if request.run is not None:
-        print(f"scores written to {short(write_scores(request.run, evaluation, report))}", flush=True)
+        path = write_scores(request.run, evaluation, report)
+        print(f"scores written to {short(path)}", flush=True)
+        with OptionalFiles("pictures of the worst and best images").attempt():
+            keep_extremes(path, trainer)
     if request.per_image is not None and task.record is not None:
         beside = (request.run or Path()) / f"{evaluation.name}{ENDING}"
         path = Path(request.per_image).expanduser() if request.per_image else beside
         write_record(path, task.record)
         print(f"{len(task.record):,} images, a line each, written to {short(path)}", flush=True)
+
+
+def report_training(run: Path) -> None:
+    """Write report.html; whatever fails in that is told, and does not make the training fail.
+
+    Args:
+        run: The run directory.
+    """
+    from foveate.pipeline.reporting.collect import collect  # late: matplotlib is slow to import
+    from foveate.pipeline.reporting.page import render_report
+
+    try:
+        write_text(run / "report.html", render_report([collect(run)]))
+    except Exception as error:  # the training is over, and its files are complete
+        print(f"foveate: warning: no report.html: {first_line(error)}", file=sys.stderr, flush=True)
+        return
+    print(f"report: {short(run / 'report.html')}", flush=True)
 
 
 def summarise(training: Training, task: VisionTask, trainer: L.Trainer) -> None:
