@@ -26,7 +26,7 @@ from foveate.pipeline.per_image.rows import LABELLED, Columns
 
 WORST, BEST = 6, 3  # how many of each
 SIDE = 480  # pixels of a picture's longer side
-ENDING = "-pictures.json"  # of the file beside a score file
+FOLDER = "pictures"  # beside a score file, with a file of its name
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def keep_extremes(path: Path, trainer: L.Trainer) -> None:
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, ExtremeImages) and callback.found.worst:
-            write_text(path.with_name(f"{path.stem}{ENDING}"), json.dumps(asdict(callback.found)))
+            write_text(path.parent / FOLDER / path.name, json.dumps(asdict(callback.found)))
 
 
 def read_extremes(path: Path) -> Extremes:
@@ -226,7 +226,7 @@ def read_extremes(path: Path) -> Extremes:
     Args:
         path: The score file.
     """
-    file = path.with_name(f"{path.stem}{ENDING}")
+    file = path.parent / FOLDER / path.name
     if not file.is_file():
         return Extremes()
     content = json.loads(file.read_text(encoding="utf-8"))

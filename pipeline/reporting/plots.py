@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from foveate.pipeline.training.curves import smooth
+from foveate.pipeline.reporting.curves import smooth
 
 COLOURS = ("#3b78c4", "#d9822b", "#3a9a5c", "#b0559e", "#8a7a2f", "#c0504d")  # of the runs
 INK = "#010203"  # becomes the colour of the page's text

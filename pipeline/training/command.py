@@ -59,7 +59,7 @@ def run(request: Request) -> None:
 
 def fit(request: Request) -> None:
     """Train, from scratch or continuing from a checkpoint."""
-    from foveate.pipeline.training.summary import Training, report_training, summarise
+    from foveate.pipeline.training.summary import Training, summarise
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
@@ -97,9 +97,8 @@ def fit(request: Request) -> None:
     if cli.trainer.is_global_zero and cli.run_dir:
         mark_finished(cli.run_dir)
         seconds, command = time.monotonic() - began, shlex.join(request.words)
-        summarise(Training(cli.run_dir, cli.resolved_recipe(), command, seconds, first_step), cli.model, cli.trainer)
-        if cli.config.report:
-            report_training(cli.run_dir)
+        training = Training(cli.run_dir, cli.resolved_recipe(), command, seconds, first_step)
+        summarise(training, cli.model, cli.trainer, page=cli.config.report)
         conclude(cli.trainer, cli.model)
 
 

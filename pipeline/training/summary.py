@@ -21,16 +21,25 @@ from foveate.pipeline.loggers.csv import read_log
 from foveate.pipeline.metrics.report import Report, print_report, report_as_markdown
 from foveate.pipeline.optional_files import OptionalFiles
 from foveate.pipeline.per_image.files import ENDING, write_record
+from foveate.pipeline.reporting.curves import draw_curves
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE, short
 from foveate.pipeline.runs.recipes import Recipe, load_yaml
 from foveate.pipeline.runs.scores import Evaluation, describe_data, tell_apart, write_scores
 from foveate.pipeline.task import VisionTask
 from foveate.pipeline.text import first_line
-from foveate.pipeline.training.curves import draw_curves
 from foveate.pipeline.training.ending import tell_end
 from foveate.pipeline.training.request import Request
 
-WRITTEN = ("summary.md", "curves.png", "metrics.csv", "val-best.json", "val-last.json", "overlays", "recipe.yaml")
+WRITTEN = (
+    "report.html",
+    "summary.md",
+    "curves.png",
+    "metrics.csv",
+    "val-best.json",
+    "val-last.json",
+    "overlays",
+    "recipe.yaml",
+)
 Scored = tuple[Evaluation, Report]
 
 
@@ -102,30 +111,14 @@ def report_scores(
         print(f"{len(task.record):,} images, a line each, written to {short(path)}", flush=True)
 
 
-def report_training(run: Path) -> None:
-    """Write report.html; whatever fails in that is told, and does not make the training fail.
-
-    Args:
-        run: The run directory.
-    """
-    from foveate.pipeline.reporting.collect import collect  # late: matplotlib is slow to import
-    from foveate.pipeline.reporting.page import render_report
-
-    try:
-        write_text(run / "report.html", render_report([collect(run)]))
-    except Exception as error:  # the training is over, and its files are complete
-        print(f"foveate: warning: no report.html: {first_line(error)}", file=sys.stderr, flush=True)
-        return
-    print(f"report: {short(run / 'report.html')}", flush=True)
-
-
-def summarise(training: Training, task: VisionTask, trainer: L.Trainer) -> None:
+def summarise(training: Training, task: VisionTask, trainer: L.Trainer, *, page: bool = True) -> None:
     """Print the scores of the best and of the last weights, write summary.md and curves.png, and say how it ended.
 
     Args:
         training: The finished training.
         task: The trained task.
         trainer: Its trainer.
+        page: Write report.html too.
     """
     run = training.run
     keeper = next((found for found in trainer.callbacks if isinstance(found, ScoreKeeper)), None)  # type: ignore[attr-defined]
@@ -141,10 +134,23 @@ def summarise(training: Training, task: VisionTask, trainer: L.Trainer) -> None:
         drawn = draw_curves(log, run / "curves.png", monitor=task.monitor, figure=task.figure, name=_name(run))
     with files.attempt():
         write_text(run / "summary.md", "\n".join(_page(training, task, trainer, scored, end, drawn)) + "\n")
+    if page:
+        _report(run)
     _tell(run, known, task)
     if not scored:
         print(_why_no_scores(trainer), flush=True)
     print(end, flush=True)
+
+
+def _report(run: Path) -> None:
+    """Write report.html; whatever fails in that is told, and does not make the training fail."""
+    from foveate.pipeline.reporting.collect import collect  # late: matplotlib is slow to import
+    from foveate.pipeline.reporting.page import render_report
+
+    try:
+        write_text(run / "report.html", render_report([collect(run)]))
+    except Exception as error:  # the training is over, and its files are complete
+        print(f"foveate: warning: no report.html: {first_line(error)}", file=sys.stderr, flush=True)
 
 
 def _page(

@@ -59,7 +59,8 @@ def make_run(folder: Path, report: Report | None, *, pictures: bool = True) -> P
         one = {"name": "val/<a>.png", "score": 0.25, "note": "", "image": PIXEL, "label": PIXEL, "prediction": PIXEL}
         colours = [[name, [9, 8, 7]] for name in NAMES]
         content = {"worst": [one], "best": [], "colours": colours}
-        (folder / "val-best-pictures.json").write_text(json.dumps(content))
+        (folder / "pictures").mkdir()
+        (folder / "pictures" / "val-best.json").write_text(json.dumps(content))
     return folder
 
 

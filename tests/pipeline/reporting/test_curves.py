@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from foveate.pipeline.training.curves import draw_curves, smooth
+from foveate.pipeline.reporting.curves import draw_curves, smooth
 
 
 def test_curves_are_drawn_from_what_can_be_read(tmp_path: Path) -> None:
