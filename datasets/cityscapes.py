@@ -93,8 +93,12 @@ class CityscapesDataModule(SegmentationDataModule):
 
     def groups_of(self, split: str) -> Sequence[str]:
         """The city of each frame, or city and sequence, as `group` says."""
+        return self.group_names(self.pairs_of(split)) if self.group else ()
+
+    def group_names(self, pairs: Sequence[Pair]) -> Sequence[str]:
+        """The city of each frame, or city and sequence, as `group` says."""
         parts = {"city": 1, "sequence": 2}.get(self.group or "", 0)
-        return ["_".join(pair.image.stem.split("_")[:parts]) for pair in self.pairs_of(split)] if parts else ()
+        return ["_".join(pair.image.stem.split("_")[:parts]) for pair in pairs] if parts else ()
 
     def _no_images(self, split: str, found: Sequence[Path]) -> str:
         """What to do where no image has the suffix, given some of the images."""

@@ -91,12 +91,20 @@ class ClassificationDataModule(LoadingDataModule):
         """
         return ()
 
+    def group_names(self, dataset: ClassificationDataset) -> Sequence[str]:
+        """The group of each image; empty if nobody says what belongs together.
+
+        Args:
+            dataset: Images of this data set.
+        """
+        return ()
+
     def _find_folded(self, split: str) -> ClassificationDataset:
         """The images of a split; with a fold, train and val are parts of train."""
         if self.fold is None or split not in ("train", "val"):
             return self.find_images(split)
         whole = self.find_images("train")
-        names = self.groups_of("train") or [whole.where(index) for index in range(len(whole))]
+        names = self.group_names(whole) or [whole.where(index) for index in range(len(whole))]
         return whole.select(self.fold.divide(names)[split == "val"])
 
     def setup(self, stage: str) -> None:

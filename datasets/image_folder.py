@@ -191,8 +191,11 @@ class ImageFolderDataModule(ClassificationDataModule):
 
     def groups_of(self, split: str) -> Sequence[str]:
         """What `group` finds in CLASS/NAME of each image."""
-        dataset = self.images_of(split) if self.group else None
-        return groups_of(dataset.keys(), self.group) if isinstance(dataset, FolderDataset) else ()
+        return self.group_names(self.images_of(split)) if self.group else ()
+
+    def group_names(self, dataset: ClassificationDataset) -> Sequence[str]:
+        """What `group` finds in CLASS/NAME of each image."""
+        return groups_of(dataset.keys(), self.group) if self.group and isinstance(dataset, FolderDataset) else ()
 
     @cached_property
     def _shared(self) -> dict[str, FolderDataset]:

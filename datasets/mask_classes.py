@@ -87,9 +87,12 @@ class MaskClassesDataModule(SegmentationDataModule):
 
     def groups_of(self, split: str) -> Sequence[str]:
         """What `group` finds in the path of each image."""
+        return self.group_names(self.pairs_of(split)) if self.folders.group else ()
+
+    def group_names(self, pairs: Sequence[Pair]) -> Sequence[str]:
+        """What `group` finds in the path of each image."""
         pattern = self.folders.group
-        pairs = self.pairs_of(split) if pattern else None
-        return groups_of(pairs.image_names(), pattern) if isinstance(pairs, PairList) else ()
+        return groups_of(pairs.image_names(), pattern) if pattern and isinstance(pairs, PairList) else ()
 
     def settled(self) -> dict[str, Any]:
         """The classes, so that a run does not depend on a file or on further masks."""

@@ -139,13 +139,21 @@ class SegmentationDataModule(LoadingDataModule):
             self._pairs[split] = self._find_folded(split)
         return self._pairs[split]
 
+    def group_names(self, pairs: Sequence[Pair]) -> Sequence[str]:
+        """The group of each pair; empty if nobody says what belongs together.
+
+        Args:
+            pairs: Pairs of this data set.
+        """
+        return ()
+
     def _find_folded(self, split: str) -> Sequence[Pair]:
         """The pairs of a split; with a fold, train and val are parts of train."""
         if self.fold is None or split not in ("train", "val"):
             return self.find_pairs(split)
         pairs = self.find_pairs("train")
         root = self.existing_root()
-        names = self.groups_of("train") or [os.path.relpath(pair.image, root) for pair in pairs]
+        names = self.group_names(pairs) or [os.path.relpath(pair.image, root) for pair in pairs]
         chosen = self.fold.divide(names)[split == "val"]
         return pairs.select(chosen) if isinstance(pairs, PairList) else [pairs[place] for place in chosen.tolist()]
 

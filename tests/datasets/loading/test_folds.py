@@ -44,6 +44,7 @@ def test_groups_stay_together(tmp_path: Path) -> None:
     assert ends[0]
     assert ends[1]
     assert not ends[0] & ends[1]
+    assert set(data.groups_of("val")) == ends[1]
 
 
 def test_images_in_class_folders_are_divided_too(tmp_path: Path) -> None:
@@ -55,6 +56,7 @@ def test_images_in_class_folders_are_divided_too(tmp_path: Path) -> None:
     train, val = (data.images_of(split) for split in ("train", "val"))
     assert (len(train), len(val)) == (8, 4)
     assert len({Path(val.where(index)).stem for index in range(4)}) == 2
+    assert len(data.groups_of("val")) == 4
 
 
 @pytest.mark.parametrize("text", ["0/5", "6/5", "1/1", "two", "1-2"])
