@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
-from foveate.pipeline.processes.sharding import whole
+from foveate.pipeline.processes.sharding import is_shared, whole
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def norm_of(tensors: Iterable[Tensor]) -> Tensor:
     """
     groups: dict[bool, list[Tensor]] = {}
     for tensor in tensors:  # torch takes either those that the processes share or others, not both at once
-        groups.setdefault(isinstance(tensor, DTensor), []).append(tensor.detach())
+        groups.setdefault(is_shared(tensor), []).append(tensor.detach())
     norms = [whole(torch.nn.utils.get_total_norm(group)) for group in groups.values()]
     if len(norms) < 2:
         return norms[0] if norms else torch.zeros(())

@@ -87,6 +87,15 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
+def is_shared(tensor: Tensor) -> bool:
+    """Whether the processes share a tensor, each with a part of it.
+
+    Args:
+        tensor: Any tensor.
+    """
+    return isinstance(tensor, DTensor)
+
+
 def gathered(state: Any, *, keep: bool = True) -> Any:
     """A state with whole tensors, on the CPU; every process has to call this.
 

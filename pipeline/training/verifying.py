@@ -185,11 +185,10 @@ def verify(run: Path, steps: int, seed: int | None = None) -> list[str]:
     parts = read_parts(run)
     if not rows or not parts:
         raise CheckpointError(f"{run}: has no {'trace.csv' if parts else 'run.json'}: trained by an earlier version")
-    anchors = find_anchors(run, max(row.step for row in rows.values()))
-    alone = [anchor for anchor in anchors if int(parts[part_of(parts, anchor.step)].get("processes", 1)) == 1]
-    if not alone:
+    found = find_anchors(run, max(row.step for row in rows.values()))
+    anchors = [anchor for anchor in found if int(parts[part_of(parts, anchor.step)].get("processes", 1)) == 1]
+    if not anchors:
         raise ConfigError(f"{run}: was trained by several processes; one process cannot repeat that")
-    anchors = alone
     random.Random(seed).shuffle(anchors)
     if changed_recipe(run, parts):  # a checkpoint keeps the seed of its training: only the start shows another one
         anchors.sort(key=lambda anchor: anchor.step)

@@ -10,7 +10,7 @@ import pytest
 
 # Each process has data of its own; weights agree only if gradients are exchanged from the step of thawing on.
 PROGRAM = """
-import sys, torch
+import gc, sys, torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -38,6 +38,8 @@ mine = torch.cat([p.detach().flatten() for p in network.parameters()])
 both = [torch.empty_like(mine) for _ in range(2)]
 dist.all_gather(both, mine)
 assert torch.equal(*both), (both[0] - both[1]).abs().max()
+del wrapped  # it holds the group: Gloo's threads would outlive the interpreter, and abort the process
+gc.collect()
 dist.destroy_process_group()
 """
 
