@@ -88,14 +88,18 @@ def jitter() -> Callable[[nn.Module], nn.Module]:
     return move
 
 
-@pytest.fixture
-def cityscapes_root(tmp_path: Path) -> Path:
+def write_cityscapes(root: Path) -> Path:
     """Six train and three val frames of 64 x 128 in Cityscapes' layout, with void among their label ids."""
-    root = tmp_path / "cityscapes"
     for split, city, count in (("train", "aachen", 4), ("train", "bochum", 2), ("val", "frankfurt", 3)):
         for number in range(count):
             write_frame(root, split, f"{city}_{number:06d}_000019", seed=100 * ord(city[0]) + number)
     return root
+
+
+@pytest.fixture
+def cityscapes_root(tmp_path: Path) -> Path:
+    """See `write_cityscapes`."""
+    return write_cityscapes(tmp_path / "cityscapes")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ STYLE = """
 nav ul { columns: 16rem; padding-left: 1.2rem; margin: .5rem 0 }
 a { color: var(--info) }
 h2 { scroll-margin-top: 1rem; border-top: 1px solid var(--line); padding-top: 1.2rem }
-.plot { overflow-x: auto } svg { width: 100%; min-width: 34rem; height: auto; display: block; margin: .6rem 0 }
+.plot { overflow-x: auto } svg { width: 100%; height: auto; display: block; margin: .6rem 0 }
 details { margin: .5rem 0 } summary { cursor: pointer }
 .heat td { text-align: center; padding: .15rem .3rem; font-size: 12px; border: 0; min-width: 2.1rem }
 .heat th { font-weight: normal; font-size: 12px }

@@ -103,7 +103,7 @@ def draw_lines(series: Mapping[str, Points], ylabel: str, *, smoothed: bool = Fa
         if len(series) > 1:
             axes.legend()
 
-    return _svg(draw, 8, 2.8)
+    return _svg(draw, 6.6, 2.8)
 
 
 def draw_bars(
@@ -136,7 +136,7 @@ def draw_bars(
         if len(values) > 1:
             axes.legend()
 
-    return _svg(draw, 8, 0.7 + len(names) * max(0.24, 0.13 * len(values)))
+    return _svg(draw, 6.6, 0.7 + len(names) * max(0.24, 0.13 * len(values)))
 
 
 def draw_reliability(series: Mapping[str, Points]) -> str:
