@@ -44,7 +44,8 @@ def test_reports_log_nothing_ask_for_nothing_and_fit_every_width(reports: list[P
                     back = page.evaluate("getComputedStyle(document.body).backgroundColor")
                     assert (sum(int(part) for part in back[4:-1].split(",")) < 384) is dark
         outside = [address for address in page.requests if not address.startswith(("data:", "file:"))]
-        assert page.troubles == [] and outside == []
+        assert page.troubles == []
+        assert outside == []
 
 
 def test_the_slider_works_by_keyboard(reports: list[Path], tmp_path: Path) -> None:
@@ -62,5 +63,6 @@ def test_the_browser_tells_of_errors_and_requests(tmp_path: Path) -> None:
     bad.write_text("<script>console.error('said'); undefined.x</script><img src='http://localhost:9/a.png'>")
     with browser(tmp_path) as page:
         page.open(bad, width=800, dark=False)
-        assert len(page.troubles) == 3 and "said" in page.troubles[0]
+        assert len(page.troubles) == 3
+        assert "said" in page.troubles[0]
         assert page.requests[-1] == "http://localhost:9/a.png"
