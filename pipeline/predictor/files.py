@@ -1,4 +1,4 @@
-"""Writes what a predictor says of an image to files."""
+"""Pictures as PNG files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from jaxtyping import Float32, UInt8
 from numpy.typing import NDArray
 from PIL import Image
 
-from foveate.pipeline.files import fitting, replacing
-from foveate.pipeline.predictor.results import Segmentation
+from foveate.pipeline.files import replacing
 
 
 def write_png(picture: Image.Image, path: Path) -> Path:
@@ -33,23 +32,3 @@ def confidence_bytes(confidence: Float32[np.ndarray, "H W"]) -> UInt8[np.ndarray
     """
     shares: NDArray[np.float32] = np.rint(confidence * 255)
     return shares.clip(0, 255).astype(np.uint8)
-
-
-def save_segmentation(result: Segmentation, folder: Path) -> list[Path]:
-    """Write `labels/`, `overlays/` and `confidence/` of an image, named after it.
-
-    Args:
-        result: The result.
-        folder: Created if it does not exist.
-
-    Returns:
-        The files.
-    """
-    name = fitting(f"{Path(result.name).stem}.png")
-    regular = result.label_set.to_regular_ids()[result.labels]
-    pictures = {
-        "labels": Image.fromarray(regular),
-        "overlays": result.overlay(),
-        "confidence": Image.fromarray(confidence_bytes(result.confidence)),
-    }
-    return [write_png(picture, folder / kind / name) for kind, picture in pictures.items()]

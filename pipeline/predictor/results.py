@@ -15,6 +15,8 @@ from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.callbacks.drawing import draw_overlay
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.files import fitting
+from foveate.pipeline.predictor.files import confidence_bytes, write_png
 from foveate.pipeline.predictor.polygons import coco_polygons, geojson_polygons
 from foveate.plugins.hints import did_you_mean
 
@@ -95,9 +97,13 @@ class Segmentation:
         Returns:
             The files.
         """
-        from foveate.pipeline.predictor.files import save_segmentation
-
-        return save_segmentation(self, Path(folder))
+        name, folder = fitting(f"{Path(self.name).stem}.png"), Path(folder)
+        pictures = {
+            "labels": Image.fromarray(self.label_set.to_regular_ids()[self.labels]),
+            "overlays": self.overlay(),
+            "confidence": Image.fromarray(confidence_bytes(self.confidence)),
+        }
+        return [write_png(picture, folder / kind / name) for kind, picture in pictures.items()]
 
 
 @dataclass(frozen=True, kw_only=True)
