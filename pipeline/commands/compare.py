@@ -34,8 +34,10 @@ class CompareOptions:
 
     Args:
         recipe: Name of a shipped recipe, or a file.
-        blocks: Comma-separated: none, se, or with options {name: lka, kernel: 35}. The first one is the baseline.
-        slot: Slot for the blocks: gate, stage, decoder, block or input, of those the network has.
+        blocks: Comma-separated: none, se, with options {name: lka, kernel: 35} or lka(kernel=35); lka(kernel=7|35) is a
+            row for each value, se+cbam one after the other. The first one is the baseline.
+        slot: Slot for the blocks: gate, stage, decoder, block or input, of those the network has; stage@4 is that of
+            one stage. Several, between commas, compare each block in each slot with the recipe as it is.
         seeds: Number of seeds (trainings) per block; with --detect, of first seeds, from which the noise is learnt.
         detect: Smallest difference in points that matters. Further seeds are trained where they decide soonest.
         budget: With --detect: time for the trainings, such as 45min or 3h; the command ends before it is spent.
@@ -88,6 +90,7 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
     """
+    from foveate.pipeline.comparison.attention_flags import take_attention
     from foveate.pipeline.comparison.entries import parse_entries  # late: --help should not wait for torch
     from foveate.pipeline.comparison.run import carry_out
     from foveate.pipeline.comparison.study import Study
@@ -95,21 +98,25 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     if min(options.seeds, options.steps, options.rounds) < 1 or options.field < 0:
         raise ConfigError("--seeds, --steps and --rounds are at least 1, --field at least 0")
     rule = _rule(options)
+    slots = tuple(split_names(options.slot))
+    if not slots:
+        raise ConfigError("--slot: name a slot, such as gate")
     modules, disabled = split_names(options.plugins), split_names(options.disable)
     if modules or disabled:
         installed_plugins(modules, disabled)
     file = find_recipe(options.recipe)
+    recipe, others = take_attention(read_recipe(file, trusted_modules(modules)), flags)
     study = Study(
         name=file.stem,
-        recipe=read_recipe(file, trusted_modules(modules)),
-        flags=list(flags),
-        slot=options.slot,
+        recipe=recipe,
+        flags=others,
+        slots=slots,
         steps=options.steps,
-        out=options.out or Path("comparisons") / f"{file.stem}-{options.slot}",
+        out=options.out or Path("comparisons") / f"{file.stem}-{'-'.join(slots)}",
         group=options.wandb,
         modules=modules,
     )
-    entries = parse_entries(options.blocks)
+    entries = parse_entries(options.blocks, slots)
     if rule is not None and len(entries) < 2:
         raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
     carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)

@@ -29,7 +29,7 @@ def tell_plan(needed: Plan, detect: float, images: int) -> list[str]:
     lines = [f"{noise}; the {images} images add a standard error of {_points(needed.image_error)} points"]
     at_most = "more than can be trained" if needed.at_most is None else f"at most {needed.at_most}"
     seeds = "more seeds than can be trained" if needed.seeds is None else f"about {needed.seeds} seeds of a block"
-    found = f"to find {_points(detect)} points with probability {POWER:.0%}: {seeds} ({at_most})"
+    found = f"to find {_points(detect)} points with probability {100 * POWER:.0f} %: {seeds} ({at_most})"
     if needed.images > 1:
         found += f", and about {math.ceil(needed.images * images)} validation images instead of {images}"
     return [*lines, found]
@@ -48,6 +48,8 @@ def tell(label: str, verdict: Verdict, baseline: str, *, detect: float, seconds:
     """
     evidence = verdict.evidence
     count = len(evidence.differences)
+    if not count:
+        return f"{label}: not known: no training yet"
     low, high = verdict.interval
     between = f"between {_signed(low)} and {_signed(high)}" if math.isfinite(high) else "too few seeds for an interval"
     seen = f"{_signed(evidence.mean)} points, {between}, {count} seed{'s' * (count != 1)}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.pipeline.comparison.plots import draw
-from foveate.pipeline.comparison.table import Row, as_markdown, cells_of, headings, write_csv
+from foveate.pipeline.comparison.table import Row, as_latex, as_markdown, cells_of, headings, write_csv
 from foveate.pipeline.files import write_text
 
 NOTES = (
@@ -48,7 +48,7 @@ VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">
 def write_report(
     out: Path, title: str, facts: Sequence[str], rows: Sequence[Row], score: str, found: Sequence[str] = ()
 ) -> list[Path]:
-    """Write comparison.md, comparison.csv and comparison.html.
+    """Write comparison.md, comparison.csv, comparison.tex and comparison.html.
 
     Args:
         out: Folder.
@@ -58,13 +58,14 @@ def write_report(
         score: `mIoU` or `accuracy`.
         found: What is known of the blocks, in words.
     """
-    files = [out / f"comparison.{ending}" for ending in ("md", "csv", "html")]
+    files = [out / f"comparison.{ending}" for ending in ("md", "csv", "tex", "html")]
     told = [*(f"- {line}" for line in found), ""] if found else []
     notes = (f"* {note}" for note in NOTES)
     lines = [f"# {title}", "", *facts, "", *told, as_markdown(rows, score), "", *notes, ""]
     write_text(files[0], "\n".join(lines))
     write_csv(files[1], rows, score)
-    write_text(files[2], _page(title, facts, rows, score, found))
+    write_text(files[2], as_latex(rows, score))
+    write_text(files[3], _page(title, facts, rows, score, found))
     return files
 
 

@@ -91,7 +91,7 @@ def _images(trainings: Trainings) -> int:
 def _findings(trainings: Trainings) -> list[str]:
     """What is known of each block, in words; nothing without a rule."""
     rule = trainings.rule
-    if rule is None or not trainings.cells:
+    if rule is None:
         return []
     baseline = trainings.entries[0].label
     lines = []
@@ -177,7 +177,7 @@ def _rows(entries: Sequence[Entry], faults: dict[str, str], measures: dict[str, 
 
 
 def _title(study: Study) -> str:
-    return f"{study.name}: blocks in slot {study.slot}"
+    return f"{study.name}: blocks in slot{'s' * (len(study.slots) > 1)} {', '.join(study.slots)}"
 
 
 def _facts(study: Study, rows: Sequence[Row]) -> list[str]:
