@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,10 @@ def test_a_mistake_is_one_line(
     assert message in error
     assert len(error.splitlines()) == 1
     assert not Path("runs").exists()
+
+
+@pytest.mark.slow
+def test_no_reading_process_outlives_a_command(cityscapes_root: Path) -> None:
+    before = set(multiprocessing.active_children())
+    assert fit(cityscapes_root, "--data.num_workers=2", "--report=false") == 0
+    assert set(multiprocessing.active_children()) <= before

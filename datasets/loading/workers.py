@@ -66,6 +66,31 @@ def kill_workers() -> None:
             process.kill()
 
 
+@contextmanager
+def workers_ended() -> Iterator[None]:
+    """End the reading processes that begin in the block, at its end.
+
+    Otherwise they live until the loader is garbage, which is in a cycle with its trainer: each of several trainings in
+    one process would leave its own.
+    """
+    before = WeakSet(_reading)
+    try:
+        yield
+    finally:
+        for iterator in list(_reading):
+            if iterator not in before:
+                _end(iterator)
+
+
+def _end(iterator: Any) -> None:
+    processes = getattr(iterator, "_workers", ())
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.join()
+    _reading.discard(iterator)
+
+
 class WatchedLoader(DataLoader[Any]):
     """A DataLoader that says which files were being read when a reading process is lost, or hangs.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from foveate.datasets.loading.workers import workers_ended
 from foveate.pipeline.comparison.entries import Entry
 from foveate.pipeline.comparison.study import CellCLI, Study
 from foveate.pipeline.measuring.costs import added_memory, count_macs, count_parameters, in_fresh_process
@@ -119,7 +120,9 @@ def try_out(study: Study, entry: Entry) -> Candidate:
     cli = study.build(entry, seed=0)
     cli.trainer.precision_plugin.convert_module(cli.model)
     cli.model.to(cli.trainer.strategy.root_device)
-    candidate = Candidate(entry, cli, next(iter(cli.datamodule.train_dataloader())))
+    with workers_ended():
+        batch = next(iter(cli.datamodule.train_dataloader()))
+    candidate = Candidate(entry, cli, batch)
     candidate.step()()
     return candidate
 

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 from torch import Tensor
 
+from foveate.datasets.loading.workers import workers_ended
 from foveate.pipeline.comparison.bootstrap import Counts, draw_scores
 from foveate.pipeline.comparison.entries import Entry
 from foveate.pipeline.comparison.study import CellCLI, Study
@@ -81,13 +82,14 @@ def run_cell(study: Study, entry: Entry, seed: int) -> Cell:
     cli = study.build(entry, seed)
     losses = Losses()
     cli.trainer.callbacks.append(losses)  # type: ignore[attr-defined]
-    cli.trainer.fit(cli.model, cli.datamodule)
-    cell = Cell(
-        counts=cli.counts.counts(),
-        losses=np.array(losses.values, dtype=np.float32),
-        reach=_reach(cli),
-        seconds=time.perf_counter() - started,
-    )
+    with workers_ended():
+        cli.trainer.fit(cli.model, cli.datamodule)
+        cell = Cell(
+            counts=cli.counts.counts(),
+            losses=np.array(losses.values, dtype=np.float32),
+            reach=_reach(cli),
+            seconds=time.perf_counter() - started,
+        )
     for logger in cli.trainer.loggers:
         logger.finalize("success")
     write_cell(study.folder(entry, seed) / RESULT, cell)

@@ -11,6 +11,7 @@ from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from foveate.datasets.loading.workers import workers_ended
 from foveate.pipeline.callbacks.extremes import ExtremeImages
 from foveate.pipeline.callbacks.final_validation import validates
 from foveate.pipeline.callbacks.wandb_reporter import conclude
@@ -47,7 +48,8 @@ def run(request: Request) -> None:
         ConfigError: Lightning finds at its start that settings contradict each other.
     """
     try:
-        {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+        with workers_ended():
+            {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
     except Stopped as stop:
         requeue_after(stop)
         raise
