@@ -104,9 +104,9 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     own = [
         word for word in COMMON if not word.startswith(("--config", "--pictures", "--trainer.check", "--trainer.val"))
     ]
-    fast = ["--steps=12", "--rounds=1", "--field=0", "--seeds=3", "--slot=stage", "--plugins=made_up_planted"]
+    fast = ["--steps=20", "--rounds=1", "--field=0", "--seeds=3", "--slot=stage", "--plugins=made_up_planted"]
     parts = ["--model.network=small+line", f"--data.root={root}", "--data.num_workers=0", "--model.attention={}"]
-    return ["compare", "folder_segnext_t", *fast, *own, *parts]
+    return ["compare", "folder_segnext_t", *fast, *own, *parts, "--model.optimizer.lr=0.03"]
 
 
 def test_what_is_planted_is_said_and_no_more(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
