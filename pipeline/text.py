@@ -96,3 +96,35 @@ def parse_size(text: str) -> tuple[int, int]:
     if found is None or min(int(found[1]), int(found[2])) < 1:
         raise ConfigError(f"a size is HEIGHTxWIDTH in pixels, such as 256x512, not {text!r}")
     return int(found[1]), int(found[2])
+
+
+def duration(seconds: float) -> str:
+    """A time for people.
+
+    Example:
+        >>> duration(0.25), duration(4000), duration(200_000)
+        ('0.25 s', '1.1 h', '2.3 days')
+    """
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * length or (unit == "h" and seconds >= length):
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a time such as 90s, 45min, 3h or 1.5d; a number alone is minutes.
+
+    Args:
+        text: The time.
+
+    Raises:
+        ConfigError: It is not written so, or not positive.
+
+    Example:
+        >>> parse_duration("3h"), parse_duration("1.5 min")
+        (10800.0, 90.0)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(s|min|m|h|d|)", text.strip().lower())
+    if found is None or not float(found[1]):
+        raise ConfigError(f"a time is a number with a unit, such as 90s, 45min, 3h or 1.5d, not {text!r}")
+    return float(found[1]) * {"s": 1, "h": 3600, "d": 86400}.get(found[2], 60)

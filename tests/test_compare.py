@@ -98,7 +98,23 @@ def test_other_slots_and_networks_are_compared_too(
     words = ["--blocks", "none,cbam", "--slot", "decoder", "--model.network", "mobilenet_v2_035+smp:DeepLabV3Plus"]
     options = ["--model.attention", "{}", "--model.network_options", "null", "--seeds", "1"]
     assert compare(cityscapes_root, *words, *options) == 0, capsys.readouterr().err
-    assert "cbam" in (folder / "comparisons/synthetic_segnext_t-decoder/comparison.md").read_text()
+    with (folder / "comparisons/synthetic_segnext_t-decoder/comparison.csv").open() as file:
+        rows = {row["block"]: row for row in csv.DictReader(file)}
+    assert int(rows["cbam"]["parameters"]) > int(rows["none"]["parameters"])
+
+
+def test_several_slots_and_stages_are_compared_with_the_recipe(
+    folder: Path, cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--blocks", "se", "--slot", "gate@3,stage", "--seeds", "1"]
+    assert compare(cityscapes_root, *words) == 0, capsys.readouterr().err
+    out = folder / "comparisons/synthetic_segnext_t-gate@3-stage"
+    with (out / "comparison.csv").open() as file:
+        rows = {row["block"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["recipe", "gate@3: se", "stage: se"]
+    counts = {label: int(row["parameters"]) for label, row in rows.items()}
+    assert counts["gate@3: se"] < counts["recipe"] < counts["stage: se"]  # in place of msca, and in addition
+    assert r"gate@3: se & " in (out / "comparison.tex").read_text()
 
 
 def test_classifiers_are_compared_by_accuracy(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from foveate.pipeline.command_line import parse_options, split_flags
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import find_recipe, read_recipe
 from foveate.pipeline.runs.remembered import trusted_modules
+from foveate.pipeline.text import parse_duration
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
+
+if TYPE_CHECKING:
+    from foveate.pipeline.comparison.order import Rule
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,21 @@ class CompareOptions:
     order. Trainings that are complete are not repeated: run the same command again to resume a comparison. Flags of
     the recipe (--data., --model., --trainer.) apply to all blocks.
 
+    With --detect, the comparison ends as soon as it is known of every block whether it differs by so many points, and
+    says what is known whenever it is stopped.
+
     Example: foveate compare synthetic_segnext_t --blocks none,se,lka --data.root data/scenes
 
     Args:
         recipe: Name of a shipped recipe, or a file.
-        blocks: Comma-separated: none, se, or with options {name: lka, kernel: 35}. The first one is the baseline.
-        slot: Slot for the blocks: gate, stage, decoder, block or input, of those the network has.
-        seeds: Number of seeds (trainings) per block.
+        blocks: Comma-separated: none, se, with options {name: lka, kernel: 35} or lka(kernel=35); lka(kernel=7|35) is a
+            row for each value, se+cbam one after the other. The first one is the baseline.
+        slot: Slot for the blocks: gate, stage, decoder, block or input, of those the network has; stage@4 is that of
+            one stage. Several, between commas, compare each block in each slot with the recipe as it is.
+        seeds: Number of seeds (trainings) per block; with --detect, of first seeds, from which the noise is learnt.
+        detect: Smallest difference in points that matters. Further seeds are trained where they decide soonest.
+        budget: With --detect: time for the trainings, such as 45min or 3h; the command ends before it is spent.
+        max_seeds: With --detect: largest number of seeds per block.
         steps: Optimiser steps per training; the learning rate schedule is scaled to them.
         out: Folder for the results; comparisons/RECIPE-SLOT if not given.
         rounds: Number of timed runs per block.
@@ -42,6 +55,9 @@ class CompareOptions:
     blocks: str = "none,se,cbam,lka,msca,simam"
     slot: str = "gate"
     seeds: int = 3
+    detect: float | None = None
+    budget: str | None = None
+    max_seeds: int = 20
     steps: int = 300
     out: Path | None = None
     rounds: int = 7
@@ -74,24 +90,53 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
     """
+    from foveate.pipeline.comparison.attention_flags import take_attention
     from foveate.pipeline.comparison.entries import parse_entries  # late: --help should not wait for torch
     from foveate.pipeline.comparison.run import carry_out
     from foveate.pipeline.comparison.study import Study
 
     if min(options.seeds, options.steps, options.rounds) < 1 or options.field < 0:
         raise ConfigError("--seeds, --steps and --rounds are at least 1, --field at least 0")
+    rule = _rule(options)
+    slots = tuple(split_names(options.slot))
+    if not slots:
+        raise ConfigError("--slot: name a slot, such as gate")
     modules, disabled = split_names(options.plugins), split_names(options.disable)
     if modules or disabled:
         installed_plugins(modules, disabled)
     file = find_recipe(options.recipe)
+    recipe, others = take_attention(read_recipe(file, trusted_modules(modules)), flags)
     study = Study(
         name=file.stem,
-        recipe=read_recipe(file, trusted_modules(modules)),
-        flags=list(flags),
-        slot=options.slot,
+        recipe=recipe,
+        flags=others,
+        slots=slots,
         steps=options.steps,
-        out=options.out or Path("comparisons") / f"{file.stem}-{options.slot}",
+        out=options.out or Path("comparisons") / f"{file.stem}-{'-'.join(slots)}",
         group=options.wandb,
         modules=modules,
     )
-    carry_out(study, parse_entries(options.blocks), seeds=options.seeds, rounds=options.rounds, limit=options.field)
+    entries = parse_entries(options.blocks, slots)
+    if rule is not None and len(entries) < 2:
+        raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
+    carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+
+
+def _rule(options: CompareOptions) -> Rule | None:
+    """When the comparison ends; None after the given number of seeds.
+
+    Raises:
+        ConfigError: Options do not fit each other.
+    """
+    from foveate.pipeline.comparison.order import Rule
+
+    if options.detect is None:
+        if options.budget is not None:
+            raise ConfigError("--budget needs --detect POINTS, the smallest difference that matters")
+        return None
+    if not 0 < options.detect <= 100:
+        raise ConfigError(f"--detect {options.detect:g}: accepted: points above 0 and up to 100, such as 0.5")
+    if options.max_seeds < options.seeds:
+        raise ConfigError(f"--max_seeds {options.max_seeds} is less than the first seeds, --seeds {options.seeds}")
+    budget = None if options.budget is None else parse_duration(options.budget)
+    return Rule(options.detect / 100, options.max_seeds, budget)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.pipeline.comparison.plots import draw
-from foveate.pipeline.comparison.table import Row, as_markdown, cells_of, headings, write_csv
+from foveate.pipeline.comparison.table import Row, as_latex, as_markdown, cells_of, headings, write_csv
 from foveate.pipeline.files import write_text
 
 NOTES = (
@@ -45,8 +45,10 @@ th:first-child { background: var(--head) }
 VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 
 
-def write_report(out: Path, title: str, facts: Sequence[str], rows: Sequence[Row], score: str) -> list[Path]:
-    """Write comparison.md, comparison.csv and comparison.html.
+def write_report(
+    out: Path, title: str, facts: Sequence[str], rows: Sequence[Row], score: str, found: Sequence[str] = ()
+) -> list[Path]:
+    """Write comparison.md, comparison.csv, comparison.tex and comparison.html.
 
     Args:
         out: Folder.
@@ -54,22 +56,27 @@ def write_report(out: Path, title: str, facts: Sequence[str], rows: Sequence[Row
         facts: Settings that all blocks share: recipe, steps, machine.
         rows: The blocks; the first one is the baseline.
         score: `mIoU` or `accuracy`.
+        found: What is known of the blocks, in words.
     """
-    files = [out / f"comparison.{ending}" for ending in ("md", "csv", "html")]
-    lines = [f"# {title}", "", *facts, "", as_markdown(rows, score), "", *(f"* {note}" for note in NOTES), ""]
+    files = [out / f"comparison.{ending}" for ending in ("md", "csv", "tex", "html")]
+    told = [*(f"- {line}" for line in found), ""] if found else []
+    notes = (f"* {note}" for note in NOTES)
+    lines = [f"# {title}", "", *facts, "", *told, as_markdown(rows, score), "", *notes, ""]
     write_text(files[0], "\n".join(lines))
     write_csv(files[1], rows, score)
-    write_text(files[2], _page(title, facts, rows, score))
+    write_text(files[2], as_latex(rows, score))
+    write_text(files[3], _page(title, facts, rows, score, found))
     return files
 
 
-def _page(title: str, facts: Sequence[str], rows: Sequence[Row], score: str) -> str:
+def _page(title: str, facts: Sequence[str], rows: Sequence[Row], score: str, found: Sequence[str]) -> str:
     head = "".join(f"<th>{html.escape(text)}</th>" for text in headings(score))
     body = "".join(_line(row, rows[0], score) for row in rows)
     pictures = "".join(f"<h2>{html.escape(text)}</h2>{picture}" for text, picture in draw(rows, score))
     missing = "" if pictures else "<p>Plots need matplotlib: pip install 'foveate[plots]'.</p>"
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in NOTES)
     said = "".join(f"<p>{html.escape(fact)}</p>" for fact in facts)
+    said += f"<ul>{''.join(f'<li>{html.escape(line)}</li>' for line in found)}</ul>" if found else ""
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8">{VIEWPORT}<title>{html.escape(title)}</title>'
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{said}"

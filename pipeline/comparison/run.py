@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import lightning
 import torch
@@ -14,30 +16,36 @@ from rich.table import Table
 
 from foveate.pipeline.comparison.bootstrap import SCORES
 from foveate.pipeline.comparison.entries import Entry
+from foveate.pipeline.comparison.findings import EXPLAINED, as_values, tell, tell_plan
 from foveate.pipeline.comparison.measures import Candidate, Measures, are_current, measure, try_out
+from foveate.pipeline.comparison.order import Cells, Rule, Trainings
 from foveate.pipeline.comparison.page import write_report
+from foveate.pipeline.comparison.planning import plan
 from foveate.pipeline.comparison.result import RESULT, Cell, read_cell, run_cell
 from foveate.pipeline.comparison.study import Study
 from foveate.pipeline.comparison.table import Row, cells_of, headings
 from foveate.pipeline.errors import known_cause
 from foveate.pipeline.files import write_text
-from foveate.pipeline.text import first_line
+from foveate.pipeline.text import duration, first_line
 from foveate.plugins.tables import create_console
 
 MEASURES = "measures.json"
 DECIDING, SHOWN = 4, ("MMACs", "parameters", "memory MiB")  # columns printed on the terminal: the first four, and these
-Cells = dict[tuple[str, int], Cell]  # by label and seed
+VERDICTS = "verdicts.json"
 
 
-def carry_out(study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int, limit: int) -> list[Row]:
+def carry_out(
+    study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int, limit: int, rule: Rule | None = None
+) -> list[Row]:
     """Run the trainings that are not complete yet, and write the report after each of them.
 
     Args:
         study: The settings that all blocks share.
         entries: The blocks; the first one is the baseline.
-        seeds: Number of seeds (trainings) per block.
+        seeds: Number of seeds (trainings) per block; with a rule, of first seeds.
         rounds: Number of timed runs of each block.
         limit: Largest receptive field that is measured, in pixels; 0 skips it.
+        rule: When the comparison ends; None ends after the given seeds.
     """
     study.settle()
     started = time.monotonic()
@@ -46,15 +54,53 @@ def carry_out(study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int
     score: str = candidates[0].task.figure
     measures = _measure(study, candidates, rounds, limit)
     del candidates  # frees the memory of their networks
-    cells = _read_kept(study, entries, seeds)
-    todo = [(entry, seed) for seed in range(seeds) for entry in entries]
-    for number, (entry, seed) in enumerate(todo, start=1):
-        _run(study, entry, seed, faults, f"[{number}/{len(todo)}]", score, cells)
+    cells = _read_kept(study, entries, seeds if rule is None else rule.most_seeds)
+    trainings = Trainings(entries, cells, faults, seeds, score, rule)
+    files: list[Path] = []
+    planned = False
+    for entry, seed, progress in trainings:
+        if rule is not None and seed >= seeds and not planned:
+            planned = bool(_tell_plan(trainings, rule))
+        _run(study, entry, seed, faults, progress, score, cells)
         rows = _rows(entries, faults, measures, cells)
-        files = write_report(study.out, _title(study), _facts(study, seeds), rows, score)
+        files = write_report(study.out, _title(study), _facts(study, rows), rows, score, _findings(trainings))
+    rows = _rows(entries, faults, measures, cells)
+    found = _findings(trainings)
+    files = write_report(study.out, _title(study), _facts(study, rows), rows, score, found)
+    if rule is not None:
+        write_text(study.out / VERDICTS, json.dumps(as_values(trainings.verdicts(rule)), indent=2) + "\n")
+        files.append(study.out / VERDICTS)
     _print(rows, score)
-    print(f"{(time.monotonic() - started) / 60:.1f} min; written: {', '.join(map(str, files))}", flush=True)
+    print("\n".join(found), flush=True)
+    print(f"{duration(time.monotonic() - started)}; written: {', '.join(map(str, files))}", flush=True)
     return rows
+
+
+def _tell_plan(trainings: Trainings, rule: Rule) -> list[str]:
+    """Print how many seeds and images are needed, from the first trainings."""
+    evidence = [verdict.evidence for verdict in trainings.verdicts(rule).values()]
+    lines = tell_plan(plan(evidence, rule.detect), rule.detect, _images(trainings))
+    print("\n".join(lines), flush=True)
+    return lines
+
+
+def _images(trainings: Trainings) -> int:
+    return len(next(iter(trainings.cells.values())).counts) if trainings.cells else 0
+
+
+def _findings(trainings: Trainings) -> list[str]:
+    """What is known of each block, in words; nothing without a rule."""
+    rule = trainings.rule
+    if rule is None:
+        return []
+    baseline = trainings.entries[0].label
+    lines = []
+    for label, verdict in trainings.verdicts(rule).items():
+        times = [cell.seconds for (owner, _), cell in trainings.cells.items() if owner == label]
+        seconds = sum(times) / len(times) if times else math.nan
+        lines.append(tell(label, verdict, baseline, detect=rule.detect, seconds=seconds, images=_images(trainings)))
+    ended = [f"ended: {trainings.ended}"] if trainings.ended else []
+    return [*lines, *ended, EXPLAINED]
 
 
 def _try_out(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> list[Candidate]:
@@ -131,13 +177,14 @@ def _rows(entries: Sequence[Entry], faults: dict[str, str], measures: dict[str, 
 
 
 def _title(study: Study) -> str:
-    return f"{study.name}: blocks in slot {study.slot}"
+    return f"{study.name}: blocks in slot{'s' * (len(study.slots) > 1)} {', '.join(study.slots)}"
 
 
-def _facts(study: Study, seeds: int) -> list[str]:
+def _facts(study: Study, rows: Sequence[Row]) -> list[str]:
+    seeds = max((len(row.cells) for row in rows), default=0)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU threads"
     return [
-        f"{study.steps} steps, seeds 0 to {seeds - 1}; flags: {' '.join(study.flags) or 'none'}.",
+        f"{study.steps} steps, up to {seeds} seeds; flags: {' '.join(study.flags) or 'none'}.",
         f"{device} of {os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, lightning {lightning.__version__}.",
     ]

@@ -1,9 +1,10 @@
-"""A comparison: one recipe, one slot, several blocks and seeds."""
+"""A comparison: one recipe, one or several slots, several blocks and seeds."""
 
 from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class Study:
         name: Name of the recipe.
         recipe: The recipe.
         flags: Flags of the command line that change the recipe, for all blocks.
-        slot: The slot that the blocks are put into.
+        slots: The slots that blocks are put into, one at a time.
         steps: Optimiser steps of each training.
         out: Folder of the results.
         group: W&B project to log to; None does not log.
@@ -41,7 +42,7 @@ class Study:
 
     name: str
     recipe: Recipe
-    slot: str
+    slots: tuple[str, ...]
     steps: int
     out: Path
     flags: list[str] = field(default_factory=list)
@@ -53,17 +54,29 @@ class Study:
         """Task, data and trainer of a block and a seed; blocks with the same seed share initial weights."""
         recipe = copy.deepcopy(self.recipe)
         task = recipe["model"].setdefault("init_args", {})
-        task["attention"] = {**(task.get("attention") or {}), self.slot: entry.spec}
+        if entry.slot:
+            task["attention"] = {**(task.get("attention") or {}), entry.slot: entry.spec}
         folder = self.folder(entry, seed)
         flags = [*self._fixed(recipe), *self.flags, "--seed_everything", str(seed), *self._wandb(entry, seed)]
         cli = CellCLI(Request(command="fit", recipe=recipe, name=folder.name, flags=flags, run=folder))
-        share_weights(cli.model, self._shared(cli.model, seed), seed)
+        share_weights(cli.model, self._shared(cli.model, entry, seed), seed)
         return cli
 
-    def _shared(self, task: VisionTask, seed: int) -> Weights:
-        """Initial weights of the network with an empty slot; drawn once per seed."""
+    def _shared(self, task: VisionTask, entry: Entry, seed: int) -> Weights:
+        """Initial weights of the network that all rows have in common; drawn once per seed.
+
+        With one slot it is the network with that slot empty, with several the network of the recipe.
+        """
         if seed not in self._empty:
-            self._empty[seed] = draw_shared(task, self.slot, seed)
+            attention = dict(task.hparams["attention"] or {})
+            if len(self.slots) == 1:
+                attention[self.slots[0]] = "none"
+            elif entry.slot:
+                arguments = self.recipe["model"].get("init_args") or {}
+                given = arguments.get("attention") or {}
+                attention.pop(entry.slot)
+                attention |= {entry.slot: given[entry.slot]} if entry.slot in given else {}
+            self._empty[seed] = draw_shared(task, attention, seed)
         return self._empty[seed]
 
     def folder(self, entry: Entry, seed: int) -> Path:
@@ -92,6 +105,11 @@ class Study:
         logger = {"name": f"{entry.label}-{seed}", "project": self.group, "group": f"{self.name}-{self.slot}"}
         path = "foveate.pipeline.loggers.wandb.WandbLogger"
         return ["--trainer.logger", json.dumps({"class_path": path, "init_args": logger})]
+
+    @property
+    def slot(self) -> str:
+        """The slots in a word."""
+        return ",".join(self.slots)
 
     def spelled_out(self, cli: CellCLI) -> Study:
         """The same study with full import paths of task and data, for a process that has not imported them."""
@@ -144,26 +162,25 @@ class CellCLI(FoveateCLI):
         return trainer
 
 
-def draw_shared(task: VisionTask, slot: str, seed: int) -> Weights:
-    """The initial weights that a network has with an empty slot.
+def draw_shared(task: VisionTask, attention: Mapping[str, Any], seed: int) -> Weights:
+    """The initial weights that a network has with other blocks.
 
     Args:
-        task: The network with a block in the slot.
-        slot: Name of the slot.
+        task: The network.
+        attention: The other blocks.
         seed: Seed of the random numbers.
     """
     settings = task.hparams
-    attention = {**(settings["attention"] or {}), slot: "none"}
     options: dict[str, Any] = dict(settings["network_options"] or {})
     L.seed_everything(seed, verbose=False)
-    empty = create_model(settings["network"], num_classes=len(task.labels), attention=attention, **options)
+    empty = create_model(settings["network"], num_classes=len(task.labels), attention=dict(attention), **options)
     return empty.state_dict()
 
 
 def share_weights(task: VisionTask, shared: Weights, seed: int) -> None:
     """Copy the shared initial weights into a network, then the pretrained weights of the recipe, if any.
 
-    So networks that differ only in the slot start from the same weights, whatever random numbers their blocks draw.
+    So networks that differ only in a slot start from the same weights, whatever random numbers their blocks draw.
 
     Args:
         task: The network.
@@ -171,6 +188,7 @@ def share_weights(task: VisionTask, shared: Weights, seed: int) -> None:
         seed: Seed of the random numbers that are drawn afterwards.
     """
     own = task.network.state_dict()
-    task.network.load_state_dict({name: shared.get(name, value) for name, value in own.items()})
+    fitting = {k: v for k, v in shared.items() if k in own and own[k].shape == v.shape}
+    task.network.load_state_dict({**own, **fitting})
     task.load_initial_weights()
     L.seed_everything(seed, verbose=False)

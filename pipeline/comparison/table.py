@@ -139,6 +139,22 @@ def as_markdown(rows: Sequence[Row], score: str) -> str:
     return "\n".join(markdown_table(headings(score), [cells_of(row, rows[0], score) for row in rows]))
 
 
+PAPER = ("block", "% (95 %)", "gain", "parameters", "MMACs", "step ratio")  # starts or ends of columns
+SPECIAL = {"\\": r"\textbackslash{}", **{letter: f"\\{letter}" for letter in "&%$#_{}"}}
+
+
+def as_latex(rows: Sequence[Row], score: str) -> str:
+    """The columns that a paper shows, as a LaTeX table (package booktabs)."""
+    names = headings(score)
+    shown = [place for place, text in enumerate(names) if text.startswith(PAPER) or text.endswith(PAPER)]
+    lines = [[names[place] for place in shown]]
+    lines += [[cells_of(row, rows[0], score)[place] for place in shown] for row in rows]
+    texts = [" & ".join("".join(SPECIAL.get(letter, letter) for letter in cell) for cell in line) for line in lines]
+    head, *body = [f"{text} \\\\" for text in texts]
+    parts = [rf"\begin{{tabular}}{{l{'r' * (len(shown) - 1)}}}", r"\toprule", head, r"\midrule", *body]
+    return "\n".join([*parts, r"\bottomrule", r"\end{tabular}", ""])
+
+
 def write_csv(path: Path, rows: Sequence[Row], score: str) -> None:
     """Write one row per block, with unrounded figures; scores in [0, 1], times in seconds, memory in bytes."""
     names = [

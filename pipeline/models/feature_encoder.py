@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.blocks import SlotSpec, create_slot
+from foveate.pipeline.models.slots import Attention, check_slots, slot_at
+from foveate.plugins.blocks import create_slot
 
 
 class FeatureEncoder(nn.Module):
@@ -24,14 +25,28 @@ class FeatureEncoder(nn.Module):
         strides: Stride of each feature map.
         attention: Blocks for the slot `stage`, after each feature map. Only the decoder or head reads their output;
             the library's next stage reads the feature map before the block.
+        name: Of the model, for error messages.
+
+    Raises:
+        PluginConfigError: There is no such slot or stage.
     """
 
-    def __init__(self, model: nn.Module, channels: Sequence[int], strides: Sequence[int], attention: SlotSpec) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        attention: Attention | None,
+        name: str = "this encoder",
+    ) -> None:
         super().__init__()
+        slots = check_slots(attention, ("stage",), name, stages=len(channels))
         self.model = model
         self.channels = tuple(channels)
         self.strides = tuple(strides)
-        self.attention = nn.ModuleList(create_slot(attention, width) for width in channels)
+        self.attention = nn.ModuleList(
+            create_slot(slot_at(slots, "stage", stage), width) for stage, width in enumerate(channels, start=1)
+        )
 
     def extract(self, image: Float[Tensor, "B I H W"]) -> Sequence[Tensor]:
         """The network's feature maps (B, C, h, w) of images whose height and width every stride divides."""

@@ -6,6 +6,7 @@ last convolution and the classifier belong to the head here.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.checkpointing import run_block
 from foveate.pipeline.models.classifier import Classifier, PooledHead, split_slots
-from foveate.pipeline.models.slots import Attention, check_slots
+from foveate.pipeline.models.slots import Attention, check_slots, slot_at
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
@@ -156,14 +157,16 @@ class MobileNetV2(nn.Module):
         super().__init__()
         if output_stride not in OUTPUT_STRIDES:
             raise ConfigError(f"MobileNetV2 has no output stride {output_stride}; accepted: 8, 16, 32")
-        slots = check_slots(attention, SLOTS, "MobileNetV2")
+        slots = check_slots(attention, SLOTS, "MobileNetV2", stages=len(ENDS))
         stem = ConvNormAct(nn.Conv2d(in_channels, round_channels(STEM * width), 3, stride=2, padding=1, bias=False))
-        blocks = [InvertedResidual(place, slots.get("block")) for place in plan_blocks(width, output_stride)]
+        stages = [bisect_left(ENDS, layer) + 1 for layer in range(1, ENDS[-1] + 1)]  # of each layer after the stem
+        places = zip(plan_blocks(width, output_stride), stages, strict=True)
+        blocks = [InvertedResidual(place, slot_at(slots, "block", stage)) for place, stage in places]
         self.features = nn.Sequential(stem.apply(init_weights), *blocks)
         self.channels = tuple(round_channels(base * width) for base in (16, 24, 32, 96, 320))
         self.strides = tuple(min(stride, output_stride) for stride in (2, 4, 8, 16, 32))
         for number, channels in enumerate(self.channels, start=1):
-            self.add_module(f"attention{number}", create_slot(slots.get("stage"), channels))
+            self.add_module(f"attention{number}", create_slot(slot_at(slots, "stage", number), channels))
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> tuple[Tensor, ...]:
         features: list[Tensor] = []

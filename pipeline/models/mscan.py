@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from foveate.pipeline.models.checkpointing import run_block
 from foveate.pipeline.models.folded_block import FoldedBlock, FoldedMlp
 from foveate.pipeline.models.layers import ChannelLayerNorm, DropPath, linear_rates
-from foveate.pipeline.models.slots import Attention, check_slots
+from foveate.pipeline.models.slots import Attention, check_slots, slot_at
 from foveate.plugins.attention.msca import MultiScaleConvAttention
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
@@ -205,18 +205,20 @@ class ConvAttentionEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = tuple(channels)
-        slots = {"gate": self.gate, **check_slots(attention, SLOTS, type(self).__name__)}
+        slots = {"gate": self.gate, **check_slots(attention, SLOTS, type(self).__name__, stages=len(channels))}
         rates = linear_rates(drop_path, sum(depths))
         embeds = [self.stem(in_channels, channels[0]), *(PatchEmbed(*pair) for pair in pairwise(channels))]
         for stage, (width, depth, ratio) in enumerate(zip(channels, depths, mlp_ratios, strict=True), start=1):
             blocks = [
-                Block(width, mlp_ratio=ratio, gate=slots["gate"], drop_path=rates.pop(0), dropout=dropout)
+                Block(
+                    width, mlp_ratio=ratio, gate=slot_at(slots, "gate", stage), drop_path=rates.pop(0), dropout=dropout
+                )
                 for _ in range(depth)
             ]
             self.add_module(f"patch_embed{stage}", embeds[stage - 1])
             self.add_module(f"block{stage}", nn.ModuleList(blocks))
             self.add_module(f"norm{stage}", ChannelLayerNorm(width, eps=self.eps))
-            self.add_module(f"attention{stage}", create_slot(slots.get("stage"), width))
+            self.add_module(f"attention{stage}", create_slot(slot_at(slots, "stage", stage), width))
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> tuple[Tensor, ...]:
         features = []

@@ -8,7 +8,7 @@ from foveate.pipeline.models.conv_attention import create_encoder
 from foveate.pipeline.models.light_ham import EvalBases, LightHam
 from foveate.pipeline.models.mscan import SLOTS as ENCODER_SLOTS
 from foveate.pipeline.models.segmenter import Segmenter
-from foveate.pipeline.models.slots import Attention, check_slots
+from foveate.pipeline.models.slots import Attention, check_slots, split_stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ def create_segnext(
     """
     variant = VARIANTS[name]
     slots = check_slots(attention, (*ENCODER_SLOTS, "decoder"), name)
-    inside = {slot: slots[slot] for slot in ENCODER_SLOTS if slot in slots}
+    inside = {slot: spec for slot, spec in slots.items() if split_stage(slot)[0] in ENCODER_SLOTS}
     encoder = create_encoder(variant.encoder, in_channels=in_channels, attention=inside, drop_path=drop_path)
     decoder = LightHam(
         in_channels=encoder.channels,

@@ -15,7 +15,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.classifier import Classifier, split_slots
 from foveate.pipeline.models.feature_encoder import FeatureEncoder
 from foveate.pipeline.models.slots import Attention, check_slots
-from foveate.plugins.blocks import SlotSpec, create_slot
+from foveate.plugins.blocks import create_slot
 from foveate.plugins.hints import did_you_mean
 
 PREFIX = "timm:"
@@ -50,9 +50,9 @@ class TimmEncoder(FeatureEncoder):
         std: The same.
     """
 
-    def __init__(self, model: nn.Module, name: str, attention: SlotSpec) -> None:
+    def __init__(self, model: nn.Module, name: str, attention: Attention | None) -> None:
         info: Any = model.feature_info
-        super().__init__(model, info.channels(), info.reduction(), attention)
+        super().__init__(model, info.channels(), info.reduction(), attention, PREFIX + name)
         layout: Any = getattr(model, "output_fmt", "NCHW")
         self.channels_last = getattr(layout, "value", layout) == "NHWC"
         self.timm_name = PREFIX + name
@@ -139,7 +139,7 @@ def create_encoder(
     short = _known(name)
     slots = check_slots(attention, ("stage",), name)
     model = _create(short, features_only=True, in_chans=in_channels, **options)
-    return TimmEncoder(model, short, slots.get("stage"))
+    return TimmEncoder(model, short, slots)
 
 
 def create_classifier(

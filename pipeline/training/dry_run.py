@@ -10,6 +10,7 @@ from typing import Any
 
 from foveate.pipeline.callbacks.dry_run import DryRun, peak_memory
 from foveate.pipeline.measuring.batch_size import free_memory
+from foveate.pipeline.text import duration
 from foveate.pipeline.training.batches import accumulated
 from foveate.pipeline.training.preflight import FILES, checkpoint_bytes, size
 
@@ -70,16 +71,3 @@ def _batches(data: Any) -> int | None:
         return len(data.val_dataloader())
     except Exception:  # a data module of somebody else
         return None
-
-
-def duration(seconds: float) -> str:
-    """A time for people.
-
-    Example:
-        >>> duration(0.25), duration(4000), duration(200_000)
-        ('0.25 s', '1.1 h', '2.3 days')
-    """
-    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 1.5 * length or (unit == "h" and seconds >= length):
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.3g} s"

@@ -79,12 +79,10 @@ def own_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foveate.plugins.manager._installed", None)
 
 
-@pytest.fixture
-def range_(tmp_path: Path) -> Range:
-    """A data set of 10 and 3 images of 20 x 24, with 3 classes, and room for runs."""
-    root = tmp_path / "data"
+def write_images(root: Path, counts: dict[str, int]) -> Path:
+    """A data set of images of 20 x 24 with 3 classes: so many of each split."""
     rng = np.random.default_rng(5)
-    for split, count in IMAGES.items():
+    for split, count in counts.items():
         for number in range(count):
             mask = np.repeat(np.repeat(rng.integers(0, 3, (5, 6), dtype=np.uint8), 4, 0), 4, 1)
             image = (mask[..., None] * 80 + rng.integers(0, 60, (20, 24, 3))).astype(np.uint8)
@@ -93,7 +91,13 @@ def range_(tmp_path: Path) -> Range:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(array).save(path)
     (root / "classes.yaml").write_text("classes: [a, b, c]\n")
-    return Range(tmp_path, root)
+    return root
+
+
+@pytest.fixture
+def range_(tmp_path: Path) -> Range:
+    """A data set of 10 and 3 images of 20 x 24, with 3 classes, and room for runs."""
+    return Range(tmp_path, write_images(tmp_path / "data", IMAGES))
 
 
 def environment() -> dict[str, str]:

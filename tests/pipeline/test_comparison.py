@@ -47,7 +47,7 @@ class Convolutions(nn.Module):
 
 
 def test_blocks_are_read_with_their_options() -> None:
-    entries = parse_entries("none, se,{name: lka, kernel: 35, dilation: 2}")
+    entries = parse_entries("none, se,{name: lka, kernel: 35, dilation: 2}", ["gate"])
     assert [entry.label for entry in entries] == ["none", "se", "lka(kernel=35,dilation=2)"]
     assert entries[2].spec == {"name": "lka", "kernel": 35, "dilation": 2}
     assert entries[2].folder == "lka_kernel_35_dilation_2"
@@ -56,17 +56,49 @@ def test_blocks_are_read_with_their_options() -> None:
 @pytest.mark.parametrize("text", ["", " , ", "se,se", "{name: se"])
 def test_a_list_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--blocks"):
-        parse_entries(text)
+        parse_entries(text, ["gate"])
 
 
 def test_a_block_that_is_not_installed_is_the_users_mistake() -> None:
     with pytest.raises(PluginConfigError, match="did you mean 'cbam'"):
-        parse_entries("none,cbma")
+        parse_entries("none,cbma", ["gate"])
+
+
+def test_values_of_options_make_a_grid_and_blocks_a_stack() -> None:
+    text = "lka(kernel=7|35,dilation=2|3), {name: se, reduction: 4|8},se+eca,[cbam, lka(kernel=7)]"
+    entries = parse_entries(text, ["gate"])
+    assert [entry.label for entry in entries] == [
+        *(f"lka(kernel={kernel},dilation={dilation})" for kernel in (7, 35) for dilation in (2, 3)),
+        *("se(reduction=4)", "se(reduction=8)", "se+eca", "cbam+lka(kernel=7)"),
+    ]
+    assert entries[1].spec == {"name": "lka", "kernel": 7, "dilation": 3}
+    assert entries[-1].spec == ["cbam", {"name": "lka", "kernel": 7}]
+
+
+def test_several_slots_are_compared_with_the_recipe_as_it_is() -> None:
+    entries = parse_entries("se,lka(kernel=7)", ["gate", "stage@4"])
+    assert [(entry.label, entry.slot) for entry in entries] == [
+        ("recipe", ""),
+        ("gate: se", "gate"),
+        ("gate: lka(kernel=7)", "gate"),
+        ("stage@4: se", "stage@4"),
+        ("stage@4: lka(kernel=7)", "stage@4"),
+    ]
+    assert len({entry.folder for entry in entries}) == 5
+
+
+@pytest.mark.parametrize("text", ["lka(kernel)", "lka(=7)", "lka(kernel=)"])
+def test_options_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="not readable: "):
+        parse_entries(text, ["gate"])
 
 
 def test_flags_of_the_recipe_go_to_the_recipe() -> None:
     words = ["r", "--blocks", "se", "--data.root", "x", "--model.loss=dice", "--steps", "5"]
     assert split_flags(words) == (["--data.root", "x", "--model.loss=dice"], ["r", "--blocks", "se", "--steps", "5"])
+
+
+EMPTY = {"gate": "none"}
 
 
 def task(block: str) -> SegmentationTask:
@@ -77,7 +109,7 @@ def task(block: str) -> SegmentationTask:
 def test_networks_that_differ_in_the_slot_start_the_same_elsewhere() -> None:
     tasks = [task("se"), task("msca")]
     for one in tasks:
-        share_weights(one, draw_shared(one, "gate", 3), seed=3)
+        share_weights(one, draw_shared(one, EMPTY, 3), seed=3)
     ours, theirs = (one.network.state_dict() for one in tasks)
     shared = [name for name in ours if "spatial_gating_unit" not in name]
     assert len(shared) > 200
@@ -86,8 +118,8 @@ def test_networks_that_differ_in_the_slot_start_the_same_elsewhere() -> None:
 
 def test_two_seeds_start_differently() -> None:
     one, two = task("se"), task("se")
-    share_weights(one, draw_shared(one, "gate", 3), seed=3)
-    share_weights(two, draw_shared(two, "gate", 4), seed=4)
+    share_weights(one, draw_shared(one, EMPTY, 3), seed=3)
+    share_weights(two, draw_shared(two, EMPTY, 4), seed=4)
     assert not torch.equal(next(one.network.parameters()), next(two.network.parameters()))
 
 
@@ -220,8 +252,10 @@ def test_beside_a_first_row_that_failed_there_is_no_gain() -> None:
 
 def test_the_report_holds_every_block_and_says_why_one_failed(tmp_path: Path) -> None:
     files = write_report(tmp_path, "Blocks", ["5 steps."], rows(), "accuracy")
-    assert [file.name for file in files] == ["comparison.md", "comparison.csv", "comparison.html"]
-    text, table, page = (file.read_text() for file in files)
+    assert [file.name for file in files] == ["comparison.md", "comparison.csv", "comparison.tex", "comparison.html"]
+    text, table, latex, page = (file.read_text() for file in files)
+    assert latex.startswith(r"\begin{tabular}{lrrrrr}")
+    assert r"accuracy \% (95 \%)" in latex
     assert "| se |" in text
     assert "it breaks" in text
     assert table.count("\n") == 4

@@ -15,7 +15,6 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.feature_encoder import FeatureEncoder
 from foveate.pipeline.models.slots import Attention, check_slots
 from foveate.pipeline.models.smp.names import PREFIX, check_encoder, check_options
-from foveate.plugins.blocks import SlotSpec
 
 
 class SmpEncoder(FeatureEncoder):
@@ -26,14 +25,15 @@ class SmpEncoder(FeatureEncoder):
     Args:
         model: The library's encoder.
         attention: Blocks for the slot `stage`, after each feature.
+        name: Of the encoder, for error messages.
     """
 
-    def __init__(self, model: nn.Module, attention: SlotSpec) -> None:
+    def __init__(self, model: nn.Module, attention: Attention | None, name: str = "this encoder") -> None:
         widths: Sequence[int] = model.out_channels  # type: ignore[assignment]
         coarsest: int = model.output_stride  # type: ignore[assignment]
         taken = [level for level, width in enumerate(widths) if level and width]
         strides = [min(2**level, coarsest) for level in taken]
-        super().__init__(model, [widths[level] for level in taken], strides, attention)
+        super().__init__(model, [widths[level] for level in taken], strides, attention, name)
         self.taken = tuple(taken)
 
     def extract(self, image: Float[Tensor, "B I H W"]) -> Sequence[Tensor]:
@@ -69,4 +69,4 @@ def create_encoder(
     except (TypeError, ValueError, RuntimeError, AssertionError, NotImplementedError) as error:
         hint = f"; timm:{short[3:]} may do" if short.startswith("tu-") else ""
         raise ConfigError(f"{name} cannot be built so: {error}{hint}") from error
-    return SmpEncoder(model, slots.get("stage"))
+    return SmpEncoder(model, slots, name)

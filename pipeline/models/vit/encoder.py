@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.checkpointing import run_block
 from foveate.pipeline.models.layers import linear_rates
-from foveate.pipeline.models.slots import Attention, check_slots
+from foveate.pipeline.models.slots import Attention, check_slots, slot_at
 from foveate.pipeline.models.vit.blocks import Block
 from foveate.pipeline.models.vit.positions import PatchEmbed, Size, resize_positions, to_map, wave_positions
 from foveate.pipeline.models.vit.pyramid import FeaturePyramid
@@ -86,7 +86,7 @@ class VisionTransformer(nn.Module):
         in_channels: int = 3,
     ) -> None:
         super().__init__()
-        slots = check_slots(attention, SLOTS, "ViT")
+        slots = check_slots(attention, SLOTS, "ViT", stages=stages)
         self.grid = (-(-image_size[0] // patch_size), -(-image_size[1] // patch_size))
         self.patch_embed = PatchEmbed(in_channels, channels, patch_size)
         self.cls_token = nn.Parameter(nn.init.normal_(torch.empty(1, 1, channels), std=1e-6))
@@ -95,8 +95,8 @@ class VisionTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(channels, heads=heads, drop_path=rate) for rate in rates)
         self.norm = nn.LayerNorm(channels, eps=1e-6)
         self.ends = {depth * stage // STAGES: f"attention{stage}" for stage in range(1, stages + 1)}
-        for name in self.ends.values():
-            self.add_module(name, create_slot(slots.get("stage"), channels))
+        for stage, name in enumerate(self.ends.values(), start=1):
+            self.add_module(name, create_slot(slot_at(slots, "stage", stage), channels))
         self.pyramid = pyramid
         self.strides = pyramid.strides if pyramid else (patch_size,)
         self.channels = pyramid.channels if pyramid else (channels,)

@@ -118,3 +118,47 @@ def test_a_wrong_block_is_reported_when_the_model_is_built(attention: Attention,
 def test_good_slots_are_handed_back() -> None:
     assert check_slots({"gate": "se"}, ("gate", "stage"), "X") == {"gate": "se"}
     assert check_slots(None, ("gate",), "X") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "attention", "inside", "outside"),
+    [
+        ("segnext_t", {"gate@3": "se"}, "encoder.block3.0.attn.spatial_gating_unit", "encoder.block2.0"),
+        ("segnext_t", {"stage@4": "se"}, "encoder.attention4", "encoder.attention3"),
+        ("mobilenet_v2_035", {"block@2": "se"}, "encoder.features.2", "encoder.features.4"),
+        ("mobilenet_v2_035", {"block@2": "se"}, "encoder.features.3", "encoder.features.1"),
+        ("vit_ti", {"stage@1": "se"}, "encoder.attention1", "encoder.blocks"),
+        ("timm:test_convnext+light_ham", {"stage@2": "se"}, "encoder.attention.1", "encoder.attention.0"),
+        ("smp:mobilenet_v2+light_ham", {"stage@5": "se"}, "encoder.attention.4", "encoder.attention.3"),
+    ],
+    ids=str,
+)
+def test_a_slot_of_one_stage_is_filled_alone(name: str, attention: Attention, inside: str, outside: str) -> None:
+    model = create_model(name, num_classes=3, attention=attention)
+
+    def has(path: str) -> bool:
+        return any(isinstance(module, SqueezeExcitation) for module in model.get_submodule(path).modules())
+
+    assert has(inside)
+    assert not has(outside)
+
+
+def test_a_stage_of_its_own_takes_precedence_and_others_keep_what_the_slot_says() -> None:
+    model = create_model("segnext_t", num_classes=3, attention={"stage": "se", "stage@2": "none"})
+    kinds = [type(model.get_submodule(f"encoder.attention{stage}")).__name__ for stage in (1, 2, 3, 4)]
+    assert kinds == ["SqueezeExcitation", "Identity", "SqueezeExcitation", "SqueezeExcitation"]
+
+
+@pytest.mark.parametrize(
+    ("slot", "message"),
+    [
+        ("gate@5", "MSCAN has no stage '5' for gate@5; accepted: 1 to 4"),
+        ("gate@0", "no stage '0'"),
+        ("gate@", "no stage ''"),
+        ("decoder@1", "has the slot 'decoder' once"),
+        ("gates@2", "no attention slot 'gates@2'"),
+    ],
+)
+def test_a_stage_that_is_not_there_is_refused(slot: str, message: str) -> None:
+    with pytest.raises(PluginConfigError, match=message):
+        create_model("segnext_t", num_classes=3, attention={slot: "se"})
