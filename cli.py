@@ -92,6 +92,11 @@ COMMANDS = {
         "foveate report runs/latest",
         "pipeline.commands.report:run",
     ),
+    "serve": Command(
+        "answer requests for predictions over HTTP",
+        "foveate serve runs/latest --port 8000",
+        "pipeline.commands.serve:run",
+    ),
     "data": Command(
         "check, pack, import, view a data set; make synthetic scenes",
         "foveate data check mydata",

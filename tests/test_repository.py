@@ -45,6 +45,7 @@ ARROWS = {
         "foveate.plugins",
         "foveate.datasets",
     ),  # reads label files without a data module
+    "pipeline/serving": ("foveate.pipeline", "foveate.plugins", "foveate.datasets.errors", "foveate.datasets.labels"),
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
     "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
 }

@@ -1,0 +1,99 @@
+"""The server: takes requests until a signal comes, answers all it has taken, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from foveate.pipeline.errors import ConfigError, Stopped
+from foveate.pipeline.serving.application import Service, create_application
+
+LINGER = 0.5  # seconds in which a client that is just sending a request gets its answer, and is asked to close
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SPARE = 5.0  # seconds beyond the time limit of a request, for sending answers
+
+
+class Server(uvicorn.Server):
+    """Ends in four steps: asks clients to close, lingers, takes no more connections, answers what is left.
+
+    Args:
+        config: The settings.
+        service: What answers.
+    """
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self.service = service
+        self.signalled = 0
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End; at a second signal without the answers."""
+        self.signalled = sig
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals while the server runs."""
+        before = {number: signal.signal(number, self.handle_exit) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self.service.ends = True
+        if not self.force_exit:
+            await asyncio.sleep(LINGER)
+        await super().shutdown(sockets)
+
+
+def serve(service: Service, listener: socket.socket) -> None:
+    """Answer requests until SIGTERM or Ctrl-C.
+
+    Args:
+        service: What answers.
+        listener: Where requests come in; it is closed at the end.
+
+    Raises:
+        Stopped: A second signal came before every request had its answer.
+    """
+    config = uvicorn.Config(
+        create_application(service),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=round(service.limits.seconds + SPARE),
+    )
+    server = Server(config, service)
+    server.run(sockets=[listener])
+    if server.force_exit:
+        raise Stopped(server.signalled, at_once=True)
+    service.batcher.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address, so that it is known to be free before a model is loaded.
+
+    Args:
+        host: Name or address of this machine.
+        port: 0 for any free one.
+
+    Raises:
+        ConfigError: It is taken, or not of this machine.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error}; choose another --port, or 0 for any") from error

@@ -1,0 +1,122 @@
+"""The frames of a video, upright and with their times; what cannot be decoded is noted and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from foveate.pipeline.text import first_line
+from foveate.pipeline.video.kinds import open_video
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+
+Pixels = UInt8[np.ndarray, "H W 3"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture of a video.
+
+    Attributes:
+        pixels: RGB, upright.
+        time: When it is shown, in units of the clip's `time_base`.
+        duration: For how long, likewise; 0 if the file does not say.
+    """
+
+    pixels: Pixels = field(repr=False)
+    time: int
+    duration: int
+
+
+class Clip:
+    """A video that is read once, from its start to its end.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ConfigError: The extra `video` is not installed.
+        UnusableDataError: It cannot be opened.
+
+    Attributes:
+        path: The file.
+        audio: Its audio streams.
+        rate: Frames a second, on average.
+        time_base: Seconds of a unit of time.
+        count: Frames that the file claims to have; 0 if it does not say.
+        faults: What could not be decoded, and when; complete once all is read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._container = open_video(path)
+        self._video = self._container.streams.video[0]
+        self.audio: tuple[AudioStream, ...] = tuple(self._container.streams.audio)
+        self.rate: Fraction = self._video.average_rate or self._video.guessed_rate or Fraction(25)
+        self.time_base: Fraction = self._video.time_base or 1 / self.rate
+        self.count: int = self._video.frames or self._estimated()
+        self.faults: list[str] = []
+        self._next = 0  # time of a frame whose file gives none
+
+    def __enter__(self) -> Clip:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Frame | Packet]:
+        """Its frames, and between them the packets of its audio streams as they are stored."""
+        import av
+
+        packets = self._container.demux(self._video, *self.audio)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                self.faults.append(f"the file cannot be read further: {first_line(error)}")
+                return
+            if packet is None:
+                return
+            if packet.stream.type == "video":
+                yield from self._decoded(packet)
+            elif packet.dts is not None:
+                yield packet
+
+    def _estimated(self) -> int:
+        length = self._container.duration  # in microseconds
+        return round(length / 1e6 * self.rate) if length else 0
+
+    def _decoded(self, packet: Packet) -> Iterator[Frame]:
+        import av
+
+        try:
+            frames = self._video.decode(packet)  # type: ignore[arg-type,unused-ignore]
+        except av.FFmpegError as error:
+            self.faults.append(f"frame at {self._seconds(packet.pts)}: {first_line(error)}")
+            return
+        for frame in frames:
+            if frame.is_corrupt:
+                self.faults.append(f"frame at {self._seconds(frame.pts)}: is damaged")
+                continue
+            yield self._upright(frame)
+
+    def _upright(self, frame: VideoFrame) -> Frame:
+        time = self._next if frame.pts is None else frame.pts
+        length = frame.duration or 0
+        self._next = time + (length or round(1 / (self.rate * self.time_base)))
+        pixels = frame.to_ndarray(format="rgb24")
+        turns = round(frame.rotation / 90) % 4  # phones store the picture as the sensor sees it
+        return Frame(np.ascontiguousarray(np.rot90(pixels, turns)), time, length)
+
+    def _seconds(self, time: int | None) -> str:
+        return "an unknown time" if time is None else f"{float(time * self.time_base):.2f} s"
