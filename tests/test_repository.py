@@ -47,6 +47,7 @@ ARROWS = {
     ),  # reads label files without a data module
     "pipeline/serving": ("foveate.pipeline", "foveate.plugins", "foveate.datasets.errors", "foveate.datasets.labels"),
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
+    "pipeline/predictor": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # reads images
     "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
 }
 
