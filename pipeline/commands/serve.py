@@ -5,14 +5,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from foveate.pipeline.command_line import parse_options
 from foveate.pipeline.errors import ConfigError
-
-if TYPE_CHECKING:
-    from foveate.pipeline.serving.application import Model
-    from foveate.pipeline.serving.limits import Limits
+from foveate.pipeline.serving.limits import Limits
 
 NEEDED = ("starlette", "uvicorn", "python_multipart")
 
@@ -92,8 +89,6 @@ def limits_of(options: ServeOptions) -> Limits:
     Raises:
         ConfigError: One of them is not positive.
     """
-    from foveate.pipeline.serving.limits import Limits
-
     values = {name: getattr(options, name) for name in ("batch", "max_mb", "max_megapixels", "seconds", "requests")}
     wrong = [f"--{name} {value}" for name, value in values.items() if not value > 0]
     if wrong or options.wait_ms < 0:
@@ -108,7 +103,7 @@ def limits_of(options: ServeOptions) -> Limits:
     )
 
 
-def load_model(options: ServeOptions, limits: Limits) -> Model:
+def load_model(options: ServeOptions, limits: Limits) -> Any:
     """The model that is served.
 
     Args:

@@ -121,7 +121,7 @@ class Service:
         except TimeoutError:
             if waits_for == "body":
                 return refused(Refused(408, f"the request did not arrive within {self.limits.seconds:g} s"))
-            return refused(Refused(503, f"no prediction within {self.limits.seconds:g} s; try again, or a smaller image"))
+            return refused(Refused(503, f"no prediction within {self.limits.seconds:g} s; try again later"))
         except Refused as refusal:
             return refused(refusal)
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.text import first_line
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".3gp")
 
@@ -38,7 +35,7 @@ def check_installed() -> None:
         raise ConfigError("videos need PyAV: pip install 'foveate[video]'")
 
 
-def open_video(path: Path) -> InputContainer:
+def open_video(path: Path) -> Any:
     """Open a video.
 
     Args:

@@ -154,7 +154,8 @@ class _Videos:
     def _picture(self, name: Output, result: Segmentation) -> NDArray[Any]:
         if name == "overlays":
             return np.asarray(result.overlay(self.opacity))
-        return result.label_set.to_regular_ids()[result.labels]
+        ids: NDArray[Any] = result.label_set.to_regular_ids()[result.labels]
+        return ids
 
 
 @contextmanager

@@ -6,19 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from foveate.pipeline.text import first_line
 from foveate.pipeline.video.kinds import open_video
-
-if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
-    from av.packet import Packet
-    from av.video.frame import VideoFrame
 
 Pixels = UInt8[np.ndarray, "H W 3"]
 
@@ -61,7 +55,7 @@ class Clip:
         self.path = path
         self._container = open_video(path)
         self._video = self._container.streams.video[0]
-        self.audio: tuple[AudioStream, ...] = tuple(self._container.streams.audio)
+        self.audio: tuple[Any, ...] = tuple(self._container.streams.audio)
         self.rate: Fraction = self._video.average_rate or self._video.guessed_rate or Fraction(25)
         self.time_base: Fraction = self._video.time_base or 1 / self.rate
         self.count: int = self._video.frames or self._estimated()
@@ -71,10 +65,10 @@ class Clip:
     def __enter__(self) -> Clip:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self._container.close()
 
-    def __iter__(self) -> Iterator[Frame | Packet]:
+    def __iter__(self) -> Iterator[Any]:
         """Its frames, and between them the packets of its audio streams as they are stored."""
         import av
 
@@ -96,7 +90,7 @@ class Clip:
         length = self._container.duration  # in microseconds
         return round(length / 1e6 * self.rate) if length else 0
 
-    def _decoded(self, packet: Packet) -> Iterator[Frame]:
+    def _decoded(self, packet: Any) -> Iterator[Frame]:
         import av
 
         try:
@@ -110,7 +104,7 @@ class Clip:
                 continue
             yield self._upright(frame)
 
-    def _upright(self, frame: VideoFrame) -> Frame:
+    def _upright(self, frame: Any) -> Frame:
         time = self._next if frame.pts is None else frame.pts
         length = frame.duration or 0
         self._next = time + (length or round(1 / (self.rate * self.time_base)))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from av.packet import Packet
-
-    from foveate.pipeline.video.reading import Clip
+from foveate.pipeline.video.reading import Clip
 
 IN_MP4 = ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")  # audio that an .mp4 may hold; .mkv holds any
 LOSSY = ("libx264", "libopenh264", "mpeg4")  # the first one that this build of FFmpeg has
@@ -40,9 +37,7 @@ class VideoWriter:
     """
 
     def __init__(self, path: Path, ending: str, clip: Clip, first: NDArray[Any]) -> None:
-        import av
-
-        self._container: Any = av.open(str(path), "w", format="mp4" if ending == ".mp4" else "matroska")
+        self._container = _created(path, "mp4" if ending == ".mp4" else "matroska")
         self._format, codec, stored = _formats(first)
         rate = Fraction(clip.rate).limit_denominator(1 << 16)
         self._video: Any = self._container.add_stream(codec, rate=rate, options=QUALITY.get(codec, {}))
@@ -74,7 +69,7 @@ class VideoWriter:
             frame.duration = duration
         self._container.mux(self._video.encode(frame))
 
-    def copy(self, packet: Packet) -> None:
+    def copy(self, packet: Any) -> None:
         """Copy a packet of audio, without encoding it again.
 
         Args:
@@ -97,6 +92,12 @@ class VideoWriter:
         if complete:
             self._container.mux(self._video.encode())
         self._container.close()
+
+
+def _created(path: Path, kind: str) -> Any:
+    import av
+
+    return av.open(str(path), "w", format=kind)
 
 
 def _formats(first: NDArray[Any]) -> tuple[str, str, str]:
