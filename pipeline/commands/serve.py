@@ -14,7 +14,7 @@ from foveate.pipeline.serving.limits import Limits
 NEEDED = ("starlette", "uvicorn", "python_multipart")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ServeOptions:
     """Answer requests for predictions over HTTP, until SIGTERM or Ctrl-C: POST /predict, GET /health, GET /metrics.
 

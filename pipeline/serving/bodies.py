@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from foveate.pipeline.serving.refusal import Refused
@@ -61,8 +61,8 @@ async def _file_of_form(request: Request, body: bytes) -> bytes:
         async with Request(request.scope, receive).form(max_files=1, max_fields=8) as form:
             async for content in _files(list(form.values())):
                 return content
-    except MultiPartException as error:
-        raise Refused(400, f"the form cannot be read: {error.message}") from error
+    except HTTPException as error:
+        raise Refused(400, f"the form cannot be read: {error.detail}") from error
     raise Refused(400, "the form holds no file; send the image as a file, such as curl -F image=@photo.jpg")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from foveate.pipeline.predictor.inputs import take_image
@@ -31,4 +32,4 @@ def model_of(source: Source, max_pixels: int, **options: Any) -> Model:
         results: list[Any] = predictor(list(images))
         return results
 
-    return Model(source.name, source.kind, source.labels.names, decode, predict)
+    return Model(Path(source.name).name, source.kind, source.labels.names, decode, predict)

@@ -38,5 +38,5 @@ def refusal_of(error: Exception) -> Refused | None:
     if any(isinstance(one, UnidentifiedImageError) for one in chain):
         return Refused(415, f"the body is no image of a known format; send the bytes of a {FORMATS} file")
     if any(isinstance(one, TooLargeError) for one in chain):
-        return Refused(413, str(error))
+        return Refused(413, f"{str(error).partition(';')[0]}; send a smaller one")  # the rest is advice on recipes
     return Refused(400, str(error)) if isinstance(error, DataError | FoveateError) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -40,7 +41,10 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle signals while the server runs."""
+        """Handle signals while the server runs; in a thread Python allows none."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         before = {number: signal.signal(number, self.handle_exit) for number in SIGNALS}
         try:
             yield
@@ -66,6 +70,19 @@ def serve(service: Service, listener: socket.socket) -> None:
     Raises:
         Stopped: A second signal came before every request had its answer.
     """
+    server = create_server(service)
+    server.run(sockets=[listener])
+    if server.force_exit:
+        raise Stopped(server.signalled, at_once=True)
+    service.batcher.close()
+
+
+def create_server(service: Service) -> Server:
+    """The server of a service, ready to run.
+
+    Args:
+        service: What answers.
+    """
     config = uvicorn.Config(
         create_application(service),
         log_level="warning",
@@ -75,11 +92,7 @@ def serve(service: Service, listener: socket.socket) -> None:
         ws="none",
         timeout_graceful_shutdown=round(service.limits.seconds + SPARE),
     )
-    server = Server(config, service)
-    server.run(sockets=[listener])
-    if server.force_exit:
-        raise Stopped(server.signalled, at_once=True)
-    service.batcher.close()
+    return Server(config, service)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -92,8 +105,10 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: It is taken, or not of this machine.
     """
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"--port is from 0 to 65535, not {port}")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigError(f"cannot listen on {host}:{port}: {error}; choose another --port, or 0 for any") from error

@@ -97,7 +97,7 @@ class VideoWriter:
 def _created(path: Path, kind: str) -> Any:
     import av
 
-    return av.open(str(path), "w", format=kind)
+    return av.open(str(path), "w", format=kind, options={"avoid_negative_ts": "disabled"})
 
 
 def _formats(first: NDArray[Any]) -> tuple[str, str, str]:
