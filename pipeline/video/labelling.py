@@ -42,9 +42,8 @@ class VideoOptions:
     progress: bool = False
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.outputs if name not in get_args(Output)]
-        if unknown or not self.outputs:
-            raise ConfigError(f"a video is written as {' or '.join(get_args(Output))}, not {', '.join(unknown)!r}")
+        if not self.outputs:
+            raise ConfigError(f"a video is written as {' or '.join(get_args(Output))}, or both, not as nothing")
         if self.every < 1 or self.batch < 1:
             raise ConfigError(f"every n-th frame, in batches: at least 1, not {self.every} and {self.batch}")
 
