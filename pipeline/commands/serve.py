@@ -71,12 +71,12 @@ def run(words: Sequence[str]) -> None:
     from foveate.pipeline.serving.application import Service  # late: they import torch
     from foveate.pipeline.serving.server import listen, serve
 
-    listener = listen(options.host, options.port)
-    model = load_model(options, limits)
-    host, port = listener.getsockname()[:2]
-    address = f"[{host}]" if ":" in host else host
-    print(f"serving {options.model} on http://{address}:{port} (POST /predict); Ctrl-C ends", flush=True)
-    serve(Service(model, limits), listener)
+    with listen(options.host, options.port) as listener:
+        model = load_model(options, limits)
+        host, port = listener.getsockname()[:2]
+        address = f"[{host}]" if ":" in host else host
+        print(f"serving {options.model} on http://{address}:{port} (POST /predict); Ctrl-C ends", flush=True)
+        serve(Service(model, limits), listener)
     print("ended; every request that was taken has its answer", flush=True)
 
 
