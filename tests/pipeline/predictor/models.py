@@ -28,10 +28,12 @@ def save_checkpoint(task: VisionTask, data: dict[str, Any], path: Path) -> Path:
     state = {name: value.clone() for name, value in task.state_dict().items()}
     generator = torch.Generator().manual_seed(3)
     for name, value in state.items():  # so that classes differ from pixel to pixel
-        if value.is_floating_point() and name.startswith("network.decoder") and value.ndim > 1:
+        if value.is_floating_point() and name.startswith("network.decoder") and value.ndim == 4:
             value += 0.3 * torch.randn(value.shape, generator=generator)
     path.parent.mkdir(parents=True, exist_ok=True)
-    recipe = {"model": {"init_args": {"network": task.hparams["network"]}}, "data": data, "trainer": {}}
+    arguments = {"network": task.hparams["network"], "inference": task.hparams.get("inference")}
+    model = {"class_path": type(task).__name__, "init_args": {k: v for k, v in arguments.items() if v}}
+    recipe = {"model": model, "data": data, "trainer": {"accelerator": "cpu"}}
     content = {"state_dict": state, "hyper_parameters": plain(dict(task.hparams)), RECIPE_KEY: recipe}
     torch.save({**content, "global_step": 1}, path)
     return path
