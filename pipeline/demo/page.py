@@ -107,7 +107,7 @@ def _video_tab(models: Mapping[str, Predictor], folder: Path) -> None:
         predictor = models[name]
         done = label_video(Path(path), out, lambda images: predictor(list(images)), VideoOptions(every=int(step)))
         faults = f"; damaged: {few(done.faults, 3, '; ')}" if done.faults else ""
-        return str(done.files["overlays"]), f"{done.frames} frames{faults}"
+        return str(done.files["overlay"]), f"{done.frames} frames{faults}"
 
     gr.Button("Label", elem_id="label").click(told_errors(label), [given, model, every], [made, told], **ONE_AT_A_TIME)
 

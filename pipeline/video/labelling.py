@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.files import replacing
+from foveate.pipeline.outputs import FOLDERS
 from foveate.pipeline.predictor.results import Segmentation
 from foveate.pipeline.text import few
 from foveate.pipeline.video.reading import Clip, Frame, Pixels
 from foveate.pipeline.video.writing import VideoWriter, ending_of
 
-Output = Literal["overlays", "labels"]
+Output = Literal["overlay", "labels"]  # each in a folder of its own, as the pictures of `foveate predict`
 Predict = Callable[[Sequence[Pixels]], Sequence[Segmentation]]
 
 
@@ -28,14 +29,14 @@ class VideoOptions:
     """How a video is labelled.
 
     Attributes:
-        outputs: Which videos are written: overlays, and labels: the data set's own ids as lossless grey values.
+        outputs: Which videos are written: overlay, and labels: the data set's own ids as lossless grey values.
         every: Only every n-th frame goes through the network; those between get the labels of the one before.
         batch: Frames that go through the network together.
         opacity: Weight of the colours in an overlay, 0 to 1.
         progress: Whether a bar is shown, on the standard error stream.
     """
 
-    outputs: tuple[Output, ...] = ("overlays",)
+    outputs: tuple[Output, ...] = ("overlay",)
     every: int = 1
     batch: int = 1
     opacity: float = 0.5
@@ -81,7 +82,7 @@ def label_video(source: Path, out: Path, predict: Predict, options: VideoOptions
     done = Labelled()
     with Clip(source) as clip, _progress(clip, options) as advance, ExitStack() as stack:
         files: dict[Output, Path] = {
-            name: out / name / f"{source.stem}{ending_of(clip) if name == 'overlays' else '.mkv'}"
+            name: out / FOLDERS[name][0] / f"{source.stem}{ending_of(clip) if name == 'overlay' else '.mkv'}"
             for name in options.outputs
         }
         drafts = {name: stack.enter_context(replacing(path, flush=False)) for name, path in files.items()}
@@ -151,7 +152,7 @@ class _Videos:
             writer.close(complete=complete)
 
     def _picture(self, name: Output, result: Segmentation) -> NDArray[Any]:
-        if name == "overlays":
+        if name == "overlay":
             return np.asarray(result.overlay(self.opacity))
         ids: NDArray[Any] = result.label_set.to_regular_ids()[result.labels]
         return ids

@@ -17,7 +17,7 @@ from foveate.pipeline.predictor import Segmentation
 from foveate.pipeline.video.labelling import VideoOptions, label_video
 from foveate.tests.pipeline.video.clips import content_of, damage, make_clip
 
-BOTH = VideoOptions(outputs=("overlays", "labels"), batch=3)
+BOTH = VideoOptions(outputs=("overlay", "labels"), batch=3)
 IDS = replace(CAMVID, ids=tuple(range(100, 111)))
 
 
@@ -49,8 +49,8 @@ def test_frames_times_and_audio_stay(tmp_path: Path) -> None:
     network = Brightness()
     done = label_video(clip, tmp_path / "out", network, BOTH)
     assert (done.frames, done.faults, network.batches) == (20, [], [3] * 6 + [2])
-    assert done.files == {"overlays": tmp_path / "out/overlays/clip.mp4", "labels": tmp_path / "out/labels/clip.mkv"}
-    overlays, labels = content_of(done.files["overlays"]), content_of(done.files["labels"], "gray")
+    assert done.files == {"overlay": tmp_path / "out/overlays/clip.mp4", "labels": tmp_path / "out/labels/clip.mkv"}
+    overlays, labels = content_of(done.files["overlay"]), content_of(done.files["labels"], "gray")
     assert overlays.codecs == ["h264", "aac"]
     assert labels.codecs == ["ffv1", "aac"]
     assert overlays.times == given.times
@@ -84,7 +84,7 @@ def test_a_damaged_frame_is_left_out_and_told(tmp_path: Path) -> None:
     assert done.frames == 19
     (told,) = done.faults
     assert told.startswith("frame at 0.30 s: ")
-    found = content_of(done.files["overlays"])
+    found = content_of(done.files["overlay"])
     assert found.times == given.times[:9] + given.times[10:]
     assert found.audio == given.audio
 
@@ -116,8 +116,8 @@ def test_a_file_that_ends_early_keeps_what_can_be_read(tmp_path: Path) -> None:
 def test_odd_sizes_and_other_audio(tmp_path: Path, ending: str, codec: str, layout: str, written: str) -> None:
     clip = make_clip(tmp_path / f"clip{ending}", size=(47, 63), codec=codec, layout=layout, pix_fmt="yuv444p")
     done = label_video(clip, tmp_path / "out", Brightness(), BOTH)
-    found = content_of(done.files["overlays"])
-    assert done.files["overlays"].suffix == written
+    found = content_of(done.files["overlay"])
+    assert done.files["overlay"].suffix == written
     assert (len(found.times), found.pictures[0].shape, found.codecs[1]) == (20, (47, 63, 3), codec)
     assert found.audio == content_of(clip).audio
 
