@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def segmenter(path: Path, network: str = "mobilenet_v2_035+light_ham", **options
 def classifier(path: Path, **options: Any) -> Path:
     """A checkpoint of a classifier of six animals at 48 pixels."""
     torch.manual_seed(1)
-    task = ClassificationTask(network="mobilenet_v2_035", labels=plain(asdict(PETS)))
+    task = ClassificationTask(network="mobilenet_v2_035", labels=PETS)
     data = {"class_path": FOLDER_DATA, "init_args": {"image_size": 48, "crop_ratio": 0.875, **options}}
     return save_checkpoint(task, data, path)
 
