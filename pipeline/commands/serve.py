@@ -69,7 +69,8 @@ def run(words: Sequence[str]) -> None:
     if missing:
         raise ConfigError(f"foveate serve needs {', '.join(missing)}: pip install 'foveate[serve]'")
     from foveate.pipeline.serving.application import Service  # late: they import torch
-    from foveate.pipeline.serving.server import listen, serve
+    from foveate.pipeline.serving.listening import listen
+    from foveate.pipeline.serving.server import serve
 
     with listen(options.host, options.port) as listener:
         model = load_model(options, limits)

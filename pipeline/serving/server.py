@@ -6,15 +6,18 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
-from foveate.pipeline.errors import ConfigError, Stopped
+from foveate.pipeline.errors import Stopped
 from foveate.pipeline.serving.application import Service, create_application
+from foveate.pipeline.serving.listening import drain
 
+SETTLE = 0.2  # seconds in which what the last connections send arrives
 LINGER = 0.5  # seconds in which a client that is just sending a request gets its answer, and is asked to close
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SPARE = 5.0  # seconds beyond the time limit of a request, for sending answers
@@ -57,7 +60,23 @@ class Server(uvicorn.Server):
         self.service.ends = True
         if not self.force_exit:
             await asyncio.sleep(LINGER)
+            await self._stop_listening(sockets or [])
+            await asyncio.sleep(SETTLE)
         await super().shutdown(sockets)
+
+    async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
+        loop = asyncio.get_running_loop()
+        for listener, server in zip(sockets, self.servers, strict=True):
+            loop.remove_reader(listener)
+            for connection in list(drain(listener, server.close)):
+                await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = kind(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
 
 def serve(service: Service, listener: socket.socket) -> None:
@@ -93,22 +112,3 @@ def create_server(service: Service) -> Server:
         timeout_graceful_shutdown=round(service.limits.seconds + SPARE),
     )
     return Server(config, service)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take an address, so that it is known to be free before a model is loaded.
-
-    Args:
-        host: Name or address of this machine.
-        port: 0 for any free one.
-
-    Raises:
-        ConfigError: It is taken, or not of this machine.
-    """
-    if not 0 <= port <= 65535:
-        raise ConfigError(f"--port is from 0 to 65535, not {port}")
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error}; choose another --port, or 0 for any") from error

@@ -21,7 +21,8 @@ from foveate.datasets.labels import CAMVID
 from foveate.pipeline.predictor import Segmentation
 from foveate.pipeline.serving.application import Model, Service
 from foveate.pipeline.serving.limits import Limits
-from foveate.pipeline.serving.server import Server, create_server, listen
+from foveate.pipeline.serving.listening import listen
+from foveate.pipeline.serving.server import Server, create_server
 
 LIMITS = Limits(bytes=200_000, pixels=10_000, seconds=20.0, requests=16, batch=4, wait=0.0)
 

@@ -16,7 +16,7 @@ pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
 from foveate.datasets.labels import CAMVID
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.serving.server import listen
+from foveate.pipeline.serving.listening import listen
 from foveate.tests.pipeline.predictor.models import photo
 from foveate.tests.pipeline.serving.running import (
     Running,
