@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from foveate.pipeline.command_line import run_single
@@ -41,7 +41,7 @@ def show_demo(
     Raises:
         ConfigError: An option does not fit, the port is taken, or the extra is not installed.
     """
-    if importlib.util.find_spec("gradio") is None:
+    if find_spec("gradio") is None:
         raise ConfigError("foveate demo needs gradio: pip install 'foveate[demo]', best in an environment of its own")
     from foveate.pipeline.demo.running import run_page  # late: torch takes a second
     from foveate.pipeline.predictor import Predictor

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from foveate.pipeline.command_line import parse_options
@@ -65,7 +65,7 @@ def run(words: Sequence[str]) -> None:
     """
     options = parse_options("foveate serve", ServeOptions, words)
     limits = limits_of(options)
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise ConfigError(f"foveate serve needs {', '.join(missing)}: pip install 'foveate[serve]'")
     from foveate.pipeline.serving.application import Service  # late: they import torch
