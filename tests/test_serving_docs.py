@@ -132,5 +132,7 @@ def test_the_commands_on_the_server_run(trained: Path, monkeypatch: pytest.Monke
     ]
     process.send_signal(signal.SIGTERM)
     assert finish(process)[0] == 0
-    assert [Image.open(name).size for name in ("labels.png", "overlay.png")] == [(64, 48)] * 2
+    for name in ("labels.png", "overlay.png"):
+        with Image.open(name) as picture:
+            assert picture.size == (64, 48)
     assert '"kind": "segmentation"' in answers[2]
