@@ -126,7 +126,7 @@ def test_a_damaged_image_is_told_in_one_line(demo: Demo) -> None:
     Image.fromarray(photo((96, 160), seed=4)).save(whole)
     cut = demo.folder / "cut.png"
     cut.write_bytes(whole.read_bytes()[:3000])
-    demo.browser.click("#image button[aria-label*='lear'], #image button[title*='lear']")
+    demo.browser.click("#image button[aria-label='Remove Image']")
     demo.browser.wait("!document.querySelector('#image img')")
     demo.browser.drop(cut, "#image")
     demo.browser.wait("document.body.innerText.includes('cannot be read as an image')")
