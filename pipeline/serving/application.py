@@ -127,17 +127,19 @@ class Service:
 
     async def _predicted(self, data: bytes, output: str) -> tuple[bytes, str]:
         try:
-            pixels = await asyncio.to_thread(self.model.decode, data)
+            result = await self._result(data)
         except Exception as error:
             refusal = refusal_of(error)
             if refusal is None:
                 raise
             raise refusal from error
-        del data
+        return await asyncio.to_thread(answer, result, output)
+
+    async def _result(self, data: bytes) -> Result:
+        pixels = await asyncio.to_thread(self.model.decode, data)
         kind = pixels.shape if self.model.kind == "segmentation" else None  # a classifier's images are resized
         waiting: Future[Result] = self.batcher.submit(pixels, kind)
-        result = await asyncio.wrap_future(waiting)
-        return await asyncio.to_thread(answer, result, output)
+        return await asyncio.wrap_future(waiting)
 
 
 def refused(refusal: Refused) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import UnidentifiedImageError
 
 from foveate.datasets.errors import DataError, TooLargeError
-from foveate.pipeline.errors import FoveateError
+from foveate.pipeline.errors import ConfigError, UnusableDataError
 
 FORMATS = "PNG, JPEG, WebP, TIFF or BMP"
 
@@ -28,7 +28,7 @@ def refusal_of(error: Exception) -> Refused | None:
     """The refusal that tells a client of an error with its image; None for an error of the server.
 
     Args:
-        error: Raised while an image was decoded.
+        error: Raised while an image was decoded, or by the model.
     """
     chain: list[BaseException] = []
     cause: BaseException | None = error
@@ -39,4 +39,4 @@ def refusal_of(error: Exception) -> Refused | None:
         return Refused(415, f"the body is no image of a known format; send the bytes of a {FORMATS} file")
     if any(isinstance(one, TooLargeError) for one in chain):
         return Refused(413, f"{str(error).partition(';')[0]}; send a smaller one")  # the rest is advice on recipes
-    return Refused(400, str(error)) if isinstance(error, DataError | FoveateError) else None
+    return Refused(400, str(error)) if isinstance(error, DataError | UnusableDataError | ConfigError) else None

@@ -35,6 +35,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.service = service
         self.signalled = 0
+        self.linger, self.settle = LINGER, SETTLE
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End; at a second signal without the answers."""
@@ -59,9 +60,9 @@ class Server(uvicorn.Server):
         """End."""
         self.service.ends = True
         if not self.force_exit:
-            await asyncio.sleep(LINGER)
+            await asyncio.sleep(self.linger)
             await self._stop_listening(sockets or [])
-            await asyncio.sleep(SETTLE)
+            await asyncio.sleep(self.settle)
         await super().shutdown(sockets)
 
     async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:

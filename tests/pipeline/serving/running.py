@@ -70,10 +70,12 @@ class Running:
 
 
 @contextmanager
-def running(served: Model, **limits: Any) -> Iterator[Running]:
+def running(served: Model, *, linger: float = 0.01, **limits: Any) -> Iterator[Running]:
+    """Serve a model until the block ends."""
     service = Service(served, replace(LIMITS, **limits))
     listener = listen("127.0.0.1", 0)
     server = create_server(service)
+    server.linger = server.settle = linger
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     one = Running(f"http://127.0.0.1:{listener.getsockname()[1]}", service, server, thread)

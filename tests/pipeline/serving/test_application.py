@@ -131,6 +131,15 @@ def test_a_bug_is_told_without_its_traceback(capfd: pytest.CaptureFixture[str]) 
     assert "ZeroDivisionError: a secret" in capfd.readouterr().err
 
 
+def test_an_image_that_the_model_does_not_take_is_refused() -> None:
+    def picky(images: object) -> object:
+        raise ConfigError("the file takes images of 64 x 64, not 40 x 60")
+
+    with running(model(picky)) as one:
+        status, content, _ = ask(f"{one.url}/predict", IMAGE)
+    assert (status, reason(content)) == (400, "the file takes images of 64 x 64, not 40 x 60")
+
+
 def test_requests_that_wait_go_together_by_size() -> None:
     goes_on, sizes = threading.Event(), []
 
@@ -192,7 +201,7 @@ def test_shutdown_answers_what_was_taken_and_asks_clients_to_close() -> None:
         assert goes_on.wait(10)
         return by_brightness(images)
 
-    with running(model(slow)) as one, ThreadPoolExecutor(6) as pool:
+    with running(model(slow), linger=0.5) as one, ThreadPoolExecutor(6) as pool:
         held = [pool.submit(ask, f"{one.url}/predict", IMAGE) for _ in range(6)]
         until(lambda: one.service.running == 6)
         one.server.should_exit = True
