@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -124,6 +124,8 @@ class Service:
             return refused(Refused(503, f"no prediction within {self.limits.seconds:g} s; try again later"))
         except Refused as refusal:
             return refused(refusal)
+        except ClientDisconnect:
+            return refused(Refused(400, "the client left before its request was complete"))  # for the metrics
 
     async def _predicted(self, data: bytes, output: str) -> tuple[bytes, str]:
         try:

@@ -140,6 +140,17 @@ def test_an_image_that_the_model_does_not_take_is_refused() -> None:
     assert (status, reason(content)) == (400, "the file takes images of 64 x 64, not 40 x 60")
 
 
+def test_a_client_that_leaves_is_no_bug(capfd: pytest.CaptureFixture[str]) -> None:
+    with running(model()) as one:
+        host, port = one.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+            until(lambda: one.service.running == 1)
+        until(lambda: one.service.running == 0)
+        assert b'foveate_requests_total{code="400"} 1' in ask(f"{one.url}/metrics")[1]
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_requests_that_wait_go_together_by_size() -> None:
     goes_on, sizes = threading.Event(), []
 
