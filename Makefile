@@ -22,8 +22,14 @@ $(VENV)/.dev: $(VENV)/.installed tests/oracles.txt
 	$(BIN)/python -m pip install -q --no-deps -r tests/oracles.txt
 	touch $@
 
+# gradio wants an older Pillow: it lies in a folder of its own, which the tests of `foveate demo` put on PYTHONPATH
+$(VENV)/.demo: $(VENV)/.installed
+	$(BIN)/python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['demo']))" > $(VENV)/demo.txt
+	$(BIN)/python -m pip install -q --upgrade --target $(VENV)/demo -r $(VENV)/demo.txt
+	touch $@
+
 install: $(VENV)/.installed  ## the command and what it needs, in .venv
-dev: $(VENV)/.dev  ## install, and the tools of development
+dev: $(VENV)/.dev $(VENV)/.demo  ## install, and the tools of development
 
 SCENES ?= data/scenes
 SCENE_COUNTS ?= --train 256 --val 32

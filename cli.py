@@ -92,6 +92,16 @@ COMMANDS = {
         "foveate report runs/latest",
         "pipeline.commands.report:run",
     ),
+    "demo": Command(
+        "show a page on which images and videos are dropped",
+        "foveate demo runs/latest",
+        "pipeline.commands.demo:run",
+    ),
+    "serve": Command(
+        "answer requests for predictions over HTTP",
+        "foveate serve runs/latest --port 8000",
+        "pipeline.commands.serve:run",
+    ),
     "data": Command(
         "check, pack, import, view a data set; make synthetic scenes",
         "foveate data check mydata",

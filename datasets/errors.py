@@ -48,3 +48,7 @@ class LoadingError(Exception):
 
 class DamagedError(DataError):
     """A file is missing or cannot be decoded; a training may skip it if the recipe says so."""
+
+
+class TooLargeError(DataError):
+    """An image has more pixels than are allowed; its header says so, and it was not decoded."""

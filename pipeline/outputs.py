@@ -30,12 +30,14 @@ class PredictOptions:
         outputs: What is written of each image; None for the default.
         classes: The classes whose probabilities are written; empty for all.
         resume: Whether images are left out that have all their files.
+        every: Of a video, every n-th frame goes through the network.
         as_json: Whether a summary is printed as JSON on standard output, and everything else on standard error.
     """
 
     outputs: tuple[str, ...] | None = None
     classes: tuple[str, ...] = ()
     resume: bool = False
+    every: int = 1
     as_json: bool = False
 
     def __post_init__(self) -> None:
@@ -44,6 +46,8 @@ class PredictOptions:
             given = unknown[0] if unknown else ""
             hint = did_you_mean(given, OUTPUTS)
             raise ConfigError(f"--outputs: no output {given!r}{hint} (accepted: {', '.join(OUTPUTS)})")
+        if self.every < 1:
+            raise ConfigError(f"--every is at least 1, not {self.every}")
         if self.classes and "probabilities" not in (self.outputs or ()):
             raise ConfigError("--classes chooses classes of --outputs probabilities; give that too")
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio"),
+)
 TROUBLE = ("error", "warning", "assert")
 
 
@@ -26,6 +31,7 @@ class Browser:
 
     Attributes:
         troubles: Errors and warnings of its console, and exceptions that nobody caught.
+        exceptions: The latter alone.
         requests: Addresses that it asked for.
     """
 
@@ -33,6 +39,7 @@ class Browser:
     read_from: int
     session: str | None = None
     troubles: list[str] = field(default_factory=list)
+    exceptions: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     _number: int = 0
@@ -50,21 +57,41 @@ class Browser:
         assert "error" not in answer, answer
         return answer["result"]
 
-    def open(self, path: Path, *, width: int, dark: bool, height: int = 900) -> None:
-        """Open a file at a width, and wait until it is loaded."""
+    def open(self, page: Path | str, *, width: int = 1400, dark: bool = False, height: int = 1000) -> None:
+        """Open a file or an address at a width, and wait until it is loaded."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.events.clear()
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.call("Page.navigate", url=page.resolve().as_uri() if isinstance(page, Path) else page)
         while "Page.loadEventFired" not in self.events:
             self._note(self._read())
 
-    def evaluate(self, expression: str) -> Any:
+    def run(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page."""
         told = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
+
+    def wait(self, expression: str, seconds: float = 60) -> None:
+        """Wait until an expression is true."""
+        end = time.monotonic() + seconds
+        while not self.run(f"!!({expression})"):
+            assert time.monotonic() < end, f"never true: {expression}; {self.run('document.body.innerText')[:1000]}"
+            time.sleep(0.1)
+
+    def click(self, selector: str) -> None:
+        """Click an element."""
+        self.run(f"document.querySelector({selector!r}).click()")
+
+    def drop(self, file: Path, selector: str) -> None:
+        """Drag a file onto an element and let it go."""
+        self.run(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")
+        box = self.run(f"document.querySelector({selector!r}).getBoundingClientRect().toJSON()")
+        middle = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.call("Input.dispatchDragEvent", type=kind, data=data, **middle)
 
     def screenshot(self, path: Path, *, whole: bool = True) -> None:
         """Write a PNG of the page."""
@@ -86,7 +113,8 @@ class Browser:
         if method == "Network.requestWillBeSent":
             self.requests.append(told["request"]["url"])
         elif method == "Runtime.exceptionThrown":
-            self.troubles.append(str(told["exceptionDetails"]))
+            self.exceptions.append(str(told["exceptionDetails"]))
+            self.troubles.append(self.exceptions[-1])
         elif method == "Runtime.consoleAPICalled" and told["type"] in TROUBLE:
             self.troubles.append(str(told["args"]))
         elif method == "Log.entryAdded" and told["entry"]["level"] in TROUBLE:
@@ -103,9 +131,8 @@ def browser(folder: Path) -> Iterator[Browser]:
     assert CHROMIUM is not None
     its_input, ours = os.pipe()
     answers, its_output = os.pipe()
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"]
     shell = f'exec 3<&{its_input} 4>&{its_output}; exec "$0" "$@"'  # Chromium reads from 3 and writes to 4
-    words = ["bash", "-c", shell, CHROMIUM, *flags, f"--user-data-dir={folder / 'chromium'}", "about:blank"]
+    words = ["bash", "-c", shell, CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'chromium'}", "about:blank"]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(words, pass_fds=[its_input, its_output], stdout=quiet, stderr=quiet)
     os.close(its_input)

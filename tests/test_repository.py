@@ -45,6 +45,8 @@ ARROWS = {
         "foveate.plugins",
         "foveate.datasets",
     ),  # reads label files without a data module
+    "pipeline/demo": ("foveate.pipeline", "foveate.plugins", "foveate.datasets.errors"),
+    "pipeline/serving": ("foveate.pipeline", "foveate.plugins", "foveate.datasets.errors", "foveate.datasets.labels"),
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
     "pipeline/predictor": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # reads images
     "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise

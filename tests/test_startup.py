@@ -39,6 +39,8 @@ def imported_by(code: str) -> set[str]:
         ("compare-runs --help", 400),
         ("bench --help", 400),
         ("tune --help", 400),
+        ("demo --help", 400),
+        ("serve --help", 400),
         ("data --help", 400),
         ("score --help", 400),
         ("submit --help", 400),

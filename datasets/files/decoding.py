@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from foveate.datasets.errors import DamagedError, DataError
+from foveate.datasets.errors import DamagedError, DataError, TooLargeError
 from foveate.datasets.files.fast_decoding import decode_plain
 
 MAX_PIXELS = 64_000_000  # larger images are refused by their header, before they are decoded
@@ -88,11 +88,11 @@ def check_size(where: str, size: tuple[int, int], max_pixels: int, advice: str =
         advice: What to do about it.
 
     Raises:
-        DataError: It has more pixels.
+        TooLargeError: It has more pixels.
     """
     height, width = size
     if width * height > max_pixels:
-        raise DataError(
+        raise TooLargeError(
             f"{where}: {height} x {width} is more than the {max_pixels / 1e6:.0f} million pixels allowed{advice}"
         )
 

@@ -33,6 +33,7 @@ from foveate.pipeline.runs.directories import (
 from foveate.pipeline.runs.lock import release_all
 from foveate.pipeline.runs.unfinished import mark_finished
 from foveate.pipeline.training.dry_run import tell_dry_run
+from foveate.pipeline.training.flags import value_of
 from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request, root_of
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
@@ -158,8 +159,12 @@ def predict(request: Request) -> None:
     """
     from foveate.pipeline.training.prediction import prepare, tell, write_predictions
     from foveate.pipeline.training.published import published_weights
+    from foveate.pipeline.training.videos import predict_videos, videos_of
 
     options = request.predicting
+    if videos := videos_of(value_of(request.flags, "--data.images")):
+        predict_videos(request, videos)
+        return
     with redirect_stdout(sys.stderr) if options.as_json else nullcontext():
         weights = published_weights(request)
         checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.outputs import PredictOptions
 from foveate.pipeline.training.flags import take_option
 from foveate.plugins.selection import split_names
@@ -24,11 +25,19 @@ def read_options(argv: Sequence[str]) -> tuple[PredictOptions, list[str]]:
     """
     outputs, rest = take_option(argv, "--outputs")
     classes, rest = take_option(rest, "--classes")
+    every, rest = take_option(rest, "--every")
     switches = [word for word in rest if word in ("--resume", "--json")]
     options = PredictOptions(
         outputs=tuple(dict.fromkeys(split_names(outputs[-1]))) if outputs else None,
         classes=tuple(split_names(classes[-1])) if classes else (),
         resume="--resume" in switches,
+        every=_whole(every[-1]) if every else 1,
         as_json="--json" in switches,
     )
     return options, [word for word in rest if word not in switches]
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ConfigError(f"--every is a whole number from 1, not {text!r}")
+    return int(text)

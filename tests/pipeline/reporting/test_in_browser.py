@@ -40,8 +40,8 @@ def test_reports_log_nothing_ask_for_nothing_and_fit_every_width(reports: list[P
             for width in (1280, 390):
                 for dark in (False, True):
                     page.open(report, width=width, dark=dark)
-                    assert page.evaluate("document.documentElement.scrollWidth") <= width
-                    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+                    assert page.run("document.documentElement.scrollWidth") <= width
+                    back = page.run("getComputedStyle(document.body).backgroundColor")
                     assert (sum(int(part) for part in back[4:-1].split(",")) < 384) is dark
         outside = [address for address in page.requests if not address.startswith(("data:", "file:"))]
         assert page.troubles == []
@@ -51,11 +51,11 @@ def test_reports_log_nothing_ask_for_nothing_and_fit_every_width(reports: list[P
 def test_the_slider_works_by_keyboard(reports: list[Path], tmp_path: Path) -> None:
     with browser(tmp_path) as page:
         page.open(reports[0], width=1280, dark=False)
-        page.evaluate("document.querySelector('.compare input[type=range]').focus()")
-        before = page.evaluate("document.activeElement.value")
+        page.run("document.querySelector('.compare input[type=range]').focus()")
+        before = page.run("document.activeElement.value")
         for kind in ("keyDown", "keyUp"):
             page.call("Input.dispatchKeyEvent", type=kind, key="ArrowLeft", code="ArrowLeft", windowsVirtualKeyCode=37)
-        assert float(page.evaluate("document.activeElement.value")) < float(before)
+        assert float(page.run("document.activeElement.value")) < float(before)
 
 
 def test_the_browser_tells_of_errors_and_requests(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Videos whose frames are labelled one after the other."""
