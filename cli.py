@@ -92,6 +92,11 @@ COMMANDS = {
         "foveate report runs/latest",
         "pipeline.commands.report:run",
     ),
+    "explain": Command(
+        "draw what the answer for an image rests on: Grad-CAM, attention maps",
+        "foveate explain runs/latest photo.jpg --at 120,340",
+        "pipeline.commands.explain:run",
+    ),
     "data": Command(
         "check, pack, import, view a data set; make synthetic scenes",
         "foveate data check mydata",
