@@ -45,8 +45,7 @@ def draw_explanation(found: Explanation, path: Path, *, title: str = "", blocks:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("the picture needs matplotlib: pip install 'foveate[explain]'") from error
-    rows = [_answer(found), *_map_rows(found, blocks)]
-    rows = [row[start : start + COLUMNS] for row in rows for start in range(0, len(row), COLUMNS)]
+    rows = _in_rows(_answer(found), *_map_groups(found, blocks))
     columns = max(map(len, rows))
     tall = INCHES * min(max(found.image.shape[0] / found.image.shape[1], 0.5), 1.6) + 0.75
     figure = Figure(figsize=(INCHES * columns, tall * len(rows) + 0.5), layout="constrained")
@@ -57,6 +56,18 @@ def draw_explanation(found: Explanation, path: Path, *, title: str = "", blocks:
             _draw(figure.add_subplot(len(rows), columns, number * columns + column + 1), *panel)
     with replacing(path) as draft, draft.open("wb") as file:
         figure.savefig(file, format="png", dpi=110)
+
+
+def _in_rows(answer: list[Panel], *groups: list[Panel]) -> list[list[Panel]]:
+    """Rows of panels; the maps of one module stay in one row if they fit, and share it if there is room."""
+    rows = [answer[:COLUMNS], *([answer[COLUMNS:]] if len(answer) > COLUMNS else []), []]
+    for group in groups:
+        for start in range(0, len(group), COLUMNS):
+            part = group[start : start + COLUMNS]
+            if len(rows[-1]) + len(part) > COLUMNS:
+                rows.append([])
+            rows[-1] += part
+    return [row for row in rows if row]
 
 
 def _draw(axes: Any, title: str, text: str, draw: Draw) -> None:
@@ -81,8 +92,8 @@ def _answer(found: Explanation) -> list[Panel]:
         text = f"pixels that change the deepest feature {point}; area as of a square of side {side:.0f}"
         panels.append(("Effective receptive field", text, _heat(found, _brightened(found.influence))))
     if found.rollout is not None:
-        text = "patches that the answer draws from through all layers of self-attention"
-        panels.append(("Attention rollout", text, _heat(found, found.rollout)))
+        text = "red: patches that the answer draws most from, through all layers of attention"
+        panels.append(("Attention rollout", text, _heat(found, _stretched(found.rollout))))
     return panels
 
 
@@ -152,6 +163,12 @@ def _bars(found: Explanation) -> Draw:
     return draw
 
 
+def _stretched(rollout: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The least patch is 0: residual connections leave every patch a share."""
+    low = float(rollout.min())
+    return np.asarray((rollout - low) / max(float(rollout.max()) - low, 1e-12))
+
+
 def _brightened(influence: NDArray[np.float32]) -> NDArray[np.float32]:
     """So that more than the few largest values are seen: the largest hundredth is 1, and roots are taken."""
     strong = max(float(np.quantile(influence, 0.99)), 1e-12)
@@ -182,8 +199,8 @@ def _mark(axes: Any, found: Explanation) -> None:
         axes.plot(found.at[1], found.at[0], "+", color="cyan", markersize=12, markeredgewidth=1.8)
 
 
-def _map_rows(found: Explanation, blocks: int) -> list[list[Panel]]:
-    """One row of panels for each module whose maps are drawn."""
+def _map_groups(found: Explanation, blocks: int) -> list[list[Panel]]:
+    """The panels of each module whose maps are drawn."""
     if not blocks:
         return []
     shown = [one for one in found.maps if not (one.kind == "attention" and one.grid is None)]
