@@ -59,6 +59,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["f
         super().__init__()
         self.evaluation = dict(evaluation or {})
         self.network_name, self.network_options = network, dict(network_options or {})
+        self.attention = attention
         self.classes = tuple(classes)
         self.normalise = Normalise(mean, std)
         self.network = create_model(network, num_classes=len(classes), attention=attention, **(network_options or {}))
