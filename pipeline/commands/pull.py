@@ -12,7 +12,7 @@ from foveate.pipeline.errors import MachineError
 def pull(source: str, folder: str | None = None, revision: str | None = None, plugins: list[str] | None = None) -> None:
     """Fetch a published model into a folder, verify its files, and say which plugin is missing.
 
-    The folder is then a model for `foveate predict`, `foveate explain`, `Predictor.load` and
+    The folder is then a model for `foveate predict`, `foveate explain`, `foveate.load` and
     `foveate fit --model.weights`.
 
     Example: foveate pull jane/segnext_t_camvid models/camvid

@@ -117,9 +117,9 @@ def _use(facts: Facts, name: str) -> str:
         f"    pip install {install}",
         "",
         "```python",
-        "from foveate.pipeline.predictor import Predictor",
+        "import foveate",
         "",
-        f'predictor = Predictor.load("{name}")',
+        f'predictor = foveate.load("{name}")',
         *result,
         "```",
     ]
