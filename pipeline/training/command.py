@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -147,23 +148,25 @@ def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:
     return cli, int(checkpoint.get("global_step", 0)), weights
 
 
-def predict(request: Request, *, resume: bool = False) -> None:
-    """Write predictions for a folder of images: label maps and overlays, or classes.
+def predict(request: Request) -> None:
+    """Write predictions for images: label maps, overlays and other files, or a table of classes.
 
     Args:
         request: The command line, taken apart.
-        resume: Write label maps only, and leave out images that have one.
     """
-    from foveate.pipeline.training.prediction import prepare, write_predictions
+    from foveate.pipeline.training.prediction import prepare, tell, write_predictions
     from foveate.pipeline.training.published import published_weights
 
-    weights = published_weights(request)
-    checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
-    check_providers(checkpoint)
-    cli = FoveateCLI(prepare(request, checkpoint, weights))
-    take_weights(cli, checkpoint)
-    cli.model.use_engine(request.engine)
-    write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), resume=resume)
+    options = request.predicting
+    with redirect_stdout(sys.stderr) if options.as_json else nullcontext():
+        weights = published_weights(request)
+        checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
+        check_providers(checkpoint)
+        cli = FoveateCLI(prepare(request, checkpoint, weights))
+        take_weights(cli, checkpoint)
+        cli.model.use_engine(request.engine)
+        summary = write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), options)
+    tell(summary, as_json=options.as_json)
 
 
 def take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:
