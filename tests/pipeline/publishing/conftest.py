@@ -38,7 +38,7 @@ def recipe() -> dict[str, object]:
         },
         "data": {
             "class_path": "foveate.datasets.camvid.CamVidDataModule",
-            "init_args": {"root": f"{folder}/camvid", "cache_dir": f"{folder}/cache", "crop": [32, 48], "batch_size": 2},
+            "init_args": {"root": f"{folder}/camvid", "cache_dir": f"{folder}/it", "crop": [32, 48], "batch_size": 2},
         },
         "trainer": {
             "max_steps": 40,
@@ -74,9 +74,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe()))
     figures = {
         "interval": {"level": 0.95, "of": "images", "count": 101},
-        "miou": 0.6121, "miou_interval": [0.58, 0.64], "macc": 0.71, "aacc": 0.9,
-        "iou": {"sky": 0.9, "car": 0.5}, "iou_interval": {"sky": [0.88, 0.92], "car": None},
-        "accuracy": {"sky": 0.95, "car": 0.6}, "pixels": {"sky": 600, "car": 400},
+        "miou": 0.6121,
+        "miou_interval": [0.58, 0.64],
+        "macc": 0.71,
+        "aacc": 0.9,
+        "iou": {"sky": 0.9, "car": 0.5},
+        "iou_interval": {"sky": [0.88, 0.92], "car": None},
+        "accuracy": {"sky": 0.95, "car": 0.6},
+        "pixels": {"sky": 600, "car": 400},
     }
     write_scores(folder, evaluation(), report_figures(figures))
     write_scores(folder, evaluation("test"), report_figures({**figures, "miou": 0.5432}))

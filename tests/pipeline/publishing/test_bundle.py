@@ -141,7 +141,7 @@ def test_a_cut_file_is_found(copied: Path, cut: int, capsys: pytest.CaptureFixtu
 
 def test_a_listed_file_outside_the_folder_is_refused(copied: Path) -> None:
     configure(copied, foveate={"files": {"../../x": {"sha256": "0", "size": 1}}})
-    with pytest.raises(CheckpointError, match="lists '../../x', which is no file beside it: refused"):
+    with pytest.raises(CheckpointError, match=r"lists '../../x', which is no file beside it: refused"):
         fetch(str(copied), copied)
 
 
