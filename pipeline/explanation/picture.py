@@ -25,7 +25,7 @@ Draw = Callable[[Any], None]
 Panel = tuple[str, str, Draw]  # title, what it shows, and what draws it
 
 
-def draw_explanation(found: Explanation, path: Path, *, title: str = "", blocks: int = 8) -> None:
+def draw_explanation(found: Explanation, path: str | Path, *, title: str = "", blocks: int = 8) -> None:
     """Draw an explanation as a PNG.
 
     Of each kind of block, only the last one at each size of feature map is drawn; `found.maps` has all.
@@ -54,7 +54,7 @@ def draw_explanation(found: Explanation, path: Path, *, title: str = "", blocks:
     for number, row in enumerate(rows):
         for column, panel in enumerate(row):
             _draw(figure.add_subplot(len(rows), columns, number * columns + column + 1), *panel)
-    with replacing(path) as draft, draft.open("wb") as file:
+    with replacing(Path(path)) as draft, draft.open("wb") as file:
         figure.savefig(file, format="png", dpi=110)
 
 

@@ -145,7 +145,8 @@ def test_explaining_leaves_no_hooks_and_no_gradients(segmenter: HubModel) -> Non
     assert all(parameter.grad is None for parameter in segmenter.network.parameters())
 
 
-@pytest.mark.parametrize("network", ["mscan_t+light_ham", "vit_ti"])
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["mobilenet_v2_035+light_ham", "vit_ti"])
 def test_the_picture_is_a_png(network: str, tmp_path: Path) -> None:
     settings = {"network_options": {"image_size": 64}} if network == "vit_ti" else {"attention": {"stage": "scse"}}
     found = explain(model(network, **settings), picture(64, 64))
