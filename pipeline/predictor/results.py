@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -20,7 +20,6 @@ from foveate.pipeline.pictures import confidence_bytes, indexed, write_png
 from foveate.pipeline.polygons import coco_polygons, geojson_polygons
 from foveate.plugins.hints import did_you_mean
 
-PolygonFormat = Literal["coco", "geojson"]
 FORMATS = ("coco", "geojson")
 
 
@@ -72,7 +71,7 @@ class Segmentation:
         """The train ids as a picture of mode P, which image viewers show in the colours of the classes."""
         return indexed(self.labels, self.label_set.palette())
 
-    def polygons(self, format: PolygonFormat = "coco") -> list[dict[str, Any]]:
+    def polygons(self, format: str = "coco") -> list[dict[str, Any]]:
         """The connected regions of each class as polygons; filled, they give `labels` back.
 
         Args:

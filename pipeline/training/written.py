@@ -37,8 +37,13 @@ class Summary:
     @property
     def sentence(self) -> str:
         """One line for people."""
-        before = f" ({self.left_out} of them before)" if self.left_out else ""
-        return f"{self.images - len(self.faults)} images{before}: {self.told}"
+        before = f"; {self.left_out} were written before" if self.left_out else ""
+        return f"{self.written} images: {self.told}{before}"
+
+    @property
+    def written(self) -> int:
+        """How many images this command wrote."""
+        return self.images - self.left_out - len(self.faults)
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -49,7 +54,7 @@ class Summary:
             "outputs": list(self.outputs),
             "classes": list(self.classes),
             "images": self.images,
-            "written": self.images - self.left_out - len(self.faults),
+            "written": self.written,
             "written_before": self.left_out,
             "faults": list(self.faults),
         }
