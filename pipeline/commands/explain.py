@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foveate.pipeline.command_line import run_single
 from foveate.pipeline.errors import ConfigError, MachineError
+from foveate.plugins.selection import split_names
 
 FOLDER = "explained"
 SHORT = {"--class": "--class_name"}  # `class` is no name of a parameter in Python
@@ -22,7 +23,7 @@ def explain_image(
     blocks: int = 8,
     side: int = 1024,
     json: bool = False,
-    plugins: list[str] | None = None,
+    plugins: str = "",
 ) -> None:
     """Draw what the answer of a network for an image rests on, as one picture.
 
@@ -42,7 +43,7 @@ def explain_image(
         blocks: How many modules' attention maps are drawn at most.
         side: Longest side in pixels; a larger image is reduced.
         json: Print the numbers as JSON instead of a sentence.
-        plugins: Modules that the model needs.
+        plugins: Comma-separated modules, or files of this folder, that the model needs besides installed plugins.
 
     Raises:
         ConfigError: The class, pixel or layer does not exist, or a library is missing.
@@ -54,7 +55,7 @@ def explain_image(
     if side < 1 or blocks < 0:
         raise ConfigError(f"--side is at least 1 and --blocks at least 0, not {side} and {blocks}")
     point = None if at is None else _pixel(at)
-    found = explain(open_source(model, plugins or ()), image, at=point, target=class_name, layer=layer, side=side)
+    found = explain(open_source(model, split_names(plugins)), image, at=point, target=class_name, layer=layer, side=side)
     path = Path(out).expanduser() / f"{Path(image).stem}.png"
     where = f" at row {found.at[0]}, column {found.at[1]}" if found.at and found.prediction is not None else ""
     try:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from foveate.pipeline.command_line import run_single
 from foveate.pipeline.errors import MachineError
+from foveate.plugins.selection import split_names
 
 
-def pull(source: str, folder: str | None = None, revision: str | None = None, plugins: list[str] | None = None) -> None:
+def pull(source: str, folder: str | None = None, revision: str | None = None, plugins: str = "") -> None:
     """Fetch a published model into a folder, verify its files, and say which plugin is missing.
 
     The folder is then a model for `foveate predict`, `foveate explain`, `foveate.load` and
@@ -21,7 +22,7 @@ def pull(source: str, folder: str | None = None, revision: str | None = None, pl
         source: owner/name on the Hugging Face Hub, or a folder that `foveate push` wrote.
         folder: Where to put it, also without --folder as the second word; a folder of the model's name if not given.
         revision: Branch, tag or commit; the newest if not given.
-        plugins: Modules that the model needs.
+        plugins: Comma-separated modules, or files of this folder, that the model needs besides installed plugins.
 
     Raises:
         MachineError: The files cannot be written.
@@ -29,8 +30,8 @@ def pull(source: str, folder: str | None = None, revision: str | None = None, pl
     from foveate.pipeline.publishing.fetch import fetch  # late: torch takes a second
     from foveate.plugins.manager import installed_plugins
 
-    if plugins:
-        installed_plugins(plugins)
+    if modules := split_names(plugins):
+        installed_plugins(modules)
     target = Path(folder or Path(source).expanduser().resolve().name).expanduser()
     try:
         config = fetch(source, target, revision=revision)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foveate.pipeline.command_line import run_single
 from foveate.pipeline.errors import ConfigError, MachineError
+from foveate.plugins.selection import split_names
 
 
 def push(
@@ -15,7 +16,7 @@ def push(
     private: bool = False,
     licence: str | None = None,
     message: str | None = None,
-    plugins: list[str] | None = None,
+    plugins: str = "",
 ) -> None:
     """Publish a trained model: weights (safetensors), config.json, the recipe, and a model card from the run.
 
@@ -30,7 +31,7 @@ def push(
         private: Create a private repository; for the hub.
         licence: Such as apache-2.0 or cc-by-4.0; the card says that none is stated if not given.
         message: Of the commit; for the hub.
-        plugins: Modules that the model needs.
+        plugins: Comma-separated modules, or files of this folder, that the model needs besides installed plugins.
 
     Raises:
         ConfigError: The target is none, or there is no token for the hub.
@@ -46,7 +47,7 @@ def push(
     from foveate.pipeline.publishing.bundle import write_bundle  # late: torch takes a second
     from foveate.pipeline.publishing.facts import gather
 
-    facts = gather(Path(model).expanduser(), plugins or ())
+    facts = gather(Path(model).expanduser(), split_names(plugins))
     try:
         if local:
             folder = Path(target).expanduser()

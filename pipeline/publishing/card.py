@@ -104,7 +104,8 @@ def _block(block: Any) -> str:
 
 
 def _use(facts: Facts, name: str) -> str:
-    needed = sorted({one["distribution"] for one in facts.providers.values()} - {OURS})
+    packages = (one["distribution"] for one in facts.providers.values() if not _is_module(one))
+    needed = sorted({*packages} - {OURS})
     install = " ".join([OURS, *needed])
     result = (
         ['result = predictor("photo.jpg")', 'result.overlay().save("overlay.png")', "print(result.shares())"]
@@ -220,9 +221,20 @@ def _plugins(facts: Facts) -> str:
     foreign = {label: one for label, one in facts.providers.items() if one.get("distribution") != OURS}
     if not foreign:
         return ""
-    rows = [[label, one.get("distribution", "?"), one.get("version", "?")] for label, one in foreign.items()]
+    rows = [[label, one.get("distribution", "?"), _version(one)] for label, one in foreign.items()]
     text = "The model needs these plugins; without them it cannot be built."
+    if any(map(_is_module, foreign.values())):
+        text += " A module given with --plugins is a file of the author, and no package: ask for it."
     return "\n\n".join(["## Plugins", text, "\n".join(markdown_table(["part", "distribution", "version"], rows))])
+
+
+def _is_module(provider: Mapping[str, str]) -> bool:
+    """Whether a plugin was a module given on the command line."""
+    return provider.get("entry_point", "").startswith("--plugins")
+
+
+def _version(provider: Mapping[str, str]) -> str:
+    return provider["entry_point"] if _is_module(provider) else provider.get("version", "?")
 
 
 def _licence(licence: str | None) -> str:

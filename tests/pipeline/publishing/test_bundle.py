@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -20,6 +21,8 @@ from foveate.pipeline.publishing.facts import gather
 from foveate.pipeline.runs.manifest import hash_of
 from foveate.plugins.errors import PluginError
 from foveate.tests.pipeline.publishing.conftest import CANARIES
+
+TRIPLET = {"distribution": "foveate-triplet", "version": "9.1", "entry_point": "triplet = foveate_triplet"}
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +109,15 @@ def test_a_bare_checkpoint_has_a_card_without_scores(run: Path, tmp_path: Path) 
     assert "Not stated" in text
 
 
+def test_the_card_tells_which_plugins_to_install_and_which_to_ask_for(run: Path) -> None:
+    mine = {"distribution": "my_gate", "version": "", "entry_point": "--plugins my_gate.py"}
+    facts = dataclasses.replace(gather(run), providers={"triplet9": TRIPLET, "gate": mine})
+    text = write_card(facts, "jane/model", "mit")
+    assert "    pip install foveate foveate-triplet\n" in text
+    assert "| triplet9 | foveate-triplet | 9.1 |" in text
+    assert "| gate | my_gate | --plugins my_gate.py |" in text
+
+
 def test_scores_of_other_weights_are_not_told(run: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -143,9 +155,6 @@ def test_a_listed_file_outside_the_folder_is_refused(copied: Path) -> None:
     configure(copied, foveate={"files": {"../../x": {"sha256": "0", "size": 1}}})
     with pytest.raises(CheckpointError, match=r"lists '../../x', which is no file beside it: refused"):
         fetch(str(copied), copied)
-
-
-TRIPLET = {"distribution": "foveate-triplet", "version": "9.1", "entry_point": "triplet = foveate_triplet"}
 
 
 def test_a_missing_plugin_is_named_by_pull_and_by_loading(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
