@@ -55,7 +55,8 @@ def explain_image(
     if side < 1 or blocks < 0:
         raise ConfigError(f"--side is at least 1 and --blocks at least 0, not {side} and {blocks}")
     point = None if at is None else _pixel(at)
-    found = explain(open_source(model, split_names(plugins)), image, at=point, target=class_name, layer=layer, side=side)
+    source = open_source(model, split_names(plugins))
+    found = explain(source, image, at=point, target=class_name, layer=layer, side=side)
     path = Path(out).expanduser() / f"{Path(image).stem}.png"
     where = f" at row {found.at[0]}, column {found.at[1]}" if found.at and found.prediction is not None else ""
     try:
