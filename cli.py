@@ -102,6 +102,21 @@ COMMANDS = {
         "foveate serve runs/latest --port 8000",
         "pipeline.commands.serve:run",
     ),
+    "explain": Command(
+        "draw what the answer for an image rests on: Grad-CAM, attention maps",
+        "foveate explain runs/latest photo.jpg --at 120,340",
+        "pipeline.commands.explain:run",
+    ),
+    "push": Command(
+        "publish a trained model with a model card, on the Hugging Face Hub or in a folder",
+        "foveate push runs/latest jane/segnext_t_camvid --licence apache-2.0",
+        "pipeline.commands.push:run",
+    ),
+    "pull": Command(
+        "fetch a published model and verify it",
+        "foveate pull jane/segnext_t_camvid",
+        "pipeline.commands.pull:run",
+    ),
     "data": Command(
         "check, pack, import, view a data set; make synthetic scenes",
         "foveate data check mydata",

@@ -8,7 +8,8 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from torch import Tensor, nn
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.normalisation import MEAN, STD, Normalise
+from foveate.pipeline.provenance import KEY as PROVIDERS
+from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.task_options import plain
 from foveate.pipeline.text import first_line
 from foveate.pipeline.weights.checkpoint import Trained, read_trained
 from foveate.pipeline.weights.reading import read_state_dict
+from foveate.plugins.errors import PluginError
 
-WEIGHTS_FILE = "model.safetensors"
+WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 FETCHING = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # options of a download
 
 
@@ -59,6 +63,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["f
         super().__init__()
         self.evaluation = dict(evaluation or {})
         self.network_name, self.network_options = network, dict(network_options or {})
+        self.attention = attention
         self.classes = tuple(classes)
         self.normalise = Normalise(mean, std)
         self.network = create_model(network, num_classes=len(classes), attention=attention, **(network_options or {}))
@@ -149,9 +154,23 @@ def from_pretrained(source: str | Path, **options: Any) -> HubModel:
     """
     try:
         model: HubModel = HubModel.from_pretrained(source, **options)
+    except PluginError:
+        check_providers({PROVIDERS: _providers(source, options)})  # its message says what to install
+        raise
     except (OSError, ValueError, TypeError, RuntimeError) as error:  # and those of huggingface_hub, safetensors
         raise CheckpointError(f"{source}: no foveate model can be loaded from it ({first_line(error)})") from error
     return model.eval()
+
+
+def _providers(source: str | Path, options: Mapping[str, Any]) -> Any:
+    """Distribution and version of each plugin part, from config.json; empty if it was written without."""
+    fetching = {key: options[key] for key in FETCHING if key in options}
+    try:
+        folder = Path(source)
+        file = folder / CONFIG_FILE if folder.is_dir() else Path(hf_hub_download(str(source), CONFIG_FILE, **fetching))
+        return json.loads(file.read_text(encoding="utf-8"))["foveate"]["plugins"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _as_model(source: HubModel | str | Path) -> HubModel:

@@ -47,6 +47,9 @@ def imported_by(code: str) -> set[str]:
         ("data make --help", 400),
         ("data doubt --help", 400),
         ("weights --help", 400),
+        ("explain --help", 400),
+        ("push --help", 400),
+        ("pull --help", 400),
     ],
 )
 def test_what_only_tells_something_imports_little(command: str, budget: int) -> None:

@@ -30,8 +30,15 @@ class ChannelGate(nn.Module):
         self.mlp = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU(), last)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return x * self._weights(x)
+
+    def _weights(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 1 1"]:
         weights: Tensor = self.mlp(x.mean((2, 3), keepdim=True)) + self.mlp(x.amax((2, 3), keepdim=True))
-        return x * weights.sigmoid()
+        return weights.sigmoid()
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The gate, for `foveate explain` (see `Explainable`)."""
+        return {"channel weights": self._weights(x)}
 
 
 class SpatialGate(nn.Module):
@@ -53,9 +60,16 @@ class SpatialGate(nn.Module):
             answer_always(self.norm, OPEN)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return x * self._weights(x)
+
+    def _weights(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 1 H W"]:
         pooled = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], dim=1)
         weights: Tensor = self.norm(self.conv(pooled))
-        return x * weights.sigmoid()
+        return weights.sigmoid()
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The gate, for `foveate explain` (see `Explainable`)."""
+        return {"position weights": self._weights(x)}
 
 
 class ConvBlockAttention(nn.Module):

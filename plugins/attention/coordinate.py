@@ -37,9 +37,18 @@ class CoordinateAttention(nn.Module):
             answer_always(self.conv_w, OPEN)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        by_row, by_column = self._weights(x)
+        return x * by_row * by_column
+
+    def _weights(self, x: Float[Tensor, "B C H W"]) -> tuple[Float[Tensor, "B C H 1"], Float[Tensor, "B C 1 W"]]:
         height, width = x.shape[2:]
         strips = torch.cat([x.mean(3, keepdim=True), x.mean(2, keepdim=True).transpose(2, 3)], dim=2)
         rows, columns = self.act(self.norm(self.conv1(strips))).split([height, width], dim=2)
         by_row: Tensor = self.conv_h(rows).sigmoid()
         by_column: Tensor = self.conv_w(columns.transpose(2, 3)).sigmoid()
-        return x * by_row * by_column
+        return by_row, by_column
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """Both gates, for `foveate explain` (see `Explainable`)."""
+        by_row, by_column = self._weights(x)
+        return {"row weights": by_row, "column weights": by_column}

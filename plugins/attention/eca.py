@@ -31,8 +31,15 @@ class EfficientChannelAttention(nn.Module):
         self.conv = nn.Conv1d(1, 1, size, padding=size // 2, bias=False)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return x * self._weights(x)
+
+    def _weights(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 1 1"]:
         weights: Tensor = self.conv(x.mean((2, 3)).unsqueeze(1)).sigmoid()
-        return x * weights.transpose(1, 2).unsqueeze(3)
+        return weights.transpose(1, 2).unsqueeze(3)
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The gate, for `foveate explain` (see `Explainable`)."""
+        return {"channel weights": self._weights(x)}
 
 
 def kernel_for(channels: int) -> int:

@@ -50,3 +50,9 @@ class GlobalContext(nn.Module):
             weights = torch.softmax(logits.to(exact), dim=-1)
             summary = x.flatten(2).to(exact) @ weights.mT
         return summary.unsqueeze(3).to(x.dtype)
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The share of each position in the context, times their number, for `foveate explain` (see `Explainable`)."""
+        logits = self.mask(x).flatten(2).to(exact_dtype(x.dtype))
+        weights = torch.softmax(logits, dim=-1) * logits.shape[2]
+        return {"context weights": weights.unflatten(2, x.shape[2:])}

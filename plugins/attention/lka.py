@@ -41,8 +41,15 @@ class LargeKernelAttention(nn.Module):
             answer_always(self.conv1, 1)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return self._gate(x) * x
+
+    def _gate(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         attention: Tensor = self.conv1(self.conv_spatial(self.conv0(x)))
-        return attention * x
+        return attention
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The gate, for `foveate explain` (see `Explainable`)."""
+        return {"gate": self._gate(x)}
 
     def folded(self) -> nn.Module:
         """The same block with the product computed inside the last convolution (see `Foldable`)."""

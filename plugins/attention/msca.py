@@ -42,14 +42,24 @@ class MultiScaleConvAttention(nn.Module):
             answer_always(self.conv3, 1)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        pairs = [(getattr(self, f"conv{n}_1"), getattr(self, f"conv{n}_2")) for n in range(self.scales)]
-        gated: Tensor = self.conv3(add_strips(self.conv0(x), pairs)) * x
+        gated: Tensor = self.conv3(add_strips(self.conv0(x), self._pairs())) * x
         return gated
+
+    def _pairs(self) -> list[tuple[nn.Conv2d, nn.Conv2d]]:
+        """The strip convolutions: 1 x k and k x 1 of each length."""
+        return [(getattr(self, f"conv{n}_1"), getattr(self, f"conv{n}_2")) for n in range(self.scales)]
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The output of each branch and the gate, for `foveate explain` (see `Explainable`)."""
+        near: Tensor = self.conv0(x)
+        found = {"branch 0, 5 x 5": near}
+        for number, (across, down) in enumerate(self._pairs(), start=1):
+            found[f"branch {number}, {down.kernel_size[0]} x {across.kernel_size[1]}"] = down(across(near))
+        return {**found, "gate": self.conv3(sum(found.values()))}
 
     def folded(self) -> nn.Module:
         """The same block with sums in place and the product computed inside the last convolution (see `Foldable`)."""
-        pairs = [(getattr(self, f"conv{n}_1"), getattr(self, f"conv{n}_2")) for n in range(self.scales)]
-        return FoldedMsca(self.conv0, pairs, self.conv3)
+        return FoldedMsca(self.conv0, self._pairs(), self.conv3)
 
 
 class FoldedMsca(nn.Module):

@@ -63,8 +63,15 @@ class ResidualAttention(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return x + x * self._weights(x)
+
+    def _weights(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         weights: Tensor = self.mask(self._hourglass(x)).sigmoid()
-        return x + x * weights
+        return weights
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The gate, for `foveate explain` (see `Explainable`)."""
+        return {"mask": self._weights(x)}
 
     def _hourglass(self, x: Tensor) -> Tensor:
         levels: list[Tensor] = []

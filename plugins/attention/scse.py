@@ -39,6 +39,15 @@ class SpatialChannelExcitation(nn.Module):
             answer_always(self.conv, 0)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        by_channel, by_position = self._weights(x)
+        return x * by_channel + x * by_position
+
+    def _weights(self, x: Float[Tensor, "B C H W"]) -> tuple[Float[Tensor, "B C 1 1"], Float[Tensor, "B 1 H W"]]:
         by_channel: Tensor = self.fc2(self.act(self.fc1(x.mean((2, 3), keepdim=True)))).sigmoid()
         by_position: Tensor = self.conv(x).sigmoid()
-        return x * by_channel + x * by_position
+        return by_channel, by_position
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """Both gates, for `foveate explain` (see `Explainable`)."""
+        by_channel, by_position = self._weights(x)
+        return {"channel weights": by_channel, "position weights": by_position}

@@ -39,5 +39,12 @@ class SqueezeExcitation(nn.Module):
             answer_always(self.fc2, OPEN)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return x * self._weights(x)
+
+    def _weights(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 1 1"]:
         weights: Tensor = self.fc2(self.act(self.fc1(x.mean((2, 3), keepdim=True)))).sigmoid()
-        return x * weights
+        return weights
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The gate, for `foveate explain` (see `Explainable`)."""
+        return {"channel weights": self._weights(x)}

@@ -63,6 +63,20 @@ class SelfAttention(nn.Module):
         mixed: Tensor = self.proj(self._attend(qkv)).permute(0, 3, 1, 2)
         return x + mixed
 
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The attention between positions, the mean over the heads, for `foveate explain` (see `Explainable`).
+
+        There is none for a feature map that is divided into windows.
+        """
+        qkv = self.qkv(x.permute(0, 2, 3, 1))
+        if self._windows(qkv) != (1, 1):
+            return {}
+        query, key, _ = qkv.flatten(1, 2).unflatten(2, (3, self.heads, -1)).permute(2, 3, 0, 1, 4)
+        total = x.new_zeros(())
+        for queries, keys in zip(query, key, strict=True):  # a head at a time, since N x N weights are large
+            total = total + (queries * queries.shape[-1] ** -0.5 @ keys.mT).softmax(-1)
+        return {"attention": (total / self.heads).unsqueeze(1)}
+
     def _attend(self, qkv: Float[Tensor, "B H W C3"]) -> Float[Tensor, "B H W C"]:
         """Attention of all heads; `qkv` holds query, key and value of each position."""
         batch, height, width, _ = qkv.shape

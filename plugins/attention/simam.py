@@ -33,12 +33,19 @@ class SimpleAttention(nn.Module):
         self.regularisation = regularisation
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return x * self._weights(x)
+
+    def _weights(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         exact = x.to(exact_dtype(x.dtype))
         squares = (exact - exact.mean((2, 3), keepdim=True)).square()
         others = max(x.shape[2] * x.shape[3] - 1, 1)
         variance = squares.sum((2, 3), keepdim=True) / others
         importance = squares / (4 * (variance + self.regularisation)) + 0.5
-        return x * importance.sigmoid().to(x.dtype)
+        return importance.sigmoid().to(x.dtype)
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The gate, for `foveate explain` (see `Explainable`)."""
+        return {"position weights": self._weights(x)}
 
     def extra_repr(self) -> str:
         return f"regularisation={self.regularisation}"

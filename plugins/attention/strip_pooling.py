@@ -36,7 +36,14 @@ class StripPooling(nn.Module):
             answer_always(self.fuse, OPEN)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return x * self._weights(x)
+
+    def _weights(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         rows = self.norm_h(self.conv_h(x.mean(3, keepdim=True)))
         columns = self.norm_w(self.conv_w(x.mean(2, keepdim=True)))
         weights: Tensor = self.fuse(F.relu(rows + columns)).sigmoid()
-        return x * weights
+        return weights
+
+    def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The gate, for `foveate explain` (see `Explainable`)."""
+        return {"position weights": self._weights(x)}

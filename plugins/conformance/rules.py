@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foveate.plugins.conformance import behaviour, copies, device, features, graphs, learning
+from foveate.plugins.conformance import behaviour, copies, device, features, graphs, learning, maps
 from foveate.plugins.conformance.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     behaviour.forget,
     behaviour.keep_samples_apart,
     behaviour.differ_as_declared,
+    maps.give_maps,
     copies.save_and_load,
     copies.copy_deeply,
     copies.pickle_and_back,

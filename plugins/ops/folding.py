@@ -7,6 +7,8 @@ from typing import Protocol, cast
 
 from torch import nn
 
+from foveate.plugins.offering import offers
+
 log = logging.getLogger(__name__)
 
 
@@ -34,7 +36,7 @@ def fold_offered(module: nn.Module) -> nn.Module:
     Args:
         module: A module in evaluation mode; it must not be used afterwards.
     """
-    if _offers(type(module)):
+    if offers(type(module), "folded"):
         try:
             return cast(Foldable, module).folded()
         except Exception as error:  # raised by a plugin; the network runs without folding it
@@ -45,13 +47,3 @@ def fold_offered(module: nn.Module) -> nn.Module:
         if fresh is not child:
             setattr(module, name, fresh)
     return module
-
-
-def _offers(kind: type) -> bool:
-    """Whether a class offers a folded form of its own `forward`, not of one that it overrides."""
-    for parent in kind.__mro__:
-        if "folded" in vars(parent):
-            return True
-        if "forward" in vars(parent):
-            return False
-    return False

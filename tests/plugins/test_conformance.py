@@ -246,6 +246,28 @@ class HasNoOnnxOperator(Scaled):
         return super().forward(x) * torch.special.bessel_j0(x)
 
 
+class MapsAnotherSize(Scaled):
+    forward = Scaled.forward
+
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        return {"weights": x[..., :1, :1].flatten(1)}
+
+
+class DrawsItsMaps(Scaled):
+    forward = Scaled.forward
+
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        return {"weights": torch.rand_like(x)}
+
+
+class MapsByChangingItself(Scaled):
+    forward = Scaled.forward
+
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        next(self.parameters()).data.mul_(2)
+        return {}
+
+
 FAULTS: dict[Callable[[int], nn.Module], str] = {
     CropsOddWidths: "shape",
     AnswersOnePlaceInFloat64: "dtype",
@@ -270,6 +292,9 @@ FAULTS: dict[Callable[[int], nn.Module], str] = {
     LooksAtItsNeighbours: "samples apart",
     DiffersInTraining: "training and evaluation",
     ZeroesByFunction: "training and evaluation",
+    MapsAnotherSize: "maps",
+    DrawsItsMaps: "maps",
+    MapsByChangingItself: "maps",
     DrawsAtItsStart: "state dict",
     KeepsAHistory: "deepcopy",
     HoldsALambda: "pickle",

@@ -20,7 +20,7 @@ CODE = dict(re.findall(r"<!-- (\S+) -->\n```\w+\n(.*?)```", TEXT, re.DOTALL))
 COMMANDS = [line.strip() for line in TEXT.splitlines() if line.startswith("    foveate ")]
 WRITTEN = [file for file in CODE if file.startswith("my-attention/")]
 WRITTEN_DATA = [file for file in CODE if file.startswith("my-set/")]
-EXAMPLES = [file for file in CODE if file.startswith("examples/")]
+EXAMPLES = [file for file in CODE if file.startswith(("examples/", "tests/"))]
 
 
 @pytest.mark.parametrize("file", WRITTEN)
@@ -73,5 +73,5 @@ def test_the_rules_for_data_sets_are_all_told_in_order() -> None:
 def test_there_is_code_to_compare_and_there_are_commands() -> None:
     assert len(WRITTEN) == 4
     assert len(WRITTEN_DATA) == 3
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
     assert len(COMMANDS) >= 6

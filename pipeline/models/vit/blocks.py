@@ -63,6 +63,11 @@ class SelfAttention(nn.Module):
         out: Tensor = self.proj(seen.transpose(1, 2).flatten(2))
         return out
 
+    def maps(self, x: Float[Tensor, "B N D"]) -> dict[str, Tensor]:
+        """The attention between tokens, for `foveate explain` (see `Explainable`)."""
+        queries, keys, _ = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return {"attention": (queries * queries.shape[3] ** -0.5 @ keys.mT).softmax(-1)}
+
 
 class Mlp(nn.Module):
     """Two linear layers on each token by itself, the hidden one four times as wide.
