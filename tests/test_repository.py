@@ -37,6 +37,7 @@ ARROWS = {
         "foveate.datasets.files.strict_yaml",  # what refuses hostile YAML exists once
         "foveate.datasets.fingerprint",  # one function that takes any data module
         "foveate.datasets.labels",
+        "foveate.datasets.loading.workers",  # a training ends the processes that read for it
         "foveate.datasets.pages",  # the look of every page
         "foveate.datasets.statistics",
     ),
@@ -149,7 +150,13 @@ def test_every_dependency_has_a_lower_bound(line: str) -> None:
 # Without the import hook of the other tests: doctest passes over decorated functions.
 RUN_DOCTESTS = """
 import doctest, importlib, sys
-done = [doctest.testmod(importlib.import_module(name)) for name in sys.argv[1:]]
+done = []
+for name in sys.argv[1:]:
+    try:
+        done.append(doctest.testmod(importlib.import_module(name)))
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":  # not in the environment of the tests: see the extra `demo`
+            raise
 print("attempted", sum(d.attempted for d in done), "failed", sum(d.failed for d in done))
 """
 

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from foveate.pipeline.command_line import parse_options, split_flags
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import find_recipe, read_recipe
 from foveate.pipeline.runs.remembered import trusted_modules
-from foveate.pipeline.text import parse_duration
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
-
-if TYPE_CHECKING:
-    from foveate.pipeline.comparison.order import Rule
 
 
 @dataclass(frozen=True)
@@ -92,12 +87,13 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     """
     from foveate.pipeline.comparison.attention_flags import take_attention
     from foveate.pipeline.comparison.entries import parse_entries  # late: --help should not wait for torch
+    from foveate.pipeline.comparison.order import create_rule
     from foveate.pipeline.comparison.run import carry_out
     from foveate.pipeline.comparison.study import Study
 
     if min(options.seeds, options.steps, options.rounds) < 1 or options.field < 0:
         raise ConfigError("--seeds, --steps and --rounds are at least 1, --field at least 0")
-    rule = _rule(options)
+    rule = create_rule(options.detect, options.budget, seeds=options.seeds, most_seeds=options.max_seeds)
     slots = tuple(split_names(options.slot))
     if not slots:
         raise ConfigError("--slot: name a slot, such as gate")
@@ -120,23 +116,3 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     if rule is not None and len(entries) < 2:
         raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
     carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
-
-
-def _rule(options: CompareOptions) -> Rule | None:
-    """When the comparison ends; None after the given number of seeds.
-
-    Raises:
-        ConfigError: Options do not fit each other.
-    """
-    from foveate.pipeline.comparison.order import Rule
-
-    if options.detect is None:
-        if options.budget is not None:
-            raise ConfigError("--budget needs --detect POINTS, the smallest difference that matters")
-        return None
-    if not 0 < options.detect <= 100:
-        raise ConfigError(f"--detect {options.detect:g}: accepted: points above 0 and up to 100, such as 0.5")
-    if options.max_seeds < options.seeds:
-        raise ConfigError(f"--max_seeds {options.max_seeds} is less than the first seeds, --seeds {options.seeds}")
-    budget = None if options.budget is None else parse_duration(options.budget)
-    return Rule(options.detect / 100, options.max_seeds, budget)

@@ -11,7 +11,8 @@ import numpy as np
 from foveate.pipeline.comparison.deciding import Verdict, decide, evidence_of, next_block
 from foveate.pipeline.comparison.entries import Entry
 from foveate.pipeline.comparison.result import Cell
-from foveate.pipeline.text import duration
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.text import duration, parse_duration
 
 Cells = dict[tuple[str, int], Cell]  # by label and seed
 
@@ -29,6 +30,29 @@ class Rule:
     detect: float
     most_seeds: int
     budget: float | None = None
+
+
+def create_rule(detect: float | None, budget: str | None, *, seeds: int, most_seeds: int) -> Rule | None:
+    """When a comparison ends; None if it ends after a given number of seeds.
+
+    Args:
+        detect: Smallest difference that matters, in points; None asks for no rule.
+        budget: Time for the trainings, such as 3h.
+        seeds: Number of first seeds.
+        most_seeds: Largest number of seeds of a block.
+
+    Raises:
+        ConfigError: The options do not fit each other.
+    """
+    if detect is None:
+        if budget is not None:
+            raise ConfigError("--budget needs --detect POINTS, the smallest difference that matters")
+        return None
+    if not 0 < detect <= 100:
+        raise ConfigError(f"--detect {detect:g}: accepted: points above 0 and up to 100, such as 0.5")
+    if most_seeds < seeds:
+        raise ConfigError(f"--max_seeds {most_seeds} is less than the first seeds, --seeds {seeds}")
+    return Rule(detect / 100, most_seeds, None if budget is None else parse_duration(budget))
 
 
 @dataclass
