@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.models import create_model
 from foveate.pipeline.normalisation import MEAN, STD, Normalise
+from foveate.pipeline.task_options import plain
 from foveate.pipeline.text import first_line
 from foveate.pipeline.weights.checkpoint import Trained, read_trained
 from foveate.pipeline.weights.reading import read_state_dict
@@ -37,6 +38,8 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["f
         network_options: Other options of the model.
         mean: Mean of the images it was trained on, per channel in 0-255.
         std: Standard deviation of those images, likewise.
+        evaluation: How images are read and evaluated: `labels` (the whole label set), `inference`, and `images`
+            (arguments of `ImagesDataModule`); see `Trained`. Files without it are of an earlier version.
 
     Raises:
         ConfigError: The network or an option is unknown.
@@ -51,8 +54,11 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["f
         network_options: dict[str, Any] | None = None,
         mean: Sequence[float] = MEAN,
         std: Sequence[float] = STD,
+        evaluation: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        self.evaluation = dict(evaluation or {})
+        self.network_name, self.network_options = network, dict(network_options or {})
         self.classes = tuple(classes)
         self.normalise = Normalise(mean, std)
         self.network = create_model(network, num_classes=len(classes), attention=attention, **(network_options or {}))
@@ -97,6 +103,7 @@ def model_of(source: Trained | str | Path) -> HubModel:
         network_options=dict(trained.options),
         mean=mean,
         std=std,
+        evaluation=plain(trained.evaluation),
     )
     try:
         model.network.load_state_dict(dict(trained.state))

@@ -46,6 +46,7 @@ ARROWS = {
         "foveate.datasets",
     ),  # reads label files without a data module
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
+    "pipeline/predictor": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # reads images
     "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
 }
 

@@ -96,7 +96,18 @@ class ImageReader:
         Raises:
             DataError: See `read`.
         """
-        data = read_bytes(path)
+        return self.decode(read_bytes(path), path)
+
+    def decode(self, data: bytes, path: Path) -> tuple[Pixels, int]:
+        """The same for the content of a file.
+
+        Args:
+            data: The content.
+            path: Its name in messages.
+
+        Raises:
+            DataError: See `read`.
+        """
         plain = decode_plain(data, self.max_pixels)
         if plain is not None:
             return self.to_pixels(Stored(plain), path), UPRIGHT

@@ -12,6 +12,10 @@ from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.runs.data_sets import check_data_set
 
+SIZES = ("image_size", "crop_ratio", "interpolation", "eval_views")  # of a classification data module
+READING = ("bands", "range", "exif", "max_pixels")  # of a segmentation data module
+SETTINGS = (*SIZES, *READING)  # how images are read and resized at evaluation
+
 
 def known_labels(data: Mapping[str, Any]) -> LabelSet | ClassSet | None:
     """The classes of a recipe's data module, if they are known without reading the data.
@@ -44,6 +48,15 @@ def spell_out_data(data: Mapping[str, Any], keys: Sequence[str]) -> dict[str, An
     given = data.get("init_args") or {}
     defaults = default_arguments(data)
     return {key: given.get(key, defaults.get(key)) for key in keys if key in given or key in defaults}
+
+
+def evaluation_options(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The evaluation settings among a data module's arguments: size, crop, bands, range and the like.
+
+    Args:
+        data: `class_path` and `init_args`.
+    """
+    return spell_out_data(data, SETTINGS)
 
 
 def default_arguments(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,23 @@ def find_checkpoint(which: str, root: Path, name: str | None) -> Path:
     raise CheckpointError(_why_none(which, root, name, candidates))
 
 
+def checkpoint_of_run(run: Path) -> Path:
+    """The best checkpoint of a run directory, or its last one if it was never validated.
+
+    Args:
+        run: The run directory, or its folder of checkpoints.
+
+    Raises:
+        CheckpointError: It has none, or each is damaged.
+    """
+    folder = run / CHECKPOINTS if (run / CHECKPOINTS).is_dir() else run
+    if (folder / BEST).is_file():
+        return folder / BEST
+    if not (folder / LAST).is_file() and not (folder / PREVIOUS).is_file():
+        raise CheckpointError(f"{run}: no run directory: it holds no {CHECKPOINTS}/{BEST} or {LAST}")
+    return _last_in(folder)
+
+
 def _last_in(folder: Path) -> Path:
     """The checkpoint to go on from; if that is not last.ckpt, the reason is printed.
 

@@ -7,20 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from foveate.pipeline.runs.checkpoints import RECIPE_KEY
-from foveate.pipeline.runs.data_modules import spell_out_data
+from foveate.pipeline.runs.data_modules import SETTINGS, evaluation_options
 from foveate.pipeline.runs.directories import RECIPE
 from foveate.pipeline.runs.recipes import read_recipe
 from foveate.pipeline.training.flags import take_option
 from foveate.pipeline.training.request import Request
-
-SIZES = ("image_size", "crop_ratio", "interpolation", "eval_views")  # of a classification data module
-READING = ("bands", "range", "exif", "max_pixels")  # of a segmentation data module
-SETTINGS = (*SIZES, *READING)
-
-
-def _spelled_out(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The evaluation settings among a data module's arguments."""
-    return spell_out_data(data, SETTINGS)
 
 
 def evaluation_settings(request: Request, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,10 +23,10 @@ def evaluation_settings(request: Request, checkpoint: Mapping[str, Any]) -> dict
     """
     inside = checkpoint.get(RECIPE_KEY)
     if isinstance(inside, dict):
-        return _spelled_out(inside.get("data") or {})
+        return evaluation_options(inside.get("data") or {})
     if checkpoint and request.run is not None and (request.run / RECIPE).is_file():
-        return _spelled_out(read_recipe(request.run / RECIPE).get("data") or {})
-    return _spelled_out(request.recipe.get("data") or {})
+        return evaluation_options(read_recipe(request.run / RECIPE).get("data") or {})
+    return evaluation_options(request.recipe.get("data") or {})
 
 
 def evaluate_as_trained(request: Request, checkpoint: Mapping[str, Any]) -> tuple[Request, str]:
@@ -49,7 +40,7 @@ def evaluate_as_trained(request: Request, checkpoint: Mapping[str, Any]) -> tupl
         The request, and one line on what differs from the named recipe, empty if nothing does.
     """
     data = request.recipe.get("data") or {}
-    named = _spelled_out(data)
+    named = evaluation_options(data)
     settings = {key: value for key, value in evaluation_settings(request, checkpoint).items() if key in named}
     flags = {key for key in SETTINGS if take_option(request.flags, f"--data.{key}", f"--data.init_args.{key}")[0]}
     differ = [key for key, value in settings.items() if value != named[key] and key not in flags]

@@ -10,7 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from foveate.pipeline.errors import CheckpointError
-from foveate.pipeline.runs.checkpoints import read_checkpoint
+from foveate.pipeline.runs.checkpoints import RECIPE_KEY, read_checkpoint
+from foveate.pipeline.runs.data_modules import evaluation_options
 from foveate.pipeline.weights.normalisation import Statistics, stored_statistics
 
 NETWORK = "network."  # prefix of the model's tensors in a task
@@ -27,6 +28,8 @@ class Trained:
         classes: Names of the classes.
         statistics: Mean and standard deviation of the images, per channel in 0-255.
         state: The tensors, by our names.
+        evaluation: How images are read and evaluated, as plain values: `labels` (the whole label set), `inference` (of
+            segmenters) and `images` (arguments of `ImagesDataModule`).
     """
 
     network: str
@@ -35,6 +38,7 @@ class Trained:
     classes: tuple[str, ...]
     statistics: Statistics
     state: Mapping[str, Tensor]
+    evaluation: Mapping[str, Any]
 
 
 def read_trained(path: Path) -> Trained:
@@ -46,7 +50,20 @@ def read_trained(path: Path) -> Trained:
     Raises:
         CheckpointError: The file was not written by `foveate fit`, is damaged, or is unsafe.
     """
-    content = read_checkpoint(path)
+    return trained_of(read_checkpoint(path), path)
+
+
+def trained_of(content: Mapping[str, Any], path: Path, recipe: Mapping[str, Any] | None = None) -> Trained:
+    """The trained model of a checkpoint that was read.
+
+    Args:
+        content: The content of the checkpoint.
+        path: Its file, for messages.
+        recipe: The recipe of its run, used if the checkpoint has none.
+
+    Raises:
+        CheckpointError: The file was not written by `foveate fit`.
+    """
     settings = content.get("hyper_parameters")
     if not isinstance(settings, Mapping) or not isinstance(settings.get("network"), str):
         raise CheckpointError(
@@ -61,7 +78,13 @@ def read_trained(path: Path) -> Trained:
         classes=_classes(settings),
         statistics=stored_statistics(stored),
         state={ours: stored[name].contiguous() for name, ours in names.items()},
+        evaluation=_evaluation(settings, content.get(RECIPE_KEY) or recipe or {}),
     )
+
+
+def _evaluation(settings: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: settings[key] for key in ("labels", "inference") if settings.get(key)}
+    return {**kept, "images": evaluation_options(recipe.get("data") or {})}
 
 
 def _classes(settings: Mapping[str, Any]) -> tuple[str, ...]:

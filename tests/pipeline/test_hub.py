@@ -69,6 +69,7 @@ def test_the_configuration_holds_names_and_numbers_alone(folder: Path) -> None:
         "network_options": None,
         "mean": [127.5] * 3,
         "std": [127.5] * 3,
+        "evaluation": None,
     }
 
 
