@@ -92,6 +92,12 @@ COMMANDS = {
         "foveate report runs/latest",
         "pipeline.commands.report:run",
     ),
+    "export": Command(
+        "write a model for another runtime (ONNX, OpenVINO, torch.export), checked against PyTorch",
+        "foveate export best --format onnx --size dynamic --out model.onnx",
+        "pipeline.commands.export:run",
+        trains=True,
+    ),
     "data": Command(
         "check, pack, import, view a data set; make synthetic scenes",
         "foveate data check mydata",
