@@ -1,6 +1,6 @@
 """Does an exported model give its own answers here, and how fast? python check_model.py MODEL [--resaved]
 
-It needs NumPy and the model's runtime: onnxruntime, openvino, or torch. --resaved accepts a file saved by other software.
+Needs NumPy and the runtime of the file (onnxruntime, openvino, torch); --resaved accepts what other software saved.
 """
 
 import base64, hashlib, json, sys, time, zipfile, zlib  # noqa: E401, I001  a file of at most 60 lines
@@ -48,14 +48,11 @@ def faults_of(path: str, resaved: bool = False) -> list[str]:
         right = np.frombuffer(wanted, np.uint16)
         equal = float((labels == right).mean()) if labels.shape == right.shape else 0.0
         given, sample = output.ravel()[:: case["every"]].astype(np.float32), np.frombuffer(logits, np.float32)
-        error = (
-            np.abs(given - sample).max() / np.abs(sample).max() if given.shape == sample.shape else 1.0 * bool(logits)
-        )
-        told = (
-            f"{height} x {width}: {1e3 * np.median([t[2] - t[0] for t in times]):.1f} ms, {equal:.2%} of labels equal"
-        )
-        print(told + f", logits off by {error:.2g} of the largest" * bool(logits))
+        error = np.abs(given - sample).max() / np.abs(sample).max() if given.shape == sample.shape else len(logits)
+        took = 1e3 * np.median([end - begin for begin, _, end in times])
+        told = f"{height} x {width}: {equal:.2%} of the labels are right, logits off by {error:.2g}, {took:.1f} ms"
         faults += [told] * (not (equal >= test["least_equal"] and error <= test["largest_error"]))
+        print(told)
     return faults
 
 

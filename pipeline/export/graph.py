@@ -48,8 +48,7 @@ class ExportGraph(nn.Module):
         self.register_buffer("mean", mean.detach().float().reshape(1, -1, 1, 1))
         self.register_buffer("std", std.detach().float().reshape(1, -1, 1, 1))
         self.core = Core(fold(reparameterised(network), image)).eval()
-        for tensor in (*self.core.parameters(), *self.core.buffers()):
-            tensor.data = tensor.data.to(dtype) if tensor.is_floating_point() else tensor.data
+        _cast(self.core, dtype)
         self.argmax = argmax
         self.dtype = dtype
 
@@ -61,6 +60,16 @@ class ExportGraph(nn.Module):
         if not self.argmax:
             return logits
         return logits.argmax(1).to(torch.uint8 if logits.shape[1] <= BYTES else torch.int32)
+
+
+def _cast(core: nn.Module, dtype: torch.dtype) -> None:
+    """Replace weights by copies in another dtype; a folded weight may be a view, whose base would keep its own."""
+    for module in core.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            setattr(module, name, nn.Parameter(weight.detach().to(dtype, copy=True), requires_grad=False))
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_floating_point():
+                setattr(module, name, buffer.detach().to(dtype, copy=True))
 
 
 def reparameterised(network: nn.Module) -> nn.Module:

@@ -126,8 +126,7 @@ def _figures(rows: NDArray[np.int64], classes: int, *, per_pixel: bool) -> dict[
             if not per_pixel:
                 before, after = (hits.sum(-1) / truth.sum(-1) for hits in (right, theirs))
             else:
-                before = np.nanmean(_iou(right, chosen, truth), -1)
-                after = np.nanmean(_iou(theirs, taken, truth), -1)
+                before, after = _miou(right, chosen, truth), _miou(theirs, taken, truth)
         return np.stack([before, after, after - before], -1)
 
     counts = DenseCounts(rows.astype(np.float64))
@@ -142,10 +141,11 @@ def _figures(rows: NDArray[np.int64], classes: int, *, per_pixel: bool) -> dict[
     }
 
 
-def _iou(right: Array, chosen: Array, truth: Array) -> Array:
-    """IoU of each class; NaN for a class without labels, and 0 / 0 never counts."""
+def _miou(right: Array, chosen: Array, truth: Array) -> Array:
+    """Mean IoU over the classes that have labels or are predicted."""
     union = chosen + truth - right
-    return np.where(union > 0, right / np.maximum(union, 1), np.nan)
+    iou = right / np.maximum(union, 1)
+    return np.asarray(iou.sum(-1) / np.maximum((union > 0).sum(-1), 1))
 
 
 def as_table(agreements: Sequence[Agreement]) -> str:

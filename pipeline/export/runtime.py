@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,9 @@ def open_exported(path: str | Path) -> ExportedModel:
     if file.suffix == ".xml":
         _keep_core()
     try:
-        contract, run = open_model(str(file))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, on its own formats
+            contract, run = open_model(str(file))
     except ModuleNotFoundError as error:
         module, extra = EXTRAS.get(file.suffix, (str(error.name), "export"))
         raise ConfigError(f"{file} needs {module}, which is not installed: pip install 'foveate[{extra}]'") from error

@@ -35,7 +35,9 @@ class ProgramDraft:
         Args:
             contract: As JSON.
         """
-        torch.export.save(self._program, self.path, extra_files={EXTRA: as_text(contract)})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, on its own insides
+            torch.export.save(self._program, self.path, extra_files={EXTRA: as_text(contract)})
 
     def payload(self) -> tuple[int, str | None]:
         """Nothing: the archive has checksums."""
