@@ -14,7 +14,7 @@ from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.inference import InferenceConfig, coarse_decoder, infer, infer_classes
-from foveate.pipeline.inference.large import classify_areas, empty_bytes, is_large
+from foveate.pipeline.inference.large import empty_bytes, is_large, score_areas
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
 from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
@@ -161,9 +161,8 @@ class SegmentationTask(VisionTask):
             return self.label(batch["image"]).to(torch.uint8)
         out = empty_bytes((image.shape[0], *image.shape[2:]))
         with self.named_network():
-            areas = classify_areas(self._run, image, self._to_pixels, self.inference_config, check=self.checked)
-            for rows, columns, classes in areas:
-                out[:, rows, columns] = classes.to(out)
+            for area in score_areas(self._run, image, self._to_pixels, self.inference_config, check=self.checked):
+                out[area.images, area.rows, area.columns] = area.classes().to(out)
         return out
 
     def _run(self, pixels: Tensor) -> Tensor:

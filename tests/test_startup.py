@@ -68,3 +68,17 @@ def test_scipy_signal_is_itself_for_whoever_asks_later() -> None:
         "import scipy.signal; assert scipy.signal.convolve([1, 2], [1, 1]).tolist() == [1, 3, 2]"
     )
     assert {"torchmetrics", "scipy.signal"} <= imported_by(code)
+
+
+def test_the_package_gives_the_predictor_and_imports_it_when_it_is_asked_for() -> None:
+    assert not imported_by("import foveate") & HEAVY
+    modules = imported_by("import foveate; assert foveate.load == foveate.Predictor.load; foveate.Segmentation")
+    assert {"torch", "foveate.pipeline.predictor"} <= modules
+
+
+def test_another_name_of_the_package_is_unknown() -> None:
+    import foveate
+
+    with pytest.raises(AttributeError, match="has no attribute 'predict'"):
+        foveate.predict  # noqa: B018
+    assert {"Predictor", "load"} <= set(dir(foveate))

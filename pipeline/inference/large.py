@@ -6,16 +6,17 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from foveate.pipeline.inference.config import InferenceConfig, Size
 from foveate.pipeline.inference.logits import Check, Network, infer, unchecked, view_logits
+from foveate.pipeline.inference.scored import ScoredArea
 from foveate.pipeline.inference.windows import slide
-from foveate.pipeline.models.upsampling import Rows, classify, resize_band
+from foveate.pipeline.models.upsampling import Rows, resize_band
 
 LARGEST = 1 << 24  # pixels that are passed at once: about 5 GB for the features of segnext_t in float32
 SEEN = InferenceConfig(mode="slide", size=(2048, 2048), stride=(1536, 1536), window_weights="linear")
@@ -23,14 +24,6 @@ IN_MEMORY = 1 << 26  # bytes of classes that are kept in memory
 DISK = "/var/tmp"
 BAND = 64  # rows of an image that are classified at a time where its logits are resized
 SMALL_BAND = 8  # rows of a resized image that are made at a time
-
-
-class ClassArea(NamedTuple):
-    """A part of the images, and the class of each pixel (B, rows, columns)."""
-
-    rows: slice
-    columns: slice
-    classes: Int64[Tensor, "B h w"]
 
 
 def is_large(height: int, width: int) -> bool:
@@ -58,15 +51,15 @@ def empty_bytes(size: tuple[int, ...]) -> UInt8[Tensor, "..."]:
         return torch.from_file(file.name, shared=True, size=count, dtype=torch.uint8).view(size)
 
 
-def classify_areas(
+def score_areas(
     network: Network,
     image: Rows | Tensor,
     normalise: Callable[[Tensor], Tensor],
     config: InferenceConfig,
     *,
     check: Check = unchecked,
-) -> Iterator[ClassArea]:
-    """The class of each pixel of large images; together the areas cover them once.
+) -> Iterator[ScoredArea]:
+    """The scores of each pixel of large images; together the areas cover them once.
 
     With sliding windows, the classes are those of `infer_classes`. Images that would be passed as a whole, or at
     several scales, are cut into overlapping windows of 2048 x 2048 pixels, whose logits are blended. Images that the
@@ -81,7 +74,7 @@ def classify_areas(
     """
     size, images = (image.shape[2], image.shape[3]), image.shape[0]
     if config.short_side is not None:
-        yield from _classify_resized(network, image, normalise, config, check)
+        yield from _score_resized(network, image, normalise, config, check)
         return
 
     def read(rows: slice, columns: slice) -> Tensor:
@@ -92,13 +85,13 @@ def classify_areas(
 
     own = config.mode == "slide" and not config.augments
     for rows, columns, logits in slide(network if own else pass_window, read, size, config if own else SEEN):
-        yield ClassArea(rows, columns, classify(check(logits, images, logits.shape[2:])))
+        yield ScoredArea(slice(0, images), rows, columns, check(logits, images, logits.shape[2:]))
 
 
-def _classify_resized(
+def _score_resized(
     network: Network, image: Rows | Tensor, normalise: Callable[[Tensor], Tensor], config: InferenceConfig, check: Check
-) -> Iterator[ClassArea]:
-    """The classes of images that are resized to a short side: of each view the small logits are kept."""
+) -> Iterator[ScoredArea]:
+    """The scores of images that are resized to a short side: of each view the small logits are kept."""
     size = (image.shape[2], image.shape[3])
     views = [
         (logits, flipped)
@@ -113,7 +106,8 @@ def _classify_resized(
         if len(bands) > 1:
             bands = [(band.softmax(1), flipped) for band, flipped in bands]
         total = torch.stack([band.flip(3) if flipped else band for band, flipped in bands]).sum(0)
-        yield ClassArea(rows, slice(0, size[1]), classify(total))
+        every = slice(0, image.shape[0])
+        yield ScoredArea(every, rows, slice(0, size[1]), total, views=len(bands) if len(bands) > 1 else 0)
 
 
 def _resized(image: Rows | Tensor, normalise: Callable[[Tensor], Tensor], size: Size) -> Tensor:

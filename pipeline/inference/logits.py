@@ -11,9 +11,10 @@ from torch import Tensor
 
 from foveate.pipeline.engines.engine import Engine
 from foveate.pipeline.inference.config import InferenceConfig
-from foveate.pipeline.inference.windows import slide
+from foveate.pipeline.inference.scored import ScoredArea
+from foveate.pipeline.inference.windows import Area, slide
 from foveate.pipeline.models.segmenter import Segmenter
-from foveate.pipeline.models.upsampling import add_probabilities, classify, classify_upsampled, upsample
+from foveate.pipeline.models.upsampling import add_probabilities, upsample, upsample_bands
 
 TINY = torch.finfo(torch.float32).tiny  # its logarithm is finite, and so is a loss
 Network = Callable[[Tensor], Tensor]
@@ -63,18 +64,40 @@ def infer_classes(
         config: How they are put through the network.
         check: See `infer`.
     """
+    out = torch.empty(len(image), *image.shape[2:], dtype=torch.int64, device=image.device)
+    for area in infer_areas(network, image, config, check=check):
+        out[area.images, area.rows, area.columns] = area.classes()
+    return out
+
+
+def infer_areas(
+    network: Network, image: Float[Tensor, "B C H W"], config: InferenceConfig, *, check: Check = unchecked
+) -> Iterator[ScoredArea]:
+    """The scores of normalised images at their size, area by area; together the areas cover them once.
+
+    Args:
+        network: From normalised images to logits at their size.
+        image: Normalised images.
+        config: How they are put through the network.
+        check: See `infer`.
+    """
     images, size = len(image), (image.shape[2], image.shape[3])
+    every, rows, columns = slice(0, images), slice(0, size[0]), slice(0, size[1])
     if config.augments:
-        return classify(_infer_probabilities(network, image, config, check))
-    if config.fitted(size, config.used_scales[0]) != size:
-        return classify(infer(network, image, config, check=check))
-    if config.mode == "slide":
-        return _classify_windows(network, image, config, check)
+        yield ScoredArea(every, rows, columns, _infer_probabilities(network, image, config, check), views=1)
+        return
+    resized = config.fitted(size, config.used_scales[0]) != size
+    if config.mode == "slide" and not resized:
+        for area in _windows_of(network, image, config):
+            yield ScoredArea(every, area.rows, area.columns, check(area.logits, images, area.logits.shape[2:]))
+        return
     unpadded = all(side % config.multiple_of == 0 for side in size)
-    decode = coarse_decoder(network) if unpadded else None
-    if decode is not None:
-        return classify_upsampled(check(decode(image), images, (None, None)), size)
-    return classify(infer(network, image, config, check=check))
+    decode = coarse_decoder(network) if unpadded and not resized else None
+    if decode is None:
+        yield ScoredArea(every, rows, columns, infer(network, image, config, check=check))
+        return
+    for some, band, logits in upsample_bands(check(decode(image), images, (None, None)), size):
+        yield ScoredArea(some, band, columns, logits)
 
 
 def coarse_decoder(network: Network) -> Network | None:
@@ -143,16 +166,8 @@ def _infer_whole(network: Network, image: Tensor, multiple_of: int) -> Tensor:
     return network(padded)[..., :height, :width]
 
 
-def _windows_of(network: Network, image: Tensor, config: InferenceConfig) -> Iterator[tuple[slice, slice, Tensor]]:
+def _windows_of(network: Network, image: Tensor, config: InferenceConfig) -> Iterator[Area]:
     def read(rows: slice, columns: slice) -> Tensor:
         return image[..., rows, columns]
 
     return slide(network, read, (image.shape[2], image.shape[3]), config)
-
-
-def _classify_windows(network: Network, image: Tensor, config: InferenceConfig, check: Check) -> Tensor:
-    """The classes of sliding windows, each area as soon as no further window covers it."""
-    out = torch.empty(len(image), *image.shape[2:], dtype=torch.int64, device=image.device)
-    for rows, columns, logits in _windows_of(network, image, config):
-        out[:, rows, columns] = classify(check(logits, len(image), logits.shape[2:]))
-    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -35,24 +36,43 @@ def classify_upsampled(logits: Float[Tensor, "B K h w"], size: tuple[int, int]) 
         logits: Logits at the model's stride.
         size: Height and width of the image.
     """
-    factor = size[0] // logits.shape[2]
-    exact = size == (factor * logits.shape[2], factor * logits.shape[3]) and factor & (factor - 1) == 0
-    if not exact or factor == 1:
-        return classify(upsample(logits, size))
     out = torch.empty(logits.shape[0], *size, dtype=torch.int64, device=logits.device)
-    for number in range(logits.shape[0]):
-        _fill(out[number : number + 1], logits[number : number + 1], factor)
+    for images, rows, band in upsample_bands(logits, size):
+        out[images, rows] = classify(band)
     return out
 
 
-def _fill(out: Tensor, logits: Tensor, factor: int) -> None:
-    rows = max(1, BAND_BYTES // (factor * logits.shape[1] * out.shape[2] * logits.element_size()))
+def upsample_bands(
+    logits: Float[Tensor, "B K h w"], size: tuple[int, int]
+) -> Iterator[tuple[slice, slice, Float[Tensor, "b K rows W"]]]:
+    """What `upsample(logits, size)` gives, in bands of rows if the factor is a power of two, else as a whole.
+
+    Args:
+        logits: Logits at the model's stride.
+        size: Height and width of the image.
+
+    Returns:
+        Which images, which rows, and their logits at full size.
+    """
+    factor = size[0] // logits.shape[2]
+    exact = size == (factor * logits.shape[2], factor * logits.shape[3]) and factor & (factor - 1) == 0
+    if not exact or factor == 1:
+        yield slice(0, logits.shape[0]), slice(0, size[0]), upsample(logits, size)
+        return
+    for number in range(logits.shape[0]):
+        one = slice(number, number + 1)
+        for rows, band in _bands(logits[one], factor, size[1]):
+            yield one, rows, band
+
+
+def _bands(logits: Tensor, factor: int, width: int) -> Iterator[tuple[slice, Tensor]]:
+    """Rows of one image, and their logits at full size."""
+    rows = max(1, BAND_BYTES // (factor * logits.shape[1] * width * logits.element_size()))
     for top in range(0, logits.shape[2], rows):
         bottom = min(top + rows, logits.shape[2])
         above, below = max(top - 2, 0), min(bottom + 2, logits.shape[2])
-        band = upsample(logits[:, :, above:below], (factor * (below - above), out.shape[2]))
-        kept = band[:, :, factor * (top - above) : factor * (bottom - above)]
-        out[:, factor * top : factor * bottom] = classify(kept)
+        band = upsample(logits[:, :, above:below], (factor * (below - above), width))
+        yield slice(factor * top, factor * bottom), band[:, :, factor * (top - above) : factor * (bottom - above)]
 
 
 def add_probabilities(total: Float[Tensor, "B K H W"], logits: Float[Tensor, "B K h w"], *, flipped: bool) -> None:

@@ -129,7 +129,7 @@ def from_values(array: NDArray[Any], name: str, reader: ImageReader, channels: i
         planes = np.repeat(planes, channels, axis=2)
     elif found != channels:
         raise UnusableDataError(f"{name}: {found} channels; {_advice(planes.shape, channels)}")
-    return np.ascontiguousarray(_bytes(planes, name, reader))
+    return np.array(_bytes(planes, name, reader), order="C")  # a copy: the caller may reuse its array
 
 
 def _advice(shape: tuple[int, ...], channels: int) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,21 +14,17 @@ from torch import Tensor, nn
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
-from foveate.pipeline.classification import mean_of_views
-from foveate.pipeline.engines import check_engine, create_engine
-from foveate.pipeline.engines.engine import Precision, check_precision
+from foveate.pipeline.engines.engine import Precision
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.inference import infer
-from foveate.pipeline.models.upsampling import classify
 from foveate.pipeline.normalisation import Normalise
 from foveate.pipeline.predictor.batching import in_batches
 from foveate.pipeline.predictor.inputs import ImageInput, Taken, take_image, to_planes
 from foveate.pipeline.predictor.results import Classification, Segmentation
+from foveate.pipeline.predictor.running import Runner, find_device
 from foveate.pipeline.predictor.source import Kind, Source, open_source
 
 Result = Segmentation | Classification
 ONE_IMAGE = (str, bytes, bytearray, memoryview, Path, Image.Image, np.ndarray, Tensor)
-CALLS = 50  # images for which engine auto chooses: preparing an engine may take a few seconds
 
 
 class Predictor:
@@ -60,18 +55,11 @@ class Predictor:
         precision: Precision = "float32",
         batch_size: int = 1,
     ) -> None:
-        check_engine(engine)
-        check_precision(precision)
         if batch_size < 1:
             raise ConfigError(f"batch_size is at least 1, not {batch_size}")
-        self._source, self._engine_name, self._precision = source, engine, precision
-        self._device = find_device(device)
-        self._batch_size = batch_size
-        self._runner: Callable[[Tensor], Tensor] | None = None
-        self._lock = threading.RLock()
-        for part in (source.network, source.normalise):
-            if part is not None:
-                part.to(self._device)
+        self._source, self._batch_size = source, batch_size
+        self._runner = Runner(source, engine, find_device(device), precision)
+        self._lock = threading.Lock()  # engines keep one set of buffers, and are created once
 
     @classmethod
     def load(
@@ -172,80 +160,40 @@ class Predictor:
         taken = (take(number, image) for number, image in enumerate(images))
         return in_batches(taken, apply, size_of, self._batch_size)
 
-    def _predict(self, batch: Sequence[Taken], probabilities: bool) -> list[Result]:
+    def _predict(self, batch: Sequence[Taken], probabilities: bool) -> Sequence[Result]:
         planes = torch.stack([to_planes(taken.pixels, self._source.transform) for taken in batch])
-        with self._lock, torch.inference_mode(), self._autocast():
+        with self._lock, self._runner.running():
             if self._source.kind == "classification":
-                return self._classified(batch, planes.to(self._device))
-            return self._segmented(batch, planes.to(self._device), probabilities)
+                return self._classified(batch, planes)
+            return self._segmented(batch, planes, probabilities)
 
-    def _classified(self, batch: Sequence[Taken], image: Tensor) -> list[Result]:
-        views = image.flatten(0, 1) if image.ndim == 5 else image
-        logits = self._run(self._to_pixels(views))
-        if image.ndim == 5:
-            logits = mean_of_views(logits, len(batch))
-        found = logits.float().softmax(1).cpu().numpy()
-        labels: Any = self._source.labels
+    def _classified(self, batch: Sequence[Taken], image: Tensor) -> list[Classification]:
+        assert isinstance(self.label_set, ClassSet)
+        found = self._runner.classify(image).cpu().numpy()
         return [
-            Classification(name=taken.name, probabilities=each, label_set=labels)
+            Classification(name=taken.name, probabilities=each, label_set=self.label_set)
             for taken, each in zip(batch, found, strict=True)
         ]
 
-    def _segmented(self, batch: Sequence[Taken], image: Tensor, probabilities: bool) -> list[Result]:
-        logits = infer(self._run, self._to_pixels(image), self._source.inference)
-        ids = classify(logits).to(torch.uint8).cpu().numpy()
-        every = logits.float().softmax(1)
-        confidence = every.max(1).values.cpu().numpy()
-        labels: Any = self._source.labels
+    def _segmented(self, batch: Sequence[Taken], image: Tensor, probabilities: bool) -> list[Segmentation]:
+        assert isinstance(self.label_set, LabelSet)
+        shape = (len(batch), *image.shape[2:])
+        labels, confidence = np.empty(shape, np.uint8), np.empty(shape, np.float32)
+        every = np.empty((len(batch), len(self.label_set), *shape[1:]), np.float32) if probabilities else None
+        for area in self._runner.segment(image):
+            place = (area.images, area.rows, area.columns)
+            classes, best = area.best()
+            labels[place], confidence[place] = classes.to(torch.uint8).cpu().numpy(), best.cpu().numpy()
+            if every is not None:
+                every[area.images, :, area.rows, area.columns] = area.probabilities().cpu().numpy()
         return [
             Segmentation(
                 name=taken.name,
                 image=taken.pixels,
-                labels=ids[number],
+                labels=labels[number],
                 confidence=confidence[number],
-                probabilities=every[number].cpu().numpy() if probabilities else None,
-                label_set=labels,
+                probabilities=None if every is None else every[number],
+                label_set=self.label_set,
             )
             for number, taken in enumerate(batch)
         ]
-
-    def _to_pixels(self, image: Tensor) -> Tensor:
-        assert self._source.normalise is not None
-        pixels: Tensor = self._source.normalise(image)
-        return pixels
-
-    def _run(self, pixels: Tensor) -> Tensor:
-        network = self._source.network
-        assert network is not None
-        if self._engine_name == "torch":
-            logits: Tensor = network(pixels)
-            return logits
-        if self._runner is None:
-            self._runner = create_engine(
-                network, pixels, engine=self._engine_name, precision=self._precision, calls=CALLS
-            )
-        return self._runner(pixels)
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        if self._precision == "bfloat16" and self._engine_name == "torch":
-            return torch.autocast(self._device.type, torch.bfloat16)
-        return nullcontext()
-
-
-def find_device(name: str) -> torch.device:
-    """A device by its name.
-
-    Args:
-        name: cpu, cuda, cuda:1 ..., mps, or auto: a GPU if there is one.
-
-    Raises:
-        ConfigError: There is no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
-        raise ConfigError(f"no device {name!r} here (accepted: auto, cpu, cuda, cuda:0 ...)") from error
-    return device

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from foveate.datasets.augment.classification import ClassifierEvalTransform
 from foveate.datasets.classes import ClassSet
@@ -22,6 +22,7 @@ from foveate.pipeline.inference import InferenceConfig
 from foveate.pipeline.models import is_segmenter
 from foveate.pipeline.models.channels import channels_in
 from foveate.pipeline.normalisation import Normalise
+from foveate.pipeline.predictor.exported import ExportedNetwork
 from foveate.pipeline.provenance import check_providers
 from foveate.pipeline.runs.checkpoints import read_checkpoint
 from foveate.pipeline.runs.directories import RECIPE, run_of
@@ -51,7 +52,7 @@ class Source:
         channels: Channels of the images that the network takes.
         network: The network, in evaluation mode; None for an exported file.
         normalise: From bytes to its input; None for an exported file, which holds it.
-        exported: From bytes to logits; None unless it is an exported file.
+        exported: The exported file; None unless it is an exported file.
     """
 
     name: str
@@ -63,7 +64,7 @@ class Source:
     channels: int
     network: nn.Module | None = None
     normalise: Normalise | None = None
-    exported: Callable[[Tensor], Any] | None = None
+    exported: ExportedNetwork | None = None
 
 
 def open_source(source: str | Path, plugins: Sequence[str] = ()) -> Source:
@@ -168,8 +169,18 @@ def _labels(name: str, kind: Kind, classes: Sequence[str], given: Mapping[str, A
 
 
 def _from_exported(path: Path) -> Source:
-    try:
-        from foveate.pipeline.export.runtime import open_exported  # type: ignore[import-not-found,unused-ignore]
-    except ModuleNotFoundError as error:
-        raise CheckpointError(f"{path}: no checkpoint (.ckpt)") from error
-    raise CheckpointError(f"{path}: cannot be opened yet by {open_exported}")
+    from foveate.pipeline.export.runtime import open_exported  # type: ignore[import-not-found,unused-ignore]
+
+    network = ExportedNetwork(open_exported(path))
+    contract = network.contract
+    fields = described(str(path), contract.kind, contract.names, _evaluation_of(contract), contract.channels)
+    return Source(name=str(path), exported=network, **{**fields, "inference": network.fitted(fields["inference"])})
+
+
+def _evaluation_of(contract: Any) -> dict[str, Any]:
+    """The settings of an exported file, with its classes if it does not hold the whole label set."""
+    settings = dict(contract.settings)
+    if contract.kind == "segmentation" and not settings.get("labels") and contract.colours:
+        names = {"names": contract.names, "colours": contract.colours, "ids": contract.ids}
+        settings["labels"] = {"name": contract.network, **names}
+    return settings

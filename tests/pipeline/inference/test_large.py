@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from foveate.datasets.labels import CAMVID
-from foveate.pipeline.inference import InferenceConfig, infer_classes, large
-from foveate.pipeline.inference.large import ClassArea, classify_areas, empty_bytes, is_large
+from foveate.pipeline.inference import InferenceConfig, ScoredArea, infer_classes, large
+from foveate.pipeline.inference.large import empty_bytes, is_large, score_areas
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.upsampling import resize_band, upsample
 from foveate.pipeline.segmentation import SegmentationTask
@@ -26,12 +26,12 @@ def normalise(image: Tensor) -> Tensor:
     return image.float() / 64 - 2
 
 
-def assembled(areas: list[ClassArea], size: tuple[int, int]) -> Tensor:
+def assembled(areas: list[ScoredArea], size: tuple[int, int]) -> Tensor:
     """The classes of all areas, after a look that they cover the image once."""
     seen, out = torch.zeros(size), torch.zeros(1, *size, dtype=torch.int64)
-    for rows, columns, classes in areas:
-        seen[rows, columns] += 1
-        out[:, rows, columns] = classes
+    for area in areas:
+        seen[area.rows, area.columns] += 1
+        out[area.images, area.rows, area.columns] = area.classes()
     assert bool((seen == 1).all())
     return out
 
@@ -50,7 +50,7 @@ def assembled(areas: list[ClassArea], size: tuple[int, int]) -> Tensor:
 @torch.inference_mode()
 def test_the_classes_are_those_of_one_pass(config: InferenceConfig, network: nn.Module) -> None:
     image = torch.randint(0, 256, (1, 3, 133, 210), dtype=torch.uint8)
-    found = assembled(list(classify_areas(network, image, normalise, config)), (133, 210))
+    found = assembled(list(score_areas(network, image, normalise, config)), (133, 210))
     expected = infer_classes(network, normalise(image), config)
     assert (found == expected).float().mean() >= (1 if config.short_side is None else 0.999)  # rounding of the resize
 
@@ -60,7 +60,7 @@ def test_a_network_that_looks_at_pixels_cannot_tell_blended_windows(monkeypatch:
     seen = InferenceConfig(mode="slide", size=(64, 64), stride=(48, 48), window_weights="linear")
     monkeypatch.setattr(large, "SEEN", seen)
     image = torch.randint(0, 256, (1, 3, 133, 210), dtype=torch.uint8)
-    areas = list(classify_areas(lambda pixels: pixels, image, normalise, InferenceConfig()))
+    areas = list(score_areas(lambda pixels: pixels, image, normalise, InferenceConfig()))
     assert torch.equal(assembled(areas, (133, 210)), image.long().argmax(1))
 
 

@@ -28,7 +28,7 @@ def save_checkpoint(task: VisionTask, data: dict[str, Any], path: Path) -> Path:
     state = {name: value.clone() for name, value in task.state_dict().items()}
     generator = torch.Generator().manual_seed(3)
     for name, value in state.items():  # so that classes differ from pixel to pixel
-        if value.is_floating_point() and name.startswith("network.decoder") and value.ndim > 1:
+        if value.is_floating_point() and name.startswith("network.decoder") and value.ndim == 4:
             value += 0.3 * torch.randn(value.shape, generator=generator)
     path.parent.mkdir(parents=True, exist_ok=True)
     recipe = {"model": {"init_args": {"network": task.hparams["network"]}}, "data": data, "trainer": {}}
