@@ -31,6 +31,7 @@ from foveate.pipeline.runs.directories import (
 from foveate.pipeline.runs.lock import release_all
 from foveate.pipeline.runs.unfinished import mark_finished
 from foveate.pipeline.training.dry_run import tell_dry_run
+from foveate.pipeline.training.exported import stand_in, take_exported_model
 from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request, root_of
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
@@ -133,6 +134,10 @@ def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:
     from foveate.pipeline.training.evaluation import evaluate_as_trained
     from foveate.pipeline.training.published import published_weights
 
+    if request.model is not None:
+        cli = _with_exported(request, request.model)
+        _score(cli, request)
+        return cli, 0, str(request.model)
     weights = published_weights(request)
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
@@ -142,9 +147,22 @@ def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:
     cli = FoveateCLI(asked, checkpoint)
     take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
+    _score(cli, request)
+    return cli, int(checkpoint.get("global_step", 0)), weights
+
+
+def _score(cli: FoveateCLI, request: Request) -> None:
     cli.trainer.callbacks.append(ExtremeImages())  # type: ignore[attr-defined]
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
-    return cli, int(checkpoint.get("global_step", 0)), weights
+
+
+def _with_exported(request: Request, model: Path) -> FoveateCLI:
+    """Task, data and trainer of a request, in which an exported model is run."""
+    cli = FoveateCLI(stand_in(request))
+    told = take_exported_model(cli.model, model)
+    if global_rank() == 0:
+        print(told, flush=True)
+    return cli
 
 
 def predict(request: Request, *, resume: bool = False) -> None:
@@ -157,6 +175,10 @@ def predict(request: Request, *, resume: bool = False) -> None:
     from foveate.pipeline.training.prediction import prepare, write_predictions
     from foveate.pipeline.training.published import published_weights
 
+    if request.model is not None:
+        cli = _with_exported(request, request.model)
+        write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), resume=resume)
+        return
     weights = published_weights(request)
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
