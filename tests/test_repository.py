@@ -104,8 +104,8 @@ def test_every_folder_of_python_files_is_a_package() -> None:
     assert {path.parent for path in FILES} == {path.parent for path in FILES if path.name == "__init__.py"}
 
 
-def test_the_command_and_the_predictor_s_names_alone_lie_at_the_root() -> None:
-    assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "cli.py"]
+def test_the_commands_and_the_predictor_s_names_alone_lie_at_the_root() -> None:
+    assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "check.py", "cli.py"]
 
 
 def test_the_root_says_that_it_is_typed_and_ships_the_mark() -> None:

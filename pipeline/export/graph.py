@@ -54,7 +54,7 @@ class ExportGraph(nn.Module):
 
     def forward(self, image: UInt8[Tensor, "B C H W"]) -> Tensor:
         pixels = (image.float() - self.mean) / self.std
-        logits = self.core(pixels.to(self.dtype)).float()
+        logits: Tensor = self.core(pixels.to(self.dtype)).float()
         if self.core.coarse:
             logits = upsample(logits, (image.shape[2], image.shape[3]))
         if not self.argmax:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.export.contract import INPUT
@@ -90,7 +90,7 @@ class _Images:
     def __init__(self, samples: Sequence[Sample], size: Size) -> None:
         self._rest = iter([sample.resized(size).image[None].numpy() for sample in samples])
 
-    def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
         """The next image; None after the last."""
         image = next(self._rest, None)
         return None if image is None else {INPUT: image}
@@ -98,7 +98,7 @@ class _Images:
     def __iter__(self) -> _Images:
         return self
 
-    def __next__(self) -> dict[str, np.ndarray[Any, Any]]:
+    def __next__(self) -> dict[str, NDArray[Any]]:
         found = self.get_next()
         if found is None:
             raise StopIteration

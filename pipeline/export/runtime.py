@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from foveate.pipeline.errors import CheckpointError, ConfigError
@@ -42,7 +43,7 @@ class ExportedModel:
         self.contract = contract
         self.run = run
 
-    def __call__(self, image: Any) -> np.ndarray[Any, Any]:
+    def __call__(self, image: Any) -> NDArray[Any]:
         """Logits (B, K, H, W) or (B, K) as float32, or labels (B, H, W) or (B,).
 
         Args:

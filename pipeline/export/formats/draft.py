@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from foveate.pipeline.export.contract import INPUT
 from foveate.pipeline.text import first_line
 
 
+@runtime_checkable
 class Draft(Protocol):
     """A graph in the format of a file.
 
