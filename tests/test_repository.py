@@ -47,6 +47,7 @@ ARROWS = {
     ),  # reads label files without a data module
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
     "pipeline/predictor": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # reads images
+    "pipeline/export": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
     "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
 }
 

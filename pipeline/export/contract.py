@@ -9,10 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from foveate.pipeline.errors import CheckpointError
+from foveate.pipeline.export.formats.names import INPUT
 
 SCHEMA = 1
-KEY = "foveate"  # of the JSON in the file's metadata
-INPUT = "image"
 LOGITS, LABELS = "logits", "labels"
 SEGMENTATION, CLASSIFICATION = "segmentation", "classification"
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.export.contract import INPUT
+from foveate.pipeline.export.formats.names import INPUT
 from foveate.pipeline.export.images import Sample, Size
 from foveate.pipeline.text import first_line
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.export.contract import INPUT
+from foveate.pipeline.export.formats.names import INPUT
 from foveate.pipeline.text import first_line
 
 

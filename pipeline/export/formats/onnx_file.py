@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.export.contract import INPUT, KEY
 from foveate.pipeline.export.formats.draft import as_text, capture, digest
+from foveate.pipeline.export.formats.names import INPUT, KEY
 from foveate.pipeline.text import first_line
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")

@@ -8,8 +8,8 @@ from typing import Any
 
 from foveate.pipeline.engines.openvino import HINTS, is_installed, keep_core, load_runtime
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.export.contract import KEY
 from foveate.pipeline.export.formats.draft import as_text, digest
+from foveate.pipeline.export.formats.names import KEY
 from foveate.pipeline.text import first_line
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.export.contract import KEY
 from foveate.pipeline.export.formats.draft import as_text, capture
+from foveate.pipeline.export.formats.names import KEY
 from foveate.pipeline.text import first_line
 
 EXTRA = f"{KEY}.json"

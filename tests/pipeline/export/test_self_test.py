@@ -16,7 +16,7 @@ from onnx import numpy_helper
 
 from foveate import check
 from foveate.pipeline.export import check_model
-from foveate.pipeline.export.contract import KEY
+from foveate.pipeline.export.formats.names import KEY
 
 LIMIT = 60  # lines of the file that goes beside a model
 ALONE = """
