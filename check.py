@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 from foveate.pipeline.export.check_model import faults_of
 
@@ -20,7 +21,9 @@ def main(words: list[str]) -> int:
         print("usage: python -m foveate.check MODEL [--resaved]   (--resaved: accept a file saved by other software)")
         return 0
     try:
-        faults = faults_of(words[0], "--resaved" in words)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, on its own formats
+            faults = faults_of(words[0], "--resaved" in words)
     except Exception as error:  # a runtime may raise anything for a damaged file
         faults = [f"it does not run here: {type(error).__name__}: {' '.join(str(error).split())[:300]}"]
     print("\n".join(f"WRONG {fault}" for fault in faults) or "the file gives the model's answers here")

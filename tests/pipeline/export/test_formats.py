@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from foveate.pipeline.export.check_model import faults_of
+from foveate import check
 from foveate.pipeline.export.export import Order, export
 from foveate.pipeline.export.quantise import kept_in_float
 from foveate.pipeline.export.runtime import ENDINGS, open_exported
@@ -44,7 +44,7 @@ def test_a_file_of_each_format_gives_the_model_s_answers(
     with torch.no_grad():
         labels = made.subject.model(image).argmax(1).numpy()
     assert np.mean(model(image).argmax(1) == labels) > 0.95
-    assert faults_of(str(out)) == []
+    assert check.main([str(out)]) == 0
 
 
 @pytest.mark.parametrize("format", ["openvino", "torch-export"])
@@ -73,7 +73,7 @@ def test_a_factorisation_stays_in_float() -> None:
     from foveate.pipeline.models import create_model
 
     torch.manual_seed(0)
-    network = create_model("mobilenet_v2_035+light_ham", num_classes=3, channels=32, rank=4).eval()
+    network = create_model("mobilenet_v2_035+light_ham", num_classes=3, decoder={"channels": 32, "rank": 4}).eval()
     graph = ExportGraph(network, torch.zeros(1, 3, 64, 64), torch.zeros(3), torch.ones(3)).eval()
     image = torch.zeros(2, 3, 64, 64, dtype=torch.uint8)
     with unchecked():
