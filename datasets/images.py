@@ -15,7 +15,7 @@ from foveate.datasets.batch import Pick, SegmentationBatch
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.decoding import MAX_PIXELS
 from foveate.datasets.files.image_reader import RGB, ImageReader, Pixels
-from foveate.datasets.files.pairs import ENDINGS, list_images
+from foveate.datasets.files.image_sources import STANDARD_INPUT, find_images
 from foveate.datasets.files.reading import read_image
 from foveate.datasets.files.turning import Exif
 from foveate.datasets.files.windowed import WindowedImage, open_windowed
@@ -77,10 +77,11 @@ def _grey(channels: int) -> Pixels:
 
 
 class ImagesDataModule(L.LightningDataModule):
-    """Every image below a folder, or one image file.
+    """Every image below a folder, or those that are named otherwise.
 
     Args:
-        images: Folder (searched with its sub-folders) or file.
+        images: Folder (searched with its sub-folders), image, pattern such as `photos/*.jpg`, `.txt` file with a path
+            on each line, or `-` for such lines on standard input.
         image_size: Side of the square images that a classifier gets, in pixels; null leaves images at their own size.
         crop_ratio: Share of the shorter side that a classifier's central crop keeps; null resizes the whole image.
         interpolation: How images are resized for a classifier: bicubic, bilinear, nearest, or lanczos.
@@ -127,7 +128,8 @@ class ImagesDataModule(L.LightningDataModule):
                 image_size, crop_ratio=crop_ratio, interpolation=interpolation, views=eval_views
             )
         )
-        self.images = None if images is None else Path(images).expanduser()
+        self.images = images
+        self._found: tuple[list[Path], Path] | None = None
         self.num_workers = num_workers
         self.skip: frozenset[Path] = frozenset()  # images that are left out, such as those that were labelled before
 
@@ -135,22 +137,22 @@ class ImagesDataModule(L.LightningDataModule):
         """Find the images.
 
         Raises:
-            DataError: The folder is missing or holds no image.
+            DataError: There is no such file or folder, or it holds no image.
+            DataConfigError: No images are named.
         """
         if self.images is None:
             raise DataConfigError("which images? give --data.images DIR")
-        if not self.images.exists():
-            raise DataError(f"{self.images}: no such file or folder (--data.images)")
-        self.paths = list_images(self.images, recursive=True) if self.images.is_dir() else [self.images]
-        if not self.paths:
-            raise DataError(f"{self.images}: no images (looked for {', '.join(ENDINGS)})")
-        self.paths = [path for path in self.paths if path not in self.skip]
+        if self._found is None:  # standard input can be read once
+            if self.images == STANDARD_INPUT and self.trainer is not None and self.trainer.world_size > 1:
+                raise DataConfigError("--data.images - is for one process; with several give a .txt file of paths")
+            self._found = find_images(self.images)
+        self.paths = [path for path in self._found[0] if path not in self.skip]
 
     @property
     def folder(self) -> Path:
         """What the paths of the images are relative to."""
-        assert self.images is not None
-        return self.images if self.images.is_dir() else self.images.parent
+        assert self._found is not None
+        return self._found[1]
 
     def predict_dataloader(self) -> DataLoader[dict[str, object]]:
         """Batches, or one image at a time where sizes differ."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 
@@ -13,8 +14,9 @@ from foveate.datasets.batch import SegmentationBatch
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
 from foveate.pipeline.errors import ConfigError, UnusableDataError
-from foveate.pipeline.inference import InferenceConfig, coarse_decoder, infer, infer_classes
-from foveate.pipeline.inference.large import empty_bytes, is_large, score_areas
+from foveate.pipeline.inference import InferenceConfig, ScoredArea, coarse_decoder, infer, infer_areas, infer_classes
+from foveate.pipeline.inference.large import is_large, score_areas
+from foveate.pipeline.inference.prediction import PixelPrediction, Wanted, assemble
 from foveate.pipeline.losses import RecipeLoss, loss_of_coarse
 from foveate.pipeline.losses.labelling import is_labelled
 from foveate.pipeline.metrics.confusion import ConfusionMatrix, Scores, score
@@ -23,7 +25,7 @@ from foveate.pipeline.metrics.pixels import Pixels
 from foveate.pipeline.metrics.report import Report, report_segmentation
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.models.channels import with_channels
-from foveate.pipeline.models.upsampling import upsample
+from foveate.pipeline.models.upsampling import Rows, upsample
 from foveate.pipeline.normalisation import NormalisationConfig
 from foveate.pipeline.optimisation.freezing import Freeze
 from foveate.pipeline.optimisation.optimiser import OptimizerConfig
@@ -122,6 +124,7 @@ class SegmentationTask(VisionTask):
         )
         self.labels = labels
         self.inference_config = inference
+        self.wanted: Wanted | None = None  # of predictions, besides the labels
         self.confusion = ConfusionMatrix(len(labels), trusted=True, by_image=True)
         self.scores: Scores | None = None  # of the last evaluation
 
@@ -154,16 +157,24 @@ class SegmentationTask(VisionTask):
         """Add a batch to the scores, at the size of its labels, and return the predicted train ids."""
         return self._evaluate(batch)
 
-    def predict_step(self, batch: SegmentationBatch, batch_idx: int) -> UInt8[Tensor, "B H W"]:
-        """The predicted train id of each pixel; of a large image area by area, in a file if it is very large."""
+    def predict_step(self, batch: SegmentationBatch, batch_idx: int) -> UInt8[Tensor, "B H W"] | PixelPrediction:
+        """The predicted train id of each pixel, and what else is `wanted`.
+
+        A large image is labelled area by area, in a file if it is very large.
+        """
         image = batch.get("windows", batch["image"])
-        if not is_large(image.shape[2], image.shape[3]):
+        if not is_large(image.shape[2], image.shape[3]) and not self.wanted:
             return self.label(batch["image"]).to(torch.uint8)
-        out = empty_bytes((image.shape[0], *image.shape[2:]))
         with self.named_network():
-            for area in score_areas(self._run, image, self._to_pixels, self.inference_config, check=self.checked):
-                out[area.images, area.rows, area.columns] = area.classes().to(out)
-        return out
+            found = assemble(self._areas(image), (image.shape[0], *image.shape[2:]), self.wanted or Wanted())
+        return found if self.wanted else found.labels
+
+    def _areas(self, image: Rows | Tensor) -> Iterator[ScoredArea]:
+        if is_large(image.shape[2], image.shape[3]):
+            return score_areas(self._run, image, self._to_pixels, self.inference_config, check=self.checked)
+        assert isinstance(image, Tensor)
+        pixels = self._to_pixels(image)
+        return infer_areas(self.runner(pixels), pixels, self.inference_config, check=self.checked)
 
     def _run(self, pixels: Tensor) -> Tensor:
         return self.runner(pixels)(pixels)

@@ -1,63 +1,59 @@
-"""Writes each prediction at once: label PNGs and overlays, with the input's sub-folders."""
+"""Writes each prediction at once: label maps, overlays and other files, with the input's sub-folders."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as L
-import numpy as np
 from lightning.pytorch.callbacks import BasePredictionWriter
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from foveate.datasets.batch import SegmentationBatch
-from foveate.datasets.labels import LabelSet
-from foveate.pipeline.callbacks.drawing import SIDE, compose, draw_overlay, legend_of, save_picture
-from foveate.pipeline.callbacks.reducing import reduce_pair
-from foveate.pipeline.callbacks.sample_drawer import pixels_of
-from foveate.pipeline.files import fitting, replacing
+from foveate.pipeline.callbacks.prediction_files import Labelled, PredictionFiles
+from foveate.pipeline.callbacks.share_table import ShareTable
+from foveate.pipeline.files import fitting
 from foveate.pipeline.inference.large import LARGEST, is_large
-from foveate.pipeline.models.upsampling import Rows
+from foveate.pipeline.inference.prediction import PixelPrediction
+from foveate.pipeline.outputs import FOLDERS, SHARES
 from foveate.pipeline.text import few
 
-BAND = 256  # rows of a large label map that are renumbered at a time
-
-LABELS = "labels"  # folder of the label maps
+PHRASES = {"labels": "label maps", "overlay": "overlays", "palette": "coloured label maps"}
 
 
 class PredictionWriter(BasePredictionWriter):
-    """For `<folder>/a/b.jpg` write `<out>/labels/a/b.png` and `<out>/overlays/a/b.png`, a large overlay as JPEG.
+    """For `<folder>/a/b.jpg` write `<out>/labels/a/b.png`, `<out>/overlays/a/b.png` and the like.
 
-    Label files hold the data set's regular ids at the image's size. Overlays are for viewing: with a legend, and at
-    most 1600 pixels high and wide. If two images differ only in their file extension, the output names keep it
-    (b.jpg.png), so that neither overwrites the other.
+    Label files hold the data set's regular ids at the image's size. Overlays are for viewing: with a legend, at most
+    1600 pixels high and wide, a large one as JPEG. If two images differ only in their file extension, the output names
+    keep it (b.jpg.png), so that neither overwrites the other.
 
     Args:
-        out: Folder to write to.
+        files: Writes the files of an image.
         folder: What the image paths are relative to.
         paths: All images, to see which names collide.
-        overlays: Whether overlays are written too.
+        resume: Keep the rows of a table that was begun.
     """
 
-    def __init__(self, out: Path, folder: Path, paths: Sequence[Path], *, overlays: bool = True) -> None:
+    def __init__(self, files: PredictionFiles, folder: Path, paths: Sequence[Path], *, resume: bool = False) -> None:
         super().__init__(write_interval="batch")
-        self.out = out
+        self.files = files
         self.folder = folder
-        self.overlays = overlays
+        self.resume = resume
         self.faults: list[str] = []
         self.large = 0  # images that were labelled area by area
         self.shortened: dict[str, str] = {}  # image -> name of its files, where its own is too long with an ending
-        stems = [path.with_suffix("") for path in paths]
-        self._ambiguous = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
+        stems = Counter(path.with_suffix("") for path in paths)
+        self._ambiguous = {stem for stem, count in stems.items() if count > 1}
 
     @property
     def written(self) -> str:
         """A sentence about what was written."""
-        told = f"label maps in {self.out / LABELS}"
-        told += f", overlays in {self.out / 'overlays'}" if self.overlays else ""
+        out, outputs = self.files.out, self.files.outputs
+        places = [(PHRASES.get(name, name), out / FOLDERS[name][0]) for name in outputs if name in FOLDERS]
+        places += [("shares of the classes", self.table().file)] if SHARES in outputs else []
+        told = ", ".join(f"{phrase} in {place}" for phrase, place in places)
         if self.large:
             told += f"; {self.large} of more than {LARGEST:,} pixels area by area, to save memory"
         if not self.shortened:
@@ -65,63 +61,73 @@ class PredictionWriter(BasePredictionWriter):
         listed = few((f"{image} -> {name}" for image, name in self.shortened.items()), 1)
         return f"{told}; {len(self.shortened)} names were shortened, since a name has at most 255 bytes: {listed}"
 
+    def table(self, rank: int = 0) -> ShareTable:
+        """The table of the classes' shares.
+
+        Args:
+            rank: Number of the process.
+        """
+        return ShareTable(self.files.out, self.files.labels.names, rank)
+
+    def finished(self, paths: Sequence[Path]) -> frozenset[Path]:
+        """The images of which every file was written before.
+
+        Args:
+            paths: All images.
+        """
+        rows = self.table().known() if SHARES in self.files.outputs else None
+        return frozenset(
+            path
+            for path in paths
+            if self.files.exist(self.name_for(path)) and (rows is None or self._relative(path).as_posix() in rows)
+        )
+
+    def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Begin a new table of shares."""
+        if SHARES in self.files.outputs and not self.resume:
+            if trainer.is_global_zero:
+                self.table().clear()
+            trainer.strategy.barrier()
+
     def write_on_batch_end(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        prediction: Tensor,
+        prediction: Tensor | PixelPrediction,
         batch_indices: Sequence[object] | None,
         batch: SegmentationBatch,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
         """Write the files of a batch."""
-        labels: LabelSet = pl_module.labels  # type: ignore[assignment]
-        faults = batch.get("faults") or [""] * len(prediction)
-        for ids, image, path, fault in zip(prediction, batch["image"], batch["path"], faults, strict=True):
+        found = prediction if isinstance(prediction, PixelPrediction) else PixelPrediction(prediction)
+        faults = batch.get("faults") or [""] * len(found.labels)
+        for number, (image, path, fault) in enumerate(zip(batch["image"], batch["path"], faults, strict=True)):
             if fault:
                 self.faults.append(fault)
                 continue
-            name = self.name_for(Path(path))
-            train_ids = ids.cpu().numpy()
+            train_ids = found.labels[number].cpu().numpy()
             self.large += is_large(*train_ids.shape)
-            picture = None
-            if self.overlays:  # before a large label map is renumbered in place
-                picture = _overlay(path, batch.get("windows", image[None]), train_ids, labels)
-            _write(self.out / LABELS / name, _renumbered(train_ids, labels.to_regular_ids()))
-            if picture is not None:
-                save_picture(picture, (self.out / "overlays" / name).with_suffix(""))
+            if SHARES in self.files.outputs:
+                self.table(trainer.global_rank).add(self._relative(Path(path)).as_posix(), train_ids)
+            shown = batch.get("windows", image[None])
+            confidence, probabilities = (None if part is None else part[number].cpu().numpy() for part in found[1:])
+            self.files.write(Labelled(self.name_for(Path(path)), path, shown, train_ids, confidence, probabilities))
+
+    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the table of shares."""
+        if SHARES in self.files.outputs:
+            trainer.strategy.barrier()
+            if trainer.is_global_zero:
+                self.table().merge()
 
     def name_for(self, path: Path) -> Path:
         """The relative name of the files for an image."""
-        relative = path.relative_to(self.folder)
+        relative = self._relative(path)
         name = f"{relative.name if path.with_suffix('') in self._ambiguous else relative.stem}.png"
         if fitting(name) != name:
             self.shortened[str(relative)] = fitting(name)
         return relative.with_name(fitting(name))
 
-
-def _overlay(title: str, image: Rows | Tensor, train_ids: NDArray[Any], labels: LabelSet) -> Image.Image:
-    """The picture of an image (1, C, H, W) under the colours of its classes."""
-    if is_large(*train_ids.shape):
-        pixels, drawn = reduce_pair(image, train_ids)
-    else:
-        pixels, drawn = pixels_of(image[..., slice(0, image.shape[2]), slice(0, image.shape[3])][0]), train_ids
-    return compose(title, [("", draw_overlay(pixels, drawn, labels))], legend_of(labels, drawn), columns=1, side=SIDE)
-
-
-def _renumbered(train_ids: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
-    """Train ids as regular ids; a large label map of bytes is changed in place, band by band."""
-    if not is_large(*train_ids.shape) or train_ids.dtype != table.dtype:
-        renumbered: NDArray[Any] = table[train_ids]
-        return renumbered
-    for top in range(0, len(train_ids), BAND):
-        band = train_ids[top : top + BAND]
-        band[...] = table[band]
-    return train_ids
-
-
-def _write(path: Path, pixels: Any) -> None:
-    """Write a PNG atomically, so that an interruption leaves no incomplete file."""
-    with replacing(path, flush=False) as draft:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(draft, format="PNG")
+    def _relative(self, path: Path) -> Path:
+        return path.relative_to(self.folder)

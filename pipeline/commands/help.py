@@ -30,7 +30,7 @@ EXAMPLES = {
     "predict": (
         "foveate predict --ckpt_path best --data.images photos --out labelled",
         "foveate predict --ckpt_path model.ckpt --data.images street.jpg --out labelled",
-        "foveate predict --ckpt_path best --data.images photos --out labelled --model.inference.mode slide",
+        "foveate predict --ckpt_path best --data.images photos --out labelled --outputs labels,shares --resume",
     ),
 }
 

@@ -17,6 +17,7 @@ from foveate.datasets.progress import bar
 from foveate.datasets.text import few, parse_size
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.files import write_text
+from foveate.pipeline.outputs import LABELS, PredictOptions
 from foveate.pipeline.runs.directories import global_rank
 from foveate.pipeline.runs.recipes import arguments_of
 from foveate.pipeline.scoring.faults import FilesError
@@ -111,7 +112,7 @@ def make_submission(words: Sequence[str], asked: Asked, flags: Sequence[str]) ->
     import_named()
     from foveate.pipeline.training.command import predict
 
-    predict(request, resume=True)
+    predict(replace(request, predicting=PredictOptions(outputs=(LABELS,), resume=True)))
     if global_rank() > 0:
         return
     written = write_zip(folder / "labels", target)

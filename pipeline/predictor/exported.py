@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ LABELS = "labels"  # what a file gives that holds the argmax
 CERTAIN = 100.0  # logit of the class that such a file gives; that of all others is 0
 
 
+@runtime_checkable
 class Exported(Protocol):
     """What `open_exported` gives."""
 

@@ -41,7 +41,7 @@ class Taken(NamedTuple):
     pixels: Pixels
 
 
-def take_image(image: ImageInput, name: str, reader: ImageReader, channels: int, *, rgb: bool) -> Taken:
+def take_image(image: object, name: str, reader: ImageReader, channels: int, *, rgb: bool) -> Taken:
     """An image in bytes.
 
     Args:

@@ -146,7 +146,7 @@ class Predictor:
     def _stream(self, images: Iterable[Any], probabilities: bool, *, one: bool = False) -> Iterator[Result]:
         source = self._source
 
-        def take(number: int, image: ImageInput) -> Taken:
+        def take(number: int, image: object) -> Taken:
             name = "image" if one else f"image {number}"
             rgb = source.kind == "classification"
             return take_image(image, name, source.reader, source.channels, rgb=rgb)

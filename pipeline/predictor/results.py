@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -16,11 +16,10 @@ from foveate.datasets.labels import LabelSet
 from foveate.pipeline.callbacks.drawing import draw_overlay
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.files import fitting
-from foveate.pipeline.predictor.files import confidence_bytes, write_png
-from foveate.pipeline.predictor.polygons import coco_polygons, geojson_polygons
+from foveate.pipeline.pictures import confidence_bytes, indexed, write_png
+from foveate.pipeline.polygons import coco_polygons, geojson_polygons
 from foveate.plugins.hints import did_you_mean
 
-PolygonFormat = Literal["coco", "geojson"]
 FORMATS = ("coco", "geojson")
 
 
@@ -70,11 +69,9 @@ class Segmentation:
 
     def palette(self) -> Image.Image:
         """The train ids as a picture of mode P, which image viewers show in the colours of the classes."""
-        picture = Image.fromarray(self.labels).convert("P")
-        picture.putpalette(self.label_set.palette().tobytes(), "RGB")
-        return picture
+        return indexed(self.labels, self.label_set.palette())
 
-    def polygons(self, format: PolygonFormat = "coco") -> list[dict[str, Any]]:
+    def polygons(self, format: str = "coco") -> list[dict[str, Any]]:
         """The connected regions of each class as polygons; filled, they give `labels` back.
 
         Args:

@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -165,27 +166,33 @@ def _with_exported(request: Request, model: Path) -> FoveateCLI:
     return cli
 
 
-def predict(request: Request, *, resume: bool = False) -> None:
-    """Write predictions for a folder of images: label maps and overlays, or classes.
+def predict(request: Request) -> None:
+    """Write predictions for images: label maps, overlays and other files, or a table of classes.
 
     Args:
         request: The command line, taken apart.
-        resume: Write label maps only, and leave out images that have one.
     """
-    from foveate.pipeline.training.prediction import prepare, write_predictions
+    from foveate.pipeline.training.prediction import tell, write_predictions
+
+    options = request.predicting
+    with redirect_stdout(sys.stderr) if options.as_json else nullcontext():
+        cli = _predicting(request) if request.model is None else _with_exported(request, request.model)
+        summary = write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), options)
+    tell(summary, as_json=options.as_json)
+
+
+def _predicting(request: Request) -> FoveateCLI:
+    """Task, data and trainer of a prediction, with the weights of the checkpoint, or with published ones."""
+    from foveate.pipeline.training.prediction import prepare
     from foveate.pipeline.training.published import published_weights
 
-    if request.model is not None:
-        cli = _with_exported(request, request.model)
-        write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), resume=resume)
-        return
     weights = published_weights(request)
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
     cli = FoveateCLI(prepare(request, checkpoint, weights))
     take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
-    write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), resume=resume)
+    return cli
 
 
 def take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:

@@ -67,8 +67,12 @@ OPTIONS = {
         PER_IMAGE,
     ),
     "predict": (
-        ("--data.images DIR|FILE", "what to label"),
+        ("--data.images SOURCE", "a folder, an image, a pattern '*.jpg', a .txt of paths, or - for paths on stdin"),
         ("--out DIR", "where to write (predictions)"),
+        ("--outputs LIST", "labels,overlay; also palette, confidence, probabilities, polygons, geojson, shares"),
+        ("--classes LIST", "the classes whose probabilities are written; all if not given"),
+        ("--resume", "leave out images that have all their files"),
+        ("--json", "print a summary as JSON on stdout, everything else on stderr"),
         VIEWS,
         ENGINE,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from glob import has_magic
 from pathlib import Path
 
 from foveate.pipeline.errors import CheckpointError, UnusableDataError
@@ -25,7 +26,7 @@ def check_paths(recipe: Recipe, flags: Sequence[str], *, predicts: bool) -> None
         CheckpointError: The file of weights does not exist.
     """
     images = value_of(flags, "--data.images")
-    if predicts and images is not None and not _exists(images):
+    if predicts and images is not None and not _names_images(images):
         raise UnusableDataError(f"{images}: no such file or folder (--data.images){_nearest(images)}")
     root = value_of(flags, "--data.root")
     data = (value_of(flags, "--data") or class_of(recipe, "data")).rpartition(".")[2]
@@ -40,6 +41,11 @@ def check_paths(recipe: Recipe, flags: Sequence[str], *, predicts: bool) -> None
 
 def _exists(path: str) -> bool:
     return "://" in path or Path(path).expanduser().exists()
+
+
+def _names_images(images: str) -> bool:
+    """Whether images are a file or folder, standard input, or a pattern, which is looked at later."""
+    return _exists(images) or images == "-" or has_magic(images)
 
 
 def _is_path(weights: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.outputs import PredictOptions
 from foveate.pipeline.per_image.parquet import check_parquet
 from foveate.pipeline.processes.launchers import agree_on
 from foveate.pipeline.runs.directories import RECIPE, RUNS, run_of
@@ -20,6 +21,7 @@ from foveate.pipeline.runs.unfinished import AUTO, find_unfinished
 from foveate.pipeline.training.exported import check_alone, recipe_in, take_exported
 from foveate.pipeline.training.flags import spell_out_flags, take_option, take_switch, value_of
 from foveate.pipeline.training.paths import check_paths
+from foveate.pipeline.training.predict_options import read_options
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 from foveate.plugins.sources import locate_all
@@ -44,6 +46,7 @@ class Request:
         dry_run: Whether only a few steps are trained, and nothing is written.
         per_image: File for a line on each evaluated image; empty for one in the run, None for no file.
         model: An exported model to run instead of a checkpoint.
+        predicting: What `predict` writes and how.
     """
 
     command: str
@@ -58,6 +61,7 @@ class Request:
     dry_run: bool = False
     per_image: str | None = None
     model: Path | None = None
+    predicting: PredictOptions = PredictOptions()  # noqa: RUF009  frozen
 
 
 def understand(command: str, argv: Sequence[str]) -> Request:
@@ -75,6 +79,9 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     disabled, rest = take_option(rest, "--disable")
     engines, rest = take_option(rest, "--engine")
     per_image, rest = take_switch(rest, "--per_image")
+    predicting = PredictOptions()
+    if command == "predict":
+        predicting, rest = read_options(rest)
     modules, disabled = _split(modules), _split(disabled)
     locate_all(modules)  # reports a wrong one before anything is imported
     files = [find_recipe(name) for name in configs]
@@ -112,6 +119,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         per_image=_per_image(per_image, command),
         model=model,
         words=["foveate", command, *argv],
+        predicting=predicting,
     )
 
 

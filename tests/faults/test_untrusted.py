@@ -22,11 +22,14 @@ from foveate.datasets.files.decoding import MAX_PIXELS
 from foveate.datasets.files.image_reader import ImageReader
 from foveate.datasets.files.names import safe_name, safe_path
 from foveate.datasets.label_map import read_label_map
+from foveate.datasets.labels import CAMVID
 from foveate.pipeline.callbacks.drawing import save_picture
+from foveate.pipeline.callbacks.prediction_files import PredictionFiles
 from foveate.pipeline.callbacks.predictions import PredictionWriter
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.files import LONGEST, fitting, write_text
 from foveate.pipeline.hub import model_of
+from foveate.pipeline.outputs import DEFAULT
 from foveate.pipeline.runs.checkpoints import read_checkpoint
 from foveate.pipeline.runs.directories import choose_run
 from foveate.pipeline.runs.output_names import check_output_names, leads_outside
@@ -252,12 +255,13 @@ def test_long_names_fit_and_stay_different() -> None:
 
 def test_the_files_for_an_image_with_a_name_of_253_bytes_get_a_shorter_one() -> None:
     first, second = (Path("in", "x" * 249 + ending) for ending in (".jpg", ".png"))
-    writer = PredictionWriter(Path("out"), Path("in"), [first, second])
+    files = PredictionFiles(out=Path("out"), outputs=DEFAULT, labels=CAMVID)
+    writer = PredictionWriter(files, Path("in"), [first, second])
     names = [writer.name_for(path).name for path in (first, second)]
     assert len(set(names)) == 2
     assert max(map(len, names)) <= LONGEST
     assert "2 names were shortened, since a name has at most 255 bytes: xxx" in writer.written
-    alone = PredictionWriter(Path("out"), Path("in"), [first])
+    alone = PredictionWriter(files, Path("in"), [first])
     assert (alone.name_for(first).name, alone.shortened) == ("x" * 249 + ".png", {})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,9 @@ def save_checkpoint(task: VisionTask, data: dict[str, Any], path: Path) -> Path:
         if value.is_floating_point() and name.startswith("network.decoder") and value.ndim == 4:
             value += 0.3 * torch.randn(value.shape, generator=generator)
     path.parent.mkdir(parents=True, exist_ok=True)
-    recipe = {"model": {"init_args": {"network": task.hparams["network"]}}, "data": data, "trainer": {}}
+    arguments = {"network": task.hparams["network"], "inference": task.hparams.get("inference")}
+    model = {"class_path": type(task).__name__, "init_args": {k: v for k, v in arguments.items() if v}}
+    recipe = {"model": model, "data": data, "trainer": {"accelerator": "cpu"}}
     content = {"state_dict": state, "hyper_parameters": plain(dict(task.hparams)), RECIPE_KEY: recipe}
     torch.save({**content, "global_step": 1}, path)
     return path
@@ -47,7 +48,7 @@ def segmenter(path: Path, network: str = "mobilenet_v2_035+light_ham", **options
 def classifier(path: Path, **options: Any) -> Path:
     """A checkpoint of a classifier of six animals at 48 pixels."""
     torch.manual_seed(1)
-    task = ClassificationTask(network="mobilenet_v2_035", labels=plain(asdict(PETS)))
+    task = ClassificationTask(network="mobilenet_v2_035", labels=PETS)
     data = {"class_path": FOLDER_DATA, "init_args": {"image_size": 48, "crop_ratio": 0.875, **options}}
     return save_checkpoint(task, data, path)
 

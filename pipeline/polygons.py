@@ -188,3 +188,30 @@ def geojson_polygons(labels: Labels, classes: Sequence[str]) -> list[dict[str, A
         }
         for region in find_regions(labels, len(classes))
     ]
+
+
+def coco_file(labels: Labels, classes: Sequence[str], name: str) -> dict[str, Any]:
+    """A COCO file of one image.
+
+    Args:
+        labels: Train ids.
+        classes: Names of the classes.
+        name: Path of the image.
+    """
+    height, width = labels.shape
+    annotations = [{**annotation, "image_id": 1} for annotation in coco_polygons(labels, classes)]
+    return {
+        "images": [{"id": 1, "file_name": name, "height": height, "width": width}],
+        "annotations": annotations,
+        "categories": [{"id": number, "name": name} for number, name in enumerate(classes, 1)],
+    }
+
+
+def geojson_file(labels: Labels, classes: Sequence[str]) -> dict[str, Any]:
+    """A GeoJSON file of one image, in pixels.
+
+    Args:
+        labels: Train ids.
+        classes: Names of the classes.
+    """
+    return {"type": "FeatureCollection", "features": geojson_polygons(labels, classes)}

@@ -32,3 +32,15 @@ def confidence_bytes(confidence: Float32[np.ndarray, "H W"]) -> UInt8[np.ndarray
     """
     shares: NDArray[np.float32] = np.rint(confidence * 255)
     return shares.clip(0, 255).astype(np.uint8)
+
+
+def indexed(train_ids: UInt8[np.ndarray, "H W"], palette: UInt8[np.ndarray, "256 3"]) -> Image.Image:
+    """Train ids as a picture of mode P, which image viewers show in the colours of the classes.
+
+    Args:
+        train_ids: Of each pixel.
+        palette: Colours, see `LabelSet.palette`.
+    """
+    picture = Image.frombytes("P", train_ids.shape[::-1], np.ascontiguousarray(train_ids).tobytes())
+    picture.putpalette(palette.tobytes(), "RGB")
+    return picture

@@ -1,0 +1,53 @@
+"""What `foveate predict` writes and how, for the command line and for what writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foveate.pipeline.errors import ConfigError
+from foveate.plugins.hints import did_you_mean
+
+LABELS = "labels"
+FOLDERS = {  # output -> folder, and ending of its files
+    LABELS: ("labels", ".png"),
+    "palette": ("palette", ".png"),
+    "overlay": ("overlays", ""),
+    "confidence": ("confidence", ".png"),
+    "probabilities": ("probabilities", ".npz"),
+    "polygons": ("polygons", ".json"),
+    "geojson": ("geojson", ".geojson"),
+}
+SHARES = "shares"  # one table of all images
+OUTPUTS = (*FOLDERS, SHARES)
+DEFAULT = (LABELS, "overlay")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """Options of `foveate predict`.
+
+    Attributes:
+        outputs: What is written of each image; None for the default.
+        classes: The classes whose probabilities are written; empty for all.
+        resume: Whether images are left out that have all their files.
+        as_json: Whether a summary is printed as JSON on standard output, and everything else on standard error.
+    """
+
+    outputs: tuple[str, ...] | None = None
+    classes: tuple[str, ...] = ()
+    resume: bool = False
+    as_json: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.outputs or () if name not in OUTPUTS]
+        if unknown or self.outputs == ():
+            given = unknown[0] if unknown else ""
+            hint = did_you_mean(given, OUTPUTS)
+            raise ConfigError(f"--outputs: no output {given!r}{hint} (accepted: {', '.join(OUTPUTS)})")
+        if self.classes and "probabilities" not in (self.outputs or ()):
+            raise ConfigError("--classes chooses classes of --outputs probabilities; give that too")
+
+    @property
+    def given(self) -> bool:
+        """Whether an option for label maps is given."""
+        return self.outputs is not None or self.resume
