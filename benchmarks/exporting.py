@@ -28,17 +28,6 @@ HEADINGS = (
     *("network", "file", "MB", "equal", "at another size"),
     *("figure", "change", "folded, ms", "file, ms", "folded / file"),
 )
-    "network",
-    "file",
-    "MB",
-    "equal",
-    "at another size",
-    "figure",
-    "change",
-    "folded, ms",
-    "file, ms",
-    "folded / file",
-)
 
 
 def measure(subject: Subject, samples: Sequence[Sample], kind: str, folder: Path, rounds: int) -> list[str]:
