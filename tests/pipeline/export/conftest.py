@@ -54,7 +54,14 @@ class Tiny(HubModel):
         nn.Module.__init__(self)
         torch.manual_seed(3)
         self.network_name, self.network_options = "segnext_t", {}
-        self.evaluation = {"labels": {"colours": [[n, 2 * n, 3 * n] for n in range(4)], "ids": [7, 8, 9, 10]}}
+        self.evaluation = {
+            "labels": {
+                "name": "tiny",
+                "names": list(CLASSES),
+                "colours": [[n, 2 * n, 3 * n] for n in range(4)],
+                "ids": [7, 8, 9, 10],
+            }
+        }
         self.classes = CLASSES
         self.normalise = Normalise()
         self.network = Segmenter(Encoder(), Decoder())
