@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from foveate.pipeline.measuring.timing import Times, time_in_turn
 from foveate.pipeline.text import markdown_table
 
 KINDS = "onnx:fp32,openvino:fp32,torch-export:fp32,onnx:int8"
+REST = 0.2  # seconds in which the threads of a runtime, which wait actively, go to sleep
 HEADINGS = (
     *("network", "file", "MB", "equal", "at another size"),
     *("figure", "change", "folded, ms", "file, ms", "folded / file"),
@@ -79,7 +81,11 @@ def latency(subject: Subject, done: Exported, sample: Sample, rounds: int) -> tu
     image = sample.resized(done.agreements[0].size).image[None]
     engine = create_engine(subject.model.network, subject.model.normalise(image), engine="folded")
     exported, pixels = open_exported(done.path), image.numpy()
-    works = {"folded": lambda: engine(subject.model.normalise(image)), "file": lambda: exported(pixels)}
+    works = {
+        "folded": lambda: engine(subject.model.normalise(image)),
+        "file": lambda: exported(pixels),
+        "rest": lambda: time.sleep(REST),
+    }
     times = time_in_turn(works, rounds=rounds, warm_up=3)
     return times["folded"], times["file"]
 
