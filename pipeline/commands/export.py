@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from foveate.pipeline.command_line import PLUGINS, run_single
-
-if TYPE_CHECKING:
-    from foveate.pipeline.export.subject import Subject
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "torch-export": ".pt2", "torchscript": ".torchscript"}
 IMAGES = 32  # that the file is checked on
@@ -70,8 +67,8 @@ def export(
     write(subject, order, find_samples(subject, images, data, IMAGES))
 
 
-def _data_of(subject: Subject, flags: Sequence[str]) -> Any:
-    """The data module that a model was trained with.
+def _data_of(subject: Any, flags: Sequence[str]) -> Any:
+    """The data module that a model (a `Subject`) was trained with.
 
     Raises:
         ConfigError: The model does not say.
