@@ -117,6 +117,12 @@ COMMANDS = {
         "foveate pull jane/segnext_t_camvid",
         "pipeline.commands.pull:run",
     ),
+    "export": Command(
+        "write a model for another runtime (ONNX, OpenVINO, torch.export), checked against PyTorch",
+        "foveate export best --format onnx --size dynamic --out model.onnx",
+        "pipeline.commands.export:run",
+        trains=True,
+    ),
     "data": Command(
         "check, pack, import, view a data set; make synthetic scenes",
         "foveate data check mydata",

@@ -160,6 +160,14 @@ class VisionTask(DataDrivenTask):
         check_engine(name)
         self._engine_name, self._engine = name, None
 
+    def take_engine(self, engine: Engine) -> None:
+        """Evaluate and predict with an engine that exists.
+
+        Args:
+            engine: The engine.
+        """
+        self._engine_name, self._engine = engine.name, engine
+
     def runner(self, pixels: Float[Tensor, "B C H W"]) -> Callable[[Tensor], Tensor]:
         """The callable that turns normalised images into logits: the network, or in evaluation the chosen engine."""
         if self.training or self._engine_name == "torch":

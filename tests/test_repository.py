@@ -50,6 +50,7 @@ ARROWS = {
     "pipeline/serving": ("foveate.pipeline", "foveate.plugins", "foveate.datasets.errors", "foveate.datasets.labels"),
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
     "pipeline/predictor": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # reads images
+    "pipeline/export": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
     "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
 }
 
@@ -107,8 +108,8 @@ def test_every_folder_of_python_files_is_a_package() -> None:
     assert {path.parent for path in FILES} == {path.parent for path in FILES if path.name == "__init__.py"}
 
 
-def test_the_command_and_the_predictor_s_names_alone_lie_at_the_root() -> None:
-    assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "cli.py"]
+def test_the_commands_and_the_predictor_s_names_alone_lie_at_the_root() -> None:
+    assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "check.py", "cli.py"]
 
 
 def test_the_root_says_that_it_is_typed_and_ships_the_mark() -> None:

@@ -44,6 +44,7 @@ def imported_by(code: str) -> set[str]:
         ("data --help", 400),
         ("score --help", 400),
         ("submit --help", 400),
+        ("export --help", 400),
         ("data make --help", 400),
         ("data doubt --help", 400),
         ("weights --help", 400),

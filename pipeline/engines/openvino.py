@@ -145,7 +145,7 @@ def _size(shape: Shape) -> str:
     return f"{shape[2]} x {shape[3]} (batch {shape[0]})"
 
 
-def _runtime() -> Any:
+def load_runtime() -> Any:
     """OpenVINO, without its telemetry: the user was not asked, and each report forks this process."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # makes the import of this module fail
     import openvino
@@ -160,11 +160,16 @@ def _core() -> Any:
     If another thread releases the last core, as the garbage collector may do, the main thread keeps a signal stack
     that was freed, and the next signal (a worker exits, Ctrl-C) kills the process without a message.
     """
-    return _runtime().Core()
+    return load_runtime().Core()
+
+
+def keep_core() -> None:
+    """Keep OpenVINO's plugin loaded until the process ends; see `_core`."""
+    _core()
 
 
 def _compile(core: Core, shape: Shape, precision: Precision, *, open_sizes: bool = False) -> Form:
-    runtime = _runtime()
+    runtime = load_runtime()
     settings = {
         **HINTS[precision],
         "PERFORMANCE_HINT": "LATENCY",

@@ -33,6 +33,7 @@ from foveate.pipeline.runs.directories import (
 from foveate.pipeline.runs.lock import release_all
 from foveate.pipeline.runs.unfinished import mark_finished
 from foveate.pipeline.training.dry_run import tell_dry_run
+from foveate.pipeline.training.exported import stand_in, take_exported_model
 from foveate.pipeline.training.flags import value_of
 from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request, root_of
@@ -137,6 +138,10 @@ def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:
     from foveate.pipeline.training.evaluation import evaluate_as_trained
     from foveate.pipeline.training.published import published_weights
 
+    if request.model is not None:
+        cli = _with_exported(request, request.model)
+        _score(cli, request)
+        return cli, 0, str(request.model)
     weights = published_weights(request)
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
     check_providers(checkpoint)
@@ -146,9 +151,22 @@ def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:
     cli = FoveateCLI(asked, checkpoint)
     take_weights(cli, checkpoint)
     cli.model.use_engine(request.engine)
+    _score(cli, request)
+    return cli, int(checkpoint.get("global_step", 0)), weights
+
+
+def _score(cli: FoveateCLI, request: Request) -> None:
     cli.trainer.callbacks.append(ExtremeImages())  # type: ignore[attr-defined]
     getattr(cli.trainer, request.command)(cli.model, cli.datamodule, verbose=False)
-    return cli, int(checkpoint.get("global_step", 0)), weights
+
+
+def _with_exported(request: Request, model: Path) -> FoveateCLI:
+    """Task, data and trainer of a request, in which an exported model is run."""
+    cli = FoveateCLI(stand_in(request))
+    told = take_exported_model(cli.model, model)
+    if global_rank() == 0:
+        print(told, flush=True)
+    return cli
 
 
 def predict(request: Request) -> None:
@@ -157,8 +175,7 @@ def predict(request: Request) -> None:
     Args:
         request: The command line, taken apart.
     """
-    from foveate.pipeline.training.prediction import prepare, tell, write_predictions
-    from foveate.pipeline.training.published import published_weights
+    from foveate.pipeline.training.prediction import tell, write_predictions
     from foveate.pipeline.training.videos import predict_videos, videos_of
 
     options = request.predicting
@@ -166,14 +183,23 @@ def predict(request: Request) -> None:
         predict_videos(request, videos)
         return
     with redirect_stdout(sys.stderr) if options.as_json else nullcontext():
-        weights = published_weights(request)
-        checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
-        check_providers(checkpoint)
-        cli = FoveateCLI(prepare(request, checkpoint, weights))
-        take_weights(cli, checkpoint)
-        cli.model.use_engine(request.engine)
+        cli = _predicting(request) if request.model is None else _with_exported(request, request.model)
         summary = write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), options)
     tell(summary, as_json=options.as_json)
+
+
+def _predicting(request: Request) -> FoveateCLI:
+    """Task, data and trainer of a prediction, with the weights of the checkpoint, or with published ones."""
+    from foveate.pipeline.training.prediction import prepare
+    from foveate.pipeline.training.published import published_weights
+
+    weights = published_weights(request)
+    checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
+    check_providers(checkpoint)
+    cli = FoveateCLI(prepare(request, checkpoint, weights))
+    take_weights(cli, checkpoint)
+    cli.model.use_engine(request.engine)
+    return cli
 
 
 def take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from foveate.pipeline.runs.probe import probe
 from foveate.pipeline.runs.recipes import PLUGINS, Recipe, accept, find_recipe, load_yaml, merge
 from foveate.pipeline.runs.remembered import recall, trusted_modules
 from foveate.pipeline.runs.unfinished import AUTO, find_unfinished
+from foveate.pipeline.training.exported import check_alone, recipe_in, take_exported
 from foveate.pipeline.training.flags import spell_out_flags, take_option, take_switch, value_of
 from foveate.pipeline.training.paths import check_paths
 from foveate.pipeline.training.predict_options import read_options
@@ -44,6 +45,7 @@ class Request:
         words: The whole command line, for display.
         dry_run: Whether only a few steps are trained, and nothing is written.
         per_image: File for a line on each evaluated image; empty for one in the run, None for no file.
+        model: An exported model to run instead of a checkpoint.
         predicting: What `predict` writes and how.
     """
 
@@ -58,6 +60,7 @@ class Request:
     words: list[str] = field(default_factory=list)
     dry_run: bool = False
     per_image: str | None = None
+    model: Path | None = None
     predicting: PredictOptions = PredictOptions()  # noqa: RUF009  frozen
 
 
@@ -71,6 +74,8 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     configs, rest = take_option(argv, "--config", "-c")
     modules, rest = take_option(rest, "--plugins")
     which, rest = take_option(rest, "--ckpt_path")
+    model, rest = take_exported(rest)
+    check_alone(model, command, which)
     disabled, rest = take_option(rest, "--disable")
     engines, rest = take_option(rest, "--engine")
     per_image, rest = take_switch(rest, "--per_image")
@@ -89,7 +94,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     if modules or disabled:
         installed_plugins(modules, disable=disabled)
     names = trusted_modules(modules)
-    found = [load_yaml(file) for file in files] or [_recipe_of(checkpoint, command)]
+    found = [load_yaml(file) for file in files] or [recipe_in(model) if model else _recipe_of(checkpoint, command)]
     recipe = merge(accept(recipe, names) for recipe in found)
     recipe.pop(PLUGINS, None)
     if not files and command != "fit":
@@ -112,6 +117,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         engine=_engine(engines, command),
         dry_run=dry_run,
         per_image=_per_image(per_image, command),
+        model=model,
         words=["foveate", command, *argv],
         predicting=predicting,
     )

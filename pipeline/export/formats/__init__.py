@@ -1,0 +1,1 @@
+"""The file formats of exported models, one a file."""
