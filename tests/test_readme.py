@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from foveate import cli
 from foveate.cli import main
 from foveate.pipeline.models import create_model
 from foveate.plugins import manager
@@ -85,3 +86,9 @@ def test_the_code_of_the_model_runs() -> None:
     logits = names["logits"]
     assert isinstance(logits, torch.Tensor)
     assert logits.shape == (1, 19, 40, 50)
+
+
+def test_every_command_that_is_named_exists() -> None:
+    named = set(re.findall(r"`foveate ([a-z][a-z-]*)", README))
+    assert named >= {"predict", "export", "serve", "demo", "explain", "push", "pull"}
+    assert named <= {command.split()[0] for command in cli.COMMANDS}

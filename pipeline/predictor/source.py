@@ -169,7 +169,7 @@ def _labels(name: str, kind: Kind, classes: Sequence[str], given: Mapping[str, A
 
 
 def _from_exported(path: Path) -> Source:
-    from foveate.pipeline.export.runtime import open_exported  # type: ignore[import-not-found,unused-ignore]
+    from foveate.pipeline.export.runtime import open_exported
 
     network = ExportedNetwork(open_exported(path))
     contract = network.contract
