@@ -45,6 +45,7 @@ def write_bundle(facts: Facts, folder: Path, name: str, *, licence: str | None =
     with TemporaryDirectory(prefix=".foveate-", dir=folder) as temporary:
         draft = Path(temporary) / "model"
         facts.model.save_pretrained(draft)
+        (draft / WEIGHTS_FILE).chmod((draft / CONFIG).stat().st_mode)  # safetensors lets nobody else read it
         write_text(draft / RECIPE, yaml.safe_dump(dict(facts.recipe), sort_keys=False, allow_unicode=True))
         write_text(draft / CARD, write_card(facts, name, stated))
         write_text(draft / CONFIG, json.dumps(_config(facts, draft, stated), indent=2, sort_keys=True) + "\n")

@@ -88,7 +88,7 @@ def _introduction(facts: Facts, name: str) -> str:
         f"A network that {what}: `{model.network_name}`{f' with attention ({blocks})' if blocks else ''}, "
         f"{sum(one.numel() for one in model.network.parameters()):,} parameters, {len(model.classes)} classes"
         f"{f', trained on {data}' if (data := _data_name(facts)) else ''} with "
-        f"[Foveate](https://pypi.org/project/foveate) {facts.version}.",
+        f"Foveate {facts.version}.",
         "",
         f"Classes, in the order of the logits: {few(model.classes, MOST)}.",
     ]

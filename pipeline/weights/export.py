@@ -88,7 +88,10 @@ def export_weights(trained: Trained, target: Path, word: str = "foveate") -> Lay
     layout = choose_layout(trained.network, word)
     state = {name: tensor.clone() for name, tensor in rename(trained.state, layout).items()}
     with replacing(target) as draft:
+        draft.touch()
+        usual = draft.stat().st_mode
         save_file(state, draft, describe(trained, layout))
+        draft.chmod(usual)  # safetensors lets nobody else read it
     return layout
 
 

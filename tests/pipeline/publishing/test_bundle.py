@@ -53,6 +53,7 @@ def test_the_pulled_model_gives_the_same_logits_bit_for_bit(run: Path, copied: P
 
 def test_every_file_is_there_and_hashed(pushed: Path) -> None:
     assert {file.name for file in pushed.iterdir()} == {"config.json", "model.safetensors", "recipe.yaml", "README.md"}
+    assert len({file.stat().st_mode for file in pushed.iterdir()}) == 1  # whoever may read one may read all
     told = json.loads((pushed / "config.json").read_text())["foveate"]
     assert (told["licence"], told["step"]) == ("apache-2.0", 1)
     assert told["files"]["model.safetensors"]["sha256"] == hash_of(pushed / "model.safetensors")

@@ -136,3 +136,10 @@ def test_a_file_is_shown_with_what_it_is(tmp_path: Path, capsys: pytest.CaptureF
     assert f": {len(given.state_dict())} tensors, " in shown
     assert "  matches:   mscan_t, layout official MSCAN" in shown
     assert "  network:   mscan_t" in shown
+
+
+def test_others_may_read_the_file_as_they_may_read_any(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "a.ckpt", "mobilenet_v2_035")
+    export_checkpoint(str(tmp_path / "a.ckpt"), str(tmp_path / "a.safetensors"))
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "usual").stat().st_mode
