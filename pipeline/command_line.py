@@ -171,7 +171,18 @@ def parse_options(prog: str, options: type[Options], words: Sequence[str]) -> Op
     """
     parser = OneLineParser(prog=prog, description=(options.__doc__ or "").split("Args:")[0].strip())
     parser.add_class_arguments(options, as_positional=True, as_group=False)
+    parser.usage = _usage(parser)
     return options(**vars(parser.parse_args(list(words) or ["--help"])))
+
+
+def _usage(parser: OneLineParser) -> str:
+    """The form of the command in a line; the options follow it in the help."""
+    places = [
+        action.dest if action.required else f"[{action.dest}]"
+        for action in parser._actions
+        if not action.option_strings
+    ]
+    return " ".join(["%(prog)s [options]", *places])
 
 
 def run_single(prog: str, function: Callable[..., None], words: Sequence[str]) -> None:
@@ -188,6 +199,7 @@ def run_single(prog: str, function: Callable[..., None], words: Sequence[str]) -
     parser = OneLineParser(prog=prog, description=_text(function))
     takes_flags = FLAGS in inspect.signature(function).parameters
     parser.add_function_arguments(function, as_positional=True, as_group=False, skip={FLAGS})
+    parser.usage = _usage(parser)
     flags, own = split_flags(words, (*RECIPE_FLAGS, PLUGINS)) if takes_flags else ([], list(words))
     settings: dict[str, Any] = vars(parser.parse_args(_switched(function, own)))
     function(**settings, **({FLAGS: flags} if takes_flags else {}))

@@ -18,31 +18,27 @@ from foveate.plugins.selection import split_names
 class CompareOptions:
     """Train a recipe with several attention blocks and compare their scores and costs.
 
-    All blocks start from the same initial weights in the layers they share, and see the same images in the same
-    order. Trainings that are complete are not repeated: run the same command again to resume a comparison. Flags of
-    the recipe (--data., --model., --trainer.) apply to all blocks.
-
-    With --detect, the comparison ends as soon as it is known of every block whether it differs by so many points, and
-    says what is known whenever it is stopped.
+    All blocks start from the same weights and see the same images in the same order. Run the same command again to
+    go on with a comparison. Flags of the recipe (--data., --model., --trainer.) apply to all blocks.
 
     Example: foveate compare synthetic_segnext_t --blocks none,se,lka --data.root data/scenes
 
     Args:
         recipe: Name of a shipped recipe, or a file.
-        blocks: Comma-separated: none, se, with options {name: lka, kernel: 35} or lka(kernel=35); lka(kernel=7|35) is a
-            row for each value, se+cbam one after the other. The first one is the baseline.
-        slot: Slot for the blocks: gate, stage, decoder, block or input, of those the network has; stage@4 is that of
-            one stage. Several, between commas, compare each block in each slot with the recipe as it is.
-        seeds: Number of seeds (trainings) per block; with --detect, of first seeds, from which the noise is learnt.
-        detect: Smallest difference in points that matters. Further seeds are trained where they decide soonest.
-        budget: With --detect: time for the trainings, such as 45min or 3h; the command ends before it is spent.
-        max_seeds: With --detect: largest number of seeds per block.
-        steps: Optimiser steps per training; the learning rate schedule is scaled to them.
-        out: Folder for the results; comparisons/RECIPE-SLOT if not given.
+        blocks: Comma-separated, the first one is the baseline: none, se, {name: lka, kernel: 35}; lka(kernel=7|35) is a
+            row for each value, se+cbam a stack.
+        slot: Slots for the blocks: gate, stage, decoder, block, input; stage@4 for one stage. Several are compared
+            with the recipe as it is.
+        seeds: Number of seeds (trainings) per block; with --detect, of first seeds.
+        detect: Smallest difference in points that matters: train until it is known.
+        budget: With --detect: time for training, such as 45min or 3h.
+        max_seeds: With --detect: most seeds per block.
+        steps: Optimiser steps per training, and of the schedule.
+        out: Folder; comparisons/RECIPE-SLOT if not given.
         rounds: Number of timed runs per block.
-        field: Largest receptive field that is measured, in pixels; 0 skips receptive fields.
+        field: Largest receptive field in pixels that is measured; 0: none.
         wandb: Log to this W&B project, as one group.
-        plugins: Comma-separated modules, or files of this folder, to load in addition to the installed plugins.
+        plugins: Comma-separated modules, or files of this folder, to load too.
         disable: Comma-separated plugins that are not to be imported.
     """
 

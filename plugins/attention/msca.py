@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -45,8 +46,8 @@ class MultiScaleConvAttention(nn.Module):
         gated: Tensor = self.conv3(add_strips(self.conv0(x), self._pairs())) * x
         return gated
 
-    def _pairs(self) -> list[tuple[nn.Conv2d, nn.Conv2d]]:
-        """The strip convolutions: 1 x k and k x 1 of each length."""
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        """The strip convolutions, 1 x k and k x 1 of each length, or what was put in their place."""
         return [(getattr(self, f"conv{n}_1"), getattr(self, f"conv{n}_2")) for n in range(self.scales)]
 
     def maps(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
@@ -54,7 +55,8 @@ class MultiScaleConvAttention(nn.Module):
         near: Tensor = self.conv0(x)
         found = {"branch 0, 5 x 5": near}
         for number, (across, down) in enumerate(self._pairs(), start=1):
-            found[f"branch {number}, {down.kernel_size[0]} x {across.kernel_size[1]}"] = down(across(near))
+            length = max(getattr(across, "kernel_size", (0,)))
+            found[f"branch {number}, {length} x {length}" if length else f"branch {number}"] = down(across(near))
         return {**found, "gate": self.conv3(sum(found.values()))}
 
     def folded(self) -> nn.Module:
