@@ -64,7 +64,9 @@ def evidence_of(cells: Mapping[int, Cell], first: Mapping[int, Cell], score: str
 
 
 def decide(evidence: Mapping[str, Evidence], detect: float) -> dict[str, Verdict]:
-    """What is known of each block; among all blocks a wrong word is as rare as ALPHA says.
+    """What is known of each block.
+
+    Among all blocks, a difference that is wrongly said is as rare as ALPHA says, and so is one that is wrongly denied.
 
     Args:
         evidence: Of each block, by its label.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 
@@ -128,7 +129,7 @@ class Trainings:
                 self.ended = _reason(verdicts, capped, rule)
                 return
             known, baselines = self._of(by_label[chosen]), self._of(baseline)
-            seed = next(number for number in range(MANY) if number not in known or number not in baselines)
+            seed = next(number for number in count() if number not in known or number not in baselines)
             open_blocks = sum(verdict.more_seeds != 0 for verdict in verdicts.values())
             for entry in (baseline, by_label[chosen]):
                 if (entry.label, seed) in self.cells:
@@ -150,9 +151,6 @@ class Trainings:
             return False
         self.ended = f"the budget of {duration(self.rule.budget)} is spent"
         return True
-
-
-MANY = 10**6
 
 
 def _reason(verdicts: Mapping[str, Verdict], capped: Mapping[str, Verdict], rule: Rule) -> str:

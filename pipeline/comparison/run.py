@@ -60,7 +60,8 @@ def carry_out(
     planned = False
     for entry, seed, progress in trainings:
         if rule is not None and seed >= seeds and not planned:
-            planned = bool(_tell_plan(trainings, rule))
+            _tell_plan(trainings, rule)
+            planned = True
         _run(study, entry, seed, faults, progress, score, cells)
         rows = _rows(entries, faults, measures, cells)
         files = write_report(study.out, _title(study), _facts(study, rows), rows, score, _findings(trainings))
@@ -76,12 +77,10 @@ def carry_out(
     return rows
 
 
-def _tell_plan(trainings: Trainings, rule: Rule) -> list[str]:
+def _tell_plan(trainings: Trainings, rule: Rule) -> None:
     """Print how many seeds and images are needed, from the first trainings."""
     evidence = [verdict.evidence for verdict in trainings.verdicts(rule).values()]
-    lines = tell_plan(plan(evidence, rule.detect), rule.detect, _images(trainings))
-    print("\n".join(lines), flush=True)
-    return lines
+    print("\n".join(tell_plan(plan(evidence, rule.detect), rule.detect, _images(trainings))), flush=True)
 
 
 def _images(trainings: Trainings) -> int:

@@ -8,7 +8,7 @@ import threading
 from functools import cache
 from pathlib import Path
 
-from foveate.plugins.ops.native.library import Library, is_switched_off, load
+from foveate.plugins.ops.native.loading import Library, is_switched_off, load
 
 SOURCES = tuple(sorted(Path(__file__).parent.glob("*.cpp")))
 

@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foveate.plugins.ops.native import library
-from foveate.plugins.ops.native.library import COMPILERS, Library, is_switched_off, load
-from foveate.plugins.ops.native.library import SWITCH as SWITCH
+from foveate.plugins.ops.native import loading
+from foveate.plugins.ops.native.loading import COMPILERS, Library, is_switched_off, load
+from foveate.plugins.ops.native.loading import SWITCH as SWITCH
 
 SOURCES = Path(__file__).parent
-FLAGS = (*library.FLAGS, "-fopenmp", "-Wno-psabi")
+FLAGS = (*loading.FLAGS, "-fopenmp", "-Wno-psabi")
 DTYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
 LANES = 8  # least number of channels for which a kernel is faster
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 def kernels() -> ctypes.CDLL | None:
     """The compiled kernels; None if they are switched off or not available.
 
-    The reason of a failure is logged as a warning and stored beside the library (see `library`). Later processes
+    The reason of a failure is logged as a warning and stored beside the library (see `loading`). Later processes
     with the same sources, compiler and processor do not try again.
     """
     if is_switched_off():
