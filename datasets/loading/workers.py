@@ -66,6 +66,11 @@ def kill_workers() -> None:
             process.kill()
 
 
+def any_worker_lost(iterator: Any) -> bool:
+    """Whether a reading process of a DataLoader's iterator has ended by a signal or an error."""
+    return any(process.exitcode not in (None, 0) for process in getattr(iterator, "_workers", ()))
+
+
 @contextmanager
 def workers_ended() -> Iterator[None]:
     """End the reading processes that begin in the block, at its end.
@@ -116,19 +121,20 @@ class WatchedLoader(DataLoader[Any]):
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # Lightning needs an iterator, not torch's own class
         self.sent.clear()
-        batches: Any = None
-        with HangWatch(self.patience if self.num_workers else 0.0) as watch:
+        batches: Any = self._iterator  # None, or readers that are kept from one epoch to the next
+        is_begun = False
+        with HangWatch(self.patience if self.num_workers else 0.0, lambda: any_worker_lost(batches)) as watch:
             while True:
                 try:
                     with watch.waiting():
-                        if batches is None:
-                            batches = super().__iter__()  # waits for readers that are kept from one epoch to the next
+                        if not is_begun:
+                            batches, is_begun = super().__iter__(), True  # waits for readers that are kept
                             _reading.add(batches)
                         batch = next(batches)
                 except StopIteration:
                     return
                 except (RuntimeError, OSError, EOFError) as error:  # the last two: a reader died while handing over
-                    raise self._explain(error, hangs=watch.fired) from error
+                    raise self._explain(error, hangs=watch.found_hang) from error
                 if self.sent:
                     self.sent.popleft()
                 yield batch
@@ -205,14 +211,17 @@ class HangWatch:
 
     Args:
         patience: Seconds; 0 waits for good.
+        is_lost: Whether a reading process has ended by itself.
 
     Attributes:
-        fired: Whether it did.
+        found_hang: Whether it did, and all of them were alive until then. The DataLoader looks for dead ones every five
+            seconds only, so a shorter patience may end first.
     """
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, is_lost: Callable[[], bool]) -> None:
         self.patience = patience
-        self.fired = False
+        self.is_lost = is_lost
+        self.found_hang = False
         self._since: float | None = None
         self._over = threading.Event()
 
@@ -237,7 +246,7 @@ class HangWatch:
         while not self._over.wait(min(1.0, self.patience / 4)):
             since = self._since
             if since is not None and time.monotonic() - since > self.patience:
-                self.fired = True
+                self.found_hang = not self.is_lost()
                 kill_workers()
                 return
 
