@@ -200,7 +200,9 @@ def _dispatch(words: list[str]) -> int:
         hint = did_you_mean(words[0], COMMANDS)
         return say(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
     from foveate.pipeline.startup import keep_freed_memory, show_log
+    from foveate.pipeline.threads import choose_threads
 
+    choose_threads()
     keep_freed_memory()
     show_log("foveate.datasets")
     if command.target is None:

@@ -12,6 +12,7 @@ import lightning.pytorch as L
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from foveate.datasets.cores import usable_cores
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.loading.damage import DamageLog
 from foveate.datasets.loading.folds import parse_fold
@@ -66,7 +67,7 @@ class LoadingDataModule(L.LightningDataModule):
         self.total_batch = None if total_batch is None else at_least_one("total_batch", total_batch)
         self._evaluated = None if eval_batch_size is None else at_least_one("eval_batch_size", eval_batch_size)
         self.take_batch_size(1 if batch_size == "auto" else batch_size)
-        self.num_workers = num_workers if num_workers >= 0 else min(8, max(1, (os.cpu_count() or 1) - 1))
+        self.num_workers = num_workers if num_workers >= 0 else min(8, max(1, usable_cores() - 1))
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
         if worker_timeout < 0:
             raise DataConfigError(f"worker_timeout is 0 (wait for good) or a number of seconds, not {worker_timeout}")
