@@ -1,0 +1,72 @@
+"""The equal start of a comparison: for each block and seed an encoder distilled from one teacher with one budget."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from foveate.datasets.unlabelled import UnlabelledDataModule
+from foveate.pipeline.distillation.lesson import Lesson
+from foveate.pipeline.distillation.run import Distilled, Student, distil, settings_of
+from foveate.pipeline.distillation.teacher import Teacher, find_teacher
+from foveate.pipeline.task import VisionTask
+
+FOLDER = "distilled"  # in the folder of the comparison
+RESUME = "the same comparison again"
+
+
+@dataclass(frozen=True)
+class DistilledStart:
+    """Distils the encoders that the trainings of a comparison start from.
+
+    Attributes:
+        lesson: Teacher, images and budget, the same for all blocks.
+    """
+
+    lesson: Lesson
+    _teachers: list[Teacher] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def as_values(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return {one.name: getattr(self.lesson, one.name) for one in fields(Lesson) if one.name != "num_workers"}
+
+    def prepare(self, task: VisionTask, out: Path, name: str, seed: int) -> Distilled:
+        """Distil the encoder of a task, unless the same was done before: the file's name has a hash of all inputs.
+
+        The student starts from the task's initial weights, which blocks with the same seed share.
+
+        Args:
+            task: With its initial weights; it is not changed.
+            out: Folder of the comparison.
+            name: Of the block.
+            seed: Decides order and crops.
+        """
+        lesson, settings = self.lesson, task.hparams
+        student = Student(
+            copy.deepcopy(task.network.encoder),  # type: ignore[arg-type]
+            str(settings["network"]),
+            settings["attention"],
+            settings["network_options"] or {},
+        )
+        data = UnlabelledDataModule(
+            lesson.data, size=lesson.size, batch_size=lesson.batch_size, num_workers=lesson.num_workers, seed=seed
+        )
+        if not self._teachers:
+            self._teachers.append(find_teacher(lesson.teacher, lesson.teacher_weights))
+        key = hash_of(settings_of(student, self._teachers[0], data, lesson))
+        path = out / FOLDER / f"{name}-{seed}-{key}.safetensors"
+        return distil(student, self._teachers[0], data, lesson, path, RESUME)
+
+
+def hash_of(settings: Mapping[str, Any]) -> str:
+    """A short hash of plain values.
+
+    Args:
+        settings: The values.
+    """
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:10]
