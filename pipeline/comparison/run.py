@@ -184,9 +184,15 @@ def _facts(study: Study, rows: Sequence[Row]) -> list[str]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU threads"
     return [
         f"{study.steps} steps, up to {seeds} seeds; flags: {' '.join(study.flags) or 'none'}.",
+        *([] if study.start is None else [study.start.describe(_distilling(rows))]),
         f"{device} of {os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, lightning {lightning.__version__}.",
     ]
+
+
+def _distilling(rows: Sequence[Row]) -> list[float]:
+    """Seconds that each distilled encoder took; NaN for other starts."""
+    return [cell.distilling for row in rows for cell in row.cells.values()]
 
 
 def _print(rows: Sequence[Row], score: str) -> None:

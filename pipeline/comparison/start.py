@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from foveate.pipeline.distillation.lesson import Lesson
 from foveate.pipeline.distillation.run import Distilled, Student, distil, settings_of
 from foveate.pipeline.distillation.teacher import Teacher, find_teacher
 from foveate.pipeline.task import VisionTask
+from foveate.pipeline.text import duration
 
 FOLDER = "distilled"  # in the folder of the comparison
 RESUME = "the same comparison again"
@@ -34,6 +36,20 @@ class DistilledStart:
     def as_values(self) -> dict[str, Any]:
         """The settings as JSON values."""
         return {one.name: getattr(self.lesson, one.name) for one in fields(Lesson) if one.name != "num_workers"}
+
+    def describe(self, seconds: Iterable[float]) -> str:
+        """What the trainings started from, and what that took, in a sentence.
+
+        Args:
+            seconds: Time of each distillation.
+        """
+        lesson, times = self.lesson, [one for one in seconds if not math.isnan(one)]
+        teacher = lesson.teacher + (f" with {lesson.teacher_weights}" if lesson.teacher_weights else "")
+        took = f", {duration(sum(times))} for {len(times)} encoders" if times else ""
+        return (
+            f"Start: for each block and seed an encoder distilled from {teacher}, without labels, in {lesson.steps} "
+            f"steps of {lesson.batch_size} crops of {lesson.size} pixels of {lesson.data}{took}."
+        )
 
     def prepare(self, task: VisionTask, out: Path, name: str, seed: int) -> Distilled:
         """Distil the encoder of a task, unless the same was done before: the file's name has a hash of all inputs.
