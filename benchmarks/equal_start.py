@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from foveate.pipeline.commands.unlabelled import open_images
 from foveate.pipeline.comparison.bootstrap import SCORES
 from foveate.pipeline.comparison.entries import Entry, parse_entries
 from foveate.pipeline.comparison.result import RESULT, Cell, read_cell, run_cell
@@ -97,7 +98,7 @@ def create_study(out: Path, start: str, asked: argparse.Namespace) -> Study:
         out=out / start,
         flags=["--data.root", str(out / "data")],
         modules=[PLUGIN],
-        start=DistilledStart(lesson) if start == "distilled" else None,
+        start=DistilledStart(lesson, open_images) if start == "distilled" else None,
     )
     study.settle()
     return study

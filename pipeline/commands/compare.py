@@ -135,6 +135,7 @@ def _start(options: CompareOptions, recipe: Recipe, flags: Sequence[str], distil
         if distilling:
             raise ConfigError(f"{distilling[0].partition('=')[0]} needs --start distilled")
         return None
+    from foveate.pipeline.commands.unlabelled import open_images
     from foveate.pipeline.comparison.start import DistilledStart
 
     given = (recipe["model"].get("init_args") or {}).get("weights")
@@ -143,4 +144,4 @@ def _start(options: CompareOptions, recipe: Recipe, flags: Sequence[str], distil
     words = [word.replace(DISTIL, "--", 1) if word.startswith(DISTIL) else word for word in distilling]
     lesson = parse_options("foveate compare --start distilled", Lesson, words or ["--teacher="])
     lesson.check(DISTIL)
-    return DistilledStart(lesson)
+    return DistilledStart(lesson, open_images)

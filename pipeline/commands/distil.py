@@ -78,7 +78,7 @@ def distil_student(options: DistilOptions, command: str = "the same command agai
     options.check()
     if modules := split_names(options.plugins):
         installed_plugins(modules)
-    from foveate.datasets.unlabelled import UnlabelledDataModule  # late: --help should not wait for torch
+    from foveate.pipeline.commands.unlabelled import open_images  # late: --help should not wait for torch
     from foveate.pipeline.distillation.run import Student, distil
     from foveate.pipeline.distillation.teacher import find_teacher
     from foveate.pipeline.models import create_model
@@ -88,13 +88,7 @@ def distil_student(options: DistilOptions, command: str = "the same command agai
     seed_all(options.seed)
     encoder: Any = create_model(options.student, num_classes=1, attention=options.attention, **given).encoder
     student = Student(encoder, options.student, options.attention, given)
-    data = UnlabelledDataModule(
-        options.data,
-        size=options.size,
-        batch_size=options.batch_size,
-        num_workers=options.num_workers,
-        seed=options.seed,
-    )
+    data = open_images(options, options.seed)
     teacher = find_teacher(options.teacher, options.teacher_weights)
     done = distil(student, teacher, data, options, options.out or name_output(options), command)
     print(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from foveate.datasets.unlabelled import UnlabelledDataModule
+from foveate.pipeline.distillation.images import OpenImages
 from foveate.pipeline.distillation.lesson import Lesson
 from foveate.pipeline.distillation.run import Distilled, Student, distil, settings_of
 from foveate.pipeline.distillation.teacher import Teacher, find_teacher
@@ -28,9 +28,11 @@ class DistilledStart:
 
     Attributes:
         lesson: Teacher, images and budget, the same for all blocks.
+        open_images: Opens the images.
     """
 
     lesson: Lesson
+    open_images: OpenImages
     _teachers: list[Teacher] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def as_values(self) -> dict[str, Any]:
@@ -69,9 +71,7 @@ class DistilledStart:
             settings["attention"],
             settings["network_options"] or {},
         )
-        data = UnlabelledDataModule(
-            lesson.data, size=lesson.size, batch_size=lesson.batch_size, num_workers=lesson.num_workers, seed=seed
-        )
+        data = self.open_images(lesson, seed)
         if not self._teachers:
             self._teachers.append(find_teacher(lesson.teacher, lesson.teacher_weights))
         key = hash_of(settings_of(student, self._teachers[0], data, lesson))

@@ -18,12 +18,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from foveate.datasets.loading.workers import workers_ended
-from foveate.datasets.unlabelled import UnlabelledDataModule
 from foveate.pipeline.callbacks.checkpoints import LastCheckpoint
 from foveate.pipeline.callbacks.exact_resume import ExactResume
 from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.callbacks.step_boundary import StepBoundary
 from foveate.pipeline.callbacks.step_numbers import StepNumbers
+from foveate.pipeline.distillation.images import UnlabelledData
 from foveate.pipeline.distillation.lesson import Lesson
 from foveate.pipeline.distillation.task import DistillationTask
 from foveate.pipeline.distillation.teacher import Teacher, digest_of
@@ -80,7 +80,7 @@ class Distilled:
     seconds: float
 
 
-def settings_of(student: Student, teacher: Teacher, data: UnlabelledDataModule, lesson: Lesson) -> dict[str, Any]:
+def settings_of(student: Student, teacher: Teacher, data: UnlabelledData, lesson: Lesson) -> dict[str, Any]:
     """Everything that decides the resulting weights; images and teacher by a hash, wherever they lie.
 
     Args:
@@ -104,7 +104,7 @@ def settings_of(student: Student, teacher: Teacher, data: UnlabelledDataModule, 
 
 
 def distil(
-    student: Student, teacher: Teacher, data: UnlabelledDataModule, lesson: Lesson, out: Path, resume: str
+    student: Student, teacher: Teacher, data: UnlabelledData, lesson: Lesson, out: Path, resume: str
 ) -> Distilled:
     """Train a student's encoder, and write its weights; a finished one is not repeated, an interrupted one goes on.
 
@@ -150,7 +150,7 @@ def run_of(out: Path) -> Path:
 def _train(
     student: Student,
     teacher: Teacher,
-    data: UnlabelledDataModule,
+    data: UnlabelledData,
     lesson: Lesson,
     out: Path,
     settings: Mapping[str, Any],
@@ -160,10 +160,12 @@ def _train(
     quiet()
     task = DistillationTask(student.encoder, teacher, size=lesson.size, lr=lesson.lr)
     trainer = _create_trainer(run, lesson, data.seed, resume)
-    checkpoint = newest_good(run / CHECKPOINTS) if (run / CHECKPOINTS).is_dir() else None
+    found = newest_good(run / CHECKPOINTS) if (run / CHECKPOINTS).is_dir() else None
+    checkpoint = None if found is None else str(found)
+    module: Any = data  # the trainer asks for more than a distillation does
     clock = Clock(run / "seconds.json")
     with deferring(), workers_ended(), clock:
-        trainer.fit(task, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+        trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
     done = Distilled(out, task.similarity, clock.seconds)
     write_distilled(done, student, teacher, data, lesson, settings)
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)  # several times the size of the result
@@ -224,7 +226,7 @@ def write_distilled(
     done: Distilled,
     student: Student,
     teacher: Teacher,
-    data: UnlabelledDataModule,
+    data: UnlabelledData,
     lesson: Lesson,
     settings: Mapping[str, Any],
 ) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from foveate.datasets.unlabelled import UnlabelledDataModule
+from foveate.pipeline.distillation.images import UnlabelledData
 from foveate.pipeline.distillation.matching import Agreement, FeatureMatch, feature_maps, shapes_of
 from foveate.pipeline.distillation.teacher import Teacher
 from foveate.pipeline.errors import DivergedError
@@ -75,7 +75,7 @@ class DistillationTask(L.LightningModule):
         if bool(is_done):
             return
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(data, UnlabelledDataModule)
+        assert isinstance(data, UnlabelledData)
         crops = torch.split(data.first(STANDARDISED), data.batch_size)
         self.network.match.standardise([self.teacher.features(part.to(self.device)) for part in crops])
         is_done.fill_(True)
