@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,11 @@ def test_weights_are_for_the_same_block_and_say_what_they_were_made_from(
     assert OUT.read_bytes() == before
     assert distil(photos, "--lr", "0.003", "--steps", "41") == 2
     assert "steps 40 there, 41 here" in capsys.readouterr().err
+    shutil.rmtree(OUT.with_suffix(".run"))  # the file itself says what it was made from
+    assert distil(photos, "--lr", "0.003", "--steps", "41") == 2
+    assert "was not made by this distillation" in capsys.readouterr().err
+    assert distil(photos, "--lr", "0.003", "--steps", "40") == 0
+    assert OUT.read_bytes() == before
 
 
 def test_an_interrupted_one_goes_on_as_if_nothing_had_been(

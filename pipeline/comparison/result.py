@@ -48,6 +48,11 @@ class Cell:
     distilling: float = math.nan
     _drawn: dict[str, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    @property
+    def cost(self) -> float:
+        """Seconds of training and of what came before it."""
+        return self.seconds + (0.0 if math.isnan(self.distilling) else self.distilling)
+
     def draw_scores(self, score: str) -> NDArray[np.float64]:
         """Bootstrap scores, over images drawn with replacement; computed once and cached.
 

@@ -95,7 +95,7 @@ def _findings(trainings: Trainings) -> list[str]:
     baseline = trainings.entries[0].label
     lines = []
     for label, verdict in trainings.verdicts(rule).items():
-        times = [cell.seconds for (owner, _), cell in trainings.cells.items() if owner == label]
+        times = [cell.cost for (owner, _), cell in trainings.cells.items() if owner == label]
         seconds = sum(times) / len(times) if times else math.nan
         lines.append(tell(label, verdict, baseline, detect=rule.detect, seconds=seconds, images=_images(trainings)))
     ended = [f"ended: {trainings.ended}"] if trainings.ended else []

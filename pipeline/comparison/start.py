@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from foveate.pipeline.distillation.images import OpenImages
 from foveate.pipeline.distillation.lesson import Lesson
-from foveate.pipeline.distillation.run import Distilled, Student, distil, settings_of
+from foveate.pipeline.distillation.run import Distilled, Student, distil, hash_of, settings_of
 from foveate.pipeline.distillation.teacher import Teacher, find_teacher
 from foveate.pipeline.task import VisionTask
 from foveate.pipeline.text import duration
@@ -77,12 +75,3 @@ class DistilledStart:
         key = hash_of(settings_of(student, self._teachers[0], data, lesson))
         path = out / FOLDER / f"{name}-{seed}-{key}.safetensors"
         return distil(student, self._teachers[0], data, lesson, path, RESUME)
-
-
-def hash_of(settings: Mapping[str, Any]) -> str:
-    """A short hash of plain values.
-
-    Args:
-        settings: The values.
-    """
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:10]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -73,11 +74,13 @@ class Distilled:
         path: The file.
         similarity: Mean cosine similarity of the feature maps at the end, from -1 to 1.
         seconds: Time that it took.
+        settings: A hash of all that decides the weights.
     """
 
     path: Path
     similarity: float
     seconds: float
+    settings: str
 
 
 def settings_of(student: Student, teacher: Teacher, data: UnlabelledData, lesson: Lesson) -> dict[str, Any]:
@@ -103,6 +106,15 @@ def settings_of(student: Student, teacher: Teacher, data: UnlabelledData, lesson
     }
 
 
+def hash_of(settings: Mapping[str, Any]) -> str:
+    """A short hash of plain values.
+
+    Args:
+        settings: The values.
+    """
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:10]
+
+
 def distil(
     student: Student, teacher: Teacher, data: UnlabelledData, lesson: Lesson, out: Path, resume: str
 ) -> Distilled:
@@ -124,10 +136,11 @@ def distil(
         raise ConfigError(f"--out {out}: weights are a .safetensors file")
     settings = settings_of(student, teacher, data, lesson)
     run = run_of(out)
-    if out.is_file() and not run.is_dir():
-        raise ConfigError(f"{out} is there already, and was not made here (no {run}); choose another --out")
+    done = read_distilled(out)
+    if out.is_file() and not run.is_dir() and (done is None or done.settings != hash_of(settings)):
+        raise ConfigError(f"{out} is there already, and was not made by this distillation; choose another --out")
     settle(run, settings, "a distillation")
-    if (done := read_distilled(out)) is not None:
+    if done is not None:
         print(f"{out}: done before", flush=True)
         return done
     lock = RunLock(run)
@@ -166,7 +179,7 @@ def _train(
     clock = Clock(run / "seconds.json")
     with deferring(), workers_ended(), clock:
         trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
-    done = Distilled(out, task.similarity, clock.seconds)
+    done = Distilled(out, task.similarity, clock.seconds, hash_of(settings))
     write_distilled(done, student, teacher, data, lesson, settings)
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)  # several times the size of the result
     return done
@@ -249,6 +262,7 @@ def write_distilled(
         "images_digest": data.digest(),
         "similarity": round(done.similarity, 4),
         "seconds": round(done.seconds, 1),
+        "settings": done.settings,
     }
     metadata = {
         "format": "pt",
@@ -279,6 +293,6 @@ def read_distilled(path: Path) -> Distilled | None:
     try:
         with safe_open(path, framework="pt") as file:
             made = json.loads((file.metadata() or {})[DISTILLED])
-        return Distilled(path, float(made["similarity"]), float(made["seconds"]))
+        return Distilled(path, float(made["similarity"]), float(made["seconds"]), str(made["settings"]))
     except Exception:  # safetensors' own errors, and those of other files
         return None
