@@ -64,6 +64,12 @@ COMMANDS = {
         "pipeline.commands.compare_runs:run",
         trains=True,
     ),
+    "distil": Command(
+        "train an encoder to reproduce a teacher's features, without labels",
+        "foveate distil segnext_t --attention.gate se --teacher runs/latest --data photos",
+        "pipeline.commands.distil:run",
+        trains=True,
+    ),
     "tune": Command(
         "search the options of a recipe that score best",
         "foveate tune camvid_segnext_t space.yaml --trials 20 --data.root ~/camvid --trainer.max_steps 2000",

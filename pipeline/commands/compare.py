@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from foveate.pipeline.command_line import parse_options, split_flags
+from foveate.pipeline.distillation.lesson import Lesson
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.runs.recipes import find_recipe, read_recipe
+from foveate.pipeline.runs.recipes import Recipe, find_recipe, read_recipe
 from foveate.pipeline.runs.remembered import trusted_modules
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
+
+DISTIL = "--distil."
+WEIGHTS = "--model.weights"
+Start = Literal["recipe", "distilled"]
 
 
 @dataclass(frozen=True)
@@ -32,14 +38,15 @@ class CompareOptions:
         seeds: Number of seeds (trainings) per block; with --detect, of first seeds.
         detect: Smallest difference in points that matters: train until it is known.
         budget: With --detect: time for training, such as 45min or 3h.
-        max_seeds: With --detect: most seeds per block.
+        max_seeds: With --detect: most seeds.
         steps: Optimiser steps per training, and of the schedule.
+        start: distilled: equal start, by --distil.teacher, --distil.data ... (see: foveate distil --help).
         out: Folder; comparisons/RECIPE-SLOT if not given.
-        rounds: Number of timed runs per block.
+        rounds: Timed runs per block.
         field: Largest receptive field in pixels that is measured; 0: none.
-        wandb: Log to this W&B project, as one group.
-        plugins: Comma-separated modules, or files of this folder, to load too.
-        disable: Comma-separated plugins that are not to be imported.
+        wandb: W&B project.
+        plugins: Modules or files to load too.
+        disable: Plugins not to import.
     """
 
     recipe: str
@@ -50,6 +57,7 @@ class CompareOptions:
     budget: str | None = None
     max_seeds: int = 20
     steps: int = 300
+    start: Start = "recipe"
     out: Path | None = None
     rounds: int = 7
     field: int = 8192
@@ -67,16 +75,18 @@ def run(words: Sequence[str]) -> None:
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
     """
-    flags, own = split_flags(words)
-    compare(parse_options("foveate compare", CompareOptions, own), flags)
+    flags, rest = split_flags(words)
+    distilling, own = split_flags(rest, (DISTIL,))
+    compare(parse_options("foveate compare", CompareOptions, own), flags, distilling)
 
 
-def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
+def compare(options: CompareOptions, flags: Sequence[str] = (), distilling: Sequence[str] = ()) -> None:
     """Run a comparison.
 
     Args:
         options: The command's options.
         flags: Flags that change the recipe, for all blocks.
+        distilling: Options of the distillation, such as --distil.steps 500.
 
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
@@ -107,8 +117,31 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
         out=options.out or Path("comparisons") / f"{file.stem}-{'-'.join(slots)}",
         group=options.wandb,
         modules=modules,
+        start=_start(options, recipe, flags, distilling),
     )
     entries = parse_entries(options.blocks, slots)
     if rule is not None and len(entries) < 2:
         raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
     carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+
+
+def _start(options: CompareOptions, recipe: Recipe, flags: Sequence[str], distilling: Sequence[str]) -> Any:
+    """What the trainings start from, if not from the recipe's weights.
+
+    Raises:
+        ConfigError: Options of the distillation are missing, or there are some and no distillation.
+    """
+    if options.start == "recipe":
+        if distilling:
+            raise ConfigError(f"{distilling[0].partition('=')[0]} needs --start distilled")
+        return None
+    from foveate.pipeline.commands.unlabelled import open_images
+    from foveate.pipeline.comparison.start import DistilledStart
+
+    given = (recipe["model"].get("init_args") or {}).get("weights")
+    if given or any(flag.partition("=")[0] == WEIGHTS for flag in flags):
+        raise ConfigError(f"--start distilled makes the initial weights: leave {WEIGHTS} out (null in the recipe)")
+    words = [word.replace(DISTIL, "--", 1) if word.startswith(DISTIL) else word for word in distilling]
+    lesson = parse_options("foveate compare --start distilled", Lesson, words or ["--teacher="])
+    lesson.check(DISTIL)
+    return DistilledStart(lesson, open_images)

@@ -95,7 +95,7 @@ def _findings(trainings: Trainings) -> list[str]:
     baseline = trainings.entries[0].label
     lines = []
     for label, verdict in trainings.verdicts(rule).items():
-        times = [cell.seconds for (owner, _), cell in trainings.cells.items() if owner == label]
+        times = [cell.cost for (owner, _), cell in trainings.cells.items() if owner == label]
         seconds = sum(times) / len(times) if times else math.nan
         lines.append(tell(label, verdict, baseline, detect=rule.detect, seconds=seconds, images=_images(trainings)))
     ended = [f"ended: {trainings.ended}"] if trainings.ended else []
@@ -184,9 +184,15 @@ def _facts(study: Study, rows: Sequence[Row]) -> list[str]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU threads"
     return [
         f"{study.steps} steps, up to {seeds} seeds; flags: {' '.join(study.flags) or 'none'}.",
+        *([] if study.start is None else [study.start.describe(_distilling(rows))]),
         f"{device} of {os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, lightning {lightning.__version__}.",
     ]
+
+
+def _distilling(rows: Sequence[Row]) -> list[float]:
+    """Seconds that each distilled encoder took; NaN for other starts."""
+    return [cell.distilling for row in rows for cell in row.cells.values()]
 
 
 def _print(rows: Sequence[Row], score: str) -> None:

@@ -160,6 +160,12 @@ TIMM_FEATURES = Layout(
         ("{rest}", "encoder.{rest}"),
     ),
 )
+TIMM_GETTER = Layout(  # timm's `features_only` ViTs keep the whole network one level down
+    name="timm",
+    families=("timm:",),
+    segmenters=False,
+    pairs=(("{rest}", "encoder.model.{rest}"),),
+)
 
 # In order of preference among layouts that match as many names.
 SPECIFIC = (
@@ -174,4 +180,4 @@ SPECIFIC = (
     TIMM_VIT,
     TORCHVISION_VIT,
 )
-LAYOUTS = (*SPECIFIC, SMP, *BARE, TIMM_FEATURES)
+LAYOUTS = (*SPECIFIC, SMP, *BARE, TIMM_FEATURES, TIMM_GETTER)
