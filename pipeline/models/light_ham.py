@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.upsampling import upsample
 from foveate.plugins.attention.hamburger import EvalBases as EvalBases  # imported from here by models that use LightHam
 from foveate.plugins.attention.hamburger import NMF2d
 from foveate.plugins.blocks import SlotSpec, create_slot
@@ -132,32 +133,41 @@ def pick_finer(strides: Sequence[int], decoded: int, finest: int) -> tuple[int, 
 
 
 class Refinement(nn.Module):
-    """Adds the detail of a finer feature: a 1 x 1 convolution over both, then a depthwise 3 x 3 and a 1 x 1.
+    """Corrects logits by the detail of a finer feature.
 
-    The idea is that of the decoder of DeepLabV3+ (Chen et al. 2018, arXiv:1802.02611), with separable convolutions.
+    Both features are convolved and normalised on their own, since their magnitudes differ, and added; a depthwise 3 x 3
+    and a 1 x 1 convolution follow. The correction starts at 0, so that training starts from the coarse logits.
 
     Args:
         finer: Width of the finer feature.
         coarser: Width of the decoded features.
         channels: Width C of the output, a multiple of 8.
+        num_classes: Channels of the logits.
     """
 
-    def __init__(self, finer: int, coarser: int, channels: int) -> None:
+    def __init__(self, finer: int, coarser: int, channels: int, num_classes: int) -> None:
         super().__init__()
         groups = channels // REFINE_GROUP
-        self.squeeze = ConvNorm(finer + coarser, channels, groups=groups)
+        self.finer = ConvNorm(finer, channels, groups=groups, relu=False)
+        self.coarser = ConvNorm(coarser, channels, groups=groups, relu=False)
         self.depthwise = DepthwiseConv2d(channels, 3, bias=False).apply(init_weights)
         self.align = ConvNorm(channels, channels, groups=groups)
+        self.conv_seg = nn.Conv2d(channels, num_classes, 1, bias=False)
+        nn.init.zeros_(self.conv_seg.weight)
 
-    def forward(self, finer: Float[Tensor, "B I H W"], coarser: Float[Tensor, "B J h w"]) -> Float[Tensor, "B C H W"]:
-        out: Tensor = self.align(self.depthwise(self.squeeze.merge([finer, coarser])))
-        return out
+    def forward(
+        self, finer: Float[Tensor, "B I H W"], coarser: Float[Tensor, "B J h w"], logits: Float[Tensor, "B K h w"]
+    ) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K H W"]]:
+        size = (finer.shape[2], finer.shape[3])
+        x = F.relu(self.finer(finer) + upsample(self.coarser(coarser), size))
+        x = self.align(self.depthwise(x))
+        return x, upsample(logits, size) + self.conv_seg(x)
 
 
 class LightHam(nn.Module):
     """Class logits from three features of an encoder, at the stride of the finest of them, which is 8 in SegNeXt.
 
-    With a finer `stride`, features that are finer still refine the result, one after the other.
+    With a finer `stride`, features that are finer still refine these logits, one after the other.
 
     Args:
         in_channels: Width of each feature of the encoder, finest first.
@@ -197,9 +207,10 @@ class LightHam(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         widths = [channels] + [refine_channels] * len(self.finer)
         self.refine = nn.ModuleList(
-            Refinement(in_channels[index], *pair) for index, pair in zip(self.finer, pairwise(widths), strict=True)
+            Refinement(in_channels[index], *pair, num_classes)
+            for index, pair in zip(self.finer, pairwise(widths), strict=True)
         )
-        self.conv_seg = nn.Conv2d(widths[-1], num_classes, 1)
+        self.conv_seg = nn.Conv2d(channels, num_classes, 1)
         nn.init.normal_(self.conv_seg.weight, std=0.01)
         nn.init.zeros_(self.conv_seg.bias)  # type: ignore[arg-type]
         self.attention = create_slot(attention, channels)
@@ -207,9 +218,10 @@ class LightHam(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> Float[Tensor, "B K h w"]:
         x = self.squeeze.merge([features[index] for index in self.taken])
         x = self.attention(self.align(self.hamburger(x)))
+        x = self.dropout(x)
+        logits: Tensor = self.conv_seg(x)
         for index, refine in zip(self.finer, self.refine, strict=True):
-            x = refine(features[index], x)
-        logits: Tensor = self.conv_seg(self.dropout(x))
+            x, logits = refine(features[index], x, logits)
         return logits
 
 

@@ -10,6 +10,7 @@ import torch
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.light_ham import LightHam, NMF2d, create_decoder
 from foveate.pipeline.models.segnext import create_segnext
+from foveate.pipeline.models.upsampling import upsample
 
 
 def decoder(**options: object) -> LightHam:
@@ -112,9 +113,19 @@ def test_finer_features_refine_the_logits(strides: tuple[int, ...], stride: int,
     features = [torch.randn(2, width, 64 // s, 96 // s) for width, s in zip(widths, strides, strict=True)]
     logits = model(features)
     assert (model.finer, logits.shape) == (finer, (2, 3, 64 // stride, 96 // stride))
+    for refine in model.refine:
+        refine.conv_seg.weight.data.normal_()  # type: ignore[operator, union-attr]
     for index in finer:
         changed = [feature + (number == index) * feature.abs() for number, feature in enumerate(features)]
-        assert not torch.allclose(model(changed), logits)
+        assert not torch.allclose(model(changed), model(features))
+
+
+def test_refined_logits_start_as_the_coarse_ones() -> None:
+    finer = create_segnext("segnext_t", num_classes=3, stride=4).eval()
+    coarse = create_segnext("segnext_t", num_classes=3).eval()
+    coarse.load_state_dict({name: finer.state_dict()[name] for name in coarse.state_dict()})
+    image = torch.randn(1, 3, 64, 96)
+    torch.testing.assert_close(finer.decode(image), upsample(coarse.decode(image), (16, 24)))
 
 
 def test_a_size_that_strides_do_not_divide_is_refined() -> None:
