@@ -78,22 +78,31 @@ def run_cell(study: Study, entry: Entry, seed: int) -> Cell:
         entry: The block.
         seed: Seed of the initial weights and of the order of the images.
     """
-    started = time.perf_counter()
     cli = study.build(entry, seed)
-    losses = Losses()
+    cell = train_cell(cli, Losses())
+    for logger in cli.trainer.loggers:
+        logger.finalize("success")
+    write_cell(study.folder(entry, seed) / RESULT, cell)
+    return cell
+
+
+def train_cell(cli: CellCLI, losses: Losses) -> Cell:
+    """Train a block, validate it, and look at what its last feature sees.
+
+    Args:
+        cli: Its task, data and trainer.
+        losses: A callback that records the loss of each step.
+    """
+    started = time.perf_counter()
     cli.trainer.callbacks.append(losses)  # type: ignore[attr-defined]
     with workers_ended():
         cli.trainer.fit(cli.model, cli.datamodule)
-        cell = Cell(
+        return Cell(
             counts=cli.counts.counts(),
             losses=np.array(losses.values, dtype=np.float32),
             reach=_reach(cli),
             seconds=time.perf_counter() - started,
         )
-    for logger in cli.trainer.loggers:
-        logger.finalize("success")
-    write_cell(study.folder(entry, seed) / RESULT, cell)
-    return cell
 
 
 def _reach(cli: CellCLI) -> NDArray[np.float32]:

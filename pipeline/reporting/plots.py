@@ -157,3 +157,23 @@ def draw_reliability(series: Mapping[str, Points]) -> str:
             axes.legend()
 
     return _svg(draw, 4.6, 4.2) if any(series.values()) else ""
+
+
+def draw_scatter(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str) -> str:
+    """A named point for each of several things.
+
+    Args:
+        points: Of each name: its place.
+        xlabel: What the first values are.
+        ylabel: What the second values are.
+    """
+
+    def draw(axes: Any) -> None:
+        for name, (x, y) in points.items():
+            axes.plot(x, y, "o", color=COLOURS[0], markersize=5)
+            axes.annotate(name, (x, y), (5, 3), textcoords="offset points", fontsize=8, color=INK)
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        axes.margins(0.12)
+
+    return _svg(draw, 5.6, 4.2) if points else ""
