@@ -10,12 +10,13 @@ from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 
 OUT = "leaderboard"  # folder of one's own records
+DATA = "data"  # folder of the data sets' folders
 CURRENT = "1"
 ALL = "all"
 
 
 def run(
-    data: str,
+    data: str = DATA,
     blocks: str = ALL,
     slots: str = "",
     budget: str | None = None,
@@ -44,7 +45,7 @@ def run(
 
 def add(
     block: str,
-    data: str,
+    data: str = DATA,
     plugins: str = "",
     slots: str = "",
     out: str = OUT,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from foveate.pipeline.comparison.entries import STACK
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.leaderboard.figures import differing, figures_of, sums_of
 from foveate.pipeline.leaderboard.protocol import Protocol
 from foveate.pipeline.leaderboard.record import DIGEST, Record, seal
 
+OPTIONS = re.compile(r"\([^()]*\)")  # in a label: lka(kernel=35)
 PARTS: Mapping[str, tuple[str, ...]] = {  # what a record has
     "protocol": ("version", "sha256"),
     "block": ("label", "spec", "providers"),
@@ -89,18 +92,21 @@ def _place(record: Record, protocol: Protocol) -> Iterator[str]:
     rules = {"slot": track.slot, "steps": track.steps, "score": track.score}
     result, training = record.content["result"], record.content["training"]
     found = {"slot": record.content["slot"], "steps": training["steps"], "score": result["name"]}
-    yield from (f"{name} is {found[name]!r}, the protocol's is {rules[name]!r}" for name in rules if found != rules)
+    for name, wanted in rules.items():
+        if found[name] != wanted:
+            yield f"{name} is {found[name]!r}, the protocol's is {wanted!r}"
     if record.seed not in range(protocol.seeds):
         yield f"seed {record.seed} is none of the protocol's: 0 to {protocol.seeds - 1}"
-    if track.data_sha256 and record.content["data"]["sha256"] != track.data_sha256:
-        yield f"its data are not those of the protocol ({track.data_sha256:.12})"
 
 
 def _label(record: Record, protocol: Protocol) -> Iterator[str]:
     spec = record.content["block"]["spec"]
-    name = spec if isinstance(spec, str) else spec.get("name") if isinstance(spec, Mapping) else None
-    if name is not None and not record.block.startswith(str(name)):
-        yield f"it is labelled {record.block!r}, and its block is {name!r}"
+    given = spec if isinstance(spec, list) else [spec]
+    names = [one.get("name") if isinstance(one, Mapping) else one for one in given]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        yield f"its block is {spec!r}, which is no block of a recipe"
+    elif OPTIONS.sub("", record.block).split(STACK) != names:
+        yield f"it is labelled {record.block!r}, and its block is {spec!r}"
 
 
 def _counts(record: Record, protocol: Protocol) -> Iterator[str]:

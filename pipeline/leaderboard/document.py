@@ -30,7 +30,7 @@ def render_document(protocol: Protocol, tables: Sequence[Table]) -> str:
     """
     lines = ["# The leaderboard", "", BEGINNING, "", state_of(protocol, tables), ""]
     for table in tables:
-        lines += [f"## {table.track.name}", "", describe_track(table.track), "", *_table(table), ""]
+        lines += [f"## {table.name}", "", describe_track(table.track), "", *_table(table), ""]
     lines += ["## What the columns say", "", *(f"* {line}" for line in COLUMNS), ""]
     lines += ["## What this can show, and what it cannot", "", *what_it_shows(protocol, DETECT), ""]
     lines += ["## Each class", ""]
@@ -56,7 +56,7 @@ def _classes(table: Table) -> list[str]:
         for one in table.standings
     ]
     return [
-        f"{table.track.name}: {what} of each class in %, mean over the seeds.",
+        f"{table.name}: {what} of each class in %, mean over the seeds.",
         "",
         *markdown_table(["block", *table.classes], rows),
         "",

@@ -59,7 +59,7 @@ def render_leaderboard(protocol: Protocol, tables: Sequence[Table]) -> str:
         protocol: The protocol.
         tables: Its tables.
     """
-    links = "".join(f'<a href="#{plain(t.track.name)}">{plain(t.track.name)}</a>' for t in tables)
+    links = "".join(f'<a href="#{plain(t.name)}">{plain(t.name)}</a>' for t in tables)
     notes = "".join(f"<li>{plain(line)}</li>" for line in COLUMNS)
     hint = "" if is_available() else paragraph(f"{NEEDED}.")
     body = [f"<style>{STYLE}</style><nav>{links}</nav>", hint, *(_section(table) for table in tables)]
@@ -70,7 +70,7 @@ def render_leaderboard(protocol: Protocol, tables: Sequence[Table]) -> str:
 
 
 def _section(table: Table) -> str:
-    name = plain(table.track.name)
+    name = plain(table.name)
     head = f'<section id="{name}"><h2>{name}</h2>{paragraph(describe_track(table.track))}'
     if not table.standings:
         return f"{head}{paragraph('No records yet.')}</section>"

@@ -37,7 +37,7 @@ def _tell(table: Table, label: str, folder: Path) -> Iterator[str]:
     standing = table.standings[place - 1]
     seeds = f"{len(standing.records)} seed{'s' * (len(standing.records) != 1)}"
     score = f"{table.track.score} {100 * standing.mean:.1f} over {seeds}"
-    yield f"{table.track.name}: {label} is {place} of {len(places)}: {score}{_gain(standing)}"
+    yield f"{table.name}: {label} is {place} of {len(places)}: {score}{_gain(standing)}"
     path = folder / f"{_file(label)}-{table.track.name}.svg"
     verdict = table.verdicts.get(label)
     write_text(path, render_badge(label, _short(table, standing), str(verdict.known) if verdict else ""))
@@ -47,7 +47,7 @@ def _tell(table: Table, label: str, folder: Path) -> Iterator[str]:
 def _gain(standing: Standing) -> str:
     found = gain_over_images(standing)
     if found is None:
-        return "; no record of none to compare with"
+        return "; no record of none to compare with (foveate leaderboard run --blocks none)"
     gain, low, high = found
     return f", {100 * gain:+.1f} points over none ({100 * low:+.1f} to {100 * high:+.1f} over the images)"
 

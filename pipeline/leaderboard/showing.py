@@ -73,7 +73,7 @@ def _published(wanted: bool) -> list[Path]:
 def _as_text(table: Table) -> str:
     names = headings(table)
     shown = [place for place, name in enumerate(names) if name in SHOWN or place == 1]
-    grid = RichTable(title=table.track.name, title_justify="left", box=None, pad_edge=False)
+    grid = RichTable(title=table.name, title_justify="left", box=None, pad_edge=False)
     for place in shown:
         grid.add_column(names[place], justify="right" if place else "left", no_wrap=True)
     for one in table.standings:

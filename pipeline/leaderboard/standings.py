@@ -90,12 +90,19 @@ class Table:
         standings: The blocks that have records, the best first.
         verdicts: What is known of each against `none`.
         missing: Blocks of other tracks that have no record here, and seeds that are missing.
+        data: Hash of their data, if those are not the protocol's.
     """
 
     track: Track
     standings: Sequence[Standing]
     verdicts: dict[str, Verdict]
     missing: Sequence[str]
+    data: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its heading."""
+        return f"{self.track.name}, other data ({self.data:.8})" if self.data else self.track.name
 
     @property
     def classes(self) -> list[str]:
@@ -105,27 +112,39 @@ class Table:
 
 
 def make_tables(protocol: Protocol, records: Sequence[Record]) -> list[Table]:
-    """The tables of a protocol; tracks without any record too.
+    """The tables of a protocol, tracks without any record too; records of other data have tables of their own.
 
     Args:
         protocol: The protocol.
         records: Records that are consistent in themselves.
     """
-    blocks = list(dict.fromkeys(record.block for record in records))
-    return [_table(protocol, track, blocks, records) for track in protocol.tracks.values()]
+    blocks = list(dict.fromkeys(record.block for record in records if not _other_data(protocol, record)))
+    tables = []
+    for track in protocol.tracks.values():
+        own = [record for record in records if record.track == track.name]
+        tables.append(_table(protocol, track, blocks, [one for one in own if not _other_data(protocol, one)]))
+        for data in sorted({_other_data(protocol, record) for record in own} - {""}):
+            others = [record for record in own if _other_data(protocol, record) == data]
+            tables.append(_table(protocol, track, [], others, data))
+    return tables
 
 
-def _table(protocol: Protocol, track: Track, blocks: Sequence[str], records: Sequence[Record]) -> Table:
+def _other_data(protocol: Protocol, record: Record) -> str:
+    """Hash of a record's data, if those are not the protocol's; else nothing."""
+    wanted, found = protocol.tracks[record.track].data_sha256, str(record.content["data"]["sha256"])
+    return found if wanted and found != wanted else ""
+
+
+def _table(protocol: Protocol, track: Track, blocks: Sequence[str], records: Sequence[Record], data: str = "") -> Table:
     own: dict[str, dict[int, Record]] = {}
     for record in sorted(records, key=lambda record: record.seed):
-        if record.track == track.name:
-            own.setdefault(record.block, {})[record.seed] = record
+        own.setdefault(record.block, {})[record.seed] = record
     first = Standing(BASELINE, own[BASELINE], None, track.score) if BASELINE in own else None
     others = [Standing(label, found, first, track.score) for label, found in own.items() if label != BASELINE]
     evidence = {one.label: evidence_of(one.cells, first.cells, track.score) for one in others if first and one.common}
     verdicts = decide(evidence, DETECT) if evidence else {}
     ranked = sorted([*([first] if first else []), *others], key=lambda one: -one.mean)
-    return Table(track, ranked, verdicts, list(_missing(protocol, blocks, own)))
+    return Table(track, ranked, verdicts, _missing(protocol, blocks, own), data)
 
 
 def _missing(protocol: Protocol, blocks: Sequence[str], own: dict[str, dict[int, Record]]) -> list[str]:

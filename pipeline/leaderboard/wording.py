@@ -38,9 +38,10 @@ def state_of(protocol: Protocol, tables: Sequence[Table]) -> str:
         protocol: The protocol.
         tables: Its tables.
     """
-    records = sum(len(one.records) for table in tables for one in table.standings)
-    blocks = {one.label for table in tables for one in table.standings}
-    whole = len(blocks) * protocol.seeds * len(tables)
+    main = [table for table in tables if not table.data]
+    records = sum(len(one.records) for table in main for one in table.standings)
+    blocks = {one.label for table in main for one in table.standings}
+    whole = len(blocks) * protocol.seeds * len(main)
     counted = f"Protocol {protocol.version}: {records} of {whole} records of {len(blocks)} blocks."
     return counted if records == whole else f"{counted} The others are missing; each table names them."
 
@@ -94,7 +95,7 @@ def machines(tables: Sequence[Table]) -> str:
     for table in tables:
         spent = [r.content["training"]["cpu_seconds"] for one in table.standings for r in one.records.values()]
         if spent:
-            times.append(f"{duration(statistics.median(spent))} in {table.track.name}")
+            times.append(f"{duration(statistics.median(spent))} in {table.name}")
     return f"{'; '.join(found)}. Median processor time of a training: {', '.join(times)}"
 
 
@@ -112,8 +113,8 @@ def how_to(protocol: Protocol) -> list[str]:
         f"`--data` names a folder that holds {folders}. The published records are of the files whose hash is in the",
         "protocol (`pipeline/leaderboard/protocol_1.yaml`): CamVid in the layout of the SegNet tutorial, its images as",
         "JPEG files of quality 95, and 5000 + 1000 images of CIFAR-10 as JPEG files in folders of their classes. Other",
-        "copies are refused, since their pixels and so their losses differ; a copy of the protocol without hashes",
-        "(`data_sha256: ''`, `--protocol mine.yaml`) takes any data and makes a leaderboard of its own.",
+        "copies work too; their records get tables of their own, since their pixels and so their losses differ. Train",
+        "`none` on them as well (`foveate leaderboard run --blocks none`), to have something to compare with.",
         "",
         "```",
         "foveate leaderboard add my-block --plugins my_block.py --data ~/data --slots gate",
@@ -126,7 +127,7 @@ def how_to(protocol: Protocol) -> list[str]:
         "send the records. `check` refuses a record",
         "",
         "* whose digest is not that of its content, or that lacks a part;",
-        "* of another protocol, track, slot, seed, number of steps, or other data;",
+        "* of another protocol, track, slot, seed or number of steps, or of other data than those of `--data`;",
         "* whose score, interval or class figures do not follow from the counts of its images, or whose counts do not",
         "  add up to its confusion matrix;",
         "* whose counts are not those of val's labels, or whose parameters, MACs or receptive field are not those of",
@@ -138,5 +139,5 @@ def how_to(protocol: Protocol) -> list[str]:
         "consistently is found by `--steps all` only, which repeats the whole training: its score must be the same bit",
         f"for bit on the same kind of machine, and within {points} points elsewhere, where rounding differs and a",
         "training drifts apart as with another seed. `--against OTHER.json` compares two people's records of one",
-        "training by the same bounds.",
+        "training by the same bounds. Times, the last loss and the effective receptive field are not compared.",
     ]
