@@ -13,6 +13,7 @@ from foveate.pipeline.leaderboard.wording import COLUMNS, describe_track, state_
 from foveate.pipeline.reporting.plots import NEEDED, draw_scatter, is_available
 
 COSTS = {"MACs of the network, in millions": ("macs", 1e-6), "time of a step, relative to none": ("step_ratio", 1.0)}
+SHADED = "shaded"  # tables whose cells are the darker the larger their value
 STYLE = """
 a { color: var(--info) } nav a { margin-right: 1rem }
 h2 { scroll-margin-top: 1rem; border-top: 1px solid var(--line); padding-top: 1.2rem }
@@ -24,7 +25,7 @@ th[aria-sort=ascending] button::after { content: " \\2191" }
 th[aria-sort=descending] button::after { content: " \\2193" }
 td:first-child, th:first-child { position: sticky; left: 0; background: var(--back) }
 th:first-child { background: var(--head) }
-.classes td:not(:first-child) { text-align: center; font-size: 13px }
+.shaded td:not(:first-child) { font-size: 13px }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem }
 @media print { nav { display: none } }
 """
@@ -71,13 +72,14 @@ def render_leaderboard(protocol: Protocol, tables: Sequence[Table]) -> str:
 
 def _section(table: Table) -> str:
     name = plain(table.name)
-    head = f'<section id="{name}"><h2>{name}</h2>{paragraph(describe_track(table.track))}'
+    told = paragraph(describe_track(table.track).replace("`", ""))
+    head = f'<section id="{name}"><h2>{name}</h2>{told}'
     if not table.standings:
         return f"{head}{paragraph('No records yet.')}</section>"
     rows = [cells_of(one, table) for one in table.standings]
     missing = f'<p class="soft">Missing: {plain(", ".join(table.missing))}.</p>' if table.missing else ""
     plots = "".join(_plot(table, xlabel, *cost) for xlabel, cost in COSTS.items())
-    classes = sortable(["block", *table.classes], [_classes(one, table) for one in table.standings], "classes")
+    classes = sortable(["block", *table.classes], [_classes(one, table) for one in table.standings], SHADED)
     return (
         f"{head}{sortable(headings(table), rows)}{missing}"
         f'<h3>{plain(table.track.score)} against cost</h3><div class="plots">{plots}</div>'
@@ -91,18 +93,26 @@ def sortable(names: Sequence[str], rows: Sequence[Sequence[Cell]], kind: str = "
     Args:
         names: Of the columns.
         rows: The cells.
-        kind: A class of the table, for its look.
+        kind: `shaded` makes cells the darker the larger they are; else empty.
     """
     head = "".join(f'<th scope="col"><button type="button">{plain(name)}</button></th>' for name in names)
-    body = "".join(f"<tr>{''.join(_cell(cell, number) for number, cell in enumerate(row))}</tr>" for row in rows)
+    most = [
+        max((cell.value for cell in column if cell.value == cell.value), default=0.0)
+        for column in zip(*rows, strict=True)
+    ]
+    shades = most if kind == SHADED else [0.0] * len(names)
+    body = "".join(f"<tr>{''.join(map(_cell, row, shades, range(len(row))))}</tr>" for row in rows)
     table = f'<table class="sortable {kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="wide">{table}</div>'
 
 
-def _cell(cell: Cell, number: int) -> str:
+def _cell(cell: Cell, most: float, number: int) -> str:
+    """A cell; with a largest value of its column, the darker the nearer it is to it."""
     value = "" if math.isnan(cell.value) else "1e999" if math.isinf(cell.value) else f"{cell.value:.8g}"
     data = f' data-value="{value}"' if number else ""
-    return f"<td{data}>{plain(cell.text)}</td>"
+    share = 55 * max(0.0, cell.value) / most if most > 0 and value else 0
+    look = f' style="background: color-mix(in srgb, var(--bar) {share:.0f}%, transparent)"' if share else ""
+    return f"<td{data}{look}>{plain(cell.text)}</td>"
 
 
 def _classes(one: Standing, table: Table) -> list[Cell]:

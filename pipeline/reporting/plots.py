@@ -169,9 +169,10 @@ def draw_scatter(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel:
     """
 
     def draw(axes: Any) -> None:
-        for name, (x, y) in points.items():
+        for number, (name, (x, y)) in enumerate(sorted(points.items(), key=lambda item: item[1][1])):
             axes.plot(x, y, "o", color=COLOURS[0], markersize=5)
-            axes.annotate(name, (x, y), (5, 3), textcoords="offset points", fontsize=8, color=INK)
+            side, at = ("left", (6, -3)) if number % 2 else ("right", (-6, -3))  # so that fewer names overlap
+            axes.annotate(name, (x, y), at, textcoords="offset points", fontsize=8, color=INK, ha=side)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.margins(0.12)
