@@ -131,7 +131,8 @@ def run_jobs(
     """
     studies: dict[str, Study] = {}
     waiting = [job for job in jobs if not is_done(job, protocol)]
-    yield f"{len(jobs)} trainings, {len(jobs) - len(waiting)} of them done before"
+    done = f"{len(jobs)} trainings, {len(jobs) - len(waiting)} of them done before"
+    yield f"{done}; after an interruption the same command goes on"
     for number, job in enumerate(waiting, start=len(jobs) - len(waiting) + 1):
         if not budget.allows(job.track.name):
             left = len(jobs) - number + 1

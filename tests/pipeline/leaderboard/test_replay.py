@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -12,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from foveate.cli import main
 from foveate.pipeline.leaderboard.figures import figures_of
 from foveate.pipeline.leaderboard.record import pack, seal, unpack
 from foveate.plugins import manager
 from foveate.tests.conftest import draw, save
-from foveate.tests.pipeline.leaderboard.made import write_data, write_protocol
+from foveate.tests.pipeline.leaderboard.made import CONTENT, write_data, write_protocol
 
 pytestmark = pytest.mark.slow
 BLOCK = """
@@ -198,3 +201,21 @@ def test_a_run_that_is_complete_trains_nothing(here: Path, capsys: pytest.Captur
     assert main(["leaderboard", "run", "--blocks", "none", "--protocol", "tiny.yaml"]) == 0
     assert "2 trainings, 2 of them done before" in capsys.readouterr().out
     assert (here / NONE).stat().st_mtime_ns == before
+
+
+def test_ctrl_c_loses_the_training_that_runs_and_no_other(here: Path, tmp_path: Path) -> None:
+    long = {**CONTENT, "recipes": {"camvid": {**CONTENT["recipes"]["camvid"], "steps": 100_000}}, "seeds": 1}
+    (tmp_path / "long.yaml").write_text(yaml.safe_dump(long))
+    words = ["leaderboard", "run", "--blocks", "none,se", "--data", str(here / "data"), "--protocol", "long.yaml"]
+    command = [sys.executable, "-m", "foveate.cli", *words]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        while "none, seed 0" not in (line := running.stdout.readline()):
+            assert line
+        running.send_signal(signal.SIGINT)
+        said = running.stdout.read() + running.stderr.read()
+        assert running.wait(timeout=120) == 130
+    assert "stopped by Ctrl-C" in said
+    assert "se, seed 0" not in said
+    assert not (tmp_path / "leaderboard").exists()
