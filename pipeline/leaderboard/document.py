@@ -42,7 +42,7 @@ def render_document(protocol: Protocol, tables: Sequence[Table]) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    missing = [f"Missing: {', '.join(table.missing)}."] if table.missing else []
+    missing = [f"Missing: {'; '.join(table.missing)}."] if table.missing else []
     if not table.standings:
         return missing or ["No records yet."]
     rows = [[cell.text for cell in cells_of(one, table)] for one in table.standings]

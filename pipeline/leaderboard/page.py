@@ -74,10 +74,10 @@ def _section(table: Table) -> str:
     name = plain(table.name)
     told = paragraph(describe_track(table.track).replace("`", ""))
     head = f'<section id="{name}"><h2>{name}</h2>{told}'
+    missing = f'<p class="soft">Missing: {plain("; ".join(table.missing))}.</p>' if table.missing else ""
     if not table.standings:
-        return f"{head}{paragraph('No records yet.')}</section>"
+        return f"{head}{paragraph('No records yet.')}{missing}</section>"
     rows = [cells_of(one, table) for one in table.standings]
-    missing = f'<p class="soft">Missing: {plain(", ".join(table.missing))}.</p>' if table.missing else ""
     plots = "".join(_plot(table, xlabel, *cost) for xlabel, cost in COSTS.items())
     classes = sortable(["block", *table.classes], [_classes(one, table) for one in table.standings], SHADED)
     return (

@@ -19,7 +19,10 @@ from foveate.pipeline.leaderboard.protocol import Protocol, find_protocol
 from foveate.pipeline.leaderboard.record import Record, published, read_records
 from foveate.pipeline.leaderboard.standings import Table, make_tables
 from foveate.pipeline.leaderboard.wording import state_of
+from foveate.plugins.manager import installed_plugins
+from foveate.plugins.records import Block
 
+OURS = "foveate"
 SHOWN = ("block", "seeds", "gain over none (95 %)", "step ratio", "MMACs", "parameters")  # on a terminal, and the score
 
 
@@ -55,7 +58,7 @@ def show_tables(
     rules = find_protocol(protocol)
     records, refused = consistent(rules, read_records([*_published(published), folder]))
     yield from refused
-    tables = make_tables(rules, records)
+    tables = make_tables(rules, records, own_blocks() if published else ())
     yield state_of(rules, tables)
     for table in tables:
         if table.standings:
@@ -64,6 +67,12 @@ def show_tables(
         if path is not None:
             write_text(Path(path).expanduser(), render(rules, tables))
             yield f"written: {path}"
+
+
+def own_blocks() -> list[str]:
+    """The blocks that come with Foveate, each of which should have records."""
+    offers = installed_plugins().of_kind(Block)
+    return [offer.record.name for offer in offers if offer.provider.distribution == OURS]
 
 
 def _published(wanted: bool) -> list[Path]:

@@ -17,6 +17,7 @@ from foveate.pipeline.comparison.result import Cell
 from foveate.pipeline.leaderboard.costs import BASELINE
 from foveate.pipeline.leaderboard.protocol import Protocol, Track
 from foveate.pipeline.leaderboard.record import Record
+from foveate.pipeline.text import few
 
 DETECT = 0.01  # smallest difference that counts: a point
 
@@ -78,7 +79,8 @@ class Standing:
             name: The class.
         """
         found = [record.content["result"]["classes"][name] for record in self.records.values()]
-        return statistics.fmean(value for value in found if value is not None) if any(found) else math.nan
+        known = [value for value in found if value is not None]
+        return statistics.fmean(known) if known else math.nan
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,15 @@ class Table:
         track: The track.
         standings: The blocks that have records, the best first.
         verdicts: What is known of each against `none`.
-        missing: Blocks of other tracks that have no record here, and seeds that are missing.
+        blocks: How many blocks should have records here; 0 where that is not known.
+        missing: Which of their records are missing, in words.
         data: Hash of their data, if those are not the protocol's.
     """
 
     track: Track
     standings: Sequence[Standing]
     verdicts: dict[str, Verdict]
+    blocks: int
     missing: Sequence[str]
     data: str = ""
 
@@ -111,14 +115,16 @@ class Table:
         return list(first.content["result"]["classes"])
 
 
-def make_tables(protocol: Protocol, records: Sequence[Record]) -> list[Table]:
+def make_tables(protocol: Protocol, records: Sequence[Record], expected: Sequence[str] = ()) -> list[Table]:
     """The tables of a protocol, tracks without any record too; records of other data have tables of their own.
 
     Args:
         protocol: The protocol.
         records: Records that are consistent in themselves.
+        expected: Blocks that should have records in every track, beside those that have one in some track.
     """
-    blocks = list(dict.fromkeys(record.block for record in records if not _other_data(protocol, record)))
+    having = (record.block for record in records if not _other_data(protocol, record))
+    blocks = list(dict.fromkeys([*expected, *having]))
     tables = []
     for track in protocol.tracks.values():
         own = [record for record in records if record.track == track.name]
@@ -144,18 +150,20 @@ def _table(protocol: Protocol, track: Track, blocks: Sequence[str], records: Seq
     evidence = {one.label: evidence_of(one.cells, first.cells, track.score) for one in others if first and one.common}
     verdicts = decide(evidence, DETECT) if evidence else {}
     ranked = sorted([*([first] if first else []), *others], key=lambda one: -one.mean)
-    return Table(track, ranked, verdicts, _missing(protocol, blocks, own), data)
+    return Table(track, ranked, verdicts, len(blocks), _missing(protocol, blocks, own), data)
 
 
 def _missing(protocol: Protocol, blocks: Sequence[str], own: dict[str, dict[int, Record]]) -> list[str]:
-    """The trainings without a record, by block."""
-    found = []
+    """The trainings without a record: for each set of seeds the blocks that lack them."""
+    lacking: dict[tuple[int, ...], list[str]] = {}
     for block in blocks:
-        seeds = [seed for seed in range(protocol.seeds) if seed not in own.get(block, {})]
-        if seeds:
-            which = "all seeds" if len(seeds) == protocol.seeds else f"seed {' and '.join(map(str, seeds))}"
-            found.append(f"{block} ({which})")
-    return found
+        seeds = tuple(seed for seed in range(protocol.seeds) if seed not in own.get(block, {}))
+        lacking.setdefault(seeds, []).append(block)
+    lines = []
+    for seeds, names in sorted(lacking.items()):
+        which = "every seed" if len(seeds) == protocol.seeds else f"seed {' and '.join(map(str, seeds))}"
+        lines += [f"{which} of {few(names, 99)}"] if seeds else []
+    return lines
 
 
 def gain_over_images(standing: Standing) -> tuple[float, float, float] | None:

@@ -40,9 +40,9 @@ def state_of(protocol: Protocol, tables: Sequence[Table]) -> str:
     """
     main = [table for table in tables if not table.data]
     records = sum(len(one.records) for table in main for one in table.standings)
-    blocks = {one.label for table in main for one in table.standings}
-    whole = len(blocks) * protocol.seeds * len(main)
-    counted = f"Protocol {protocol.version}: {records} of {whole} records of {len(blocks)} blocks."
+    blocks = max(table.blocks for table in main)
+    whole = blocks * protocol.seeds * len(main)
+    counted = f"Protocol {protocol.version}: {records} of {whole} records of {blocks} blocks."
     return counted if records == whole else f"{counted} The others are missing; each table names them."
 
 

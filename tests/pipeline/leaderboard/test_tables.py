@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -44,7 +45,21 @@ def test_the_gain_is_over_the_common_seeds(table: Table) -> None:
 
 
 def test_missing_trainings_are_named(table: Table) -> None:
-    assert table.missing == ["eca (seed 1)"]
+    assert table.missing == ["seed 1 of eca"]
+
+
+def test_blocks_that_should_have_records_and_have_none_are_named() -> None:
+    (table,) = make_tables(protocol(), records(), expected=["none", "lka", "gc"])
+    assert table.missing == ["every seed of lka, gc", "seed 1 of eca"]
+    assert "5 of 10 records of 5 blocks" in render_document(protocol(), [table])
+
+
+def test_a_class_that_is_never_found_has_a_figure_and_one_that_does_not_occur_has_none() -> None:
+    made = record("none")
+    made.content["result"]["classes"] |= {"car": 0.0, "sky": None}
+    (standing,) = make_tables(protocol(), [made])[0].standings
+    assert standing.mean_of_class("car") == 0
+    assert math.isnan(standing.mean_of_class("sky"))
 
 
 def test_one_seed_is_not_called_known(table: Table) -> None:
@@ -69,7 +84,7 @@ def test_without_records_of_none_nothing_is_gained() -> None:
 def test_the_document_names_every_block_and_what_is_missing(table: Table) -> None:
     text = render_document(protocol(), [table])
     assert "5 of 6 records of 3 blocks. The others are missing" in text
-    assert "Missing: eca (seed 1)." in text
+    assert "Missing: seed 1 of eca." in text
     assert text.count("| se |") == 2  # its table, and that of the classes
 
 
