@@ -70,6 +70,11 @@ COMMANDS = {
         "pipeline.commands.distil:run",
         trains=True,
     ),
+    "leaderboard": Command(
+        "train every block by one protocol, add your own, check anybody's records",
+        "foveate leaderboard add my-block --plugins my_block.py --data ~/data",
+        "pipeline.commands.leaderboard:COMMANDS",
+    ),
     "tune": Command(
         "search the options of a recipe that score best",
         "foveate tune camvid_segnext_t space.yaml --trials 20 --data.root ~/camvid --trainer.max_steps 2000",

@@ -39,6 +39,8 @@ def imported_by(code: str) -> set[str]:
         ("compare-runs --help", 400),
         ("bench --help", 400),
         ("distil --help", 400),
+        ("leaderboard --help", 400),
+        ("leaderboard check --help", 400),
         ("tune --help", 400),
         ("demo --help", 400),
         ("serve --help", 400),

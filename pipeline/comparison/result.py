@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -88,23 +88,32 @@ def run_cell(study: Study, entry: Entry, seed: int) -> Cell:
         seed: Seed of the initial weights and of the order of the images.
     """
     cli, start = study.begin(entry, seed)
-    started = time.perf_counter()
-    losses = Losses()
-    cli.trainer.callbacks.append(losses)  # type: ignore[attr-defined]
-    with workers_ended():
-        cli.trainer.fit(cli.model, cli.datamodule)
-        cell = Cell(
-            counts=cli.counts.counts(),
-            losses=np.array(losses.values, dtype=np.float32),
-            reach=_reach(cli),
-            seconds=time.perf_counter() - started,
-            similarity=math.nan if start is None else start.similarity,
-            distilling=math.nan if start is None else start.seconds,
-        )
+    cell = train_cell(cli, Losses())
+    if start is not None:
+        cell = replace(cell, similarity=start.similarity, distilling=start.seconds)
     for logger in cli.trainer.loggers:
         logger.finalize("success")
     write_cell(study.folder(entry, seed) / RESULT, cell)
     return cell
+
+
+def train_cell(cli: CellCLI, losses: Losses) -> Cell:
+    """Train a block, validate it, and look at what its last feature sees.
+
+    Args:
+        cli: Its task, data and trainer.
+        losses: A callback that records the loss of each step.
+    """
+    started = time.perf_counter()
+    cli.trainer.callbacks.append(losses)  # type: ignore[attr-defined]
+    with workers_ended():
+        cli.trainer.fit(cli.model, cli.datamodule)
+        return Cell(
+            counts=cli.counts.counts(),
+            losses=np.array(losses.values, dtype=np.float32),
+            reach=_reach(cli),
+            seconds=time.perf_counter() - started,
+        )
 
 
 def _reach(cli: CellCLI) -> NDArray[np.float32]:
