@@ -140,6 +140,11 @@ COMMANDS = {
         "foveate plugins list",
         "pipeline.commands.plugins:COMMANDS",
     ),
+    "completion": Command(
+        "print a script that completes commands, options and names in bash, zsh or fish",
+        "foveate completion bash > ~/.local/share/bash-completion/completions/foveate",
+        "pipeline.commands.completion:COMMANDS",
+    ),
 }
 
 
@@ -214,8 +219,9 @@ def _dispatch(words: list[str]) -> int:
     if callable(target):
         target(words[1:])
     else:
-        from foveate.pipeline.command_line import run_function
+        from foveate.pipeline.command_line import TABLE, run_function
 
+        TABLE.set(COMMANDS)
         run_function(f"foveate {words[0]}", target, words[1:])
     return 0
 
