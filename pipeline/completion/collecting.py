@@ -6,6 +6,7 @@ import importlib
 import warnings
 from argparse import Action
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
@@ -95,6 +96,9 @@ def recipe_options(known: Known) -> tuple[Option, ...]:
         for one in _options(action, known):
             if _is_of_recipe(one.name) and one.name not in GIVEN:
                 options.setdefault(one.name, one)
+    for usage, meaning in chain(*OPTIONS.values()):  # also of data sets that are no record, such as --data.images
+        if _is_of_recipe(option := usage.split()[0]):
+            options.setdefault(option, Option(option, brief(meaning), Values(files=True)))
     for name, values in known.items():
         option = f"--{name}"
         if _is_of_recipe(option):
@@ -136,11 +140,10 @@ def _tasks() -> list[tuple[str, type]]:
 
 def _data_sets() -> list[tuple[str, type]]:
     """The classes of all data sets; one that cannot be imported is left out."""
-    from foveate.datasets.images import ImagesDataModule
     from foveate.pipeline.runs.data_sets import load_data_set, offered_data_sets
     from foveate.plugins.errors import PluginError
 
-    found: list[tuple[str, type]] = [("data", ImagesDataModule)]
+    found: list[tuple[str, type]] = []
     for offer in offered_data_sets():
         try:
             found.append(("data", load_data_set(offer)))
