@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 if __name__ == "__main__":  # `python cli.py`: the root is the package, its folders are no packages of their own
     _here = os.path.dirname(os.path.abspath(__file__))
@@ -140,6 +141,21 @@ COMMANDS = {
         "foveate plugins list",
         "pipeline.commands.plugins:COMMANDS",
     ),
+    "config": Command(
+        "show a recipe resolved, write one to start from, tell what differs between two",
+        "foveate config diff runs/camvid_segnext_t/0001 runs/camvid_segnext_t/0002",
+        "pipeline.commands.config:COMMANDS",
+    ),
+    "options": Command(
+        "show the options of a part of a recipe, with defaults and what they do",
+        "foveate options loss.dice",
+        "pipeline.commands.options:run",
+    ),
+    "doctor": Command(
+        "tell versions, devices, threads, kernels, plugins and disks, to paste into an issue",
+        "foveate doctor",
+        "pipeline.commands.doctor:run",
+    ),
     "completion": Command(
         "print a script that completes commands, options and names in bash, zsh or fish",
         "foveate completion bash > ~/.local/share/bash-completion/completions/foveate",
@@ -251,6 +267,12 @@ def _version() -> str:
 
 def _train(command: str, words: list[str]) -> None:
     """Show the short help, or import what training needs and run the command."""
+    if topic := _topic(words):
+        from foveate.pipeline.commands.options import lines_of
+        from foveate.pipeline.training.flags import value_of
+
+        print("\n".join(lines_of(topic, value_of(words, "--config"), value_of(words, "--plugins") or "")))
+        return
     if any(word in ("-h", "--help") for word in words) or not words:
         from foveate.pipeline.commands.help import short_help
 
@@ -265,6 +287,12 @@ def _train(command: str, words: list[str]) -> None:
     request = understand(command, words)
     _import_named()
     importlib.import_module("foveate.pipeline.training.command").run(request)
+
+
+def _topic(words: list[str]) -> str:
+    """The word after `--help`, such as data or loss; empty without one."""
+    following = [after for word, after in pairwise(words) if word in ("-h", "--help") and not after.startswith("-")]
+    return following[0] if following else ""
 
 
 def _import_named() -> None:

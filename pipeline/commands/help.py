@@ -43,4 +43,5 @@ def short_help(command: str) -> str:
     for option, meaning in (*COMMON, *OPTIONS[command]):
         lines.append(f"  {option:<42}{meaning}")
     lines += ["", f"All options: foveate {command} --help-all. Values may be YAML: '{{name: lka, kernel: 35}}'."]
+    lines += [f"Of one part: foveate {command} --help data|model|loss|optimizer --config RECIPE; see foveate options."]
     return "\n".join(lines)
