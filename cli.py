@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ if __name__ == "__main__":  # `python cli.py`: the root is the package, its fold
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _here]
 
 ASKS = ("-h", "--help", "help", "-V", "--version")  # for these nothing more is imported
+WIDE = 110  # characters of a line from which the help is laid out as in a file
 TRACED = "FOVEATE_TRACE_PLUGINS"
 TRACE = "--trace-plugins"  # for any command: shows which plugins are called, and how long each takes
 
@@ -182,11 +184,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = [word for word in words if word != TRACE]
     try:
         if not words or any(word in ASKS for word in words):
-            return _run(words)
+            return copy_context().run(_run, words)
         from foveate.pipeline.processes.signals import listening
 
         with listening() as receiver:
-            return _run(words, receiver.close)
+            return copy_context().run(_run, words, receiver.close)
     finally:
         if before is None:
             os.environ.pop(TRACED, None)
@@ -203,7 +205,7 @@ def _run(words: list[str], when_it_fails: Callable[[], None] | None = None) -> i
             when_it_fails()
         from foveate.pipeline.processes.last_line import end_with
 
-        return end_with(error)
+        return end_with(error, words)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -215,11 +217,10 @@ def _dispatch(words: list[str]) -> int:
         return 0
     command = COMMANDS.get(words[0])
     if command is None:
-        from foveate.pipeline.processes.last_line import say
         from foveate.plugins.hints import did_you_mean
 
         hint = did_you_mean(words[0], COMMANDS)
-        return say(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
+        raise SystemExit(f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)}; see: foveate --help)")
     from foveate.pipeline.startup import keep_freed_memory, show_log
 
     keep_freed_memory()
@@ -244,18 +245,22 @@ def _dispatch(words: list[str]) -> int:
 
 def overview() -> str:
     """The help: every command with an example."""
-    lines = ["foveate trains, compares and ships vision models whose attention is pluggable.", "", "commands:"]
-    width = max(map(len, COMMANDS)) + 1
+    from foveate.pipeline.commands.layout import columns, fold, fold_command, terminal_width
+
+    width = terminal_width()
+    purpose = "foveate trains, compares and ships vision models whose attention is pluggable."
+    lines = [*fold(purpose, width), "", "commands:"]
+    beside = max(map(len, COMMANDS)) + 1
     for name, command in COMMANDS.items():
-        lines += [f"  {name:<{width}}{command.summary}", f"  {'':<{width}}  {command.example}"]
-    lines += [
-        "",
-        "foveate COMMAND --help tells more. First steps: foveate data make data/scenes, then",
-        "foveate fit --config synthetic_segnext_t --data.root data/scenes",
-        "",
+        lines += columns([(name, command.summary)], beside, width)
+        lines += fold_command(command.example, 4 + beside if width is None or width >= WIDE else 6, width)
+    lines += ["", *fold("foveate COMMAND --help tells more. First steps: foveate data make data/scenes, then", width)]
+    lines += fold_command("foveate fit --config synthetic_segnext_t --data.root data/scenes", 0, width)
+    codes = (
         "exit codes: 0 done, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged,",
         "129 terminal closed, 130 Ctrl-C, 143 SIGTERM, 138 the machine failed and trying again may help, 1 a bug",
-    ]
+    )
+    lines += ["", *(codes if width is None or width >= WIDE else fold(" ".join(codes), width))]
     return "\n".join(lines)
 
 

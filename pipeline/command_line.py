@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 from jsonargparse import ArgumentParser
 
+from foveate.pipeline.commands.layout import columns, fold_command, terminal_width
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import refusal
 from foveate.plugins.hints import did_you_mean, nearest_options, suggest
@@ -350,11 +351,13 @@ def _switched(switches: Collection[str], words: Sequence[str]) -> list[str]:
 
 
 def _overview(prog: str, functions: Functions) -> str:
+    width = terminal_width()
     lines = [f"usage: {prog} COMMAND [options]", ""]
     for name, function in functions.items():
         first, *rest = _text(function).splitlines()
         example = next((line.strip() for line in rest if line.strip().startswith("Example:")), "")
-        lines += [f"  {name:<8}{first}", f"  {'':<8}  {example.removeprefix('Example: ')}"]
+        lines += columns([(name, first)], 8, width)
+        lines += fold_command(example.removeprefix("Example: "), 12, width)
     return "\n".join([*lines, "", f"{prog} COMMAND --help tells more."])
 
 

@@ -84,7 +84,7 @@ def test_a_template_replaces_no_file(capsys: pytest.CaptureFixture[str]) -> None
 def test_what_differs_is_told_with_both_values(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("config", "diff", "camvid_segnext_t", "ade20k_segnext_t", "--json")
     found = json.loads(printed(capsys, *words))
-    assert found["schema_version"] == 1
+    assert found["schema"] == 1
     by_name = {one["name"]: (one["first"], one["second"]) for one in found["differences"]}
     assert by_name["trainer.max_steps"] == ("8000", "160000")
     assert by_name["data.short_side"] == ("null", "512")
@@ -163,7 +163,7 @@ def test_the_doctor_tells_what_an_issue_needs_and_no_secret(
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
     found = json.loads(printed(capsys, "doctor", "--json"))
-    assert found["schema_version"] == 1
+    assert found["schema"] == 1
     assert {"versions", "processor", "devices", "kernels", "disks", "plugins", "wandb", "problems"} <= set(found)
     assert found["wandb"]["API key"] == "found"
     assert "0123456789" not in json.dumps(found)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.writing import write_whole
+from foveate.plugins.output import print_json, to_json
 
 STDOUT = "-"
-SCHEMA = 1  # of every JSON document; raised when a key is renamed, removed or means something else
 
 
 def write_figures(figures: Mapping[str, Any], target: str) -> None:
-    """Write figures as JSON, with `schema_version` before them.
+    """Write figures as JSON, with the version of their schema before them.
 
     Args:
         figures: What JSON can hold.
@@ -24,27 +23,11 @@ def write_figures(figures: Mapping[str, Any], target: str) -> None:
     Raises:
         DataError: The file cannot be written.
     """
-    text = to_json(figures) + "\n"
     if target == STDOUT:
-        print(text, end="")
+        print_json(figures)
         return
+    text = to_json(figures) + "\n"
     try:
         write_whole(Path(target).expanduser(), text.encode())
     except OSError as error:
         raise DataError(f"{target}: cannot be written: {error}") from error
-
-
-def to_json(figures: Mapping[str, Any]) -> str:
-    """Figures as a JSON document, with `schema_version` before them.
-
-    Args:
-        figures: What JSON can hold.
-
-    Example:
-        >>> print(to_json({"miou": 0.5}))
-        {
-         "schema_version": 1,
-         "miou": 0.5
-        }
-    """
-    return json.dumps({"schema_version": SCHEMA, **figures}, indent=1)

@@ -42,14 +42,13 @@ def lines_of(topic: str, config: str | None, plugins: str = "", *, as_json: bool
     """
     from dataclasses import asdict
 
-    from foveate.pipeline.commands.figures import to_json
     from foveate.pipeline.describing.text import as_lines
     from foveate.pipeline.describing.topics import find_topic
     from foveate.pipeline.runs.recipes import find_recipe, read_recipe
     from foveate.pipeline.runs.remembered import trusted_modules
     from foveate.pipeline.startup import import_named
     from foveate.plugins.manager import installed_plugins
-    from foveate.plugins.output import diverted
+    from foveate.plugins.output import diverted, to_json
     from foveate.plugins.selection import split_names
 
     modules = split_names(plugins)
