@@ -84,7 +84,7 @@ def test_the_full_help_tells_every_trainer_option(capsys: pytest.CaptureFixture[
         (["fit", "--config", "camvid_segnxt_t"], 2, "did you mean 'camvid_segnext_t'"),
         (["fit", "--config", "camvid_segnext_t"], 2, "--data.root"),
         (["fit", "--config", "camvid_segnext_t", "--data.root", "/nope"], 3, "/nope: no such folder"),
-        (["fit", "--config", "camvid_segnext_t", "--model.netwrk", "x"], 2, "did you mean 'network'"),
+        (["fit", "--config", "camvid_segnext_t", "--model.netwrk", "x"], 2, "did you mean '--model.network'"),
         (["fit", "--config", "camvid_segnext_t", "--trainer.max_stps", "1"], 2, "did you mean '--trainer.max_steps'"),
         (["fit", "--config", "camvid_segnext_t", "--model.network", "segnxt_t"], 2, "did you mean 'segnext_t'"),
         (["fit", "--config", "camvid_segnext_t", "--model.attention.gate", "lkaa"], 2, "did you mean 'lka'"),

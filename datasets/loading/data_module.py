@@ -21,6 +21,7 @@ from foveate.datasets.loading.samplers import EvalSampler
 from foveate.datasets.loading.train_loader import Collate, TrainLoader
 from foveate.datasets.loading.train_order import Draw, TrainOrder
 from foveate.datasets.loading.workers import WatchedLoader
+from foveate.datasets.text import near_path
 
 
 class LoadingDataModule(L.LightningDataModule):
@@ -117,7 +118,7 @@ class LoadingDataModule(L.LightningDataModule):
         if self.root is None:
             raise DataConfigError("where is the data? give --data.root DIR, or root: in the recipe")
         if not self.root.is_dir():
-            raise DataError(f"{self.root}: no such folder (--data.root)")
+            raise DataError(f"{self.root}: no such folder (--data.root){near_path(self.root)}")
         return self.root
 
     def groups_of(self, split: str) -> Sequence[str]:

@@ -8,12 +8,13 @@ from typing import Literal
 
 from foveate.pipeline.runs.directories import RUNS
 from foveate.pipeline.runs.finding import find_checkpoint
+from foveate.plugins.output import print_json
 
 ExportLayout = Literal["foveate", "official", "mmseg", "timm", "torchvision"]
 SHOWN = 80  # characters of a metadata entry that are printed
 
 
-def show_weights(file: str) -> None:
+def show_weights(file: str, json: bool = False) -> None:
     """Describe a weights file: its network and layout as far as they are known, its parts and its metadata.
 
     Example: foveate weights show mscan_t.pth
@@ -21,6 +22,7 @@ def show_weights(file: str) -> None:
     Args:
         file: PATH of a file or of a folder that save_pretrained wrote, https://..., hf://owner/repository/file,
             timm:NAME, or best or last (a checkpoint of the newest run in runs/). PATH::KEY selects one state dict.
+        json: Print it as JSON.
     """
     from foveate.pipeline.weights.sources import open_source  # late: torch takes a second, and --help should not
 
@@ -29,6 +31,13 @@ def show_weights(file: str) -> None:
     sizes: Counter[str] = Counter()
     for name, tensor in found.state.items():
         sizes[name.partition(".")[0]] += tensor.numel()
+    if json:
+        dtypes = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in found.state.values()})
+        told = {"file": found.label, "tensors": len(found.state), "numbers": sum(t.numel() for t in floating)}
+        contains = {path or ".": len(state) for path, state in found.states.items()}
+        more = {"matches": _guess(found.state), "dtypes": dtypes, "parts": dict(sizes), "contains": contains}
+        print_json({**told, **more, "metadata": dict(found.metadata)})
+        return
     print(f"{found.label}: {len(found.state)} tensors, {sum(t.numel() for t in floating):,} numbers")
     print(f"  matches:   {_guess(found.state)}")
     if len(found.states) > 1:

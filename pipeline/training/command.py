@@ -39,6 +39,7 @@ from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request, root_of
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
 from foveate.pipeline.weights.factorisation import take_rank
+from foveate.plugins.output import print_json
 
 
 def run(request: Request) -> None:
@@ -121,9 +122,13 @@ def evaluate(request: Request) -> None:
     """Score the val or test split with the weights of a checkpoint, or with published ones."""
     from foveate.pipeline.training.summary import report_scores
 
-    cli, step, weights = evaluated(request)
-    if cli.trainer.is_global_zero:
-        report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
+    with redirect_stdout(sys.stderr) if request.as_json else nullcontext():
+        cli, step, weights = evaluated(request)
+        figures = None
+        if cli.trainer.is_global_zero:
+            figures = report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
+    if request.as_json and figures is not None:
+        print_json(figures)
 
 
 def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:

@@ -18,6 +18,7 @@ VIEWS = (
     "multi_scale: average 6 scales and their mirror images; of classifiers --data.eval_views ten_crop",
 )
 ENGINE = ("--engine NAME", "what runs the network: torch, folded, compile, openvino, or auto, the fastest here")
+JSON = ("--json", "print the scores as JSON on stdout, everything else on stderr")
 PER_IMAGE = ("--per_image [FILE]", "write a line on each image: counts, loss, confidence; .csv, or .parquet")
 
 OPTIONS = {
@@ -58,6 +59,7 @@ OPTIONS = {
         VIEWS,
         ENGINE,
         PER_IMAGE,
+        JSON,
     ),
     "test": (
         ("--data.root DIR", "where the data set lies"),
@@ -65,6 +67,7 @@ OPTIONS = {
         VIEWS,
         ENGINE,
         PER_IMAGE,
+        JSON,
     ),
     "predict": (
         (
