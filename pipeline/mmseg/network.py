@@ -59,6 +59,8 @@ def carry_network(settings: Settings, given: str | None) -> Carried:
     if backbone not in BACKBONES or head not in HEADS:
         known = f"backbones: {', '.join(['MSCAN', *BACKBONES])}; heads: LightHamHead of MSCAN, {', '.join(HEADS)}"
         raise ConfigError(f"no network here for {_called(settings)} ({known}); {INSTEAD}")
+    if (neck := settings.find("model.neck")) is not None and head != "FPNHead":
+        raise neck.place.error(f"no network here with a neck between {backbone} and {head}; {INSTEAD}")
     encoder, encoder_options, stride = BACKBONES[backbone](settings)
     decoder, decoder_options = HEADS[head](settings, stride)
     options = {"encoder": encoder_options, "decoder": decoder_options}

@@ -18,13 +18,10 @@ from foveate.pipeline.mmseg.settings import Note, Settings, shorten
 from foveate.pipeline.named_weights.table import WEIGHTS, name_of_address
 
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]  # of ImageNet, the defaults here too
-# How mmengine logs, draws, saves and starts processes; and what other settings say again.
-RUNTIME = (
-    "default_scope", "env_cfg", "vis_backends", "visualizer", "log_processor", "log_level", "resume", "tta_model",
-    "tta_pipeline", "img_ratios", "default_hooks", "val_dataloader", "test_dataloader", "val_evaluator", "val_cfg",
-    "test_evaluator", "test_cfg", "dataset_type", "data_root", "norm_cfg", "ham_norm_cfg", "optimizer", "num_classes",
-    "checkpoint_file", "checkpoint", "crop_size", "launcher", "work_dir", "model.train_cfg", "model.data_preprocessor",
-    "dataset_train", "dataset_aug", "val_pipeline",
+# The names of mmengine's runner that are about a training; any other name of a config is a variable of its own.
+MEANT = (
+    "model", "data_preprocessor", "train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "load_from",
+    "randomness", "custom_hooks", "custom_imports", "auto_scale_lr",
 )  # fmt: skip
 IGNORED_LOADER = ("num_workers", "persistent_workers", "sampler", "pin_memory", "prefetch_factor")
 
@@ -106,7 +103,9 @@ def _carry_normalisation(settings: Settings, arguments: dict[str, Any]) -> None:
 
 def _settle(settings: Settings) -> None:
     """What is said once, or not at all."""
-    settings.pass_over(*RUNTIME, *(f"train_dataloader.{name}" for name in IGNORED_LOADER))
+    settings.pass_over(*(name for name in settings.names() if name not in MEANT))
+    settings.pass_over("model.train_cfg", "model.data_preprocessor")
+    settings.pass_over(*(f"train_dataloader.{name}" for name in IGNORED_LOADER))
     for name in ("num_classes", "align_corners", "type"):
         settings.pass_over(f"model.decode_head.{name}")
     if settings.take("model.decode_head.align_corners"):

@@ -43,6 +43,10 @@ class Settings:
             found = None if found is None else found.at(key)
         return found
 
+    def names(self) -> list[str]:
+        """The names that the config gives."""
+        return list(self.config.value) if isinstance(self.config.value, dict) else []
+
     def take(self, path: str, default: Any = None) -> Any:
         """A value, which counts as taken into the recipe from now on.
 
