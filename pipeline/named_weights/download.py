@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from foveate.datasets.files.locking import alone
 from foveate.datasets.progress import bar
@@ -27,7 +28,7 @@ class _AgainError(Exception):
     """An attempt failed in a way that another may not."""
 
 
-def download_file(url: str, target: Path, sha256: str = "", pause: Callable[[float], None] = time.sleep) -> None:
+def download_file(url: str, target: Path, sha256: str = "", pause: Callable[[float], None] | None = None) -> None:
     """Download a file unless it is there; other processes wait meanwhile.
 
     What an interrupted download left is not fetched again. A broken connection and an error of the server (5xx) are
@@ -37,7 +38,7 @@ def download_file(url: str, target: Path, sha256: str = "", pause: Callable[[flo
         url: Its address.
         target: Where to put it; folders are made.
         sha256: The first digits of its SHA-256; empty for one that is not known.
-        pause: Waits so many seconds; another one in tests.
+        pause: Waits so many seconds; `time.sleep` if not given.
 
     Raises:
         CheckpointError: It cannot be fetched, or is not the file that the digits belong to.
@@ -46,7 +47,7 @@ def download_file(url: str, target: Path, sha256: str = "", pause: Callable[[flo
         target.parent.mkdir(parents=True, exist_ok=True)
         with alone(target.with_name(target.name + ".lock")):
             if not target.is_file():
-                _attempt_often(url, target, sha256, pause)
+                _attempt_often(url, target, sha256, pause or time.sleep)
     except OSError as error:
         raise CheckpointError(f"{url}: cannot be fetched ({first_line(error)})") from error
 
@@ -136,12 +137,13 @@ def _transfer(url: str, part: Path) -> bool:
             _receive(answer, part, have)
             return resumed
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             _forget(part)  # as long as the file already, or longer
         raise
 
 
-def _receive(answer: http.client.HTTPResponse, part: Path, have: int) -> None:
+def _receive(answer: Any, part: Path, have: int) -> None:
     """Write an answer behind the first bytes of a file."""
     length = answer.headers.get("Content-Length")
     total = have + int(length) if length is not None else 0

@@ -63,7 +63,7 @@ def _timm_vit(name: str) -> Published:
     )
 
 
-WEIGHTS: Mapping[str, Published] = {
+WEIGHTS: dict[str, Published] = {
     "mscan_t": _mscan("t", "119e8c9f"),
     "mscan_s": _mscan("s", "f33ccdf2"),
     "mscan_b": _mscan("b", "3ab7d230"),

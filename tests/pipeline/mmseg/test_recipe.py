@@ -155,7 +155,7 @@ def test_close_networks_can_be_built(folder: Path) -> None:
 
 def test_a_network_that_is_not_here_is_named_and_another_can_be_given(folder: Path, capsys: Any) -> None:
     (folder / "it.py").write_text("_base_ = 'segnext_t.py'\nmodel = dict(backbone=dict(_delete_=True, type='HRNet'))")
-    with pytest.raises(ConfigError, match="no network here for HRNet with LightHamHead .*--network"):
+    with pytest.raises(ConfigError, match=r"no network here for HRNet with LightHamHead .*--network"):
         convert(folder / "it.py")
     assert main(["recipes", "from-mmseg", str(folder / "it.py"), "--network", "segnext_s"]) == 0
     assert "network: segnext_s" in capsys.readouterr().out
