@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from foveate.pipeline.command_line import parse_options, split_flags
 from foveate.pipeline.errors import ConfigError
@@ -71,12 +72,15 @@ def run(words: Sequence[str]) -> None:
     compare(parse_options("foveate compare", CompareOptions, own), flags)
 
 
-def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
+def compare(options: CompareOptions, flags: Sequence[str] = ()) -> tuple[Path, list[Any]]:
     """Run a comparison.
 
     Args:
         options: The command's options.
         flags: Flags that change the recipe, for all blocks.
+
+    Returns:
+        The folder of the report, and its rows.
 
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
@@ -111,4 +115,5 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     entries = parse_entries(options.blocks, slots)
     if rule is not None and len(entries) < 2:
         raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
-    carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+    rows = carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+    return study.out, list(rows)
