@@ -112,17 +112,6 @@ def test_a_recipe_may_be_its_content(run: fv.TrainedRun, home: Path, monkeypatch
     assert again.directory != run.directory
 
 
-@pytest.mark.slow
-def test_a_comparison_gives_its_rows(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("FOVEATE_RUN_DIR", "")
-    options: dict[str, Any] = {"slot": "block", "seeds": 1, "steps": 1, "rounds": 1, "field": 0}
-    found = fv.compare("digits_mobilenet_v2", ["none", "simam"], data={"num_workers": 0}, **options)
-    assert (found.score, list(found.results())) == ("accuracy", ["none", "simam"])
-    assert (found.directory / "comparison.html").is_file()
-    assert "<td>simam</td>" in found._repr_html_()
-
-
 def test_a_comparison_that_failed_shows_itself() -> None:
     shown = Comparison(Path("out"), [Row("<i>", "broken", None, {})], "mIoU")._repr_html_()
     assert "&lt;i&gt;" in shown

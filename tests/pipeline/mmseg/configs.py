@@ -62,7 +62,7 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-6, by_epoch=False, begin=0, end=1500),
     dict(type='PolyLR', power=1.0, begin=1500, end=160000, eta_min=0.0, by_epoch=False)]
-train_cfg = dict(max_iters=160000)
+train_cfg = dict(max_iters=160000, val_interval=16000)
 """
 SIZES = {  # of the other variants: embed_dims, depths, in_channels, channels, drop path, digits of the weights
     "s": ([64, 128, 320, 512], [2, 2, 4, 2], 256, 0.1, "f33ccdf2"),
