@@ -143,11 +143,15 @@ COMMANDS = {
         "pipeline.commands.data:COMMANDS",
     ),
     "models": Command("list the networks", "foveate models list", "pipeline.commands.listing:MODELS"),
-    "recipes": Command("list and show the recipes", "foveate recipes list", "pipeline.commands.listing:RECIPES"),
+    "recipes": Command(
+        "list and show the recipes; write one from a config of mmseg",
+        "foveate recipes list",
+        "pipeline.commands.listing:RECIPES",
+    ),
     "weights": Command(
-        "look into weights files, write a checkpoint's weights under published names",
-        "foveate weights export runs/latest/checkpoints/best.ckpt encoder.safetensors",
-        "pipeline.commands.weights:WEIGHTS",
+        "list and fetch weights by name, look into files, write a checkpoint's weights under published names",
+        "foveate weights fetch mscan_t",
+        "pipeline.commands.weights:COMMANDS",
     ),
     "plugins": Command(
         "list, check and write plugins: attention blocks, data sets ...",

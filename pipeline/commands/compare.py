@@ -80,13 +80,18 @@ def run(words: Sequence[str]) -> None:
     compare(parse_options("foveate compare", CompareOptions, own), flags, distilling)
 
 
-def compare(options: CompareOptions, flags: Sequence[str] = (), distilling: Sequence[str] = ()) -> None:
+def compare(
+    options: CompareOptions, flags: Sequence[str] = (), distilling: Sequence[str] = ()
+) -> tuple[Path, list[Any]]:
     """Run a comparison.
 
     Args:
         options: The command's options.
         flags: Flags that change the recipe, for all blocks.
         distilling: Options of the distillation, such as --distil.steps 500.
+
+    Returns:
+        The folder of the report, and its rows.
 
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
@@ -122,7 +127,8 @@ def compare(options: CompareOptions, flags: Sequence[str] = (), distilling: Sequ
     entries = parse_entries(options.blocks, slots)
     if rule is not None and len(entries) < 2:
         raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
-    carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+    rows = carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+    return study.out, list(rows)
 
 
 def _start(options: CompareOptions, recipe: Recipe, flags: Sequence[str], distilling: Sequence[str]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from foveate.pipeline.commands.from_mmseg import convert_config
 from foveate.pipeline.models import list_models
 from foveate.pipeline.runs.recipes import find_recipe, list_recipes
 from foveate.plugins.manager import Offer, installed_plugins
@@ -67,4 +68,4 @@ def show_recipe(recipe: str) -> None:
 
 
 MODELS = {"list": print_models}
-RECIPES = {"list": print_recipes, "show": show_recipe}
+RECIPES = {"list": print_recipes, "show": show_recipe, "from-mmseg": convert_config}

@@ -1,4 +1,4 @@
-"""The command `foveate weights`: describes a weights file, and exports the weights of a checkpoint."""
+"""The command `foveate weights`: lists, fetches and describes weights, and exports those of a checkpoint."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.named_weights.fetching import cached_file, fetch
+from foveate.pipeline.named_weights.table import WEIGHTS
 from foveate.pipeline.runs.directories import RUNS
 from foveate.pipeline.runs.finding import find_checkpoint
+from foveate.plugins.hints import did_you_mean
 from foveate.plugins.output import print_json
 
 ExportLayout = Literal["foveate", "official", "mmseg", "timm", "torchvision"]
@@ -20,8 +24,9 @@ def show_weights(file: str, json: bool = False) -> None:
     Example: foveate weights show mscan_t.pth
 
     Args:
-        file: PATH of a file or of a folder that save_pretrained wrote, https://..., hf://owner/repository/file,
-            timm:NAME, or best or last (a checkpoint of the newest run in runs/). PATH::KEY selects one state dict.
+        file: PATH of a file or of a folder that save_pretrained wrote, a name (foveate weights list), https://...,
+            hf://owner/repository/file, timm:NAME, or best or last (a checkpoint of the newest run in runs/). PATH::KEY
+            selects one state dict.
         json: Print it as JSON.
     """
     from foveate.pipeline.weights.sources import open_source  # late: torch takes a second, and --help should not
@@ -81,6 +86,35 @@ def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate
     print(f"{out}: {trained.network}, {len(trained.classes)} classes, layout {chosen.name}")
 
 
+def list_weights() -> None:
+    """List the weights that --model.weights takes by name: licence, checksum, where they are kept and come from.
+
+    Example: foveate weights list
+    """
+    for name, one in WEIGHTS.items():
+        known = f"SHA-256 {one.sha256}..." if one.sha256 else "unverified: no checksum is published"
+        print(f"{name:<18}{one.layout}; {one.trained_on}; {one.licence}; {known}")
+        path = cached_file(name)
+        print(f"{'':<18}  {path if path.is_file() else one.address}")
+    print(
+        f"\nkept in {cached_file(next(iter(WEIGHTS))).parent} (FOVEATE_CACHE in the environment names another folder)"
+    )
+    print("others: --model.weights FILE, https://..., hf://owner/repository/file, timm:NAME")
+
+
+def fetch_weights(name: str) -> None:
+    """Fetch weights by name into the cache, and print their path.
+
+    Example: foveate weights fetch mscan_t
+
+    Args:
+        name: A name that foveate weights list shows.
+    """
+    if name not in WEIGHTS:
+        raise ConfigError(f"no weights named {name!r}{did_you_mean(name, WEIGHTS)} (see: foveate weights list)")
+    print(fetch(name))
+
+
 def _checkpoint(given: str) -> str:
     """The path of a checkpoint; `best` and `last` are looked up in the newest run."""
     if given not in ("best", "last"):
@@ -88,4 +122,4 @@ def _checkpoint(given: str) -> str:
     return str(find_checkpoint(given, Path(RUNS), None))
 
 
-WEIGHTS = {"show": show_weights, "export": export_checkpoint}
+COMMANDS = {"list": list_weights, "fetch": fetch_weights, "show": show_weights, "export": export_checkpoint}

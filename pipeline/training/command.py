@@ -42,18 +42,24 @@ from foveate.pipeline.weights.factorisation import take_rank
 from foveate.plugins.output import print_json
 
 
-def run(request: Request) -> None:
+def run(request: Request) -> Path | None:
     """Run a command.
 
     Args:
         request: The command line, taken apart.
+
+    Returns:
+        The run directory of a training; None for other commands, and where there is none.
 
     Raises:
         ConfigError: Lightning finds at its start that settings contradict each other.
     """
     try:
         with workers_ended():
-            {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+            if request.command == "fit":
+                return fit(request)
+            {"validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+            return None
     except Stopped as stop:
         requeue_after(stop)
         raise
@@ -63,8 +69,8 @@ def run(request: Request) -> None:
         release_all()
 
 
-def fit(request: Request) -> None:
-    """Train, from scratch or continuing from a checkpoint."""
+def fit(request: Request) -> Path | None:
+    """Train, from scratch or continuing from a checkpoint, and return the run directory; None if there is none."""
     from foveate.pipeline.training.summary import Training, summarise
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
@@ -80,7 +86,7 @@ def fit(request: Request) -> None:
             print(finished, flush=True)
             if cli.run_dir and global_rank() == 0:
                 mark_finished(cli.run_dir)
-            return
+            return cli.run_dir
         _tell_checkpoint(request.checkpoint, checkpoint)
     _introduce(cli)
     began, first_step = time.monotonic(), int(checkpoint.get("global_step", 0))
@@ -97,7 +103,7 @@ def fit(request: Request) -> None:
         if cli.trainer.is_global_zero:
             for line in tell_dry_run(cli, Path(root_of(request.recipe, request.flags))):
                 print(line, flush=True)
-        return
+        return None
     if cli.run_dir and not cli.trainer.global_step:
         _keep_start(cli, cli.run_dir)
     if cli.trainer.is_global_zero and cli.run_dir:
@@ -106,6 +112,7 @@ def fit(request: Request) -> None:
         training = Training(cli.run_dir, cli.resolved_recipe(), command, seconds, first_step)
         summarise(training, cli.model, cli.trainer, page=cli.config.report)
         conclude(cli.trainer, cli.model)
+    return cli.run_dir
 
 
 def _keep_start(cli: FoveateCLI, run: Path) -> None:

@@ -30,7 +30,7 @@ OPTIONS = {
         ("--data.num_workers N", "data-loading processes; 0 loads in the training process"),
         ("--model.network NAME", "see foveate models list"),
         ("--model.attention.gate BLOCK", "see foveate plugins list; also .stage, .decoder; '{name: lka, kernel: 35}'"),
-        ("--model.weights FILE", "weights to start from: a file, timm:NAME, hf://owner/repository/file"),
+        ("--model.weights FILE", "weights to start from: a file, mscan_t (foveate weights list), timm:NAME, hf://..."),
         ("--model.ema DECAY", "evaluate and save a moving average of the weights, such as 0.999"),
         ("--model.freeze PART", "parts to freeze: encoder, '[encoder.stages[:2]]'"),
         ("--model.loss LOSS", "see foveate plugins list --what losses; '{name: ohem, class_weights: auto}'"),
