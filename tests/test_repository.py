@@ -52,6 +52,12 @@ ARROWS = {
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
     "pipeline/predictor": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # reads images
     "pipeline/export": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
+    "pipeline/named_weights": (
+        "foveate.pipeline",
+        "foveate.plugins",
+        "foveate.datasets.files.locking",  # a lock and a progress bar exist once
+        "foveate.datasets.progress",
+    ),
     "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
 }
 

@@ -51,6 +51,8 @@ def imported_by(code: str) -> set[str]:
         ("data make --help", 400),
         ("data doubt --help", 400),
         ("weights --help", 400),
+        ("weights list", 400),
+        ("recipes from-mmseg --help", 400),
         ("explain --help", 400),
         ("push --help", 400),
         ("pull --help", 400),

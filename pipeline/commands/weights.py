@@ -92,7 +92,7 @@ def list_weights() -> None:
     Example: foveate weights list
     """
     for name, one in WEIGHTS.items():
-        known = f"SHA-256 {one.sha256}..." if one.sha256 else "unverified: no checksum is published"
+        known = f"SHA-256 {one.sha256}..." if one.sha256 else "unverified: no checksum is known here"
         print(f"{name:<18}{one.layout}; {one.trained_on}; {one.licence}; {known}")
         path = cached_file(name)
         print(f"{'':<18}  {path if path.is_file() else one.address}")

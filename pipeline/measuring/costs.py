@@ -77,7 +77,7 @@ def _status(field: str) -> int:
 def _hidden_main() -> Iterator[None]:
     """Hide which script is running: a new process would run it again, as far as it has no guard against that."""
     names = vars(sys.modules["__main__"])
-    kept = {name: names[name] for name in ("__file__", "__spec__") if name in names}
+    kept: dict[str, object] = {name: names[name] for name in ("__file__", "__spec__") if name in names}
     names.pop("__file__", None)
     names["__spec__"] = None
     try:

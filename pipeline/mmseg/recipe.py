@@ -13,6 +13,7 @@ from foveate.pipeline.mmseg.data import carry_data, carry_inference, without_nat
 from foveate.pipeline.mmseg.learning import carry_optimizer, carry_schedule, carry_trainer
 from foveate.pipeline.mmseg.located import Located
 from foveate.pipeline.mmseg.losses import carry_loss
+from foveate.pipeline.mmseg.modern import modernise
 from foveate.pipeline.mmseg.network import BACKBONE, Carried, carry_network
 from foveate.pipeline.mmseg.settings import Note, Settings, shorten
 from foveate.pipeline.named_weights.table import WEIGHTS, name_of_address
@@ -36,10 +37,11 @@ def convert(path: Path, network: str | None = None) -> tuple[str, list[Note]]:
     Raises:
         ConfigError: The config cannot be read, lacks a part of every training, or its network does not exist here.
     """
-    settings = Settings(read_config(path))
+    settings = Settings(modernise(read_config(path)))
     recipe, usage = _carry(settings, network)
     notes = [*settings.notes, *(_unknown(name, value) for name, value in settings.left())]
-    return "\n".join([*_head(path, recipe, usage), *_body(recipe), *_tail(path, notes)]) + "\n", notes
+    comments = (f"# {' '.join(line.split())}" for line in _head(path, recipe, usage))  # a name may hold line breaks
+    return "\n".join([*comments, *_body(recipe), *_tail(path, notes)]) + "\n", notes
 
 
 def _carry(settings: Settings, given: str | None) -> tuple[dict[str, Any], str]:
@@ -122,9 +124,9 @@ def _unknown(path: str, value: Located) -> Note:
 
 def _head(path: Path, recipe: Mapping[str, Any], usage: str) -> Iterator[str]:
     network, module = recipe["model"]["init_args"]["network"], recipe["data"]["class_path"]
-    yield f"# {network} on {module.removesuffix('DataModule')}, from mmseg's config {path.name}."
-    yield f"# foveate fit --config THIS_FILE --data.root {recipe['data']['init_args'].get('root', 'FOLDER')}"
-    yield f"# {usage}"
+    yield f"{network} on {module.removesuffix('DataModule')}, from mmseg's config {path.name}."
+    yield f"foveate fit --config THIS_FILE --data.root {recipe['data']['init_args'].get('root', 'FOLDER')}"
+    yield usage
 
 
 def _body(recipe: Mapping[str, Any]) -> Iterator[str]:

@@ -38,7 +38,8 @@ def fetch(name: str, table: Mapping[str, Published] = WEIGHTS) -> Path:
     try:
         download_file(published.address, path, published.sha256)
     except CheckpointError as error:
-        raise CheckpointError(f"weights {name}: {error}; {by_hand(name, table)}") from error
+        reason = str(error).removeprefix(f"{published.address}: ")
+        raise CheckpointError(f"weights {name}: {reason}; {by_hand(name, table)}") from error
     return path
 
 

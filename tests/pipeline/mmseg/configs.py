@@ -97,6 +97,7 @@ def write_configs(folder: Path) -> Path:
         address = (
             f"https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/segnext/mscan_{size}_20230227-{digits}.pth"
         )
+        texts[f"first_step_{size}"] = FIRST_STEP.replace("segnext_t", f"segnext_{size}")
         texts[f"segnext_{size}"] = (
             "_base_ = './segnext_t.py'\n"
             f"model = dict(backbone=dict(embed_dims={widths}, depths={depths}, drop_path_rate={drop_path},\n"

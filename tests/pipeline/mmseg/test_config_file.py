@@ -181,7 +181,7 @@ def test_a_huge_file_and_a_pipe_are_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_configs_of_mmseg_are_read() -> None:
-    """All that its wheel ships and that use no range(); mmengine reads the same from them (compared once, by hand)."""
+    """All that its wheel ships and that call no functions; mmengine read the same from them when that was compared."""
     python = Path(os.environ.get("FOVEATE_PEERS", ROOT / ".venv-bench/bin/python"))
     folders = list(python.parents[1].glob("lib/python3*/site-packages/mmseg/.mim/configs"))
     if not folders:
@@ -192,5 +192,5 @@ def test_the_configs_of_mmseg_are_read() -> None:
             read_config(path)
         except ConfigError as error:
             unread.append(str(error))
-    assert [message for message in unread if "`range(" not in message] == []
+    assert [message for message in unread if "`range(" not in message and ".update(" not in message] == []
     assert len(unread) < 30

@@ -61,6 +61,13 @@ def test_notes_name_file_and_line(folder: Path) -> None:
     assert f"# segnext_t.py:{line + 1}: at evaluation" in text.splitlines()[-1]
 
 
+def test_line_breaks_in_a_config_do_not_leave_the_comments(folder: Path) -> None:
+    text = "model = dict(pretrained='x\\nevil: 1', backbone=dict(init_cfg=None))\ncustom_hooks = ['a\\nevil: 2']"
+    recipe, notes = recipe_of(folder, text)
+    assert "evil" not in recipe
+    assert any("evil: 2" in note for note in notes)
+
+
 def test_what_nobody_knows_is_told(folder: Path) -> None:
     _, notes = recipe_of(
         folder, "custom_hooks = [dict(type='EMAHook', momentum=0.1)]\nauto_scale_lr = dict(enable=True)"

@@ -138,6 +138,7 @@ def test_without_network_the_message_says_what_to_put_where(cache: Path, pauses:
         with pytest.raises(CheckpointError, match="no connection") as caught:
             fetching.fetch("mine", table)
     assert f"get {address} by hand and put it at {cache / 'w.pth'}" in str(caught.value)
+    assert str(caught.value).count(address) == 1
     assert pauses == []
 
 
