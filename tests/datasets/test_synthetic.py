@@ -15,7 +15,7 @@ from foveate.datasets.synthetic import render_scene, write_scenes
 
 VOID = {0, 1, 4}  # unlabeled, ego vehicle, static
 
-SEGNEXT_T = 0.343  # mIoU of the quickstart on its 32 val scenes, mean of three seeds (0.354, 0.333, 0.341)
+SEGNEXT_T = 0.593  # mIoU of the quickstart on its 32 val scenes, mean of three seeds (0.590, 0.600, 0.591)
 
 
 def files(root: Path) -> list[str]:
@@ -170,5 +170,5 @@ def test_colour_and_place_alone_do_not_tell_the_classes() -> None:
     features, targets = pixels(range(10_000_000, 10_000_032))
     with torch.no_grad():
         reached = mean_iou(model(features).argmax(1), targets)
-    # Measured 0.162; 0.94 when every class has a colour of its own with noise of 12 in 255 on it.
+    # Measured 0.219; 0.98 when every class has a colour of its own with noise of 12 in 255 on it.
     assert 0.1 < reached < SEGNEXT_T / 2
