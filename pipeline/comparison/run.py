@@ -24,7 +24,7 @@ from foveate.pipeline.comparison.planning import plan
 from foveate.pipeline.comparison.result import RESULT, Cell, read_cell, run_cell
 from foveate.pipeline.comparison.study import Study
 from foveate.pipeline.comparison.table import Row, cells_of, headings
-from foveate.pipeline.errors import known_cause
+from foveate.pipeline.errors import Stopped, known_cause
 from foveate.pipeline.files import write_text
 from foveate.pipeline.text import duration, first_line
 from foveate.plugins.tables import create_console
@@ -112,7 +112,7 @@ def _try_out(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> 
     for entry in entries:
         try:
             candidates.append(try_out(study, entry))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             raise
         except BaseException as error:  # a plugin may raise anything, also SystemExit
             faults[entry.label], last = first_line(known_cause(error)), error
@@ -148,7 +148,7 @@ def _run(
     print(f"{what}: {study.steps} steps", flush=True)
     try:
         cell = cells[entry.label, seed] = run_cell(study, entry, seed)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         raise
     except BaseException as error:
         faults[entry.label] = first_line(known_cause(error))
