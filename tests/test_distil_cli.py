@@ -18,7 +18,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from foveate.cli import main
+from foveate.pipeline.comparison import run
 from foveate.pipeline.distillation.teacher import Teacher
+from foveate.pipeline.errors import Stopped
 
 pytestmark = pytest.mark.slow
 TEACHER = ["--teacher", "mobilenet_v2_035", "--teacher_weights", "random"]
@@ -152,8 +154,12 @@ def compare(root: Path, photos: Path, *words: str) -> int:
     return main(["compare", "synthetic_segnext_t", *small, "--data.root", str(root), *lesson, *words])
 
 
+def interrupted(*args: object) -> None:
+    raise Stopped(signal.SIGINT)
+
+
 def test_a_comparison_starts_from_distilled_encoders_and_keeps_them(
-    photos: Path, cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
+    photos: Path, cityscapes_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--start", "distilled", "--blocks"]
     assert compare(cityscapes_root, photos, *words, "none,se") == 0, capsys.readouterr().err
@@ -170,6 +176,9 @@ def test_a_comparison_starts_from_distilled_encoders_and_keeps_them(
 
     for cell in (out / "cells").glob("*/result.npz"):
         cell.unlink()  # trained again, from the same encoders
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "run_cell", interrupted)
+        assert compare(cityscapes_root, photos, *words, "none,se") == 130  # Ctrl-C is no fault of a block
     capsys.readouterr()
     assert compare(cityscapes_root, photos, *words, "none,se") == 0
     assert capsys.readouterr().out.count("done before") == 2

@@ -106,7 +106,8 @@ def _by_name(name: str, weights: str | None) -> tuple[nn.Module, Statistics]:
     try:
         report = load_weights(encoder, weights or PUBLISHED, part="encoder")
     except CheckpointError as error:
-        raise CheckpointError(f"teacher {name}: {_what_to_do(name, str(error), weights)}") from error
+        said = str(error).removeprefix(f"{name}: ")
+        raise CheckpointError(f"teacher {name}: {_what_to_do(name, said, weights)}") from error
     print(report, flush=True)
     return encoder, report.statistics or IMAGENET
 
