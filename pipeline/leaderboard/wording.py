@@ -125,7 +125,7 @@ def how_to(protocol: Protocol) -> list[str]:
         "",
         "`run` gives every block one seed in every track before it begins with the next seed; two commands with",
         "different `--slots` may write into one folder at the same time, so that two cores are used. `add` trains the",
-        "block with each seed, writes its records and a badge, and shows where it stands. To publish, send the records,",
+        "block with each seed, writes its records and a badge, and says where it stands. To publish, send the records,",
         "JSON files of a few KB, with the confusion matrix of val and the counts of each of its images, the first",
         "losses, costs, hashes of code, data and protocol, and the machine.",
         "",
