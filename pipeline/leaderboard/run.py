@@ -112,9 +112,16 @@ class Budget:
         Args:
             track: Its name.
         """
+        return self.seconds is None or self.clock() - self.started + self.expected(track) <= self.seconds
+
+    def expected(self, track: str) -> float:
+        """Seconds that a training of a track is expected to take; 0 before the first one.
+
+        Args:
+            track: Its name.
+        """
         known = self.took.get(track) or [one for times in self.took.values() for one in times]
-        expected = sum(known) / len(known) if known else 0.0
-        return self.seconds is None or self.clock() - self.started + expected <= self.seconds
+        return sum(known) / len(known) if known else 0.0
 
 
 def run_jobs(
@@ -141,7 +148,9 @@ def run_jobs(
         if job.track.name not in studies:
             studies = {job.track.name: create_study(job.track, data, list(modules))}  # keeps few initial weights
         yield f"[{number}/{len(jobs)}] {job}: {job.track.steps} steps"
-        yield f"[{number}/{len(jobs)}] {_run(protocol, job, studies[job.track.name], budget)}"
+        said = _run(protocol, job, studies[job.track.name], budget)
+        left = sum(budget.expected(other.track.name) for other in waiting[waiting.index(job) + 1 :])
+        yield f"[{number}/{len(jobs)}] {said}{f'; about {duration(left)} left' if left else ''}"
     yield "every training has a record, or failed"
 
 
