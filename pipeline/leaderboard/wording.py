@@ -23,8 +23,8 @@ COLUMNS = (
     "against none: better, worse, no such difference (less than a point), or not known. The interval behind it covers "
     "seeds and images and holds whenever one stops; the words are corrected for the number of blocks (Holm). With "
     "three seeds only large differences can be known.",
-    "step ratio: time of a training step over that of the empty slot, both measured in turn in one process; the "
-    "median over the records.",
+    "step ratio: processor time of a training step over that of the empty slot, both measured in turn in one process; "
+    "the median over the records.",
     "MMACs and parameters: of the whole network, for one training crop.",
     "field: theoretical receptive field of the encoder's last feature; effective: side of a square with the area of "
     "the pixels whose influence on it is at least 4.55 % of the largest, after the training.",
