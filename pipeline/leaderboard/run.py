@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -149,8 +150,8 @@ def run_jobs(
             studies = {job.track.name: create_study(job.track, data, list(modules))}  # keeps few initial weights
         yield f"[{number}/{len(jobs)}] {job}: {job.track.steps} steps"
         said = _run(protocol, job, studies[job.track.name], budget)
-        left = sum(budget.expected(other.track.name) for other in waiting[waiting.index(job) + 1 :])
-        yield f"[{number}/{len(jobs)}] {said}{f'; about {duration(left)} left' if left else ''}"
+        ahead = math.fsum(budget.expected(other.track.name) for other in waiting[waiting.index(job) + 1 :])
+        yield f"[{number}/{len(jobs)}] {said}{f'; about {duration(ahead)} left' if ahead else ''}"
     yield "every training has a record, or failed"
 
 
