@@ -12,7 +12,10 @@ from foveate.pipeline.leaderboard.standings import DETECT, Standing, Table
 from foveate.pipeline.leaderboard.wording import COLUMNS, describe_track, state_of, what_it_shows
 from foveate.pipeline.reporting.plots import NEEDED, draw_scatter, is_available
 
-COSTS = {"MACs of the network, in millions": ("macs", 1e-6), "time of a step, relative to none": ("step_ratio", 1.0)}
+COSTS = {
+    "MACs of the network, in millions": ("macs", 1e-6),
+    "processor time of a step, relative to none": ("step_ratio", 1.0),
+}
 SHADED = "shaded"  # tables whose cells are the darker the larger their value
 STYLE = """
 a { color: var(--info) } nav a { margin-right: 1rem }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -112,9 +113,16 @@ class Budget:
         Args:
             track: Its name.
         """
+        return self.seconds is None or self.clock() - self.started + self.expected(track) <= self.seconds
+
+    def expected(self, track: str) -> float:
+        """Seconds that a training of a track is expected to take; 0 before the first one.
+
+        Args:
+            track: Its name.
+        """
         known = self.took.get(track) or [one for times in self.took.values() for one in times]
-        expected = sum(known) / len(known) if known else 0.0
-        return self.seconds is None or self.clock() - self.started + expected <= self.seconds
+        return sum(known) / len(known) if known else 0.0
 
 
 def run_jobs(
@@ -141,7 +149,9 @@ def run_jobs(
         if job.track.name not in studies:
             studies = {job.track.name: create_study(job.track, data, list(modules))}  # keeps few initial weights
         yield f"[{number}/{len(jobs)}] {job}: {job.track.steps} steps"
-        yield f"[{number}/{len(jobs)}] {_run(protocol, job, studies[job.track.name], budget)}"
+        said = _run(protocol, job, studies[job.track.name], budget)
+        ahead = math.fsum(budget.expected(other.track.name) for other in waiting[waiting.index(job) + 1 :])
+        yield f"[{number}/{len(jobs)}] {said}{f'; about {duration(ahead)} left' if ahead else ''}"
     yield "every training has a record, or failed"
 
 

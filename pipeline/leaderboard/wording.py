@@ -23,8 +23,8 @@ COLUMNS = (
     "against none: better, worse, no such difference (less than a point), or not known. The interval behind it covers "
     "seeds and images and holds whenever one stops; the words are corrected for the number of blocks (Holm). With "
     "three seeds only large differences can be known.",
-    "step ratio: time of a training step over that of the empty slot, both measured in turn in one process; the "
-    "median over the records.",
+    "step ratio: processor time of a training step over that of the empty slot, both measured in turn in one process; "
+    "the median over the records.",
     "MMACs and parameters: of the whole network, for one training crop.",
     "field: theoretical receptive field of the encoder's last feature; effective: side of a square with the area of "
     "the pixels whose influence on it is at least 4.55 % of the largest, after the training.",
@@ -123,11 +123,11 @@ def how_to(protocol: Protocol) -> list[str]:
         "foveate leaderboard show --page leaderboard.html",
         "```",
         "",
-        "`run` gives every block one seed in every track before it begins with the next seed; two commands with different",
-        "`--slots` may write into one folder at the same time, so that two cores are used. `add` trains the block with each",
-        "seed, writes its records and a badge, and shows where it stands. To publish, send the records: JSON files of a few",
-        "KB, with the confusion matrix of val and the counts of each of its images, the first losses, costs, hashes of",
-        "code, data and protocol, and the machine.",
+        "`run` gives every block one seed in every track before it begins with the next seed; two commands with",
+        "different `--slots` may write into one folder at the same time, so that two cores are used. `add` trains the",
+        "block with each seed, writes its records and a badge, and says where it stands. To publish, send the records,",
+        "JSON files of a few KB, with the confusion matrix of val and the counts of each of its images, the first",
+        "losses, costs, hashes of code, data and protocol, and the machine.",
         "",
         "`check` refuses a record",
         "",

@@ -64,6 +64,13 @@ def test_the_budget_leaves_the_rest_for_another_time(tmp_path: Path, fits: list[
     assert "2 trainings are left" in said[-1]
 
 
+def test_the_time_that_is_left_is_told(tmp_path: Path, fits: list[Any]) -> None:
+    times = iter(range(0, 10_000, 100))
+    said = lines_of(tmp_path, budget=Budget(None, clock=lambda: next(times)))
+    assert said[2].endswith("; about 5.0 min left")
+    assert "; about" not in said[-2]
+
+
 def test_a_block_that_fails_is_told_and_the_others_go_on(tmp_path: Path, fits: list[Any]) -> None:
     said = lines_of(tmp_path, "none,simam,se")
     assert any("simam, seed 0: failed, no record: RuntimeError: it breaks" in line for line in said)
