@@ -13,8 +13,8 @@ from typing import Any, NoReturn, TypeVar
 
 from jsonargparse import ArgumentParser
 
-from foveate.pipeline.commands.layout import columns, fold_command, terminal_width
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.help_layout import columns, fold_command, terminal_width
 from foveate.pipeline.runs.class_paths import refusal
 from foveate.plugins.hints import did_you_mean, nearest_options, suggest
 
