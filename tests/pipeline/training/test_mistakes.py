@@ -73,6 +73,9 @@ def test_the_nearest_is_suggested_with_its_whole_name(
         ("report datta/runs", 4, "did you mean 'data/runs'?"),
         ("data check datta", 3, "did you mean 'data'?"),
         ("tune digits_vit_ti mine.yml", 2, "did you mean 'mine.yaml'?"),
+        ("export best --modle.network x", 2, "did you mean '--model.network'? (see: foveate export --help)"),
+        ("tune digits_vit_ti mine.yaml --dta.root x", 2, "did you mean '--data.root'? (see: foveate tune --help)"),
+        ("bench digits_vit_ti --modle.network x", 2, "no option '--modle.network' (see: foveate bench --help)"),
     ],
 )
 def test_recipes_and_files_are_suggested(
