@@ -273,7 +273,8 @@ def parse_options(prog: str, options: type[Options], words: Sequence[str]) -> Op
     parser = FunctionParser(prog=prog, description=(options.__doc__ or "").split("Args:")[0].strip())
     parser.add_class_arguments(options, as_positional=True, as_group=False)
     parser.usage = _usage(parser)
-    return options(**vars(parser.parse_args(list(words) or ["--help"])))
+    parser.switches = _switches(inspect.signature(options).parameters.values())
+    return options(**vars(parser.parse_args(_switched(parser.switches, list(words) or ["--help"]))))
 
 
 def _usage(parser: OneLineParser) -> str:
@@ -315,8 +316,13 @@ def function_parser(prog: str, function: Callable[..., None]) -> FunctionParser:
     parser.usage = _usage(parser)
     parameters = inspect.signature(function).parameters
     parser.takes_recipe = FLAGS in parameters
-    parser.switches = frozenset(f"--{one.name}" for one in parameters.values() if one.annotation in (bool, "bool"))
+    parser.switches = _switches(parameters.values())
     return parser
+
+
+def _switches(parameters: Iterable[inspect.Parameter]) -> frozenset[str]:
+    """The options that are true or false."""
+    return frozenset(f"--{one.name}" for one in parameters if one.annotation in (bool, "bool"))
 
 
 def split_flags(words: Sequence[str], prefixes: Sequence[str] = RECIPE_FLAGS) -> tuple[list[str], list[str]]:

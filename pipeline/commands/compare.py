@@ -34,12 +34,13 @@ class CompareOptions:
         budget: With --detect: time for training, such as 45min or 3h.
         max_seeds: With --detect: most seeds per block.
         steps: Optimiser steps per training, and of the schedule.
-        out: Folder; comparisons/RECIPE-SLOT if not given.
-        rounds: Number of timed runs per block.
-        field: Largest receptive field in pixels that is measured; 0: none.
-        wandb: Log to this W&B project, as one group.
-        plugins: Comma-separated modules, or files of this folder, to load too.
-        disable: Comma-separated plugins that are not to be imported.
+        out: Folder (comparisons/RECIPE-SLOT).
+        rounds: Timed runs per block.
+        field: Largest receptive field measured; 0: none.
+        wandb: W&B project, logged to as a group.
+        plugins: Modules or files to load too.
+        disable: Plugins that are not imported.
+        dry_run: Try blocks, list trainings, write nothing.
     """
 
     recipe: str
@@ -56,6 +57,7 @@ class CompareOptions:
     wandb: str | None = None
     plugins: str = ""
     disable: str = ""
+    dry_run: bool = False
 
 
 def run(words: Sequence[str]) -> None:
@@ -84,7 +86,7 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     from foveate.pipeline.comparison.attention_flags import take_attention
     from foveate.pipeline.comparison.entries import parse_entries  # late: --help should not wait for torch
     from foveate.pipeline.comparison.order import create_rule
-    from foveate.pipeline.comparison.run import carry_out
+    from foveate.pipeline.comparison.run import carry_out, foresee
     from foveate.pipeline.comparison.study import Study
 
     if min(options.seeds, options.steps, options.rounds) < 1 or options.field < 0:
@@ -111,4 +113,8 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     entries = parse_entries(options.blocks, slots)
     if rule is not None and len(entries) < 2:
         raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
+    if options.dry_run:
+        for line in foresee(study, entries, options.seeds):
+            print(line, flush=True)
+        return
     carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
