@@ -262,7 +262,7 @@ def _dispatch(words: list[str]) -> int:
 
 def overview() -> str:
     """The help: every command with an example."""
-    from foveate.pipeline.commands.layout import columns, fold, fold_command, terminal_width
+    from foveate.pipeline.help_layout import columns, fold, fold_command, terminal_width
 
     width = terminal_width()
     purpose = "foveate trains, compares and ships vision models whose attention is pluggable."

@@ -7,15 +7,15 @@ import re
 from argparse import Action
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from contextvars import ContextVar, copy_context
 from typing import Any, NoReturn, TypeVar
 
 from jsonargparse import ArgumentParser
 
-from foveate.pipeline.commands.layout import columns, fold_command, terminal_width
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.help_layout import columns, fold_command, terminal_width
 from foveate.pipeline.runs.class_paths import refusal
+from foveate.pipeline.training.options import COMMON, OPTIONS
 from foveate.plugins.hints import did_you_mean, nearest_options, suggest
 
 Functions = Mapping[str, Callable[..., None]]
@@ -110,20 +110,20 @@ class FunctionParser(OneLineParser):
             args: As of jsonargparse.
             kwargs: As of jsonargparse.
         """
-        if (asked := DESCRIBING.get()) is not None:
-            self.takes_recipe |= asked.recipe
+        self.takes_recipe |= TAKES_RECIPE.get()
+        if DESCRIBING.get():
             raise _Described(self)
         return super().parse_args(*args, **kwargs)
 
+    def known_options(self) -> list[str]:
+        """Every option; where the flags of a recipe may stand among them, also the usual ones of these."""
+        usual = (option.split()[0] for options in (COMMON, *OPTIONS.values()) for option, _ in options)
+        recipe = [option for option in usual if option.startswith(RECIPE_FLAGS)] if self.takes_recipe else []
+        return [*dict.fromkeys([*super().known_options(), *recipe])]
 
-@dataclass
-class _Asked:
-    """That the parser of a command is asked for, and whether flags of a recipe were taken out on the way to it."""
 
-    recipe: bool = False
-
-
-DESCRIBING: ContextVar[_Asked | None] = ContextVar("DESCRIBING", default=None)
+DESCRIBING: ContextVar[bool] = ContextVar("DESCRIBING", default=False)  # a command's parser is asked for
+TAKES_RECIPE: ContextVar[bool] = ContextVar("TAKES_RECIPE", default=False)  # flags of a recipe were taken out
 
 
 class _Described(BaseException):
@@ -143,14 +143,17 @@ def parser_of(run: Callable[[Sequence[str]], None]) -> FunctionParser:
     Raises:
         TypeError: It ends before it parses anything.
     """
-    token = DESCRIBING.set(_Asked())
-    try:
-        run(["--help"])
-    except _Described as found:
-        return found.parser
-    finally:
-        DESCRIBING.reset(token)
-    raise TypeError(f"{run} has no parser")
+
+    def describe() -> FunctionParser:
+        DESCRIBING.set(True)
+        TAKES_RECIPE.set(False)
+        try:
+            run(["--help"])
+        except _Described as found:
+            return found.parser
+        raise TypeError(f"{run} has no parser")
+
+    return copy_context().run(describe)
 
 
 def shorten(
@@ -270,7 +273,8 @@ def parse_options(prog: str, options: type[Options], words: Sequence[str]) -> Op
     parser = FunctionParser(prog=prog, description=(options.__doc__ or "").split("Args:")[0].strip())
     parser.add_class_arguments(options, as_positional=True, as_group=False)
     parser.usage = _usage(parser)
-    return options(**vars(parser.parse_args(list(words) or ["--help"])))
+    parser.switches = _switches(inspect.signature(options).parameters.values())
+    return options(**vars(parser.parse_args(_switched(parser.switches, list(words) or ["--help"]))))
 
 
 def _usage(parser: OneLineParser) -> str:
@@ -312,8 +316,13 @@ def function_parser(prog: str, function: Callable[..., None]) -> FunctionParser:
     parser.usage = _usage(parser)
     parameters = inspect.signature(function).parameters
     parser.takes_recipe = FLAGS in parameters
-    parser.switches = frozenset(f"--{one.name}" for one in parameters.values() if one.annotation in (bool, "bool"))
+    parser.switches = _switches(parameters.values())
     return parser
+
+
+def _switches(parameters: Iterable[inspect.Parameter]) -> frozenset[str]:
+    """The options that are true or false."""
+    return frozenset(f"--{one.name}" for one in parameters if one.annotation in (bool, "bool"))
 
 
 def split_flags(words: Sequence[str], prefixes: Sequence[str] = RECIPE_FLAGS) -> tuple[list[str], list[str]]:
@@ -327,8 +336,7 @@ def split_flags(words: Sequence[str], prefixes: Sequence[str] = RECIPE_FLAGS) ->
         >>> split_flags(["tiny", "--data.root", "x", "--steps", "5", "--model.loss=dice"])
         (['--data.root', 'x', '--model.loss=dice'], ['tiny', '--steps', '5'])
     """
-    if (asked := DESCRIBING.get()) is not None:
-        asked.recipe = True
+    TAKES_RECIPE.set(True)
     recipe, own, left = [], [], list(words)
     while left:
         word = left.pop(0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from foveate.cli import COMMANDS, main
-from foveate.pipeline.commands.layout import columns, fold_command
+from foveate.pipeline.help_layout import columns, fold_command
 from foveate.plugins.tables import create_console
 
 NAMES = {
@@ -80,7 +80,7 @@ def test_help_fits_the_terminal(
     monkeypatch.setenv("COLUMNS", str(width))
     assert main([*command.split(), "--help"]) == 0
     wide = [line for line in capsys.readouterr().out.splitlines() if len(line) > width]
-    assert [line for line in wide if " " in line.strip(" \\")] == []  # a path alone on its line is not broken
+    assert [line for line in wide if max(map(len, line.split())) < width // 2] == []  # a path or a choice is not broken
 
 
 def test_a_command_that_is_broken_into_lines_is_still_that_command() -> None:
@@ -117,9 +117,7 @@ def test_colours_are_chosen_by_the_environment(
     assert ("\x1b[32m" in capsys.readouterr().out) == coloured
 
 
-@pytest.mark.parametrize(
-    "command", ["config show digits_vit_ti", "options model", "config diff digits_vit_ti loveda_segnext_t"]
-)
+@pytest.mark.parametrize("command", ["config show digits_vit_ti", "options model"])
 @pytest.mark.slow
 def test_a_reader_that_has_read_enough_ends_it_quietly(command: str) -> None:
     words = [sys.executable, "-m", "foveate.cli", *command.split()]

@@ -41,12 +41,13 @@ class CompareOptions:
         max_seeds: With --detect: most seeds.
         steps: Optimiser steps per training, and of the schedule.
         start: distilled: equal start, by --distil.teacher, --distil.data ... (see: foveate distil --help).
-        out: Folder; comparisons/RECIPE-SLOT if not given.
+        out: Folder (comparisons/RECIPE-SLOT).
         rounds: Timed runs per block.
-        field: Largest receptive field in pixels that is measured; 0: none.
-        wandb: W&B project.
+        field: Largest receptive field measured; 0: none.
+        wandb: W&B project, logged to as a group.
         plugins: Modules or files to load too.
-        disable: Plugins not to import.
+        disable: Plugins that are not imported.
+        dry_run: Try blocks, list trainings, write nothing.
     """
 
     recipe: str
@@ -64,6 +65,7 @@ class CompareOptions:
     wandb: str | None = None
     plugins: str = ""
     disable: str = ""
+    dry_run: bool = False
 
 
 def run(words: Sequence[str]) -> None:
@@ -99,7 +101,7 @@ def compare(
     from foveate.pipeline.comparison.attention_flags import take_attention
     from foveate.pipeline.comparison.entries import parse_entries  # late: --help should not wait for torch
     from foveate.pipeline.comparison.order import create_rule
-    from foveate.pipeline.comparison.run import carry_out
+    from foveate.pipeline.comparison.run import carry_out, foresee
     from foveate.pipeline.comparison.study import Study
 
     if min(options.seeds, options.steps, options.rounds) < 1 or options.field < 0:
@@ -127,6 +129,10 @@ def compare(
     entries = parse_entries(options.blocks, slots)
     if rule is not None and len(entries) < 2:
         raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
+    if options.dry_run:
+        for line in foresee(study, entries, options.seeds):
+            print(line, flush=True)
+        return study.out, []
     rows = carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
     return study.out, list(rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foveate.pipeline.commands.layout import columns, fold, fold_command, terminal_width
+from foveate.pipeline.help_layout import columns, fold, fold_command, terminal_width
 from foveate.pipeline.training.options import COMMON, OPTIONS
 
 OPTION_WIDTH = 42
@@ -44,7 +44,6 @@ def short_help(command: str) -> str:
     lines = [f"usage: foveate {command} [options]", "", *fold(PURPOSES[command], width), "", "examples:"]
     lines += [line for example in EXAMPLES[command] for line in fold_command(example, 2, width)]
     lines += ["", "usual options:", *columns((*COMMON, *OPTIONS[command]), OPTION_WIDTH, width), ""]
-    lines += fold(f"All options: foveate {command} --help-all. Values may be YAML: '{{name: lka, kernel: 35}}'.", width)
-    topics = f"Of one part: foveate {command} --help data|model|loss|optimizer --config RECIPE; see foveate options."
-    lines += fold(topics, width)
+    parts = f"All options: foveate {command} --help-all; of a part: --help data|model|loss|optimizer."
+    lines += fold(f"{parts} Values may be YAML: '{{name: lka, kernel: 35}}'.", width)
     return "\n".join(lines)

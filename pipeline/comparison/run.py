@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lightning
@@ -75,6 +75,23 @@ def carry_out(
     print("\n".join(found), flush=True)
     print(f"{duration(time.monotonic() - started)}; written: {', '.join(map(str, files))}", flush=True)
     return rows
+
+
+def foresee(study: Study, entries: Sequence[Entry], seeds: int) -> Iterator[str]:
+    """The trainings that a comparison would run, in words; every block takes one step, and nothing is written.
+
+    Args:
+        study: The settings that all blocks share.
+        entries: The blocks.
+        seeds: Number of (first) seeds per block.
+    """
+    faults: dict[str, str] = {}
+    _try_out(study, entries, faults)
+    kept = _read_kept(study, entries, seeds)
+    works = [entry for entry in entries if entry.label not in faults]
+    open_ = [(entry.label, seed) for seed in range(seeds) for entry in works if (entry.label, seed) not in kept]
+    yield from (f"{label}, seed {seed}: {study.steps} steps" for label, seed in open_)
+    yield f"{len(open_)} trainings of {study.steps} steps would run, {len(kept)} are done; results go to {study.out}"
 
 
 def _tell_plan(trainings: Trainings, rule: Rule) -> None:

@@ -122,7 +122,7 @@ def quote(text: str) -> str:
 
     Example:
         >>> print(quote("a run's"))
-        'a run\\\\'s'
+        'a run\\'s'
     """
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 

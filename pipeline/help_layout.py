@@ -70,8 +70,9 @@ def fold_command(command: str, indent: int, width: int | None) -> list[str]:
 
     Example:
         >>> print("\n".join(fold_command("foveate fit --config x --data.root y", 2, 26)))
-          foveate fit --config \
-              x --data.root y
+          foveate fit \
+              --config x \
+              --data.root y
     """
     start = " " * indent
     if width is None or indent + len(command) <= width:
