@@ -7,7 +7,6 @@ Parameter names follow the published weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -24,8 +23,8 @@ from foveate.plugins.ops.depthwise import DepthwiseConv2d
 from foveate.plugins.ops.group_norm import GroupNorm
 
 GROUPS = 32
+REFINE_CHANNELS = 32  # width of the refinement by finer features
 REFINE_GROUP = 8  # channels of each group of the refinements' group norm, as many as 256 channels in 32 groups
-REFINE_CHANNELS = 64  # of the refinement by finer features, by default
 STRIDES = (8, 16, 32)  # of the features that SegNeXt decodes
 
 
@@ -141,13 +140,12 @@ class Refinement(nn.Module):
     Args:
         finer: Width of the finer feature.
         coarser: Width of the decoded features.
-        channels: Width C of the output, a multiple of 8.
         num_classes: Channels of the logits.
     """
 
-    def __init__(self, finer: int, coarser: int, channels: int, num_classes: int) -> None:
+    def __init__(self, finer: int, coarser: int, num_classes: int) -> None:
         super().__init__()
-        groups = channels // REFINE_GROUP
+        channels, groups = REFINE_CHANNELS, REFINE_CHANNELS // REFINE_GROUP
         self.finer = ConvNorm(finer, channels, groups=groups, relu=False)
         self.coarser = ConvNorm(coarser, channels, groups=groups, relu=False)
         self.depthwise = DepthwiseConv2d(channels, 3, bias=False).apply(init_weights)
@@ -179,7 +177,6 @@ class LightHam(nn.Module):
         eval_bases: See NMF2d.
         attention: Blocks for the slot `decoder`, after the factorisation.
         stride: Of the logits; if not given, that of the finest of the three features.
-        refine_channels: Width of the refinements.
     """
 
     def __init__(
@@ -194,7 +191,6 @@ class LightHam(nn.Module):
         eval_bases: EvalBases = "fixed",
         attention: SlotSpec = None,
         stride: int | None = None,
-        refine_channels: int = REFINE_CHANNELS,
     ) -> None:
         super().__init__()
         self.taken = pick_features(strides)
@@ -205,10 +201,9 @@ class LightHam(nn.Module):
         self.hamburger = Hamburger(channels, rank=rank, eval_bases=eval_bases)
         self.align = ConvNorm(channels, channels)
         self.dropout = nn.Dropout2d(dropout)
-        widths = [channels] + [refine_channels] * len(self.finer)
+        widths = [channels] + [REFINE_CHANNELS] * len(self.finer)
         self.refine = nn.ModuleList(
-            Refinement(in_channels[index], *pair, num_classes)
-            for index, pair in zip(self.finer, pairwise(widths), strict=True)
+            Refinement(in_channels[index], width, num_classes) for index, width in zip(self.finer, widths, strict=False)
         )
         self.conv_seg = nn.Conv2d(channels, num_classes, 1)
         nn.init.normal_(self.conv_seg.weight, std=0.01)
@@ -237,7 +232,6 @@ def create_decoder(
     dropout: float = 0.1,
     eval_bases: EvalBases = "fixed",
     stride: int | None = None,
-    refine_channels: int = REFINE_CHANNELS,
 ) -> LightHam:
     """Build LightHam over the features of any encoder.
 
@@ -253,18 +247,12 @@ def create_decoder(
         eval_bases: Whether evaluation starts from bases stored with the weights, or from random ones.
         stride: Of the logits, such as 4 or 2 for thin objects: finer features of the encoder then refine the result. If
             not given, the stride of the finest feature that is factorised, which is 8 in SegNeXt.
-        refine_channels: Width of the refinements, a multiple of 8.
 
     Raises:
-        ConfigError: A width does not divide into groups, or the encoder has no feature of that stride.
+        ConfigError: The width does not divide into groups, or the encoder has no feature of that stride.
     """
     if channels % GROUPS:
         raise ConfigError(f"{name}: its group norm has {GROUPS} groups; channels is a multiple of that, not {channels}")
-    if refine_channels < 1 or refine_channels % REFINE_GROUP:
-        raise ConfigError(
-            f"{name}: its refinements have groups of {REFINE_GROUP} channels; refine_channels is a multiple of that, "
-            f"not {refine_channels}"
-        )
     return LightHam(
         in_channels=in_channels,
         strides=strides,
@@ -275,5 +263,4 @@ def create_decoder(
         eval_bases=eval_bases,
         attention=attention,
         stride=stride,
-        refine_channels=refine_channels,
     )

@@ -106,9 +106,8 @@ def test_the_decoder_slot_comes_before_the_classifier_and_learns() -> None:
 )
 def test_finer_features_refine_the_logits(strides: tuple[int, ...], stride: int, finer: tuple[int, ...]) -> None:
     widths = [8 + index for index in range(len(strides))]
-    options = {"channels": 32, "rank": 4, "refine_channels": 32}
     model = create_decoder(
-        "light_ham", in_channels=widths, strides=strides, num_classes=3, stride=stride, **options
+        "light_ham", in_channels=widths, strides=strides, num_classes=3, stride=stride, channels=32, rank=4
     ).eval()
     features = [torch.randn(2, width, 64 // s, 96 // s) for width, s in zip(widths, strides, strict=True)]
     logits = model(features)
@@ -138,11 +137,6 @@ def test_a_size_that_strides_do_not_divide_is_refined() -> None:
 def test_a_stride_that_no_finer_feature_has_is_refused(stride: int) -> None:
     with pytest.raises(ConfigError, match=f"stride is 4, 8, the strides of this encoder's features, not {stride}"):
         create_segnext("segnext_t", num_classes=3, stride=stride)
-
-
-def test_a_width_of_the_refinement_that_its_groups_do_not_divide_is_refused() -> None:
-    with pytest.raises(ConfigError, match="refine_channels is a multiple of that, not 20"):
-        create_decoder("light_ham", in_channels=(8,) * 4, strides=(4, 8, 16, 32), num_classes=3, refine_channels=20)
 
 
 def test_without_a_stride_the_weights_have_the_published_names_alone() -> None:
