@@ -56,6 +56,10 @@ def imported_by(code: str) -> set[str]:
         ("explain --help", 400),
         ("push --help", 400),
         ("pull --help", 400),
+        ("config --help", 400),
+        ("options --help", 400),
+        ("doctor --help", 400),
+        ("completion --help", 400),
     ],
 )
 def test_what_only_tells_something_imports_little(command: str, budget: int) -> None:
