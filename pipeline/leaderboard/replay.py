@@ -94,9 +94,9 @@ def replay(record: Record, protocol: Protocol, study: Study, steps: int) -> list
     """
     track = protocol.tracks[record.track]
     entry = Entry(record.block, record.content["block"]["spec"], track.slot)
-    cli = study.build(entry, record.seed)
-    _compare_data(record, cli)
+    _compare_data(record, study.build(entry, record.seed))
     _compare_costs(record, study, entry)
+    cli = study.build(entry, record.seed)  # again, since what came before has drawn random numbers
     found = _take(record, track, cli, min(steps, track.steps))
     return [*_compare_losses(record, protocol, found), *_compare_score(record, protocol, found)]
 
