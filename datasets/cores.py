@@ -18,9 +18,13 @@ def usable_cores() -> int:
     The machine may have more: `taskset` and clusters bind a process to some of them, and `docker run --cpus` or a limit
     of Kubernetes gives a share of the time of all. More threads than that only wait for each other.
     """
-    present = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cpu_quota()
-    return present if quota is None else max(1, min(present, math.ceil(quota)))
+    return affinity() if quota is None else max(1, min(affinity(), math.ceil(quota)))
+
+
+def affinity() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_quota(groups: Path = GROUPS, own: Path = OWN_GROUPS) -> float | None:

@@ -109,7 +109,7 @@ def _claim(root: Path, settings: dict[str, int]) -> None:
         if _parse(found) != settings:
             raise ValueError(
                 f"{root} holds scenes of other settings: {found.strip()}; asked for: {json.dumps(settings)}. "
-                "Give another folder or the old settings, or delete this folder."
+                "Give another folder, delete this one, or ask for its settings (another generator is another Foveate)."
             )
     elif (root / "leftImg8bit").exists() or (root / "gtFine").exists():
         raise ValueError(

@@ -60,7 +60,10 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help_with_an_example(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # parallel test processes set it
     assert main([command, "--help"]) == 0
     text = capsys.readouterr().out
     assert f"foveate {command}" in text

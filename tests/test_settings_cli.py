@@ -12,7 +12,6 @@ from packaging.requirements import Requirement
 
 from foveate.cli import main
 from foveate.pipeline.diagnosis.findings import Section, as_figures, as_text, without_user
-from foveate.pipeline.diagnosis.machine import cpu_quota
 from foveate.pipeline.diagnosis.versions import BAD, reason_against
 from foveate.pipeline.runs.recipes import find_recipe, list_recipes, load_yaml, read_recipe
 
@@ -175,19 +174,6 @@ def test_homes_and_users_are_left_out_of_paths(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("LOGNAME", "jane")
     text = without_user("/home/jane/runs, /scratch/jane/runs and /home/janet; jane's")
     assert text == "~/runs, /scratch/USER/runs and /home/janet; jane's"
-
-
-def test_a_container_s_quota_is_read(tmp_path: Path) -> None:
-    assert cpu_quota(tmp_path) is None
-    (tmp_path / "cpu.max").write_text("150000 100000\n")
-    assert cpu_quota(tmp_path) == 1.5
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert cpu_quota(tmp_path) is None
-    (tmp_path / "cpu.max").unlink()
-    (tmp_path / "cpu").mkdir()
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("200000")
-    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
-    assert cpu_quota(tmp_path) == 2
 
 
 def test_bad_versions_are_problems_with_what_to_do() -> None:

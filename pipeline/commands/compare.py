@@ -31,23 +31,21 @@ class CompareOptions:
 
     Args:
         recipe: Name of a shipped recipe, or a file.
-        blocks: Comma-separated, the first one is the baseline: none, se, {name: lka, kernel: 35}; lka(kernel=7|35) is a
-            row for each value, se+cbam a stack.
-        slot: Slots for the blocks: gate, stage, decoder, block, input; stage@4 for one stage. Several are compared
-            with the recipe as it is.
+        blocks: The first is the baseline. Also {name: lka, kernel: 35}; a grid, lka(kernel=7|35); a stack, se+cbam.
+        slot: gate, stage, decoder, block or input; stage@4 for one stage; several with commas.
         seeds: Number of seeds (trainings) per block; with --detect, of first seeds.
-        detect: Smallest difference in points that matters: train until it is known.
+        detect: Points that matter: train until it is known.
         budget: With --detect: time for training, such as 45min or 3h.
         max_seeds: With --detect: most seeds.
         steps: Optimiser steps per training, and of the schedule.
-        start: distilled: equal start, by --distil.teacher, --distil.data ... (see: foveate distil --help).
+        start: distilled: equal start (see: foveate distil --help).
         out: Folder (comparisons/RECIPE-SLOT).
         rounds: Timed runs per block.
         field: Largest receptive field measured; 0: none.
         wandb: W&B project, logged to as a group.
         plugins: Modules or files to load too.
         disable: Plugins that are not imported.
-        dry_run: Try blocks, list trainings, write nothing.
+        dry_run: Try blocks, list trainings.
     """
 
     recipe: str

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from foveate.datasets.cores import affinity, cpu_quota, usable_cores
 from foveate.pipeline.diagnosis.findings import Section
 from foveate.pipeline.runs.directories import RUNS
 from foveate.plugins.cache import cache_folder
 
-CGROUP = Path("/sys/fs/cgroup")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 LEAST_FREE = 2 << 30  # bytes below which a disk is a problem
 
@@ -25,43 +25,19 @@ def describe_processor() -> Section:
     section = Section("processor")
     section.add("model", _model())
     section.add("instructions", torch.backends.cpu.get_cpu_capability())
-    usable = cores_allowed()
-    section.add("cores", f"{os.cpu_count()}, {usable} of them for this process")
+    section.add("cores", f"{os.cpu_count()}, {affinity()} of them for this process")
     quota = cpu_quota()
     section.add("container quota", "none" if quota is None else f"{quota:g} cores")
     section.add("threads of PyTorch", torch.get_num_threads())
     section.add("set", _set(THREAD_VARIABLES))
     with suppress(OSError):
         section.add("load, 1 minute", f"{os.getloadavg()[0]:.1f}")
-    limit = min(usable, quota or usable)
-    if torch.get_num_threads() > max(1, limit):
+    if torch.get_num_threads() > usable_cores():
         section.problem(
-            f"PyTorch runs {torch.get_num_threads()} threads, and {limit:g} cores may be used: set "
-            f"OMP_NUM_THREADS={max(1, int(limit))}"
+            f"PyTorch runs {torch.get_num_threads()} threads, and {usable_cores()} cores may be used: set "
+            f"OMP_NUM_THREADS={usable_cores()}"
         )
     return section
-
-
-def cores_allowed() -> int:
-    """Number of cores that this process may run on, by its affinity."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def cpu_quota(root: Path = CGROUP) -> float | None:
-    """Number of cores that a container may use on average; None without a limit.
-
-    Args:
-        root: Where the system shows control groups.
-    """
-    with suppress(OSError, ValueError):
-        quota, period = (root / "cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    with suppress(OSError, ValueError):  # version 1
-        quota = (root / "cpu" / "cpu.cfs_quota_us").read_text()
-        return None if int(quota) < 0 else int(quota) / int((root / "cpu" / "cpu.cfs_period_us").read_text())
-    return None
 
 
 def _set(names: Iterable[str]) -> str:
