@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.help_layout import columns, fold_command, terminal_width
 from foveate.pipeline.runs.class_paths import refusal
-from foveate.pipeline.training.options import COMMON, OPTIONS
+from foveate.pipeline.usual_options import COMMON, OPTIONS
 from foveate.plugins.hints import did_you_mean, nearest_options, suggest
 
 Functions = Mapping[str, Callable[..., None]]

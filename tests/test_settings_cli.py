@@ -33,12 +33,12 @@ def printed(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> s
 
 
 def test_a_recipe_is_shown_with_defaults_and_flags(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("config", "show", "camvid_segnext_t", "--model.optimizer.lr", "2e-3", "--data.root", "nowhere")
+    words = ("config", "show", "loveda_segnext_t", "--model.optimizer.lr", "2e-3", "--data.root", "nowhere")
     found = yaml.safe_load(printed(capsys, *words))
     assert list(found)[:4] == ["seed_everything", "model", "data", "trainer"]
     task, data = found["model"]["init_args"], found["data"]["init_args"]
     assert (task["optimizer"]["lr"], task["optimizer"]["layer_decay"]) == (0.002, 1.0)
-    assert (task["ema"], data["root"], data["crop"]) == (None, "nowhere", [256, 320])
+    assert (task["ema"], data["root"], data["crop"]) == (None, "nowhere", [512, 512])
     assert not {"labels", "in_channels"} & set(task)
     assert not Path("runs").exists()
 
@@ -50,7 +50,7 @@ def test_a_resolved_recipe_means_the_same_as_the_recipe(capsys: pytest.CaptureFi
     )
 
 
-@pytest.mark.parametrize("recipe", ["camvid_segnext_t", "digits_vit_ti"])
+@pytest.mark.parametrize("recipe", ["loveda_segnext_t", "digits_vit_ti"])
 def test_a_template_means_the_same_as_its_recipe(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     printed(capsys, "config", "init", recipe, "--out", "mine.yaml")
     assert read_recipe(Path("mine.yaml")) == {"seed_everything": 0, **read_recipe(find_recipe(recipe))}

@@ -24,8 +24,8 @@ Start = Literal["recipe", "distilled"]
 class CompareOptions:
     """Train a recipe with several attention blocks and compare their scores and costs.
 
-    All blocks start from the same weights and see the same images in the same order. Run the same command again to
-    go on with a comparison. Flags of the recipe (--data., --model., --trainer.) apply to all blocks.
+    All blocks start from the same weights and see the same images in the same order. The same command goes on where
+    it stopped. Flags of the recipe (--data., --model., --trainer.) apply to all blocks.
 
     Example: foveate compare synthetic_segnext_t --blocks none,se,lka --data.root data/scenes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from foveate.pipeline.help_layout import columns, fold, fold_command, terminal_width
-from foveate.pipeline.training.options import COMMON, OPTIONS
+from foveate.pipeline.usual_options import COMMON, OPTIONS
 
 OPTION_WIDTH = 42
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, get_args, get_origin
 from foveate.pipeline.command_line import FunctionParser, function_parser, parser_of
 from foveate.pipeline.completion.names import known_values
 from foveate.pipeline.completion.spec import CommandSpec, Option, Tree, Values, brief
-from foveate.pipeline.training.options import COMMON, OPTIONS
+from foveate.pipeline.usual_options import COMMON, OPTIONS
 
 RECIPE = ("--data", "--model", "--trainer")
 SWITCHES = ("--dry_run", "--json", "--resume")  # of the training commands, taken before their parser

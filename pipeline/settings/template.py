@@ -10,7 +10,7 @@ from typing import Any
 from foveate.pipeline.describing.options import OptionDoc, as_yaml
 from foveate.pipeline.describing.topics import find_topic
 from foveate.pipeline.runs.recipes import Recipe, arguments_of
-from foveate.pipeline.training.options import COMMON, OPTIONS
+from foveate.pipeline.usual_options import COMMON, OPTIONS
 
 WIDTH = 110
 STEP = "  "

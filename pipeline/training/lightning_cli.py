@@ -58,11 +58,11 @@ from foveate.pipeline.training.building import (
 )
 from foveate.pipeline.training.devices import adapt_to_launcher, count_processes, settle_sharding
 from foveate.pipeline.training.flags import value_of
-from foveate.pipeline.training.options import COMMON, OPTIONS
 from foveate.pipeline.training.preflight import check_disk, check_shared_memory, sample_bytes
 from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.run_callbacks import create_callbacks
 from foveate.pipeline.training.run_options import add_run_options
+from foveate.pipeline.usual_options import COMMON, OPTIONS
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
 
