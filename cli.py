@@ -16,6 +16,14 @@ if __name__ == "__main__":  # `python cli.py`: the root is the package, its fold
 
 ASKS = ("-h", "--help", "help", "-V", "--version")  # for these nothing more is imported
 WIDE = 110  # characters of a line from which the help is laid out as in a file
+OTHER_NAMES = {  # what other tools call our commands
+    **dict.fromkeys(("train", "resume", "finetune"), "fit"),
+    **dict.fromkeys(("val", "eval", "evaluate"), "validate"),
+    **dict.fromkeys(("infer", "inference", "detect", "segment"), "predict"),
+    **dict.fromkeys(("benchmark", "profile", "speed"), "bench"),
+    "env": "doctor",
+    "convert": "export",
+}
 TRACED = "FOVEATE_TRACE_PLUGINS"
 TRACE = "--trace-plugins"  # for any command: shows which plugins are called, and how long each takes
 
@@ -234,7 +242,7 @@ def _dispatch(words: list[str]) -> int:
     if command is None:
         from foveate.plugins.hints import did_you_mean
 
-        hint = did_you_mean(words[0], COMMANDS)
+        hint = did_you_mean(OTHER_NAMES.get(words[0], words[0]), COMMANDS)
         raise SystemExit(f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)}; see: foveate --help)")
     from foveate.pipeline.startup import keep_freed_memory, show_log
     from foveate.pipeline.threads import choose_threads

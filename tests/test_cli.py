@@ -81,6 +81,8 @@ def test_the_full_help_tells_every_trainer_option(capsys: pytest.CaptureFixture[
     ("words", "code", "message"),
     [
         (["ftt"], 2, "did you mean 'fit'"),
+        (["train"], 2, "did you mean 'fit'"),
+        (["evaluate"], 2, "did you mean 'validate'"),
         (["data", "mkae"], 2, "did you mean 'make'"),
         (["data", "make"], 2, "root"),
         (["data", "make", "x", "--size", "12"], 2, "256x512"),

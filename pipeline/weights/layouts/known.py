@@ -160,12 +160,6 @@ TIMM_FEATURES = Layout(
         ("{rest}", "encoder.{rest}"),
     ),
 )
-TIMM_GETTER = Layout(  # timm's `features_only` ViTs keep the whole network one level down
-    name="timm",
-    families=("timm:",),
-    segmenters=False,
-    pairs=(("{rest}", "encoder.model.{rest}"),),
-)
 
 # In order of preference among layouts that match as many names.
 SPECIFIC = (
@@ -180,4 +174,4 @@ SPECIFIC = (
     TIMM_VIT,
     TORCHVISION_VIT,
 )
-LAYOUTS = (*SPECIFIC, SMP, *BARE, TIMM_FEATURES, TIMM_GETTER)
+LAYOUTS = (*SPECIFIC, SMP, *BARE, TIMM_FEATURES)
