@@ -102,7 +102,7 @@ def foveate_decoders() -> Iterator[Decoder]:
         paper="arXiv:2209.08575",
     )
     yield Decoder(
-        name="linear",
+        name="linear_head",
         summary="A batch norm and a 1 x 1 convolution over all features: for pretrained transformers",
         build=f"{_MODELS}.linear:create_decoder",
         paper="arXiv:2304.07193",

@@ -73,7 +73,7 @@ def create_decoder(
     """Build the linear decoder over the features of any encoder.
 
     Args:
-        name: linear.
+        name: linear_head.
         in_channels: Width of each feature of the encoder, finest first.
         strides: Stride of each.
         num_classes: Channels of the logits.

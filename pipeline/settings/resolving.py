@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.pipeline.command_line import PLUGINS as PLUGINS_FLAG
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
@@ -88,7 +87,7 @@ def resolve(source: Source, flags: Sequence[str] = ()) -> Recipe:
     _, rest = take_option(flags, PLUGINS_FLAG)
     given = spell_out_flags(rest, trusted_modules(source.modules))
     request = Request(command="fit", recipe=source.recipe, name=source.name, flags=given, modules=source.modules)
-    resolved: Recipe = yaml.safe_load(parse_settings(request))
+    resolved: Recipe = parse_yaml(parse_settings(request))
     for name in GIVEN:
         (resolved.get("model", {}).get("init_args") or {}).pop(name, None)
     return {key: resolved[key] for key in (*FIRST, *resolved) if key in resolved and key != "config"}

@@ -17,7 +17,7 @@ from foveate.pipeline.segmentation import SegmentationTask
 
 
 def test_logits_are_a_linear_map_of_each_position() -> None:
-    decoder = create_decoder("linear", in_channels=(2, 3), strides=(8, 16), num_classes=4).eval()
+    decoder = create_decoder("linear_head", in_channels=(2, 3), strides=(8, 16), num_classes=4).eval()
     fine, coarse = torch.randn(2, 2, 8, 6), torch.randn(2, 3, 4, 3)
     both = torch.cat([fine, F.interpolate(coarse, (8, 6), mode="bilinear")], 1)
     normalised = both / (1 + decoder.norm.eps) ** 0.5
@@ -26,7 +26,7 @@ def test_logits_are_a_linear_map_of_each_position() -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 96), (50, 70)])
-@pytest.mark.parametrize("decoder", ["linear", "smp:DPT"])
+@pytest.mark.parametrize("decoder", ["linear_head", "smp:DPT"])
 def test_a_transformer_with_registers_labels_images_of_any_size(decoder: str, size: tuple[int, int]) -> None:
     options = {"encoder": {"out_indices": [2, 5, 8, 11]}}
     model = create_model(f"timm:vit_small_patch16_lingbot+{decoder}", num_classes=5, **options).eval()
@@ -41,7 +41,7 @@ def test_weights_of_timms_file_are_those_of_the_encoder(tmp_path: Path) -> None:
     theirs = timm.create_model("vit_small_patch16_lingbot", dynamic_img_size=True).eval()
     path = tmp_path / "model.safetensors"
     safetensors.torch.save_file(theirs.state_dict(), path)
-    task = SegmentationTask(network="timm:vit_small_patch16_lingbot+linear", labels=CAMVID, weights=str(path))
+    task = SegmentationTask(network="timm:vit_small_patch16_lingbot+linear_head", labels=CAMVID, weights=str(path))
     task.load_initial_weights()
     image = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
