@@ -214,7 +214,9 @@ def test_ctrl_c_loses_the_training_that_runs_and_no_other(here: Path, tmp_path: 
     (tmp_path / "long.yaml").write_text(yaml.safe_dump(long))
     words = ["leaderboard", "run", "--blocks", "none,se", "--data", str(here / "data"), "--protocol", "long.yaml"]
     command = [sys.executable, "-m", "foveate.cli", *words]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # ignored by tests that run in the background
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, text=True, preexec_fn=heard, **pipes) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         while "none, seed 0" not in (line := running.stdout.readline()):
