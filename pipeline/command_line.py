@@ -299,9 +299,10 @@ def run_single(prog: str, function: Callable[..., None], words: Sequence[str]) -
         ConfigError: An argument does not fit.
     """
     parser = function_parser(prog, function)
-    flags, own = split_flags(words, (*RECIPE_FLAGS, PLUGINS)) if parser.takes_recipe else ([], list(words))
+    takes = parser.takes_recipe  # parsing may find that the words were split before, which is not this function's
+    flags, own = split_flags(words, (*RECIPE_FLAGS, PLUGINS)) if takes else ([], list(words))
     settings: dict[str, Any] = vars(parser.parse_args(_switched(parser.switches, own)))
-    function(**settings, **({FLAGS: flags} if parser.takes_recipe else {}))
+    function(**settings, **({FLAGS: flags} if takes else {}))
 
 
 def function_parser(prog: str, function: Callable[..., None]) -> FunctionParser:
