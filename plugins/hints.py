@@ -120,6 +120,8 @@ def did_you_mean_path(path: str | os.PathLike[str]) -> str:
         path: A file or folder.
     """
     wanted, rest = os.path.expanduser(os.fspath(path)).rstrip(os.sep), ""
+    if os.path.exists(wanted):
+        return ""
     while (parent := os.path.dirname(wanted)) and not os.path.isdir(parent):
         rest = os.path.join(os.path.basename(wanted), rest).rstrip(os.sep)
         wanted = parent
