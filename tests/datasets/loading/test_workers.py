@@ -43,3 +43,15 @@ def test_a_lost_process_is_not_called_slow(sent: int, words: str) -> None:
     with pytest.raises(LoadingError, match=words) as caught:
         list(loader)
     assert "image1.png" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_readers_kept_between_epochs_may_be_lost_while_nothing_is_read() -> None:
+    loader = WatchedLoader(
+        Unreadable(0), patience=1.0, batch_size=1, num_workers=1, collate_fn=torch.stack, persistent_workers=True
+    )
+    assert len(list(loader)) == 4
+    (process,) = loader._iterator._workers
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(LoadingError, match="^a reading process was lost; if memory ran out"):
+        list(loader)
