@@ -110,7 +110,7 @@ def offered_maps(module: nn.Module, x: Float[Tensor, "B ..."]) -> dict[str, Tens
 def recording_maps(network: nn.Module) -> Iterator[list[RecordedMap]]:
     """Record the maps of every module of a network that offers some, for each pass inside the block.
 
-    A module is left out, with a warning, if its `maps` raises an error or a map has a shape that `kind_of` refuses.
+    A module is left out, with a warning, if its `maps` raises an error or a shape is one that `kind_of` refuses.
 
     Args:
         network: A network in evaluation mode, or one block.

@@ -53,5 +53,5 @@ def test_readers_kept_between_epochs_may_be_lost_while_nothing_is_read() -> None
     assert len(list(loader)) == 4
     (process,) = loader._iterator._workers
     os.kill(process.pid, signal.SIGKILL)
-    with pytest.raises(LoadingError, match="^a reading process was lost; if memory ran out"):
+    with pytest.raises(LoadingError, match=r"^a reading process was lost; if memory ran out"):
         list(loader)
