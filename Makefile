@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help install dev quickstart check format test test-all bench clean
+.PHONY: help install dev quickstart check format test test-all docs docs-links bench gpu clean
 help:  ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -56,6 +56,12 @@ test: dev  ## the fast tests
 test-all: dev  ## every test
 	$(BIN)/pytest -n 2 --dist worksteal
 
+docs: dev  ## build the documentation site in build/docs/html; a warning is an error
+	$(BIN)/python -m foveate.docs.site.build build/docs
+
+docs-links: dev  ## open every link of the site to other sites
+	$(BIN)/python -m foveate.docs.site.build build/docs linkcheck
+
 # An environment of its own: the peers want another OpenCV, so they come without dependencies.
 BENCH := .venv-bench
 $(BENCH)/.installed: benchmarks/peers.txt pyproject.toml
@@ -67,6 +73,10 @@ $(BENCH)/.installed: benchmarks/peers.txt pyproject.toml
 
 bench: $(BENCH)/.installed  ## measure against the peers, and write benchmarks/RESULTS.md
 	$(BENCH)/bin/python -m foveate.benchmarks.run run $(ARGS)
+
+gpu: dev $(BENCH)/.installed  ## on a machine with a CUDA device: its tests, and benchmarks/RESULTS-gpu.md
+	$(BIN)/pytest -m "gpu or multigpu" tests/devices
+	$(BENCH)/bin/python -m foveate.benchmarks.run run --device cuda $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -6,13 +6,24 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import pairwise
 
 if __name__ == "__main__":  # `python cli.py`: the root is the package, its folders are no packages of their own
     _here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _here]
 
 ASKS = ("-h", "--help", "help", "-V", "--version")  # for these nothing more is imported
+WIDE = 110  # characters of a line from which the help is laid out as in a file
+OTHER_NAMES = {  # what other tools call our commands
+    **dict.fromkeys(("train", "resume", "finetune"), "fit"),
+    **dict.fromkeys(("val", "eval", "evaluate"), "validate"),
+    **dict.fromkeys(("infer", "inference", "detect", "segment"), "predict"),
+    **dict.fromkeys(("benchmark", "profile", "speed"), "bench"),
+    "env": "doctor",
+    "convert": "export",
+}
 TRACED = "FOVEATE_TRACE_PLUGINS"
 TRACE = "--trace-plugins"  # for any command: shows which plugins are called, and how long each takes
 
@@ -63,6 +74,17 @@ COMMANDS = {
         "foveate compare-runs runs/camvid_segnext_t/0001 runs/camvid_segnext_t/0002",
         "pipeline.commands.compare_runs:run",
         trains=True,
+    ),
+    "distil": Command(
+        "train an encoder to reproduce a teacher's features, without labels",
+        "foveate distil segnext_t --attention.gate se --teacher runs/latest --data photos",
+        "pipeline.commands.distil:run",
+        trains=True,
+    ),
+    "leaderboard": Command(
+        "train every block by one protocol, add your own, check anybody's records",
+        "foveate leaderboard add my-block --plugins my_block.py --data ~/data",
+        "pipeline.commands.leaderboard:COMMANDS",
     ),
     "tune": Command(
         "search the options of a recipe that score best",
@@ -129,16 +151,40 @@ COMMANDS = {
         "pipeline.commands.data:COMMANDS",
     ),
     "models": Command("list the networks", "foveate models list", "pipeline.commands.listing:MODELS"),
-    "recipes": Command("list and show the recipes", "foveate recipes list", "pipeline.commands.listing:RECIPES"),
+    "recipes": Command(
+        "list and show the recipes; write one from a config of mmseg",
+        "foveate recipes list",
+        "pipeline.commands.listing:RECIPES",
+    ),
     "weights": Command(
-        "look into weights files, write a checkpoint's weights under published names",
-        "foveate weights export runs/latest/checkpoints/best.ckpt encoder.safetensors",
-        "pipeline.commands.weights:WEIGHTS",
+        "list and fetch weights by name, look into files, write a checkpoint's weights under published names",
+        "foveate weights fetch mscan_t",
+        "pipeline.commands.weights:COMMANDS",
     ),
     "plugins": Command(
         "list, check and write plugins: attention blocks, data sets ...",
         "foveate plugins list",
         "pipeline.commands.plugins:COMMANDS",
+    ),
+    "config": Command(
+        "show a recipe resolved, write one to start from, tell what differs between two",
+        "foveate config diff runs/camvid_segnext_t/0001 runs/camvid_segnext_t/0002",
+        "pipeline.commands.config:COMMANDS",
+    ),
+    "options": Command(
+        "show the options of a part of a recipe, with defaults and what they do",
+        "foveate options loss.dice",
+        "pipeline.commands.options:run",
+    ),
+    "doctor": Command(
+        "tell versions, devices, threads, kernels, plugins and disks, to paste into an issue",
+        "foveate doctor",
+        "pipeline.commands.doctor:run",
+    ),
+    "completion": Command(
+        "print a script that completes commands, options and names in bash, zsh or fish",
+        "foveate completion bash > ~/.local/share/bash-completion/completions/foveate",
+        "pipeline.commands.completion:COMMANDS",
     ),
 }
 
@@ -161,11 +207,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = [word for word in words if word != TRACE]
     try:
         if not words or any(word in ASKS for word in words):
-            return _run(words)
+            return copy_context().run(_run, words)
         from foveate.pipeline.processes.signals import listening
 
         with listening() as receiver:
-            return _run(words, receiver.close)
+            return copy_context().run(_run, words, receiver.close)
     finally:
         if before is None:
             os.environ.pop(TRACED, None)
@@ -182,7 +228,7 @@ def _run(words: list[str], when_it_fails: Callable[[], None] | None = None) -> i
             when_it_fails()
         from foveate.pipeline.processes.last_line import end_with
 
-        return end_with(error)
+        return end_with(error, words)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -194,13 +240,14 @@ def _dispatch(words: list[str]) -> int:
         return 0
     command = COMMANDS.get(words[0])
     if command is None:
-        from foveate.pipeline.processes.last_line import say
         from foveate.plugins.hints import did_you_mean
 
-        hint = did_you_mean(words[0], COMMANDS)
-        return say(2, "usage", f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)})")
+        hint = did_you_mean(OTHER_NAMES.get(words[0], words[0]), COMMANDS)
+        raise SystemExit(f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)}; see: foveate --help)")
     from foveate.pipeline.startup import keep_freed_memory, show_log
+    from foveate.pipeline.threads import choose_threads
 
+    choose_threads()
     keep_freed_memory()
     show_log("foveate.datasets")
     if command.target is None:
@@ -214,26 +261,31 @@ def _dispatch(words: list[str]) -> int:
     if callable(target):
         target(words[1:])
     else:
-        from foveate.pipeline.command_line import run_function
+        from foveate.pipeline.command_line import TABLE, run_function
 
+        TABLE.set(COMMANDS)
         run_function(f"foveate {words[0]}", target, words[1:])
     return 0
 
 
 def overview() -> str:
     """The help: every command with an example."""
-    lines = ["foveate trains, compares and ships vision models whose attention is pluggable.", "", "commands:"]
-    width = max(map(len, COMMANDS)) + 1
+    from foveate.pipeline.help_layout import columns, fold, fold_command, terminal_width
+
+    width = terminal_width()
+    purpose = "foveate trains, compares and ships vision models whose attention is pluggable."
+    lines = [*fold(purpose, width), "", "commands:"]
+    beside = max(map(len, COMMANDS)) + 1
     for name, command in COMMANDS.items():
-        lines += [f"  {name:<{width}}{command.summary}", f"  {'':<{width}}  {command.example}"]
-    lines += [
-        "",
-        "foveate COMMAND --help tells more. First steps: foveate data make data/scenes, then",
-        "foveate fit --config synthetic_segnext_t --data.root data/scenes",
-        "",
+        lines += columns([(name, command.summary)], beside, width)
+        lines += fold_command(command.example, 4 + beside if width is None or width >= WIDE else 6, width)
+    lines += ["", *fold("foveate COMMAND --help tells more. First steps: foveate data make data/scenes, then", width)]
+    lines += fold_command("foveate fit --config synthetic_segnext_t --data.root data/scenes", 0, width)
+    codes = (
         "exit codes: 0 done, 2 recipe or command line, 3 data, 4 checkpoint, 5 plugin, 6 diverged,",
         "129 terminal closed, 130 Ctrl-C, 143 SIGTERM, 138 the machine failed and trying again may help, 1 a bug",
-    ]
+    )
+    lines += ["", *(codes if width is None or width >= WIDE else fold(" ".join(codes), width))]
     return "\n".join(lines)
 
 
@@ -245,6 +297,12 @@ def _version() -> str:
 
 def _train(command: str, words: list[str]) -> None:
     """Show the short help, or import what training needs and run the command."""
+    if topic := _topic(words):
+        from foveate.pipeline.commands.options import lines_of
+        from foveate.pipeline.training.flags import value_of
+
+        print("\n".join(lines_of(topic, value_of(words, "--config"), value_of(words, "--plugins") or "")))
+        return
     if any(word in ("-h", "--help") for word in words) or not words:
         from foveate.pipeline.commands.help import short_help
 
@@ -259,6 +317,12 @@ def _train(command: str, words: list[str]) -> None:
     request = understand(command, words)
     _import_named()
     importlib.import_module("foveate.pipeline.training.command").run(request)
+
+
+def _topic(words: list[str]) -> str:
+    """The word after `--help`, such as data or loss; empty without one."""
+    following = [after for word, after in pairwise(words) if word in ("-h", "--help") and not after.startswith("-")]
+    return following[0] if following else ""
 
 
 def _import_named() -> None:

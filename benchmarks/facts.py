@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 import torch
@@ -29,7 +30,17 @@ def gather(threads: int) -> dict[str, str]:
     }
     if torch.cuda.is_available():
         found["gpu"] = torch.cuda.get_device_name()
+        found["driver"] = f"{driver()}, CUDA {torch.version.cuda}"
     return found | {name: version for name in NAMED if (version := installed(name))}
+
+
+def driver() -> str:
+    """Version of NVIDIA's driver, ? if its tool does not tell."""
+    words = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split("\n")[0].strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "?"
 
 
 def processor() -> str:

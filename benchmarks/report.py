@@ -17,25 +17,25 @@ ratios, with their quartiles; single times are told for orientation only.
 """
 MARK = {True: "yes", False: "no", None: ""}
 # The order of the goals in issue and table; cases that hold none follow below.
-ENVIRONMENT = ("processor", "cores", "memory", "gpu", "system", "kernels", "python")
+ENVIRONMENT = ("processor", "cores", "memory", "gpu", "driver", "system", "kernels", "python")
 
 
-def write(results: Sequence[Result], races: Sequence[dict[str, Any]], folder: Path) -> str:
+def write(results: Sequence[Result], races: Sequence[dict[str, Any]], folder: Path | None) -> str:
     """The whole report.
 
     Args:
         results: Of the cases that were run.
         races: Of the runs of the race.
-        folder: Where notes.md may lie.
+        folder: Where notes.md and the race's pictures may lie; None for a machine that they do not tell of.
     """
     parts = [HEAD, machine(results), goals_table(results)]
-    if races:
+    if races and folder is not None:
         from foveate.benchmarks.race_report import section
 
         parts.append(section(races, folder))
     parts += [section_of(result) for result in results]
-    notes = folder / "notes.md"
-    if notes.is_file():
+    notes = None if folder is None else folder / "notes.md"
+    if notes is not None and notes.is_file():
         parts.append(notes.read_text().strip())
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 

@@ -41,6 +41,9 @@ CASES = (
     "augmentation",
     "scoring",
 )
+# Cases that compute on the device; the others read files or need several processes of a CPU.
+ON_A_GPU = ("peaks", "training_step", "inference", "confusion", "figures", "memory", "classification", "augmentation")
+REPORTS = {"cpu": "RESULTS.md", "cuda": "RESULTS-gpu.md"}
 
 
 def main() -> None:
@@ -52,7 +55,7 @@ def main() -> None:
         return
     failed = []
     if options.task == "run":
-        todo = options.cases or CASES
+        todo = options.cases or (CASES if settings.device == "cpu" else ON_A_GPU)
         failed = [case for case in todo if not is_done(case, settings, options.again) and not start(case)]
     write(settings)
     if failed:
@@ -67,9 +70,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="of torch (2)")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=float, default=1.0, help="factor on the number of rounds, such as 0.3 (1)")
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="where figures are kept (runs/bench)")
+    parser.add_argument("--out", type=Path, help="where figures are kept (runs/bench, or runs/bench-cuda)")
     parser.add_argument("--again", action="store_true", help="measure what is done too")
     options = parser.parse_args()
+    options.out = options.out or Path("runs/bench" if options.device == "cpu" else "runs/bench-cuda")
     for case in options.cases:
         if case not in CASES:
             parser.error(f"no case named {case!r} (cases: {', '.join(CASES)})")
@@ -107,8 +111,9 @@ def write(settings: Settings) -> None:
 
     kept = [Result.load(path) for case in CASES if (path := settings.out / f"{case}.json").is_file()]
     races = [json.loads(path.read_text()) for path in sorted((settings.out / "race").glob("*.json"))]
-    (HERE / "RESULTS.md").write_text(report.write(kept, races, HERE))
-    print(f"wrote {HERE / 'RESULTS.md'}")
+    target = HERE / REPORTS[settings.device]
+    target.write_text(report.write(kept, races, HERE if settings.device == "cpu" else None))
+    print(f"wrote {target}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.datasets.files.writing import write_whole
 from foveate.datasets.labels import IGNORE, LARGEST_ID
 from foveate.datasets.palette import distinct_colours
+from foveate.datasets.text import near_path
 
 FILE_NAME = "classes.yaml"
 KEYS = ("name", "masks", "classes", "ignore", "rest", "overlap")
@@ -35,7 +36,7 @@ def read_class_table(path: Path) -> ClassTable:
     try:
         content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file (--data.classes)") from None
+        raise DataError(f"{path}: no such file (--data.classes){near_path(path)}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
     try:

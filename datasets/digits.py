@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
+from jaxtyping import Int
 from numpy.typing import NDArray
 
 from foveate.datasets.classes import ClassSet
@@ -60,7 +61,7 @@ class DigitsDataModule(ClassificationDataModule):
         return ArrayDataset(np.repeat(grey[chosen][..., None], 3, axis=3), labels[chosen], f"digits/{split}")
 
 
-def split_digits(labels: NDArray[np.integer[Any]]) -> dict[str, NDArray[np.int64]]:
+def split_digits(labels: Int[np.ndarray, " N"]) -> dict[str, NDArray[np.int64]]:
     """Indices of the three parts, each in ascending order and with every class in proportion."""
     from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 

@@ -13,7 +13,7 @@ import yaml
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.strict_yaml import parse_yaml
 from foveate.datasets.labels import IGNORE, LabelSet, Levels, Table
-from foveate.datasets.text import near
+from foveate.datasets.text import near, near_path
 
 KEYS = ("classes", "ignore", "rest")
 KEEP, IGNORED = "keep", "ignore"
@@ -65,7 +65,7 @@ def read_label_map(given: Content) -> dict[str, Any]:
     try:
         content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{given}: no such file (--data.label_map)") from None
+        raise DataError(f"{given}: no such file (--data.label_map){near_path(given)}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{given}: cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):

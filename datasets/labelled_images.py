@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -68,7 +68,7 @@ class ArrayDataset(ClassificationDataset):
         name: What stands before an image's number in its path.
     """
 
-    def __init__(self, images: UInt8[np.ndarray, "N H W 3"], labels: NDArray[np.integer[Any]], name: str) -> None:
+    def __init__(self, images: UInt8[np.ndarray, "N H W 3"], labels: Int[np.ndarray, " N"], name: str) -> None:
         self.images = images
         self.labels = labels.astype(np.int64)
         self.name = name

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+from jaxtyping import UInt
 from numpy.typing import NDArray
 
 Table = NDArray[np.uint8]
@@ -70,9 +70,8 @@ class LabelSet:
         table[: len(self)] = np.arange(len(self), dtype=np.uint8)
         return table
 
-    def to_regular_ids(self) -> NDArray[np.unsignedinteger[Any]]:
+    def to_regular_ids(self) -> UInt[np.ndarray, "256"]:
         """Table of 256 entries: train id -> regular id; ignored pixels become 0. uint16 if an id is above 255."""
-        table: NDArray[np.unsignedinteger[Any]]
         table = np.zeros(256, dtype=np.uint8 if max(self.ids) <= 255 else np.uint16)
         table[: len(self)] = self.ids
         return table

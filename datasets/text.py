@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from foveate.datasets.errors import DataConfigError
 
 SHOWN = 5
+MOST, MARGIN = 3, 0.03  # names that are suggested, and how much less similar than the first they may be
 Size = tuple[int, int] | str  # an option: height and width in pixels, as [256, 512] or 256x512
 Side = int | str  # an option: the side of a square in pixels, as 224 or 224x224
 
@@ -26,15 +28,43 @@ def few(names: Iterable[str], shown: int = SHOWN, separator: str = ", ") -> str:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A hint at the known name that is most like a wrong one, whatever its capitals; empty if none is.
+    """A hint at the known names (three at most) that are most like a wrong one, whatever its capitals; else empty.
+
+    It answers as `foveate.plugins.hints` does, which data sets do not import.
 
     Example:
         >>> near("Vehicel", ["vehicle", "person"])
-        '; did you mean vehicle?'
+        "; did you mean 'vehicle'?"
     """
-    lower = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(name.lower(), lower, n=1)
-    return f"; did you mean {lower[found[0]]}?" if found else ""
+    by_key: dict[str, str] = {}
+    for one in known:
+        by_key.setdefault(_key(one), one)
+    wanted = _key(name)
+    pool = [wanted] if wanted in by_key else list(by_key)
+    close = difflib.get_close_matches(wanted, pool, n=len(pool) or 1) if wanted else []
+    likeness = {key: difflib.SequenceMatcher(None, key, wanted).ratio() for key in close}
+    ranked = sorted((key for key in by_key if key in likeness), key=lambda key: -likeness[key])[:MOST]
+    best = [key for key in ranked if likeness[key] >= likeness[ranked[0]] - MARGIN]
+    *others, last = [repr(by_key[key]) for key in best] or [""]
+    return f"; did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if last else ""
+
+
+def near_path(path: Path | str) -> str:
+    """A hint at the files or folders beside a path that does not exist; empty if none is similar.
+
+    Args:
+        path: A file or folder.
+    """
+    wanted = Path(path).expanduser()
+    try:
+        beside = [entry.name for entry in wanted.parent.iterdir()]
+    except OSError:
+        return ""
+    return near(wanted.name, beside)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^\w]|_", "", name.lower())
 
 
 def to_size(value: Size, name: str) -> tuple[int, int]:

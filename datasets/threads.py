@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from foveate.datasets.cores import usable_cores
 
 THREADS = 16  # at most, unless said; each holds an image or a label map
 WAITING = 8  # results for each thread
@@ -27,7 +28,7 @@ def in_threads(
         threads: How many; one for each core if not given, at most 16.
         seconds: No further items are begun after that time.
     """
-    count = threads or min(THREADS, os.cpu_count() or 1)
+    count = threads or min(THREADS, usable_cores())
     end = None if seconds is None else time.monotonic() + seconds
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(count)

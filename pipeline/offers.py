@@ -102,6 +102,12 @@ def foveate_decoders() -> Iterator[Decoder]:
         paper="arXiv:2209.08575",
     )
     yield Decoder(
+        name="linear_head",
+        summary="A batch norm and a 1 x 1 convolution over all features: for pretrained transformers",
+        build=f"{_MODELS}.linear:create_decoder",
+        paper="arXiv:2304.07193",
+    )
+    yield Decoder(
         name="smp",
         prefix=True,
         summary="Any decoder of segmentation_models_pytorch: smp:Unet, smp:FPN, smp:DeepLabV3Plus, smp:UPerNet ...",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.manager import Offer, Plugins, installed_plugins
+from foveate.plugins.output import print_json
 from foveate.plugins.records import Block, DataSet, Decoder, Encoder, Loss, Metric, Record
 from foveate.plugins.selection import ALLOWED, split_names
 from foveate.plugins.tables import create_console, create_table, plain
@@ -18,7 +19,7 @@ What = Literal["blocks", "encoders", "decoders", "losses", "metrics", "data", "a
 KINDS: dict[str, type[Record]] = {kind.what: kind for kind in (Block, Encoder, Decoder, Loss, Metric, DataSet)}
 
 
-def list_records(what: What = "blocks", plugins: str = "", disable: str = "") -> None:
+def list_records(what: What = "blocks", plugins: str = "", disable: str = "", json: bool = False) -> None:
     """List the records that plugins offer: name, kind, paper, provider and summary.
 
     Example: foveate plugins list --what encoders
@@ -27,15 +28,25 @@ def list_records(what: What = "blocks", plugins: str = "", disable: str = "") ->
         what: Kind of record: blocks, encoders, decoders, losses, metrics, data, or all.
         plugins: Other plugins to load: modules, files, paths or packages, separated by commas.
         disable: Plugins not to import, by entry point or distribution, separated by commas.
+        json: Print them as JSON.
     """
     manager = installed_plugins(split_names(plugins), split_names(disable))
-    for name, kind in KINDS.items():
-        if what in (name, "all"):
-            _print_offers(manager.of_kind(kind))
+    kinds = [kind for name, kind in KINDS.items() if what in (name, "all")]
+    if json:
+        print_json({kind.what: [_described(offer) for offer in manager.of_kind(kind)] for kind in kinds})
+    for kind in kinds if not json else ():
+        _print_offers(manager.of_kind(kind))
     for fault in manager.faults:
         create_console(stderr=True).print(f"left out: {fault}", markup=False)
     if manager.disabled:
         create_console(stderr=True).print(f"not imported: {', '.join(manager.disabled)}", markup=False)
+
+
+def _described(offer: Offer[Any]) -> dict[str, str]:
+    record = offer.record
+    kind = getattr(record, "kind", record.noun)
+    said = {"name": record.name, "kind": kind, "paper": record.paper, "summary": record.summary}
+    return {**said, "provider": str(offer.provider), "entry_point": offer.provider.entry_point}
 
 
 def _print_offers(offers: Sequence[Offer[Any]]) -> None:
@@ -49,7 +60,7 @@ def _print_offers(offers: Sequence[Offer[Any]]) -> None:
     create_console().print(table)
 
 
-def show_record(name: str, plugins: str = "") -> None:
+def show_record(name: str, plugins: str = "", json: bool = False) -> None:
     """Show one record: its fields, provider and options; for a block also parameters and multiply-adds.
 
     Example: foveate plugins info cbam
@@ -57,11 +68,15 @@ def show_record(name: str, plugins: str = "") -> None:
     Args:
         name: Name of a block, encoder, decoder, loss, metric or data set, or distribution:name.
         plugins: Other plugins to load: modules, files, paths or packages, separated by commas.
+        json: Print it as JSON; without parameters and multiply-adds.
     """
     from foveate.plugins.options import describe_options
 
     offer = _find_any(installed_plugins(split_names(plugins)), name)
     record, provider = offer.record, offer.provider
+    if json:
+        print_json({**_described(offer), "record": record.noun, "options": describe_options(offer)})
+        return
     table = create_table("", "", wide="", heading=False)
     for field in dataclasses.fields(record):
         table.add_row(field.name, plain(str(getattr(record, field.name) or "-")))

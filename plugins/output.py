@@ -1,13 +1,46 @@
-"""What plugins print goes to stderr, since another program may read a command's stdout."""
+"""What another program may read of a command's stdout: JSON of one form, and nothing that plugins print."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
+from contextvars import ContextVar
+from typing import Any
 
 STDOUT, STDERR = 1, 2
+SCHEMA = 1  # of a JSON document that says nothing else; raised when a key goes, or means something else
+
+
+PRINTED: ContextVar[bool] = ContextVar("PRINTED", default=False)  # whether stdout holds a JSON document
+
+
+def print_json(figures: Mapping[str, Any]) -> None:
+    """Print figures as the one JSON document of a command.
+
+    Args:
+        figures: What JSON can hold.
+    """
+    PRINTED.set(True)
+    print(to_json(figures), flush=True)
+
+
+def to_json(figures: Mapping[str, Any]) -> str:
+    """Figures as a JSON document, with the version of its schema before them.
+
+    Args:
+        figures: What JSON can hold; `schema` among them wins.
+
+    Example:
+        >>> print(to_json({"miou": 0.5}))
+        {
+         "schema": 1,
+         "miou": 0.5
+        }
+    """
+    return json.dumps({"schema": SCHEMA, **figures}, indent=1)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def test_four_bands_of_16_bits_are_trained_on_scored_and_predicted(bands: Path, 
     assert "normalisation of training images, in 0-255: mean" in said
     recipe = read_recipe(RUN / "recipe.yaml")
     assert recipe["data"]["init_args"]["range"] == [LOW, HIGH]
-    assert recipe["model"]["init_args"]["network_options"] == {"in_channels": 4}
+    assert recipe["model"]["init_args"]["network_options"]["in_channels"] == 4
     checkpoint = read_checkpoint(RUN / "checkpoints/last.ckpt")["state_dict"]
     assert checkpoint["normalise.mean"].shape == (4, 1, 1)
     assert np.asarray(Image.open(next(RUN.glob("overlays/step-000002/*")))).shape[2] == 3
@@ -69,7 +69,7 @@ def test_prediction_reads_as_the_training_did(bands: Path, capsys: Output) -> No
     said = capsys.readouterr()
     assert "2 images: label maps" in said.out
     assert "grey.png: has 1 bands, and --data.bands asks for number 4" in said.err
-    assert read_recipe(RUN / "recipe.yaml")["model"]["init_args"]["network_options"] == {"in_channels": 2}
+    assert read_recipe(RUN / "recipe.yaml")["model"]["init_args"]["network_options"]["in_channels"] == 2
 
 
 def test_an_image_with_another_number_of_bands_is_listed_by_prediction(bands: Path, capsys: Output) -> None:

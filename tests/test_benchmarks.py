@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from foveate.benchmarks import race_report, report
 from foveate.benchmarks.elsewhere import Elsewhere
+from foveate.benchmarks.equal_start import figures, kendall
 from foveate.benchmarks.networks import create_task, random_batch
 from foveate.benchmarks.pairing import alternate, fastest, ratio
 from foveate.benchmarks.race import rate, stops
 from foveate.benchmarks.results import Goal, Result, Settings
 from foveate.benchmarks.run import CASES
+from foveate.pipeline.comparison.entries import parse_entries
+from foveate.pipeline.comparison.result import Cell
 
 
 class Clock:
@@ -157,3 +162,29 @@ def test_a_candidate_that_ends_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(RuntimeError, match=r"child.* ended with 4"):
         Elsewhere("child")
+
+
+def test_kendalls_tau_is_that_of_scipy() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        ours, theirs = random.normal(size=(2, 6))
+        assert kendall(ours, theirs) == pytest.approx(kendalltau(ours, theirs).statistic)
+
+
+def cells_of_accuracy(*rates: float) -> list[list[Cell]]:
+    """For each block two seeds with 40 images of 100 pixels of two classes, of which a share is right."""
+    random, found = np.random.default_rng(0), []
+    for share in rates:
+        right = np.clip(random.normal(100 * share, 3, size=(2, 40, 2)), 0, 100)
+        counts = np.concatenate([right, np.full((2, 40, 4), 100.0)], 2)  # correct, labelled, predicted pixels
+        found.append([Cell(one, np.zeros(1, np.float32), np.zeros((1, 1), np.float32), 1.0) for one in counts])
+    return found
+
+
+def test_a_planted_order_of_blocks_is_found_and_so_is_the_opposite_one() -> None:
+    rising, falling = (0.5, 0.6, 0.7, 0.8), (0.8, 0.7, 0.6, 0.5)
+    cells = {"long": cells_of_accuracy(*rising), "nothing": cells_of_accuracy(*falling)}
+    found = figures({**cells, "distilled": cells_of_accuracy(*rising)}, parse_entries("none,se,eca,lka", ["gate"]))
+    assert found["tau"] == {"nothing": -1.0, "distilled": 1.0}
+    assert found["difference_interval"] == [2.0, 2.0]
+    assert found["share_of_draws_where_distilled_agrees_more"] == 1.0

@@ -60,7 +60,10 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help_with_an_example(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # parallel test processes set it
     assert main([command, "--help"]) == 0
     text = capsys.readouterr().out
     assert f"foveate {command}" in text
@@ -78,13 +81,15 @@ def test_the_full_help_tells_every_trainer_option(capsys: pytest.CaptureFixture[
     ("words", "code", "message"),
     [
         (["ftt"], 2, "did you mean 'fit'"),
+        (["train"], 2, "did you mean 'fit'"),
+        (["evaluate"], 2, "did you mean 'validate'"),
         (["data", "mkae"], 2, "did you mean 'make'"),
         (["data", "make"], 2, "root"),
         (["data", "make", "x", "--size", "12"], 2, "256x512"),
         (["fit", "--config", "camvid_segnxt_t"], 2, "did you mean 'camvid_segnext_t'"),
         (["fit", "--config", "camvid_segnext_t"], 2, "--data.root"),
         (["fit", "--config", "camvid_segnext_t", "--data.root", "/nope"], 3, "/nope: no such folder"),
-        (["fit", "--config", "camvid_segnext_t", "--model.netwrk", "x"], 2, "did you mean 'network'"),
+        (["fit", "--config", "camvid_segnext_t", "--model.netwrk", "x"], 2, "did you mean '--model.network'"),
         (["fit", "--config", "camvid_segnext_t", "--trainer.max_stps", "1"], 2, "did you mean '--trainer.max_steps'"),
         (["fit", "--config", "camvid_segnext_t", "--model.network", "segnxt_t"], 2, "did you mean 'segnext_t'"),
         (["fit", "--config", "camvid_segnext_t", "--model.attention.gate", "lkaa"], 2, "did you mean 'lka'"),

@@ -137,3 +137,16 @@ def test_classifiers_are_compared_by_accuracy(folder: Path, capsys: pytest.Captu
         rows = list(csv.DictReader(file))
     assert [row["block"] for row in rows] == ["none", "stn"]
     assert all(0 <= float(row["accuracy"]) <= 1 for row in rows)
+
+
+def test_a_dry_run_lists_the_trainings_and_writes_nothing(
+    cityscapes_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.rglob("*"))
+    words = ["synthetic_segnext_t", "--blocks", "none,se", "--data.root", str(cityscapes_root), *SMALL]
+    assert main(["compare", *words, "--dry_run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["none, seed 0: 2 steps", "se, seed 0: 2 steps"]
+    assert lines[-1].startswith("4 trainings of 2 steps would run, 0 are done; results go to comparisons/")
+    assert set(tmp_path.rglob("*")) == before

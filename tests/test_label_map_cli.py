@@ -68,7 +68,7 @@ def test_34_ids_are_scored_as_19_classes_and_7_categories_too(
 def test_a_label_map_that_does_not_fit_is_one_line(cityscapes_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fit(cityscapes_root, "--data.label_map={ignore: [skyy]}") == 2
     error = capsys.readouterr().err.strip()
-    assert "no class 'skyy'; did you mean sky?" in error
+    assert "no class 'skyy'; did you mean 'sky'?" in error
     assert len(error.splitlines()) == 1
     assert fit(cityscapes_root, "--data.label_map=nope.yaml") == 3
     assert "nope.yaml: no such file (--data.label_map)" in capsys.readouterr().err

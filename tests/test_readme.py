@@ -68,7 +68,7 @@ def test_the_commands_run_one_after_the_other(
     monkeypatch.setenv("HOME", str(tmp_path))  # ~/cityscapes and ~/camvid
     monkeypatch.setattr(manager, "_installed", None)
     encoder = create_model("segnext_t", num_classes=19).encoder
-    torch.save({"state_dict": encoder.state_dict()}, "mscan_t.pth")
+    torch.save({"state_dict": encoder.state_dict()}, "mscan_t")
     shutil.copytree(camvid_root / "val", "photos")
     Path("my_blocks.py").write_text(next(code for code in CODE if code.startswith("# my_blocks.py")))
     write_classes(tmp_path / "cifar10")

@@ -33,6 +33,7 @@ ARROWS = {
         "foveate.plugins",
         "foveate.datasets.batch",
         "foveate.datasets.classes",
+        "foveate.datasets.cores",  # how many cores a process may use
         "foveate.datasets.doctor.preflight",  # one function that takes any data module
         "foveate.datasets.files.strict_yaml",  # what refuses hostile YAML exists once
         "foveate.datasets.fingerprint",  # one function that takes any data module
@@ -51,6 +52,12 @@ ARROWS = {
     "pipeline/commands": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # what people do with data sets
     "pipeline/predictor": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # reads images
     "pipeline/export": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
+    "pipeline/named_weights": (
+        "foveate.pipeline",
+        "foveate.plugins",
+        "foveate.datasets.files.locking",  # a lock and a progress bar exist once
+        "foveate.datasets.progress",
+    ),
     "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
 }
 

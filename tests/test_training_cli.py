@@ -96,7 +96,7 @@ def test_plateau_and_freezing_go_on_with_the_run(cityscapes_root: Path) -> None:
         (["--model.ema", "1.5"], "ema is a decay between 0 and 1"),
         (["--model.loss", "{name: dice, class_weights: [1, 2, 3]}"], "holds 3 weights for 19 classes"),
         (["--model.loss", f"{{name: focal, class_weights: {[-1] * CLASSES}}}"], "at least 0, not -1"),
-        (["--model.loss.class_weights", "[1, 2, 3]"], "loss options without a name"),
+        (["--model.loss.class_weights", "[1, 2, 3]"], "holds 3 weights for 19 classes"),
         (["--data.batch_size", "many"], "--data.batch_size many: accepted: a whole number, auto (see"),
         (["--data.eval_batch_size", "many"], "--data.eval_batch_size many: accepted: a whole number (see"),
         (["--model.optimizer.lr", "fast"], "--model.optimizer.lr fast: accepted: a number (see"),

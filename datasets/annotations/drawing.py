@@ -11,17 +11,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt
 from PIL import Image, ImageDraw
 
 from foveate.datasets.annotations.coco_polygons import Part, polygon_masks
 from foveate.datasets.annotations.model import Region, Ring, Rule
 
-Mask = NDArray[np.unsignedinteger[Any]]
+Mask = UInt[np.ndarray, "H W"]
 LIMIT = 1 << 20  # coordinates beyond are cut off: OpenCV counts in 32 bits with 16 of them behind the point
 
 

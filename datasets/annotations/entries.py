@@ -12,6 +12,7 @@ import numpy as np
 
 from foveate.datasets.annotations.model import Ring
 from foveate.datasets.errors import DataError
+from foveate.datasets.text import near_path
 
 LARGEST_SET = 2_000_000_000  # bytes of a file about a whole set; COCO's largest has 450 million
 LARGEST_ONE = 250_000_000  # bytes of a file about one image, which may hold the image itself
@@ -176,6 +177,6 @@ def read_limited(path: Path, largest: int) -> bytes:
             raise DataError(f"{path}: {size / 1e6:.0f} MB; a file of this kind has at most {largest / 1e6:.0f} MB")
         return path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise DataError(f"{path}: no such file{near_path(path)}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error}") from error

@@ -22,7 +22,7 @@ from foveate.datasets.annotations.detecting import FINDERS, find_sources, has_ma
 from foveate.datasets.annotations.exported_files import FileList, ImageFiles
 from foveate.datasets.annotations.model import AnnotationSet
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.datasets.text import few
+from foveate.datasets.text import few, near_path
 
 READERS: dict[str, Callable[[Sequence[Path], FileList, ImageFiles], AnnotationSet]] = {
     "cityscapes": cityscapes_polygons.read,
@@ -86,7 +86,7 @@ def _list_files(source: Path) -> FileList:
     if source.suffix.lower() in (".zip", ".tar", ".gz", ".7z") and source.is_file():
         raise DataError(f"{source}: an archive; unpack it, and give the folder")
     if not source.exists():
-        raise DataError(f"{source}: no such file or folder")
+        raise DataError(f"{source}: no such file or folder{near_path(source)}")
     return FileList(source if source.is_dir() else source.parent)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from foveate.datasets.doctor.facts import Facts
 from foveate.datasets.doctor.finding import Finding, Found, Severity
 from foveate.datasets.errors import DataConfigError
+from foveate.datasets.text import near
 
 ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
@@ -79,9 +79,9 @@ def choose(checks: Sequence[Check], only: Iterable[str] = (), skip: Iterable[str
     for option, names in (("--only", only), ("--skip", skip)):
         for name in names:
             if name not in known:
-                near = difflib.get_close_matches(name, known, 1, 0.5)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise DataConfigError(f"{option}: no check {name!r}{hint} (families and checks: {', '.join(known)})")
+                raise DataConfigError(
+                    f"{option}: no check {name!r}{near(name, known)} (families and checks: {', '.join(known)})"
+                )
     return [check for check in checks if (not only or _is_in(check, only)) and not _is_in(check, skip)]
 
 

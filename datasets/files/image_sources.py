@@ -10,6 +10,7 @@ from pathlib import Path
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import ENDINGS, list_images
+from foveate.datasets.text import near_path
 
 STANDARD_INPUT, LIST = "-", ".txt"
 
@@ -39,7 +40,7 @@ def find_images(source: str) -> tuple[list[Path], Path]:
         with path.open(encoding="utf-8") as lines:
             return _listed(lines, source)
     if not glob.has_magic(source):
-        raise DataError(f"{source}: no such file or folder (--data.images)")
+        raise DataError(f"{source}: no such file or folder (--data.images){near_path(source)}")
     matching = map(Path, sorted(glob.glob(os.path.expanduser(source), recursive=True)))
     return _with_folder(_some([one for one in matching if one.suffix.lower() in ENDINGS], source))
 

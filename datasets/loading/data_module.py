@@ -12,6 +12,7 @@ import lightning.pytorch as L
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from foveate.datasets.cores import usable_cores
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.loading.damage import DamageLog
 from foveate.datasets.loading.folds import parse_fold
@@ -20,6 +21,7 @@ from foveate.datasets.loading.samplers import EvalSampler
 from foveate.datasets.loading.train_loader import Collate, TrainLoader
 from foveate.datasets.loading.train_order import Draw, TrainOrder
 from foveate.datasets.loading.workers import WatchedLoader
+from foveate.datasets.text import near_path
 
 
 class LoadingDataModule(L.LightningDataModule):
@@ -66,7 +68,7 @@ class LoadingDataModule(L.LightningDataModule):
         self.total_batch = None if total_batch is None else at_least_one("total_batch", total_batch)
         self._evaluated = None if eval_batch_size is None else at_least_one("eval_batch_size", eval_batch_size)
         self.take_batch_size(1 if batch_size == "auto" else batch_size)
-        self.num_workers = num_workers if num_workers >= 0 else min(8, max(1, (os.cpu_count() or 1) - 1))
+        self.num_workers = num_workers if num_workers >= 0 else min(8, max(1, usable_cores() - 1))
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
         if worker_timeout < 0:
             raise DataConfigError(f"worker_timeout is 0 (wait for good) or a number of seconds, not {worker_timeout}")
@@ -116,7 +118,7 @@ class LoadingDataModule(L.LightningDataModule):
         if self.root is None:
             raise DataConfigError("where is the data? give --data.root DIR, or root: in the recipe")
         if not self.root.is_dir():
-            raise DataError(f"{self.root}: no such folder (--data.root)")
+            raise DataError(f"{self.root}: no such folder (--data.root){near_path(self.root)}")
         return self.root
 
     def groups_of(self, split: str) -> Sequence[str]:

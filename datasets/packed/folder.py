@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from foveate.datasets.augment.resizing import Image, Mask
+from foveate.datasets.cores import usable_cores
 from foveate.datasets.errors import DamagedError, DataError
 from foveate.datasets.files.kinds import image_kind
 from foveate.datasets.files.locking import alone
@@ -189,7 +190,7 @@ def build_with_progress(packed: PackedFolder, pairs: Sequence[Pair], split: str)
                 log.info("packing %d of %d %s images into %s", total, len(pairs), split, packed.folder)
             advance(done, total)
 
-        return packed.build(pairs, tell, threads=min(THREADS, os.cpu_count() or 1))
+        return packed.build(pairs, tell, threads=min(THREADS, usable_cores()))
 
 
 def repack_damaged(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> int:

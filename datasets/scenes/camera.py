@@ -62,15 +62,15 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator, height: int, width: int) -> Camera:
-    """A camera as behind a windscreen; the vanishing point varies widely."""
+    """A camera as behind the windscreen of a van; the vanishing point varies widely."""
     return Camera(
         height=height,
         width=width,
-        focal=height * rng.uniform(1.2, 1.75),
-        eye=rng.uniform(1.15, 1.6),
-        row=height * rng.uniform(0.28, 0.52),
+        focal=height * rng.uniform(1.6, 2.1),
+        eye=rng.uniform(1.5, 2.1),
+        row=height * rng.uniform(0.38, 0.54),
         column=width * rng.uniform(0.33, 0.67),
-        bend=rng.normal(0.0, 0.0012),
+        bend=rng.normal(0.0, 0.001),
         roll=rng.normal(0.0, 0.02),
     )
 

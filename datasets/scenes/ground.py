@@ -21,12 +21,14 @@ class Street:
     Attributes:
         left: From the camera to the left kerb.
         right: From the camera to the right kerb.
+        lawn: Width of the grass between each kerb and its sidewalk; 0 for none.
         sidewalk: Width of each sidewalk.
         verge: Width of the grass between each sidewalk and what stands beside it; 0 for none.
     """
 
     left: float
     right: float
+    lawn: tuple[float, float]
     sidewalk: tuple[float, float]
     verge: tuple[float, float]
 
@@ -34,9 +36,13 @@ class Street:
         """Where across the road ends."""
         return self.right if side == RIGHT else -self.left
 
+    def path(self, side: int) -> float:
+        """Where across the sidewalk begins."""
+        return self.kerb(side) + side * self.lawn[side == RIGHT]
+
     def walk(self, side: int) -> float:
         """Where across the sidewalk ends."""
-        return self.kerb(side) + side * self.sidewalk[side == RIGHT]
+        return self.path(side) + side * self.sidewalk[side == RIGHT]
 
     def edge(self, side: int) -> float:
         """Where across the houses, fences and hedges stand."""
@@ -45,11 +51,14 @@ class Street:
 
 def draw_street(rng: np.random.Generator) -> Street:
     """Widths of a street with one lane or two on the camera's left."""
-    verge = rng.uniform(3.0, 9.0, 2) * (rng.random(2) < 0.5)
-    sidewalk = rng.uniform(2.8, 6.0, 2)
+    grass = rng.uniform(1.5, 3.0, 2)
+    inner = rng.random(2) < 0.45
+    lawn, verge = grass * inner, grass * (~inner & (rng.random(2) < 0.6))
+    sidewalk = rng.uniform(2.0, 3.2, 2)
     return Street(
-        left=rng.uniform(3.5, 8.0),
-        right=rng.uniform(2.4, 5.0),
+        left=rng.uniform(3.4, 6.0),
+        right=rng.uniform(2.2, 3.6),
+        lawn=(float(lawn[0]), float(lawn[1])),
         sidewalk=(float(sidewalk[0]), float(sidewalk[1])),
         verge=(float(verge[0]), float(verge[1])),
     )
@@ -75,14 +84,15 @@ def paint_ground(canvas: Canvas, rng: np.random.Generator, street: Street) -> No
 
 
 def _paint_side(canvas: Canvas, rng: np.random.Generator, street: Street, side: int, grass: Colour) -> None:
-    """Sidewalk with its kerb; without a verge the paving reaches the houses."""
-    kerb, walk = street.kerb(side), street.walk(side)
+    """Sidewalk with a kerb or behind a lawn; without a verge the paving reaches the houses."""
+    kerb, path, walk = street.kerb(side), street.path(side), street.walk(side)
     outer = walk if street.verge[side == RIGHT] else walk + side * 4.0
     slabs = grey(rng, 0.32, 0.68)
-    canvas.fill(strip(kerb, outer), slabs, label=ID["sidewalk"], material=Material.PAVING)
+    canvas.fill(strip(path, outer), slabs, label=ID["sidewalk"], material=Material.PAVING)
     gutter = strip(kerb - side * 0.12, kerb)
     canvas.fill(gutter, tint(slabs, 0.55), label=ID["road"], material=Material.ASPHALT)
-    canvas.fill(strip(kerb, kerb + side * 0.22), tint(slabs, 1.3), label=ID["sidewalk"], material=Material.ASPHALT)
+    if not street.lawn[side == RIGHT]:
+        canvas.fill(strip(kerb, kerb + side * 0.22), tint(slabs, 1.3), label=ID["sidewalk"], material=Material.ASPHALT)
 
 
 def _paint_markings(canvas: Canvas, rng: np.random.Generator, street: Street, road: Colour) -> None:

@@ -45,11 +45,11 @@ from foveate.datasets.scenes.vehicles import draw_bus, draw_car, draw_tram, draw
 Draw = Callable[[Canvas, np.random.Generator, Pose], None]
 
 _SKYLINE = 130.0  # metres
-_STAGE = 45.0  # metres: vehicles and people stand nearer, or they would be a few pixels large
-# Every scene features one of these, in turn, so that a few dozen scenes show every class.
-_FEATURES: tuple[Draw | None, ...] = (
-    draw_truck, draw_cyclist, None, draw_bus, draw_motorcyclist, None, draw_tram, None,
-)  # fmt: skip
+_STAGE = 30.0  # metres: vehicles, people and posts stand nearer, or they would be a few pixels large
+_TRIES = 4  # places tried for a two-wheeler
+# Every scene features one of each, in turn, so that a short training sees them all often enough.
+_HEAVY: tuple[Draw, ...] = (draw_truck, draw_bus, draw_tram)
+_RIDERS: tuple[Draw, ...] = (draw_cyclist, draw_motorcyclist)
 
 _BORDERS = (paint_wall, paint_fence, paint_hedge)
 
@@ -62,14 +62,15 @@ class Stage:
         self._taken: list[tuple[float, float, float, float]] = []
         self._shadows: list[tuple[float, float, tuple[float, float]]] = []
 
-    def put(self, draw: Draw, pose: Pose, size: tuple[float, float]) -> None:
-        """Place a thing of size (across, along) metres, unless something else stands there."""
+    def put(self, draw: Draw, pose: Pose, size: tuple[float, float]) -> bool:
+        """Place a thing of size (across, along) metres, unless something else stands there; whether it was placed."""
         room = (pose.across, pose.along, size[0] / 2, size[1] / 2)
         if any(_overlap(room, other) for other in self._taken):
-            return
+            return False
         self._taken.append(room)
         self._things.append((draw, pose))
         self._shadows.append((pose.across, pose.along, size))
+        return True
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, light: float) -> None:
         """Paint all of them; `light` is the part of the light that reaches their shadows."""
@@ -86,7 +87,7 @@ def _overlap(first: tuple[float, float, float, float], second: tuple[float, floa
 
 
 def paint_scene(canvas: Canvas, rng: np.random.Generator, weather: Weather, index: int) -> None:
-    """Paint a whole street; `index` picks the vehicle that it features."""
+    """Paint a whole street; `index` picks the vehicles that it features."""
     street = draw_street(rng)
     _paint_sky(canvas, weather)
     paint_ground(canvas, rng, street)
@@ -96,7 +97,8 @@ def paint_scene(canvas: Canvas, rng: np.random.Generator, weather: Weather, inde
     for side in (LEFT, RIGHT):
         _paint_roadside(canvas, rng, street, side, weather)
     stage = Stage()
-    _put_feature(canvas, stage, rng, street, _FEATURES[index % len(_FEATURES)])
+    _put_heavy(canvas, stage, rng, street, _HEAVY[index % len(_HEAVY)])
+    _put_two_wheeler(stage, rng, street, _RIDERS[index % len(_RIDERS)], (6.5, 10.5))
     _put_traffic(stage, rng, street)
     _put_people(stage, rng, street)
     _put_furniture(stage, rng, street)
@@ -113,7 +115,7 @@ def _paint_sky(canvas: Canvas, weather: Weather) -> None:
 def _paint_roadside(canvas: Canvas, rng: np.random.Generator, street: Street, side: int, weather: Weather) -> None:
     """Stretches of 8-20 m, longer far away, with a house, a wall, a fence, a hedge or trees each, far to near."""
     across = street.edge(side)
-    green = rng.beta(1.3, 1.8)  # share of this side without houses
+    green = rng.beta(3.0, 1.2)  # share of this side without houses
     light = (1.0 + 0.25 * weather.sun, 1.0 - 0.3 * weather.sun)
     light = light if side != weather.sun_side else light[::-1]
     stop = _SKYLINE - 5
@@ -133,54 +135,53 @@ def _paint_garden(
     """Trees or a house set back, behind a wall, a fence, a hedge or nothing."""
     side = 1.0 if across > 0 else -1.0
     back = across + side * rng.uniform(5.0, 10.0)
-    if rng.random() < 0.35:
+    if rng.random() < 0.5:
         paint_house(canvas, rng, back, along, light)
     else:
         paint_hedge(canvas, rng, back, along)
     for place in np.arange(along[1] - 2.0, along[0], -rng.uniform(4.0, 7.0) * (1 + along[1] / 60)):
         paint_tree(canvas, rng, across + side * rng.uniform(2.0, 4.0), place, rng.uniform(6.0, 11.0))
-    border = rng.choice(4, p=(0.26, 0.38, 0.14, 0.22))
+    border = rng.choice(4, p=(0.42, 0.44, 0.04, 0.1))
     if border < len(_BORDERS):
         _BORDERS[border](canvas, rng, across, along)
 
 
-def _put_feature(canvas: Canvas, stage: Stage, rng: np.random.Generator, street: Street, feature: Draw | None) -> None:
-    """The vehicle that the scene features, on the camera's lane or the oncoming one."""
-    if feature is None:
-        return
-    if feature in (draw_cyclist, draw_motorcyclist):
-        _put_two_wheeler(stage, rng, street, feature, rng.uniform(6.0, 12.0))
-    else:
-        oncoming = rng.random() < 0.5
-        across = -street.left + 1.6 if oncoming else rng.uniform(-0.3, street.right - 2.0)
-        if feature is draw_tram:
-            paint_rails(canvas, across)
-        half = 10.0 if feature is draw_tram else 6.0
-        along = half + rng.uniform(7.0, 20.0)
-        stage.put(feature, Pose(across=across, along=along, heading=np.pi * oncoming), (2.8, 2 * half + 1))
+def _put_heavy(canvas: Canvas, stage: Stage, rng: np.random.Generator, street: Street, draw: Draw) -> None:
+    """A lorry, bus or tram on the camera's lane or the oncoming one."""
+    oncoming = rng.random() < 0.6
+    across = -street.left + 1.6 if oncoming else rng.uniform(-0.3, street.right - 2.0)
+    if draw is draw_tram:
+        paint_rails(canvas, across)
+    half = 10.0 if draw is draw_tram else 6.0
+    along = half + rng.uniform(6.0, 16.0)
+    stage.put(draw, Pose(across=across, along=along, heading=np.pi * oncoming), (2.8, 2 * half + 1))
 
 
-def _put_two_wheeler(stage: Stage, rng: np.random.Generator, street: Street, draw: Draw, along: float) -> None:
-    """Somebody riding with the traffic or across the road."""
-    if rng.random() < 0.5:
-        heading, across = rng.choice((-1, 1)) * rng.uniform(1.0, 1.57), rng.uniform(-street.left, street.right)
-    else:
-        heading, across = rng.choice((0.0, np.pi)) + rng.normal(0, 0.2), street.right - rng.uniform(0.6, 1.2)
-    stage.put(draw, Pose(across=across, along=along, heading=heading), (1.6, 2.2))
+def _put_two_wheeler(
+    stage: Stage, rng: np.random.Generator, street: Street, draw: Draw, reach: tuple[float, float]
+) -> None:
+    """Somebody riding with the traffic or across the road, from `reach[0]` to `reach[1]` metres away."""
+    for _ in range(_TRIES):
+        if rng.random() < 0.8:
+            heading, across = rng.choice((-1, 1)) * rng.uniform(1.0, 1.57), rng.uniform(-street.left, street.right)
+        else:
+            heading, across = rng.choice((0.0, np.pi)) + rng.normal(0, 0.2), street.right - rng.uniform(0.6, 1.2)
+        if stage.put(draw, Pose(across=across, along=rng.uniform(*reach), heading=heading), (1.6, 2.2)):
+            return
 
 
 def _put_traffic(stage: Stage, rng: np.random.Generator, street: Street) -> None:
-    """Cars on both lanes and along both kerbs; sometimes a cyclist, a motorcyclist or a crossing car."""
-    if rng.random() < 0.55:
-        _put_car(stage, rng, rng.uniform(-0.4, 0.4), rng.uniform(7.0, 30.0), 0.0)
-    for along in np.arange(rng.uniform(6, 20), _STAGE, rng.uniform(8.0, 20.0)):
-        _put_car(stage, rng, -street.left + rng.uniform(2.8, 3.4), along, np.pi)
+    """Cars on both lanes and along both kerbs; sometimes another cyclist or motorcyclist, or a crossing car."""
+    if rng.random() < 0.5:
+        _put_car(stage, rng, rng.uniform(-0.4, 0.4), rng.uniform(8.0, 25.0), 0.0)
+    for along in np.arange(rng.uniform(8, 20), _STAGE, rng.uniform(8.0, 20.0)):
+        _put_car(stage, rng, -street.left + rng.uniform(2.0, 2.6), along, np.pi)
     for side in (LEFT, RIGHT):
         if rng.random() < 0.4:
             _put_parked(stage, rng, street, side)
-    for draw, often in ((draw_cyclist, 0.25), (draw_motorcyclist, 0.1)):
+    for draw, often in ((draw_cyclist, 0.4), (draw_motorcyclist, 0.4)):
         if rng.random() < often:
-            _put_two_wheeler(stage, rng, street, draw, rng.uniform(6.0, 18.0))
+            _put_two_wheeler(stage, rng, street, draw, (6.5, 14.0))
     if rng.random() < 0.08:
         pose = Pose(across=rng.uniform(-3, 2), along=rng.uniform(12, 25), heading=rng.choice((-1, 1)) * 1.57)
         stage.put(draw_car, pose, (4.8, 2.2))
@@ -200,21 +201,21 @@ def _put_parked(stage: Stage, rng: np.random.Generator, street: Street, side: in
 
 def _put_people(stage: Stage, rng: np.random.Generator, street: Street) -> None:
     """Pedestrians alone or in pairs, most on a sidewalk; parked bicycles and motorcycles."""
-    for _ in range(rng.poisson(4.2)):
-        across = _on_sidewalk(rng, street) if rng.random() < 0.8 else rng.uniform(-street.left, street.right)
-        along = rng.uniform(5.0, 20.0)
+    for _ in range(rng.poisson(5.5)):
+        across = _on_sidewalk(rng, street) if rng.random() < 0.7 else rng.uniform(-street.left, street.right)
+        along = rng.uniform(6.5, 14.0)
         for step in range(1 + (rng.random() < 0.35)):
             pose = Pose(across=across + 0.7 * step, along=along, heading=rng.uniform(-np.pi, np.pi))
             stage.put(draw_person, pose, (0.6, 0.6))
-    for draw, often in ((draw_bicycle, 0.55), (draw_motorcycle, 0.12)):
+    for draw, often in ((draw_bicycle, 0.6), (draw_motorcycle, 0.5)):
         if rng.random() < often:
-            pose = Pose(across=_on_sidewalk(rng, street), along=rng.uniform(5.0, 14.0), heading=rng.uniform(0.6, 2.5))
+            pose = Pose(across=_on_sidewalk(rng, street), along=rng.uniform(6.5, 11.0), heading=rng.uniform(0.8, 2.3))
             stage.put(draw, pose, (1.8, 1.0))
 
 
 def _on_sidewalk(rng: np.random.Generator, street: Street) -> float:
     side = int(rng.choice((LEFT, RIGHT)))
-    return street.kerb(side) + side * rng.uniform(0.5, street.sidewalk[side == RIGHT] - 0.3)
+    return street.path(side) + side * rng.uniform(0.4, street.sidewalk[side == RIGHT] - 0.3)
 
 
 def _put_furniture(stage: Stage, rng: np.random.Generator, street: Street) -> None:
@@ -222,8 +223,8 @@ def _put_furniture(stage: Stage, rng: np.random.Generator, street: Street) -> No
     kinds = (paint_lamp, paint_traffic_light, paint_sign, paint_bin, _paint_street_tree)
     for side in (LEFT, RIGHT):
         across = street.kerb(side) + side * 0.5
-        shares = (0.25, 0.22, 0.28, 0.05, 0.2)
-        for along in np.arange(rng.uniform(5.0, 10.0), 60.0, rng.uniform(6.0, 13.0)):
+        shares = (0.24, 0.28, 0.3, 0.04, 0.14)
+        for along in np.arange(rng.uniform(6.0, 10.0), _STAGE, rng.uniform(5.5, 9.0)):
             kind = kinds[rng.choice(len(kinds), p=shares)]
             stage.put(partial(_paint_at, kind), Pose(across=across, along=along), (0.4, 0.4))
 

@@ -24,12 +24,12 @@ def draw_person(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
         _limb(canvas, pose, [(r * size, u * size, f * size) for r, u, f in points], width * size, colour, label)
 
     for side, reach in ((-0.1, step), (0.1, -step)):
-        limb([(side, 0.9, 0.0), (side, 0.48, reach * 0.7), (side, 0.06, reach)], 0.17, trousers)
+        limb([(side, 0.9, 0.0), (side, 0.48, reach * 0.7), (side, 0.06, reach)], 0.21, trousers)
         limb([(side, 0.05, reach), (side, 0.05, reach + 0.12)], 0.1, DARK)
     for side, reach in ((-0.26, -step), (0.26, step)):
-        limb([(side * 0.85, 1.42, 0.0), (side, 1.12, reach * 0.4), (side, 0.88, reach)], 0.12, tint(coat, 0.8))
-    limb([(-0.07, 1.36, 0.0), (-0.06, 0.98, 0.0)], 0.3, coat)
-    limb([(0.07, 1.36, 0.0), (0.06, 0.98, 0.0)], 0.3, coat)
+        limb([(side * 0.85, 1.42, 0.0), (side, 1.12, reach * 0.4), (side, 0.88, reach)], 0.15, tint(coat, 0.8))
+    limb([(-0.09, 1.36, 0.0), (-0.07, 0.98, 0.0)], 0.36, coat)
+    limb([(0.09, 1.36, 0.0), (0.07, 0.98, 0.0)], 0.36, coat)
     limb([(0.0, 1.5, 0.0), (0.0, 1.6, 0.0)], 0.13, face)
     limb([(0.0, 1.64, 0.02), (0.0, 1.68, 0.02)], 0.23, face)
     limb([(0.0, 1.72, -0.02), (0.0, 1.74, -0.02)], 0.2, tint(face, 0.4))
@@ -40,11 +40,11 @@ def draw_rider(canvas: Canvas, rng: np.random.Generator, pose: Pose, *, helmet: 
     label, coat, trousers = ID["rider"], paint(rng), tint(paint(rng), 0.6)
     for side, pedal in ((-0.12, 0.25), (0.12, 0.5)):
         leg: list[Point] = [(side, 0.95, -0.2), (side, 0.75, 0.22), (side, pedal, 0.08)]
-        _limb(canvas, pose, leg, 0.17, trousers, label)
+        _limb(canvas, pose, leg, 0.22, trousers, label)
         arm: list[Point] = [(side * 1.7, 1.42, 0.12), (side * 2.2, 1.2, 0.3), (side * 2.0, 1.07, 0.46)]
-        _limb(canvas, pose, arm, 0.12, tint(coat, 0.8), label)
+        _limb(canvas, pose, arm, 0.16, tint(coat, 0.8), label)
     for side in (-0.08, 0.08):
-        _limb(canvas, pose, [(side, 1.02, -0.2), (side, 1.4, 0.08)], 0.32, coat, label)
+        _limb(canvas, pose, [(side, 1.02, -0.2), (side, 1.4, 0.08)], 0.4, coat, label)
     _limb(canvas, pose, [(0.0, 1.62, 0.16), (0.0, 1.68, 0.17)], 0.24, skin(rng), label)
     if helmet:
         _limb(canvas, pose, [(0.0, 1.7, 0.13), (0.0, 1.74, 0.15)], 0.29, paint(rng), label)
@@ -61,7 +61,7 @@ def draw_bicycle(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
     label, colour = ID["bicycle"], paint(rng)
     wheels = pose.place(np.stack((_wheel(-0.53, 0.35), _wheel(0.53, 0.35))))
     canvas.mark(wheels, label)
-    canvas.stroke(wheels, 0.06, DARK, label=label)
+    canvas.stroke(wheels, 0.1, DARK, label=label)
     hub, pedals, saddle, head = (0.0, 0.35, -0.53), (0.0, 0.3, -0.05), (0.0, 0.85, -0.2), (0.0, 0.85, 0.38)
     frame: list[list[Point]] = [
         [hub, pedals, head, saddle, hub],
@@ -70,7 +70,7 @@ def draw_bicycle(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
     ]
     canvas.mark(pose.place(np.array((hub, pedals, head, saddle))), label)
     for tube in frame:
-        _limb(canvas, pose, tube, 0.06, colour, label)
+        _limb(canvas, pose, tube, 0.1, colour, label)
     _limb(canvas, pose, [(0.0, 0.92, -0.32), (0.0, 0.92, -0.08)], 0.09, DARK, label)
     _limb(canvas, pose, [(-0.28, 1.03, 0.34), (0.28, 1.03, 0.34)], 0.05, DARK, label)
 

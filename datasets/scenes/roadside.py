@@ -98,28 +98,28 @@ def _paint_ground_floor(canvas: Canvas, rng: np.random.Generator, across: float,
 
 
 def paint_wall(canvas: Canvas, rng: np.random.Generator, across: float, along: tuple[float, float]) -> None:
-    """A wall of blocks in courses under a coping, 1.4-2.4 m high."""
-    height, colour = rng.uniform(1.4, 2.4), masonry(rng)
+    """A wall of blocks in courses under a coping, 2-2.8 m high."""
+    height, colour = rng.uniform(2.0, 2.8), masonry(rng)
     canvas.fill(_upright(across, along, (0, height)), colour, label=ID["wall"], material=Material.PLASTER)
-    tops = np.arange(0.3, height, 0.3)
+    tops = np.arange(0.4, height, 0.4)
     for row, top in enumerate(tops):
-        shift = 0.35 * (row % 2)
-        upright_joints = _runs((along[0] + shift, along[1]), 0.7, (0.0, 0.06))
-        canvas.fill(_beside(_cells(upright_joints, np.array(((top - 0.3, top),))), across), tint(colour, 0.62))
-    joints = _cells(np.array((along,)), np.stack((tops - 0.025, tops + 0.025), axis=1))
-    canvas.fill(_beside(joints, across), tint(colour, 0.62))
+        shift = 0.5 * (row % 2)
+        upright_joints = _runs((along[0] + shift, along[1]), 1.0, (0.0, 0.08))
+        canvas.fill(_beside(_cells(upright_joints, np.array(((top - 0.4, top),))), across), tint(colour, 0.55))
+    joints = _cells(np.array((along,)), np.stack((tops - 0.04, tops + 0.04), axis=1))
+    canvas.fill(_beside(joints, across), tint(colour, 0.55))
     canvas.fill(_upright(across, along, (height - 0.12, height + 0.05)), tint(colour, 1.3), label=ID["wall"])
 
 
 def paint_fence(canvas: Canvas, rng: np.random.Generator, across: float, along: tuple[float, float]) -> None:
     """Bars between two rails; the gaps show what is behind, the label is solid."""
-    height, colour = rng.uniform(1.3, 2.0), paint(rng)
+    height, colour = rng.uniform(1.8, 2.5), paint(rng)
     canvas.mark(_upright(across, along, (0, height)), ID["fence"])
-    bars = _cells(_runs(along, 0.32, (0.3, 0.55)), np.array(((0.05, height),)))
+    bars = _cells(_runs(along, 0.5, (0.3, 0.65)), np.array(((0.05, height),)))
     canvas.fill(_beside(bars, across), colour)
     for up in (0.2, height - 0.2):
-        canvas.fill(_upright(across, along, (up - 0.05, up + 0.05)), tint(colour, 0.85))
-    posts = _cells(_runs(along, 2.5, (0.0, 0.06)), np.array(((0.0, height + 0.1),)))
+        canvas.fill(_upright(across, along, (up - 0.08, up + 0.08)), tint(colour, 0.85))
+    posts = _cells(_runs(along, 2.5, (0.0, 0.08)), np.array(((0.0, height + 0.1),)))
     canvas.fill(_beside(posts, across), tint(colour, 0.7))
 
 
@@ -172,9 +172,9 @@ def paint_skyline(canvas: Canvas, rng: np.random.Generator, along: float) -> Non
 
 
 def paint_pole(canvas: Canvas, across: float, along: float, height: float, colour: Colour) -> None:
-    """A post 0.14 m wide."""
+    """A post 0.4 m wide: a thinner one would be a pixel or two in a picture of 128 rows."""
     post = np.array(((across, 0.0, along), (across, height, along)))
-    canvas.stroke(post, 0.14, colour, label=ID["pole"], least=_least_pole(canvas))
+    canvas.stroke(post, 0.4, colour, label=ID["pole"], least=_least_pole(canvas))
 
 
 def _least_pole(canvas: Canvas) -> int:
@@ -184,33 +184,33 @@ def _least_pole(canvas: Canvas) -> int:
 
 def paint_lamp(canvas: Canvas, rng: np.random.Generator, across: float, along: float) -> None:
     """A post with an arm over the road; the label of the arm is the post's."""
-    height, colour, arm = rng.uniform(5.5, 8.0), tint(grey(rng), 0.8), -np.sign(across) * 1.6
+    height, colour, arm = rng.uniform(4.5, 6.5), grey(rng, 0.5, 0.75), -np.sign(across) * 1.6
     paint_pole(canvas, across, along, height, colour)
     path = np.array(((across, height - 0.1, along), (across + arm, height + 0.2, along)))
-    canvas.stroke(path, 0.12, colour, label=ID["pole"], least=_least_pole(canvas))
-    head = path[1:] + np.array(((-0.35, 0.0, 0.0), (0.35, 0.0, 0.0)))
-    canvas.stroke(head, 0.2, tint(colour, 1.3), label=ID["pole"])
+    canvas.stroke(path, 0.35, colour, label=ID["pole"], least=_least_pole(canvas))
+    head = path[1:] + np.array(((-0.4, 0.0, 0.0), (0.4, 0.0, 0.0)))
+    canvas.stroke(head, 0.45, tint(colour, 1.3), label=ID["pole"])
 
 
 def paint_traffic_light(canvas: Canvas, rng: np.random.Generator, across: float, along: float) -> None:
     """A post with a dark box of three lamps, one of them lit."""
-    middle = rng.uniform(2.9, 4.2)
-    paint_pole(canvas, across, along, middle + 0.3, tint(grey(rng), 0.7))
-    box = _facing((across - 0.27, across + 0.27), along, (middle - 0.7, middle + 0.7))
+    middle = rng.uniform(2.9, 3.8)
+    paint_pole(canvas, across, along, middle + 0.3, grey(rng, 0.5, 0.75))
+    box = _facing((across - 0.45, across + 0.45), along, (middle - 1.0, middle + 1.0))
     canvas.fill(box, (0.12, 0.13, 0.13), label=ID["traffic light"])
     lit = rng.integers(3)
     for lamp, colour in enumerate(((0.9, 0.15, 0.1), (0.95, 0.7, 0.15), (0.15, 0.8, 0.35))):
-        place = np.array((across, middle + 0.43 - 0.43 * lamp, along))
-        canvas.stroke(np.stack((place, place)), 0.3, colour if lamp == lit else tint(colour, 0.3))
+        place = np.array((across, middle + 0.62 - 0.62 * lamp, along))
+        canvas.stroke(np.stack((place, place)), 0.5, colour if lamp == lit else tint(colour, 0.3))
 
 
 def paint_sign(canvas: Canvas, rng: np.random.Generator, across: float, along: float) -> None:
     """A post with a plate: round, triangular, square or a long board, with a border and a figure."""
-    middle, size = rng.uniform(2.3, 3.2), rng.uniform(0.42, 0.6)
-    paint_pole(canvas, across, along, middle + 0.2, grey(rng, 0.4, 0.7))
+    middle, size = rng.uniform(2.4, 3.2), rng.uniform(0.65, 0.85)
+    paint_pole(canvas, across, along, middle + 0.2, grey(rng, 0.5, 0.75))
     corners = int(rng.choice((3, 4, 4, 20)))
     turn = np.linspace(0, 2 * np.pi, corners, endpoint=False) + (np.pi / 4 if corners == 4 else np.pi / 2)
-    wide = rng.uniform(1.0, 1.8) if corners == 4 else 1.0
+    wide = rng.uniform(1.0, 1.5) if corners == 4 else 1.0
     plate = np.stack((np.cos(turn) * wide, np.sin(turn), np.zeros(corners)), axis=-1) * size
     centre, border, face = np.array((across, middle, along)), paint(rng), grey(rng, 0.75, 0.92)
     canvas.fill(centre + plate, border, label=ID["traffic sign"])

@@ -181,10 +181,10 @@ def _draw_cab(canvas: Canvas, rng: np.random.Generator, pose: Pose, width: float
 def _draw_load(canvas: Canvas, rng: np.random.Generator, pose: Pose, width: float, height: float) -> None:
     colour = paint(rng)
     _draw_prism(canvas, pose, box_side(-4.1, 1.7, 0.95, height), width, colour, ID["truck"])
-    ribs = _rectangles([(rib, rib + 0.12) for rib in np.linspace(-4.1, 1.5, 12)], 0.95, height)
+    ribs = _rectangles([(rib, rib + 0.25) for rib in np.linspace(-4.1, 1.45, 10)], 0.95, height)
     _draw_on_sides(canvas, pose, width, ribs, tint(colour, 0.6), ID["truck"])
     seams = np.array(((-0.04, 1.0, 0.04, height), (-1.25, 0.95, -1.15, height), (1.15, 0.95, 1.25, height)))
-    bolts = np.array(((-0.7, 1.1, -0.62, height - 0.1), (0.62, 1.1, 0.7, height - 0.1)))
+    bolts = np.array(((-0.75, 1.0, -0.57, height), (0.57, 1.0, 0.75, height)))
     _draw_on_end(canvas, pose, -4.1, np.concatenate((seams, bolts)), tint(colour, 0.5))
     _draw_on_end(canvas, pose, -4.1, np.array((-1.2, 0.4, 1.2, 0.6)), (0.7, 0.2, 0.15))
     _draw_lorry_lamps(canvas, pose, -4.1, width)
@@ -214,8 +214,7 @@ def _draw_tram_half(
 
 def _draw_tram_end(canvas: Canvas, pose: Pose, forward: float, pane: Colour, stripe: Colour) -> None:
     _draw_on_end(canvas, pose, forward, np.array((-1.25, 0.1, 1.25, 0.9)), stripe)
-    _draw_on_end(canvas, pose, forward, np.array((-1.15, 1.2, 1.15, 2.8)), tint(pane, 0.7))
-    _draw_on_end(canvas, pose, forward, np.array((-0.5, 2.85, 0.5, 3.2)), (0.9, 0.7, 0.2))
+    _draw_on_end(canvas, pose, forward, np.array((-1.15, 1.2, 1.15, 3.1)), tint(pane, 0.7))
     lamps = np.array(((-1.05, 0.95, -0.75, 1.15), (0.75, 0.95, 1.05, 1.15)))
     _draw_on_end(canvas, pose, forward, lamps, (0.95, 0.95, 0.9))
 

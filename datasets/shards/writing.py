@@ -30,6 +30,7 @@ from foveate.datasets.shards.format import (
     read_chunks,
     read_json,
 )
+from foveate.datasets.text import near_path
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def write_shards(
     if out.resolve().is_relative_to(source.resolve()):
         raise DataConfigError(f"{out} is inside {source}: its shards would be taken for a class")
     if not source.is_dir():
-        raise DataError(f"{source}: no such folder")
+        raise DataError(f"{source}: no such folder{near_path(source)}")
     splits = [split for split in SPLITS if (source / split).is_dir()]
     if not splits:
         return {source.name: _write_split(source, out, list_classes(source), shard_bytes, source.name, progress)}

@@ -144,9 +144,10 @@ class LastCheckpoint(SavingCallback):
 
     Args:
         folder: The folder of the file.
+        resume: The command that goes on from this folder; `foveate fit` if not given.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, resume: str | None = None) -> None:
         super().__init__(
             dirpath=folder,
             filename="last",
@@ -156,6 +157,8 @@ class LastCheckpoint(SavingCallback):
             enable_version_counter=False,
         )
         self.path = folder / LAST
+        self.resume = resume
+        self.told = []
 
     def save(self, trainer: L.Trainer) -> None:
         """Save, in all processes together.
@@ -187,7 +190,7 @@ class LastCheckpoint(SavingCallback):
                 exception.add_note(f"no checkpoint of step {trainer.global_step}: {error}")
         found = newest_good(self.path.parent)
         if found is not None:
-            words = shlex.join(["foveate", "fit", "--ckpt_path", str(found)])
+            words = self.resume or shlex.join(["foveate", "fit", "--ckpt_path", str(found)])
             step = step_of(found)
             at = "" if step is None else f" (step {step})"
             exception.add_note(f"{LAST_GOOD}: {found}{at}; resume: {words}")

@@ -5,41 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from foveate.pipeline.command_line import parse_options, split_flags
+from foveate.pipeline.distillation.lesson import Lesson
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.runs.recipes import find_recipe, read_recipe
+from foveate.pipeline.runs.recipes import Recipe, find_recipe, read_recipe
 from foveate.pipeline.runs.remembered import trusted_modules
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
+
+DISTIL = "--distil."
+WEIGHTS = "--model.weights"
+Start = Literal["recipe", "distilled"]
 
 
 @dataclass(frozen=True)
 class CompareOptions:
     """Train a recipe with several attention blocks and compare their scores and costs.
 
-    All blocks start from the same weights and see the same images in the same order. Run the same command again to
-    go on with a comparison. Flags of the recipe (--data., --model., --trainer.) apply to all blocks.
+    All blocks start from the same weights and see the same images in the same order. The same command goes on where
+    it stopped. Flags of the recipe (--data., --model., --trainer.) apply to all blocks.
 
     Example: foveate compare synthetic_segnext_t --blocks none,se,lka --data.root data/scenes
 
     Args:
         recipe: Name of a shipped recipe, or a file.
-        blocks: Comma-separated, the first one is the baseline: none, se, {name: lka, kernel: 35}; lka(kernel=7|35) is a
-            row for each value, se+cbam a stack.
-        slot: Slots for the blocks: gate, stage, decoder, block, input; stage@4 for one stage. Several are compared
-            with the recipe as it is.
+        blocks: The first is the baseline. Also {name: lka, kernel: 35}; a grid, lka(kernel=7|35); a stack, se+cbam.
+        slot: gate, stage, decoder, block or input; stage@4 for one stage; several with commas.
         seeds: Number of seeds (trainings) per block; with --detect, of first seeds.
-        detect: Smallest difference in points that matters: train until it is known.
+        detect: Points that matter: train until it is known.
         budget: With --detect: time for training, such as 45min or 3h.
-        max_seeds: With --detect: most seeds per block.
+        max_seeds: With --detect: most seeds.
         steps: Optimiser steps per training, and of the schedule.
-        out: Folder; comparisons/RECIPE-SLOT if not given.
-        rounds: Number of timed runs per block.
-        field: Largest receptive field in pixels that is measured; 0: none.
-        wandb: Log to this W&B project, as one group.
-        plugins: Comma-separated modules, or files of this folder, to load too.
-        disable: Comma-separated plugins that are not to be imported.
+        start: distilled: equal start (see: foveate distil --help).
+        out: Folder (comparisons/RECIPE-SLOT).
+        rounds: Timed runs per block.
+        field: Largest receptive field measured; 0: none.
+        wandb: W&B project, logged to as a group.
+        plugins: Modules or files to load too.
+        disable: Plugins that are not imported.
+        dry_run: Try blocks, list trainings.
     """
 
     recipe: str
@@ -50,12 +56,14 @@ class CompareOptions:
     budget: str | None = None
     max_seeds: int = 20
     steps: int = 300
+    start: Start = "recipe"
     out: Path | None = None
     rounds: int = 7
     field: int = 8192
     wandb: str | None = None
     plugins: str = ""
     disable: str = ""
+    dry_run: bool = False
 
 
 def run(words: Sequence[str]) -> None:
@@ -67,16 +75,23 @@ def run(words: Sequence[str]) -> None:
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
     """
-    flags, own = split_flags(words)
-    compare(parse_options("foveate compare", CompareOptions, own), flags)
+    flags, rest = split_flags(words)
+    distilling, own = split_flags(rest, (DISTIL,))
+    compare(parse_options("foveate compare", CompareOptions, own), flags, distilling)
 
 
-def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
+def compare(
+    options: CompareOptions, flags: Sequence[str] = (), distilling: Sequence[str] = ()
+) -> tuple[Path, list[Any]]:
     """Run a comparison.
 
     Args:
         options: The command's options.
         flags: Flags that change the recipe, for all blocks.
+        distilling: Options of the distillation, such as --distil.steps 500.
+
+    Returns:
+        The folder of the report, and its rows.
 
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
@@ -84,7 +99,7 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
     from foveate.pipeline.comparison.attention_flags import take_attention
     from foveate.pipeline.comparison.entries import parse_entries  # late: --help should not wait for torch
     from foveate.pipeline.comparison.order import create_rule
-    from foveate.pipeline.comparison.run import carry_out
+    from foveate.pipeline.comparison.run import carry_out, foresee
     from foveate.pipeline.comparison.study import Study
 
     if min(options.seeds, options.steps, options.rounds) < 1 or options.field < 0:
@@ -107,8 +122,36 @@ def compare(options: CompareOptions, flags: Sequence[str] = ()) -> None:
         out=options.out or Path("comparisons") / f"{file.stem}-{'-'.join(slots)}",
         group=options.wandb,
         modules=modules,
+        start=_start(options, recipe, flags, distilling),
     )
     entries = parse_entries(options.blocks, slots)
     if rule is not None and len(entries) < 2:
         raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
-    carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+    if options.dry_run:
+        for line in foresee(study, entries, options.seeds):
+            print(line, flush=True)
+        return study.out, []
+    rows = carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+    return study.out, list(rows)
+
+
+def _start(options: CompareOptions, recipe: Recipe, flags: Sequence[str], distilling: Sequence[str]) -> Any:
+    """What the trainings start from, if not from the recipe's weights.
+
+    Raises:
+        ConfigError: Options of the distillation are missing, or there are some and no distillation.
+    """
+    if options.start == "recipe":
+        if distilling:
+            raise ConfigError(f"{distilling[0].partition('=')[0]} needs --start distilled")
+        return None
+    from foveate.pipeline.commands.unlabelled import open_images
+    from foveate.pipeline.comparison.start import DistilledStart
+
+    given = (recipe["model"].get("init_args") or {}).get("weights")
+    if given or any(flag.partition("=")[0] == WEIGHTS for flag in flags):
+        raise ConfigError(f"--start distilled makes the initial weights: leave {WEIGHTS} out (null in the recipe)")
+    words = [word.replace(DISTIL, "--", 1) if word.startswith(DISTIL) else word for word in distilling]
+    lesson = parse_options("foveate compare --start distilled", Lesson, words or ["--teacher="])
+    lesson.check(DISTIL)
+    return DistilledStart(lesson, open_images)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foveate.pipeline.command_line import PLUGINS, RECIPE_FLAGS, parse_options, split_flags
+from foveate.pipeline.commands.figures import STDOUT, write_figures
 from foveate.pipeline.errors import ConfigError
 
 SWITCHES = ("--leave_out",)
-STDOUT = "-"
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,8 @@ def run(words: Sequence[str]) -> None:
         raise ConfigError(f"compare-runs takes two different runs or more, not {', '.join(runs) or 'none'}")
     with redirect_stdout(sys.stderr) if options.json == STDOUT else nullcontext():
         found = compare_runs(runs, options, flags)
-    if options.json == STDOUT:
-        print(json.dumps(found, indent=2))
-    elif options.json is not None:
-        from foveate.pipeline.files import write_text
-
-        write_text(Path(options.json).expanduser(), json.dumps(found, indent=2) + "\n")
+    if options.json is not None:
+        write_figures(found, options.json)
 
 
 def split_runs(words: Sequence[str]) -> tuple[list[str], list[str]]:

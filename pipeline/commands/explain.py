@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foveate.pipeline.command_line import run_single
 from foveate.pipeline.errors import ConfigError, MachineError
+from foveate.plugins.output import print_json
 from foveate.plugins.selection import split_names
 
 FOLDER = "explained"
@@ -75,9 +76,7 @@ def _pixel(given: str) -> tuple[int, int]:
 
 def _tell(summary: dict[str, object], *, as_json: bool) -> None:
     if as_json:
-        import json
-
-        print(json.dumps(summary, indent=1), flush=True)
+        print_json(summary)
         return
     notes = summary["notes"]
     assert isinstance(notes, list)

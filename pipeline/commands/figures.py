@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.writing import write_whole
+from foveate.plugins.output import print_json, to_json
 
 STDOUT = "-"
 
 
 def write_figures(figures: Mapping[str, Any], target: str) -> None:
-    """Write figures as JSON.
+    """Write figures as JSON, with the version of their schema before them.
 
     Args:
         figures: What JSON can hold.
@@ -23,10 +23,10 @@ def write_figures(figures: Mapping[str, Any], target: str) -> None:
     Raises:
         DataError: The file cannot be written.
     """
-    text = json.dumps(figures, indent=1) + "\n"
     if target == STDOUT:
-        print(text, end="")
+        print_json(figures)
         return
+    text = to_json(figures) + "\n"
     try:
         write_whole(Path(target).expanduser(), text.encode())
     except OSError as error:

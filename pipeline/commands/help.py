@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from foveate.pipeline.training.options import COMMON, OPTIONS
+from foveate.pipeline.help_layout import columns, fold, fold_command, terminal_width
+from foveate.pipeline.usual_options import COMMON, OPTIONS
+
+OPTION_WIDTH = 42
 
 PURPOSES = {
     "fit": "Train a recipe. Each run gets a directory of its own below runs/, with checkpoints, curves and overlays.",
@@ -37,10 +40,10 @@ EXAMPLES = {
 
 def short_help(command: str) -> str:
     """Purpose, three examples and the usual options of a training command."""
-    lines = [f"usage: foveate {command} [options]", "", PURPOSES[command], "", "examples:"]
-    lines += [f"  {example}" for example in EXAMPLES[command]]
-    lines += ["", "usual options:"]
-    for option, meaning in (*COMMON, *OPTIONS[command]):
-        lines.append(f"  {option:<42}{meaning}")
-    lines += ["", f"All options: foveate {command} --help-all. Values may be YAML: '{{name: lka, kernel: 35}}'."]
+    width = terminal_width()
+    lines = [f"usage: foveate {command} [options]", "", *fold(PURPOSES[command], width), "", "examples:"]
+    lines += [line for example in EXAMPLES[command] for line in fold_command(example, 2, width)]
+    lines += ["", "usual options:", *columns((*COMMON, *OPTIONS[command]), OPTION_WIDTH, width), ""]
+    parts = f"All options: foveate {command} --help-all; of a part: --help data|model|loss|optimizer."
+    lines += fold(f"{parts} Values may be YAML: '{{name: lka, kernel: 35}}'.", width)
     return "\n".join(lines)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from foveate.pipeline.commands.from_mmseg import convert_config
 from foveate.pipeline.models import list_models
 from foveate.pipeline.runs.recipes import find_recipe, list_recipes
-from foveate.plugins.manager import installed_plugins
+from foveate.plugins.manager import Offer, installed_plugins
+from foveate.plugins.output import print_json
 from foveate.plugins.records import Decoder, Encoder
 
 
-def print_models() -> None:
+def print_models(json: bool = False) -> None:
     """List the networks that --model.network accepts.
 
     Example: foveate models list
+
+    Args:
+        json: Print them as JSON.
     """
     plugins = installed_plugins()
+    if json:
+        parts = {kind.what: list(map(_described, plugins.of_kind(kind))) for kind in (Encoder, Decoder)}
+        print_json({"segmenters": list_models(), **parts})
+        return
     print("segmenters\n  " + "\n  ".join(list_models()))
     print("  ENCODER+DECODER, such as mobilenet_v2_100+smp:DeepLabV3Plus")
     for heading, kind in (("encoders (also classifiers)", Encoder), ("decoders", Decoder)):
@@ -23,14 +34,26 @@ def print_models() -> None:
             print(f"  {name:<18}{offer.record.summary}")
 
 
-def print_recipes() -> None:
+def _described(offer: Offer[Any]) -> dict[str, str]:
+    record = offer.record
+    return {"name": record.name + ":NAME" * record.prefix, "summary": record.summary, "paper": record.paper}
+
+
+def print_recipes(json: bool = False) -> None:
     """List the recipes that --config accepts by name, with the first line of each.
 
     Example: foveate recipes list
+
+    Args:
+        json: Print them as JSON.
     """
-    for name in list_recipes():
-        first = find_recipe(name).read_text(encoding="utf-8").splitlines()[0]
-        print(f"{name:<36}{first.lstrip('# ')}")
+    texts = {name: find_recipe(name).read_text(encoding="utf-8") for name in list_recipes()}
+    first = {name: text.splitlines()[0].lstrip("# ") for name, text in texts.items()}
+    if json:
+        print_json({"recipes": [{"name": name, "summary": line} for name, line in first.items()]})
+        return
+    for name, line in first.items():
+        print(f"{name:<36}{line}")
 
 
 def show_recipe(recipe: str) -> None:
@@ -45,4 +68,4 @@ def show_recipe(recipe: str) -> None:
 
 
 MODELS = {"list": print_models}
-RECIPES = {"list": print_recipes, "show": show_recipe}
+RECIPES = {"list": print_recipes, "show": show_recipe, "from-mmseg": convert_config}

@@ -12,7 +12,7 @@ import lightning.pytorch as L
 from jsonargparse import ArgumentParser
 
 from foveate.datasets.errors import DataConfigError, DataError
-from foveate.pipeline.command_line import PLUGINS, OneLineErrors, shorten
+from foveate.pipeline.command_line import PLUGINS, OneLineErrors, helped_by, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import import_only_ours
 from foveate.pipeline.runs.data_sets import (
@@ -27,7 +27,7 @@ from foveate.pipeline.runs.remembered import trusted_modules
 from foveate.pipeline.training.flags import take_option
 from foveate.plugins.building import load
 from foveate.plugins.errors import PluginError
-from foveate.plugins.hints import did_you_mean
+from foveate.plugins.hints import did_you_mean, did_you_mean_path
 from foveate.plugins.manager import Offer, diverted, installed_plugins
 from foveate.plugins.records import DataSet
 from foveate.plugins.selection import split_names
@@ -40,8 +40,6 @@ GENERAL = ("image_folder", "folder")  # they recognise nearly everything, and ar
 
 class _DataParser(OneLineErrors, ArgumentParser):
     """The parser of a data module's flags."""
-
-    help_command = "foveate fit --help-all"
 
 
 def is_recipe(target: str) -> bool:
@@ -88,7 +86,7 @@ def build_data(path: str, arguments: dict[str, Any], flags: Sequence[str], modul
     parser = _DataParser(prog="foveate data")
     parser.add_subclass_arguments(L.LightningDataModule, "data")
     described = json.dumps({"class_path": path, "init_args": arguments})
-    with import_only_ours(trusted_modules(modules)):
+    with import_only_ours(trusted_modules(modules)), helped_by(f"foveate options data.{_short(path)}"):
         try:
             return parser.instantiate(parser.parse_args([f"--data={described}", *flags])).data
         except (TypeError, ValueError, KeyError) as error:
@@ -153,7 +151,7 @@ def detect(root: Path) -> DataSet | None:
         DataError: There is no such folder.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder")
+        raise DataError(f"{root}: no such folder{did_you_mean_path(root)}")
     for offer in sorted(offered_data_sets(), key=lambda offer: _rank(offer.record.name)):
         if _detects(offer, root):
             return offer.record
@@ -190,15 +188,19 @@ def _recognises(root: Path, path: str) -> bool:
     return _detects(offer, root) or path.startswith("foveate.datasets.folder.")
 
 
+def _short(path: str) -> str:
+    """The name of the data set of a class path; the name of the class if no plugin offers it."""
+    named = (offer.record.name for offer in offered_data_sets() if offer.record.class_path == path)
+    return next(named, path.rpartition(".")[2])
+
+
 def name_of(data: object) -> str:
     """The name of a data module's data set; its class's name if no plugin offers it.
 
     Args:
         data: The data module.
     """
-    path = f"{type(data).__module__}.{type(data).__qualname__}"
-    named = (offer.record.name for offer in offered_data_sets() if offer.record.class_path == path)
-    return next(named, type(data).__name__)
+    return _short(f"{type(data).__module__}.{type(data).__qualname__}")
 
 
 def open_named(target: str, dataset: str, given: Mapping[str, Any], flags: Sequence[str]) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foveate.pipeline.command_line import run_single
 from foveate.pipeline.errors import CheckpointError, ConfigError
+from foveate.plugins.hints import did_you_mean_path
 
 
 def verify_run(run: str, steps: int = 5, seed: int | None = None) -> None:
@@ -31,7 +32,9 @@ def verify_run(run: str, steps: int = 5, seed: int | None = None) -> None:
 
     folder = Path(run).expanduser()
     if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such run directory; give one such as runs/latest")
+        raise CheckpointError(
+            f"{folder}: no such run directory{did_you_mean_path(folder)}; give one such as runs/latest"
+        )
     if steps < 1:
         raise ConfigError(f"--steps is at least 1, not {steps}")
     for line in verify(folder.resolve(), steps, seed):

@@ -1,4 +1,4 @@
-"""The command `foveate weights`: describes a weights file, and exports the weights of a checkpoint."""
+"""The command `foveate weights`: lists, fetches and describes weights, and exports those of a checkpoint."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.named_weights.fetching import cached_file, fetch
+from foveate.pipeline.named_weights.table import WEIGHTS
 from foveate.pipeline.runs.directories import RUNS
 from foveate.pipeline.runs.finding import find_checkpoint
+from foveate.plugins.hints import did_you_mean
+from foveate.plugins.output import print_json
 
 ExportLayout = Literal["foveate", "official", "mmseg", "timm", "torchvision"]
 SHOWN = 80  # characters of a metadata entry that are printed
 
 
-def show_weights(file: str) -> None:
+def show_weights(file: str, json: bool = False) -> None:
     """Describe a weights file: its network and layout as far as they are known, its parts and its metadata.
 
     Example: foveate weights show mscan_t.pth
 
     Args:
-        file: PATH of a file or of a folder that save_pretrained wrote, https://..., hf://owner/repository/file,
-            timm:NAME, or best or last (a checkpoint of the newest run in runs/). PATH::KEY selects one state dict.
+        file: PATH of a file or of a folder that save_pretrained wrote, a name (foveate weights list), https://...,
+            hf://owner/repository/file, timm:NAME, or best or last (a checkpoint of the newest run in runs/). PATH::KEY
+            selects one state dict.
+        json: Print it as JSON.
     """
     from foveate.pipeline.weights.sources import open_source  # late: torch takes a second, and --help should not
 
@@ -29,6 +36,13 @@ def show_weights(file: str) -> None:
     sizes: Counter[str] = Counter()
     for name, tensor in found.state.items():
         sizes[name.partition(".")[0]] += tensor.numel()
+    if json:
+        dtypes = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in found.state.values()})
+        told = {"file": found.label, "tensors": len(found.state), "numbers": sum(t.numel() for t in floating)}
+        contains = {path or ".": len(state) for path, state in found.states.items()}
+        more = {"matches": _guess(found.state), "dtypes": dtypes, "parts": dict(sizes), "contains": contains}
+        print_json({**told, **more, "metadata": dict(found.metadata)})
+        return
     print(f"{found.label}: {len(found.state)} tensors, {sum(t.numel() for t in floating):,} numbers")
     print(f"  matches:   {_guess(found.state)}")
     if len(found.states) > 1:
@@ -72,6 +86,35 @@ def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate
     print(f"{out}: {trained.network}, {len(trained.classes)} classes, layout {chosen.name}")
 
 
+def list_weights() -> None:
+    """List the weights that --model.weights takes by name: licence, checksum, where they are kept and come from.
+
+    Example: foveate weights list
+    """
+    for name, one in WEIGHTS.items():
+        known = f"SHA-256 {one.sha256}..." if one.sha256 else "unverified: no checksum is known here"
+        print(f"{name:<18}{one.layout}; {one.trained_on}; {one.licence}; {known}")
+        path = cached_file(name)
+        print(f"{'':<18}  {path if path.is_file() else one.address}")
+    print(
+        f"\nkept in {cached_file(next(iter(WEIGHTS))).parent} (FOVEATE_CACHE in the environment names another folder)"
+    )
+    print("others: --model.weights FILE, https://..., hf://owner/repository/file, timm:NAME")
+
+
+def fetch_weights(name: str) -> None:
+    """Fetch weights by name into the cache, and print their path.
+
+    Example: foveate weights fetch mscan_t
+
+    Args:
+        name: A name that foveate weights list shows.
+    """
+    if name not in WEIGHTS:
+        raise ConfigError(f"no weights named {name!r}{did_you_mean(name, WEIGHTS)} (see: foveate weights list)")
+    print(fetch(name))
+
+
 def _checkpoint(given: str) -> str:
     """The path of a checkpoint; `best` and `last` are looked up in the newest run."""
     if given not in ("best", "last"):
@@ -79,4 +122,4 @@ def _checkpoint(given: str) -> str:
     return str(find_checkpoint(given, Path(RUNS), None))
 
 
-WEIGHTS = {"show": show_weights, "export": export_checkpoint}
+COMMANDS = {"list": list_weights, "fetch": fetch_weights, "show": show_weights, "export": export_checkpoint}

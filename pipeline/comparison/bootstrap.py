@@ -25,15 +25,20 @@ class SampleCounts(Callback):
 
     Args:
         num_classes: Number of classes K.
+
+    Attributes:
+        confusion: The sum of all images' confusion matrices (K, K), labels in rows.
     """
 
     def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes
         self.rows: list[Tensor] = []
+        self.confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64)
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Discard the counts of the last validation."""
         self.rows = []
+        self.confusion = torch.zeros_like(self.confusion)
 
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *args: Any, **kwargs: Any
@@ -43,6 +48,7 @@ class SampleCounts(Callback):
         for predicted, wanted in zip(outputs, labels, strict=True):
             confusion = count_confusion(predicted.reshape(-1), wanted.reshape(-1), self.num_classes)
             self.rows.append(torch.cat([confusion.diagonal(), confusion.sum(1), confusion.sum(0)]).cpu())
+            self.confusion += confusion.cpu().to(torch.int64)
 
     def counts(self) -> Counts:
         """One row per image so far."""

@@ -145,7 +145,7 @@ class Trainings:
         """Whether the budget does not suffice for one more training."""
         if self.rule is None or self.rule.budget is None or (entry.label, seed) in self.cells:
             return False
-        times = [cell.seconds for cell in (*self._of(entry).values(), *self.cells.values())]
+        times = [cell.cost for cell in (*self._of(entry).values(), *self.cells.values())]
         expected = float(np.nanmean(times[: max(1, len(self._of(entry)))])) if times else 0.0
         if self.clock() - self._started + expected <= self.rule.budget:
             return False

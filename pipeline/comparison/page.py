@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.pipeline.comparison.plots import draw
-from foveate.pipeline.comparison.table import Row, as_latex, as_markdown, cells_of, headings, write_csv
+from foveate.pipeline.comparison.table import Row, as_latex, as_markdown, headings, lines_of, write_csv
 from foveate.pipeline.files import write_text
 
 NOTES = (
@@ -70,8 +70,8 @@ def write_report(
 
 
 def _page(title: str, facts: Sequence[str], rows: Sequence[Row], score: str, found: Sequence[str]) -> str:
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in headings(score))
-    body = "".join(_line(row, rows[0], score) for row in rows)
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in headings(score, rows))
+    body = "".join(_line(row, texts) for row, texts in zip(rows, lines_of(rows, score), strict=True))
     pictures = "".join(f"<h2>{html.escape(text)}</h2>{picture}" for text, picture in draw(rows, score))
     missing = "" if pictures else "<p>Plots need matplotlib: pip install 'foveate[plots]'.</p>"
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in NOTES)
@@ -85,8 +85,8 @@ def _page(title: str, facts: Sequence[str], rows: Sequence[Row], score: str, fou
     )
 
 
-def _line(row: Row, first: Row, score: str) -> str:
-    texts = [html.escape(text) for text in cells_of(row, first, score)]  # in the order of the headings
+def _line(row: Row, given: Sequence[str]) -> str:
+    texts = [html.escape(text) for text in given]  # in the order of the headings
     if row.fault and not row.cells:
         cell = f'<td colspan="{len(texts) - 1}" class="fault">{html.escape(row.fault)}</td>'
         return f"<tr><td>{texts[0]}</td>{cell}</tr>"

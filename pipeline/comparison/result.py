@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -36,13 +36,22 @@ class Cell:
         losses: Training loss of each step.
         reach: Influence of each pixel of an image on the centre of the encoder's last feature.
         seconds: Duration of the training.
+        similarity: Of the distilled encoder that it started from to its teacher; NaN for another start.
+        distilling: Time in seconds that the encoder took; NaN likewise.
     """
 
     counts: Counts
     losses: NDArray[np.float32]
     reach: NDArray[np.float32]
     seconds: float = math.nan
+    similarity: float = math.nan
+    distilling: float = math.nan
     _drawn: dict[str, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def cost(self) -> float:
+        """Seconds of training and of what came before it."""
+        return self.seconds + (0.0 if math.isnan(self.distilling) else self.distilling)
 
     def draw_scores(self, score: str) -> NDArray[np.float64]:
         """Bootstrap scores, over images drawn with replacement; computed once and cached.
@@ -78,22 +87,33 @@ def run_cell(study: Study, entry: Entry, seed: int) -> Cell:
         entry: The block.
         seed: Seed of the initial weights and of the order of the images.
     """
+    cli, start = study.begin(entry, seed)
+    cell = train_cell(cli, Losses())
+    if start is not None:
+        cell = replace(cell, similarity=start.similarity, distilling=start.seconds)
+    for logger in cli.trainer.loggers:
+        logger.finalize("success")
+    write_cell(study.folder(entry, seed) / RESULT, cell)
+    return cell
+
+
+def train_cell(cli: CellCLI, losses: Losses) -> Cell:
+    """Train a block, validate it, and look at what its last feature sees.
+
+    Args:
+        cli: Its task, data and trainer.
+        losses: A callback that records the loss of each step.
+    """
     started = time.perf_counter()
-    cli = study.build(entry, seed)
-    losses = Losses()
     cli.trainer.callbacks.append(losses)  # type: ignore[attr-defined]
     with workers_ended():
         cli.trainer.fit(cli.model, cli.datamodule)
-        cell = Cell(
+        return Cell(
             counts=cli.counts.counts(),
             losses=np.array(losses.values, dtype=np.float32),
             reach=_reach(cli),
             seconds=time.perf_counter() - started,
         )
-    for logger in cli.trainer.loggers:
-        logger.finalize("success")
-    write_cell(study.folder(entry, seed) / RESULT, cell)
-    return cell
 
 
 def _reach(cli: CellCLI) -> NDArray[np.float32]:
@@ -112,13 +132,22 @@ def _reach(cli: CellCLI) -> NDArray[np.float32]:
 def write_cell(path: Path, cell: Cell) -> None:
     """Store a result; the file appears only once it is complete."""
     with replacing(path) as draft, draft.open("wb") as file:
-        np.savez_compressed(file, counts=cell.counts, losses=cell.losses, reach=cell.reach, seconds=cell.seconds)
+        np.savez_compressed(
+            file,
+            counts=cell.counts,
+            losses=cell.losses,
+            reach=cell.reach,
+            seconds=cell.seconds,
+            similarity=cell.similarity,
+            distilling=cell.distilling,
+        )
 
 
 def read_cell(path: Path) -> Cell | None:
     """A stored result; None if there is none or it cannot be read."""
     try:
         with path.open("rb") as file, np.load(file) as kept:  # numpy does not close a file that it cannot read
-            return Cell(kept["counts"], kept["losses"], kept["reach"], float(kept["seconds"]))
+            start = [float(kept[key]) if key in kept else math.nan for key in ("similarity", "distilling")]
+            return Cell(kept["counts"], kept["losses"], kept["reach"], float(kept["seconds"]), *start)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lightning
@@ -24,7 +24,7 @@ from foveate.pipeline.comparison.planning import plan
 from foveate.pipeline.comparison.result import RESULT, Cell, read_cell, run_cell
 from foveate.pipeline.comparison.study import Study
 from foveate.pipeline.comparison.table import Row, cells_of, headings
-from foveate.pipeline.errors import known_cause
+from foveate.pipeline.errors import Stopped, known_cause
 from foveate.pipeline.files import write_text
 from foveate.pipeline.text import duration, first_line
 from foveate.plugins.tables import create_console
@@ -77,6 +77,23 @@ def carry_out(
     return rows
 
 
+def foresee(study: Study, entries: Sequence[Entry], seeds: int) -> Iterator[str]:
+    """The trainings that a comparison would run, in words; every block takes one step, and nothing is written.
+
+    Args:
+        study: The settings that all blocks share.
+        entries: The blocks.
+        seeds: Number of (first) seeds per block.
+    """
+    faults: dict[str, str] = {}
+    _try_out(study, entries, faults)
+    kept = _read_kept(study, entries, seeds)
+    works = [entry for entry in entries if entry.label not in faults]
+    open_ = [(entry.label, seed) for seed in range(seeds) for entry in works if (entry.label, seed) not in kept]
+    yield from (f"{label}, seed {seed}: {study.steps} steps" for label, seed in open_)
+    yield f"{len(open_)} trainings of {study.steps} steps would run, {len(kept)} are done; results go to {study.out}"
+
+
 def _tell_plan(trainings: Trainings, rule: Rule) -> None:
     """Print how many seeds and images are needed, from the first trainings."""
     evidence = [verdict.evidence for verdict in trainings.verdicts(rule).values()]
@@ -95,7 +112,7 @@ def _findings(trainings: Trainings) -> list[str]:
     baseline = trainings.entries[0].label
     lines = []
     for label, verdict in trainings.verdicts(rule).items():
-        times = [cell.seconds for (owner, _), cell in trainings.cells.items() if owner == label]
+        times = [cell.cost for (owner, _), cell in trainings.cells.items() if owner == label]
         seconds = sum(times) / len(times) if times else math.nan
         lines.append(tell(label, verdict, baseline, detect=rule.detect, seconds=seconds, images=_images(trainings)))
     ended = [f"ended: {trainings.ended}"] if trainings.ended else []
@@ -112,7 +129,7 @@ def _try_out(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> 
     for entry in entries:
         try:
             candidates.append(try_out(study, entry))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             raise
         except BaseException as error:  # a plugin may raise anything, also SystemExit
             faults[entry.label], last = first_line(known_cause(error)), error
@@ -148,7 +165,7 @@ def _run(
     print(f"{what}: {study.steps} steps", flush=True)
     try:
         cell = cells[entry.label, seed] = run_cell(study, entry, seed)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         raise
     except BaseException as error:
         faults[entry.label] = first_line(known_cause(error))
@@ -184,9 +201,15 @@ def _facts(study: Study, rows: Sequence[Row]) -> list[str]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU threads"
     return [
         f"{study.steps} steps, up to {seeds} seeds; flags: {' '.join(study.flags) or 'none'}.",
+        *([] if study.start is None else [study.start.describe(_distilling(rows))]),
         f"{device} of {os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, lightning {lightning.__version__}.",
     ]
+
+
+def _distilling(rows: Sequence[Row]) -> list[float]:
+    """Seconds that each distilled encoder took; NaN for other starts."""
+    return [cell.distilling for row in rows for cell in row.cells.values()]
 
 
 def _print(rows: Sequence[Row], score: str) -> None:

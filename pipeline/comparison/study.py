@@ -15,6 +15,8 @@ from torch import Tensor
 from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.comparison.bootstrap import SampleCounts
 from foveate.pipeline.comparison.entries import Entry
+from foveate.pipeline.comparison.start import DistilledStart
+from foveate.pipeline.distillation.run import Distilled
 from foveate.pipeline.models import create_model
 from foveate.pipeline.runs.recipes import Recipe
 from foveate.pipeline.settings_file import settle
@@ -38,6 +40,7 @@ class Study:
         out: Folder of the results.
         group: W&B project to log to; None does not log.
         modules: Modules given with --plugins.
+        start: Distils the encoder that each training starts from; None for the weights of the recipe, or none.
     """
 
     name: str
@@ -48,14 +51,34 @@ class Study:
     flags: list[str] = field(default_factory=list)
     group: str | None = None
     modules: list[str] = field(default_factory=list)
+    start: DistilledStart | None = None
     _empty: dict[int, Weights] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def build(self, entry: Entry, seed: int) -> CellCLI:
-        """Task, data and trainer of a block and a seed; blocks with the same seed share initial weights."""
+    def begin(self, entry: Entry, seed: int) -> tuple[CellCLI, Distilled | None]:
+        """Task, data and trainer of a block and a seed, with the weights that the training starts from.
+
+        They are those of `build`, or an encoder that is distilled from them, or was before.
+        """
+        cli = self.build(entry, seed)
+        if self.start is None:
+            return cli, None
+        done = self.start.prepare(cli.model, self.out, entry.folder, seed)
+        return self.build(entry, seed, done.path), done
+
+    def build(self, entry: Entry, seed: int, weights: Path | None = None) -> CellCLI:
+        """Task, data and trainer of a block and a seed; blocks with the same seed share initial weights.
+
+        Args:
+            entry: The block.
+            seed: The seed.
+            weights: Initial weights in place of the recipe's.
+        """
         recipe = copy.deepcopy(self.recipe)
         task = recipe["model"].setdefault("init_args", {})
         if entry.slot:
             task["attention"] = {**(task.get("attention") or {}), entry.slot: entry.spec}
+        if weights is not None:
+            task["weights"] = str(weights)
         folder = self.folder(entry, seed)
         flags = [*self._fixed(recipe), *self.flags, "--seed_everything", str(seed), *self._wandb(entry, seed)]
         cli = CellCLI(Request(command="fit", recipe=recipe, name=folder.name, flags=flags, run=folder))
@@ -133,6 +156,7 @@ class Study:
             "steps": self.steps,
             "flags": self.flags,
             "content": self.recipe,
+            "start": None if self.start is None else self.start.as_values(),
         }
 
 

@@ -78,13 +78,48 @@ COSTS = (
 )  # fmt: skip
 
 
-def headings(score: str) -> list[str]:
-    """The columns: score, gain and time of a training step first, then the other costs of each block."""
-    return ["block", f"{score} % (95 %)", "gain (95 %)", "step ratio", "seeds", *COSTS]
+START = ("start similarity", "start s")  # of distilled encoders
+
+
+def headings(score: str, rows: Sequence[Row] = ()) -> list[str]:
+    """The columns: score, gain and time of a training step first, then the other costs of each block.
+
+    Args:
+        score: `mIoU` or `accuracy`.
+        rows: The blocks; if trainings started from distilled encoders, there are columns for them.
+    """
+    start = START if any(_starts(row) for row in rows) else ()
+    return ["block", f"{score} % (95 %)", "gain (95 %)", "step ratio", "seeds", *COSTS, *start]
+
+
+def _starts(row: Row) -> list[tuple[float, float]]:
+    """Similarity to the teacher, and seconds, of the distilled encoders of a row."""
+    return [(cell.similarity, cell.distilling) for cell in row.cells.values() if not math.isnan(cell.distilling)]
+
+
+def lines_of(rows: Sequence[Row], score: str) -> list[list[str]]:
+    """The cells of all rows, in the order of `headings`; the first row is the baseline.
+
+    Args:
+        rows: The blocks.
+        score: `mIoU` or `accuracy`.
+    """
+    lines = [cells_of(row, rows[0], score) for row in rows]
+    if len(headings(score, rows)) == len(headings(score)):
+        return lines
+    return [[*line, *_start_of(row)] for line, row in zip(lines, rows, strict=True)]
+
+
+def _start_of(row: Row) -> list[str]:
+    starts = _starts(row)
+    if not starts:
+        return ["-"] * len(START)
+    similarity, seconds = np.mean(starts, axis=0)
+    return [f"{similarity:.3f}", f"{seconds:.0f}"]
 
 
 def cells_of(row: Row, first: Row, score: str) -> list[str]:
-    """The cells of a row, in the order of the headings.
+    """The cells of a row, in the order of the headings, without those of the start.
 
     Args:
         row: The block.
@@ -136,7 +171,7 @@ def _scores_of(row: Row, first: Row, score: str) -> list[str]:
 
 def as_markdown(rows: Sequence[Row], score: str) -> str:
     """The table in Markdown."""
-    return "\n".join(markdown_table(headings(score), [cells_of(row, rows[0], score) for row in rows]))
+    return "\n".join(markdown_table(headings(score, rows), lines_of(rows, score)))
 
 
 PAPER = ("block", "% (95 %)", "gain", "parameters", "MMACs", "step ratio")  # starts or ends of columns
@@ -160,7 +195,7 @@ def write_csv(path: Path, rows: Sequence[Row], score: str) -> None:
     names = [
         "block", "fault", "parameters", "macs", "forward_seconds", "forward_ratio", "step_seconds", "step_ratio",
         "memory_bytes", "theoretical_field", "effective_field", score, "low", "high", "seeds", "gain", "gain_low",
-        "gain_high",
+        "gain_high", "start_similarity", "start_seconds",
     ]  # fmt: skip
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
@@ -182,5 +217,8 @@ def _figures(row: Row, first: Row, score: str) -> dict[str, object]:
         figures |= {score: result.mean, "low": result.low, "high": result.high}
         figures |= {"seeds": " ".join(f"{value:.6f}" for value in result.seeds)}
         figures |= {"gain": result.gain, "gain_low": result.gain_low, "gain_high": result.gain_high}
+        if starts := _starts(row):
+            similarity, seconds = np.mean(starts, axis=0)
+            figures |= {"start_similarity": float(similarity), "start_seconds": float(seconds)}
         figures |= {"effective_field": float(np.mean([effective_reach(cell.reach) for cell in row.cells.values()]))}
     return figures

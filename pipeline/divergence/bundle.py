@@ -13,6 +13,7 @@ from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.files import replacing
 from foveate.pipeline.identification import what_else
 from foveate.pipeline.runs.recipes import Recipe
+from foveate.plugins.hints import did_you_mean_path
 
 FOLDER = "bundles"  # in the run directory
 KIND = "foveate bundle"
@@ -67,7 +68,10 @@ def read_bundle(path: Path) -> Bundle:
         CheckpointError: It is missing, damaged or something else.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such bundle; a run writes them into its folder {FOLDER}/ when it diverges")
+        hint = did_you_mean_path(path)
+        raise CheckpointError(
+            f"{path}: no such bundle{hint}; a run writes them into its folder {FOLDER}/ when it diverges"
+        )
     if fault := what_else(path):
         raise CheckpointError(f"{path}: no bundle: {fault}")
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
@@ -13,7 +11,6 @@ from foveate.pipeline.engines.fold.network import fold
 from foveate.pipeline.models.upsampling import upsample
 
 DTYPES = {"fp32": torch.float32, "int8": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-REPARAMETERISE = ("reparameterize", "switch_to_deploy")  # methods of networks that train more branches than they run
 BYTES = 256
 
 
@@ -47,7 +44,7 @@ class ExportGraph(nn.Module):
         super().__init__()
         self.register_buffer("mean", mean.detach().float().reshape(1, -1, 1, 1))
         self.register_buffer("std", std.detach().float().reshape(1, -1, 1, 1))
-        self.core = Core(fold(reparameterised(network), image)).eval()
+        self.core = Core(fold(network, image)).eval()
         _cast(self.core, dtype)
         self.argmax = argmax
         self.dtype = dtype
@@ -70,19 +67,3 @@ def _cast(core: nn.Module, dtype: torch.dtype) -> None:
         for name, buffer in module.named_buffers(recurse=False):
             if buffer.is_floating_point():
                 setattr(module, name, buffer.detach().to(dtype, copy=True))
-
-
-def reparameterised(network: nn.Module) -> nn.Module:
-    """A copy for evaluation in which branches that can be merged into one convolution are, as in RepVGG.
-
-    Args:
-        network: Any network; one without such branches is only copied.
-    """
-    merged = copy.deepcopy(network).eval()
-    for module in list(merged.modules()):
-        for name in REPARAMETERISE:
-            method = getattr(module, name, None)
-            if module is not merged and callable(method):
-                method()
-                break
-    return merged.requires_grad_(False)

@@ -15,6 +15,7 @@ from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.export.check_model import open_model
 from foveate.pipeline.export.contract import Contract, read_contract
 from foveate.pipeline.text import first_line
+from foveate.plugins.hints import did_you_mean_path
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "torch-export": ".pt2", "torchscript": ".torchscript"}
 EXTRAS = {".onnx": ("onnxruntime", "export"), ".xml": ("openvino", "openvino")}  # ending -> module, extra
@@ -80,7 +81,7 @@ def open_exported(path: str | Path) -> ExportedModel:
     if not is_exported(file):
         raise CheckpointError(f"{file}: an exported model ends with {', '.join(ENDINGS.values())}")
     if not file.is_file():
-        raise CheckpointError(f"{file}: no such exported model")
+        raise CheckpointError(f"{file}: no such exported model{did_you_mean_path(file)}")
     if file.suffix == ".xml":
         _keep_core()
     try:

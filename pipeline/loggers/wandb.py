@@ -118,12 +118,12 @@ class WandbLogger(GuardedLogger, LightningWandbLogger):
     @property
     def mode(self) -> str:
         """online, offline, or what WANDB_MODE says."""
-        return self._mode or os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
+        return self._mode or os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
 
     @property
     def _lacks_key(self) -> bool:
         """Whether it is offline for no other reason than that there is no key."""
-        return self._mode is None and not os.environ.get("WANDB_MODE") and not _has_key()
+        return self._mode is None and not os.environ.get("WANDB_MODE") and not has_key()
 
     @property
     @rank_zero_experiment
@@ -351,7 +351,7 @@ def _read_id(path: Path) -> str | None:
         return None
 
 
-def _has_key() -> bool:
+def has_key() -> bool:
     """Whether there is a W&B key, in the environment or saved by `wandb login`. Does not use the network."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True

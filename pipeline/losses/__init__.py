@@ -36,8 +36,20 @@ class WeightedSum(nn.Module):
         self.weights = list(weights)
 
     def forward(self, logits: Float[Tensor, "B K ..."], labels: Tensor) -> Float[Tensor, ""]:
-        values = [weight * loss(logits, labels) for weight, loss in zip(self.weights, self.losses, strict=True)]
-        total: Tensor = sum(values[1:], start=values[0])
+        return self._sum([loss(logits, labels) for loss in self.losses])
+
+    def coarse(self, logits: Float[Tensor, "B K h w"], labels: Integer[Tensor, "B H W"]) -> Float[Tensor, ""]:
+        """The sum for logits that are resized bilinearly to the labels' size, each loss in its cheapest way.
+
+        Args:
+            logits: Logits at the decoder's stride.
+            labels: Class numbers, or 255.
+        """
+        return self._sum([loss_of_coarse(loss, logits, labels) for loss in self.losses])
+
+    def _sum(self, values: Sequence[Tensor]) -> Tensor:
+        weighted = [weight * value for weight, value in zip(self.weights, values, strict=True)]
+        total: Tensor = sum(weighted[1:], start=weighted[0])
         return total
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -72,9 +73,22 @@ def _status(field: str) -> int:
     return int(line.split()[1]) * 1024
 
 
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Hide which script is running: a new process would run it again, as far as it has no guard against that."""
+    names = vars(sys.modules["__main__"])
+    kept: dict[str, object] = {name: names[name] for name in ("__file__", "__spec__") if name in names}
+    names.pop("__file__", None)
+    names["__spec__"] = None
+    try:
+        yield
+    finally:
+        names.update(kept)
+
+
 def in_fresh_process(work: Callable[..., int], *arguments: object) -> int | None:
-    """The result of a function that runs in a new process; None if that process fails."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    """The result of a function of a module that runs in a new process; None if that process fails."""
+    with _hidden_main(), ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             return pool.submit(work, *arguments).result()
         except (BrokenProcessPool, RuntimeError, OSError, MemoryError):

@@ -14,13 +14,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.models.upsampling import upsample
 from foveate.plugins.attention.hamburger import EvalBases as EvalBases  # imported from here by models that use LightHam
 from foveate.plugins.attention.hamburger import NMF2d
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
+from foveate.plugins.ops.depthwise import DepthwiseConv2d
 from foveate.plugins.ops.group_norm import GroupNorm
 
 GROUPS = 32
+REFINE_CHANNELS = 32  # width of the refinement by finer features
+REFINE_GROUP = 8  # channels of each group of the refinements' group norm, as many as 256 channels in 32 groups
 STRIDES = (8, 16, 32)  # of the features that SegNeXt decodes
 
 
@@ -103,8 +107,65 @@ def pick_features(strides: Sequence[int]) -> tuple[int, ...]:
     return tuple(range(len(strides)))[-3:]
 
 
+def pick_finer(strides: Sequence[int], decoded: int, finest: int) -> tuple[int, ...]:
+    """Which of an encoder's features refine what LightHam decodes, coarsest first.
+
+    Args:
+        strides: Stride of each feature, finest first.
+        decoded: Stride of the finest feature that LightHam takes anyway.
+        finest: Stride that the logits shall have.
+
+    Raises:
+        ConfigError: The encoder has no feature of that stride, or LightHam's own are finer.
+
+    Example:
+        >>> pick_finer((2, 4, 8, 16, 32), 8, 2), pick_finer((4, 8, 16, 32), 8, 4), pick_finer((4, 8, 16, 32), 8, 8)
+        ((1, 0), (0,), ())
+    """
+    offered = sorted({stride for stride in strides if stride <= decoded})
+    if finest not in offered:
+        raise ConfigError(
+            f"light_ham: stride is {', '.join(map(str, offered))}, the strides of this encoder's features, not {finest}"
+        )
+    last = {stride: index for index, stride in enumerate(strides)}
+    return tuple(last[stride] for stride in reversed(offered) if finest <= stride < decoded)
+
+
+class Refinement(nn.Module):
+    """Corrects logits by the detail of a finer feature.
+
+    Both features are convolved and normalised on their own, since their magnitudes differ, and added; a depthwise 3 x 3
+    and a 1 x 1 convolution follow. The correction starts at 0, so that training starts from the coarse logits.
+
+    Args:
+        finer: Width of the finer feature.
+        coarser: Width of the decoded features.
+        num_classes: Channels of the logits.
+    """
+
+    def __init__(self, finer: int, coarser: int, num_classes: int) -> None:
+        super().__init__()
+        channels, groups = REFINE_CHANNELS, REFINE_CHANNELS // REFINE_GROUP
+        self.finer = ConvNorm(finer, channels, groups=groups, relu=False)
+        self.coarser = ConvNorm(coarser, channels, groups=groups, relu=False)
+        self.depthwise = DepthwiseConv2d(channels, 3, bias=False).apply(init_weights)
+        self.align = ConvNorm(channels, channels, groups=groups)
+        self.conv_seg = nn.Conv2d(channels, num_classes, 1, bias=False)
+        nn.init.zeros_(self.conv_seg.weight)
+
+    def forward(
+        self, finer: Float[Tensor, "B I H W"], coarser: Float[Tensor, "B J h w"], logits: Float[Tensor, "B K h w"]
+    ) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K H W"]]:
+        size = (finer.shape[2], finer.shape[3])
+        x = F.relu(self.finer(finer) + upsample(self.coarser(coarser), size))
+        x = self.align(self.depthwise(x))
+        return x, upsample(logits, size) + self.conv_seg(x)
+
+
 class LightHam(nn.Module):
     """Class logits from three features of an encoder, at the stride of the finest of them, which is 8 in SegNeXt.
+
+    With a finer `stride`, features that are finer still refine these logits, one after the other.
 
     Args:
         in_channels: Width of each feature of the encoder, finest first.
@@ -114,7 +175,8 @@ class LightHam(nn.Module):
         num_classes: Channels of the output.
         dropout: Rate at which whole channels are dropped before the classifier.
         eval_bases: See NMF2d.
-        attention: Blocks for the slot `decoder`, before the classifier.
+        attention: Blocks for the slot `decoder`, after the factorisation.
+        stride: Of the logits; if not given, that of the finest of the three features.
     """
 
     def __init__(
@@ -128,14 +190,21 @@ class LightHam(nn.Module):
         dropout: float = 0.1,
         eval_bases: EvalBases = "fixed",
         attention: SlotSpec = None,
+        stride: int | None = None,
     ) -> None:
         super().__init__()
         self.taken = pick_features(strides)
-        self.stride = strides[self.taken[0]]
+        decoded = strides[self.taken[0]]
+        self.stride = decoded if stride is None else stride
+        self.finer = pick_finer(strides, decoded, self.stride)
         self.squeeze = ConvNorm(sum(in_channels[index] for index in self.taken), channels)
         self.hamburger = Hamburger(channels, rank=rank, eval_bases=eval_bases)
         self.align = ConvNorm(channels, channels)
         self.dropout = nn.Dropout2d(dropout)
+        widths = [channels] + [REFINE_CHANNELS] * len(self.finer)
+        self.refine = nn.ModuleList(
+            Refinement(in_channels[index], width, num_classes) for index, width in zip(self.finer, widths, strict=False)
+        )
         self.conv_seg = nn.Conv2d(channels, num_classes, 1)
         nn.init.normal_(self.conv_seg.weight, std=0.01)
         nn.init.zeros_(self.conv_seg.bias)  # type: ignore[arg-type]
@@ -144,7 +213,10 @@ class LightHam(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> Float[Tensor, "B K h w"]:
         x = self.squeeze.merge([features[index] for index in self.taken])
         x = self.attention(self.align(self.hamburger(x)))
-        logits: Tensor = self.conv_seg(self.dropout(x))
+        x = self.dropout(x)
+        logits: Tensor = self.conv_seg(x)
+        for index, refine in zip(self.finer, self.refine, strict=True):
+            x, logits = refine(features[index], x, logits)
         return logits
 
 
@@ -159,6 +231,7 @@ def create_decoder(
     rank: int = 16,
     dropout: float = 0.1,
     eval_bases: EvalBases = "fixed",
+    stride: int | None = None,
 ) -> LightHam:
     """Build LightHam over the features of any encoder.
 
@@ -172,9 +245,11 @@ def create_decoder(
         rank: Bases of the factorisation.
         dropout: Rate at which whole channels are dropped before the classifier.
         eval_bases: Whether evaluation starts from bases stored with the weights, or from random ones.
+        stride: Of the logits, such as 4 or 2 for thin objects: finer features of the encoder then refine the result. If
+            not given, the stride of the finest feature that is factorised, which is 8 in SegNeXt.
 
     Raises:
-        ConfigError: The width does not divide into groups.
+        ConfigError: The width does not divide into groups, or the encoder has no feature of that stride.
     """
     if channels % GROUPS:
         raise ConfigError(f"{name}: its group norm has {GROUPS} groups; channels is a multiple of that, not {channels}")
@@ -187,4 +262,5 @@ def create_decoder(
         dropout=dropout,
         eval_bases=eval_bases,
         attention=attention,
+        stride=stride,
     )

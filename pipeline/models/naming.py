@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable, Sequence
 
+from foveate.plugins import hints
 from foveate.plugins.manager import Plugins
 from foveate.plugins.output import diverted
 from foveate.plugins.records import Decoder, Encoder, resolve
@@ -24,16 +23,7 @@ def nearest(given: str, known: Iterable[str]) -> str | None:
         >>> nearest("deeplabv3+", ["smp:DeepLabV3", "smp:DeepLabV3Plus"]), nearest("unet", ["light_ham", "smp:Unet"])
         ('smp:DeepLabV3Plus', 'smp:Unet')
     """
-    by_key: dict[str, str] = {}
-    for name in known:
-        by_key.setdefault(_key(name), name)
-    close = difflib.get_close_matches(_key(given), by_key, n=1, cutoff=0.7)
-    return by_key[close[0]] if close else None
-
-
-def _key(name: str) -> str:
-    bare = name.rpartition(":")[2].lower().replace(PLUS, "plus")
-    return re.sub(r"[^a-z0-9]", "", bare)
+    return next(iter(hints.nearest(given, known, most=1, similar=0.7)), None)
 
 
 def suggest_network(name: str, models: Sequence[str], plugins: Plugins) -> str:
@@ -82,7 +72,7 @@ def _suggest_encoder(name: str, models: Sequence[str], plugins: Plugins) -> str 
         return name
     known = [*models, *(offer.record.name for offer in offers if not offer.record.prefix)]
     close = nearest(name, known)
-    if close is not None and _key(close) == _key(name):
+    if close is not None and hints.key_of(close) == hints.key_of(name):
         return close
     behind = (known for offer in offers if offer.record.prefix for known in _names(offer.record))
     return next((known for known in behind if known.partition(":")[2] == name), close)

@@ -29,7 +29,7 @@ VARIANTS = {
 
 
 class SegNeXt(Segmenter):
-    """MSCAN encoder and LightHam decoder; `decode` gives logits at stride 8, sides rounded up."""
+    """MSCAN encoder and LightHam decoder; `decode` gives logits at stride 8 (or 4 if asked for), sides rounded up."""
 
 
 def create_segnext(
@@ -41,6 +41,7 @@ def create_segnext(
     drop_path: float | None = None,
     rank: int | None = None,
     eval_bases: EvalBases = "fixed",
+    stride: int | None = None,
 ) -> SegNeXt:
     """Build a SegNeXt by the name of its variant.
 
@@ -52,6 +53,7 @@ def create_segnext(
         drop_path: Rate for the last block, instead of the variant's.
         rank: Bases of the decoder's factorisation, instead of the variant's (16 for every variant in mmseg's weights).
         eval_bases: Whether evaluation starts from bases stored with the weights, or from random ones.
+        stride: Of the logits: 8 as published, or 4, where the encoder's first feature refines the result.
     """
     variant = VARIANTS[name]
     slots = check_slots(attention, (*ENCODER_SLOTS, "decoder"), name)
@@ -65,5 +67,6 @@ def create_segnext(
         num_classes=num_classes,
         eval_bases=eval_bases,
         attention=slots.get("decoder"),
+        stride=stride,
     )
     return SegNeXt(encoder, decoder)

@@ -97,7 +97,7 @@ def depth_of(name: str) -> tuple[float, float]:
         >>> depth_of("cls_token"), depth_of("patch_embed3.proj.weight"), depth_of("norm3.weight")
         ((-1, 0), (3, 0), (3, inf))
     """
-    place = PLACE.match(name.removeprefix("model."))
+    place = PLACE.match(WRAPPED.sub("", name))
     if place is None:
         return (math.inf, 0) if name.startswith("norm.") else (-1, 0)
     stage, block = int(place["stage"] or place["item"]), place["block"] or place["inner"]
@@ -105,6 +105,7 @@ def depth_of(name: str) -> tuple[float, float]:
     return stage, math.inf if closes else int(block or 0)
 
 
+WRAPPED = re.compile(r"^(?:model\.)+")  # timm's and smp's networks lie inside ours, some of them twice
 # `block3.2.`, `layer1.0.`, `stages_1.blocks.0.`, `norm3.`; or `blocks.7.`, `features.4.`, `stages.1.blocks.0.`
 PLACE = re.compile(
     r"(?:(?P<kind>[a-z_]*?)_?(?P<stage>\d+)\.(?:(?P<block>\d+)\.)?|[a-z_]+\.(?P<item>\d+)\.)"
@@ -121,12 +122,20 @@ def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
         names: Of all parameters of the encoder, within it.
         decay: Factor from each block to the one before, above 0 and at most 1.
 
+    Raises:
+        ConfigError: Fewer than two blocks are known by the names, so that there is no depth to decay with.
+
     Source:
         Clark et al. 2020, ELECTRA (arXiv:2003.10555); Bao et al. 2021, BEiT (arXiv:2106.08254), which
         counts in the same way.
     """
     depths = {name: depth_of(name) for name in names}
     blocks = sorted({depth for depth in depths.values() if 0 <= depth[0] < math.inf and depth[1] < math.inf})
+    if decay < 1 and len(blocks) < 2:
+        raise ConfigError(
+            f"optimizer.layer_decay {decay:g}: the names of this encoder's parameters ({', '.join(list(depths)[:3])} "
+            "...) tell no depth; leave layer_decay out"
+        )
     return {name: decay ** (len(blocks) + 1 - bisect_right(blocks, depth)) for name, depth in depths.items()}
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
-Counted = NDArray[np.unsignedinteger[Any]]
+Counted = UInt[np.ndarray, "_ _"]
 
 
 @dataclass(frozen=True)

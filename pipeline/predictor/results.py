@@ -13,6 +13,7 @@ from PIL import Image
 
 from foveate.datasets.classes import ClassSet
 from foveate.datasets.labels import LabelSet
+from foveate.pipeline import cards
 from foveate.pipeline.callbacks.drawing import draw_overlay
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.files import fitting
@@ -21,6 +22,7 @@ from foveate.pipeline.polygons import coco_polygons, geojson_polygons
 from foveate.plugins.hints import did_you_mean
 
 FORMATS = ("coco", "geojson")
+SHOWN = 8  # classes in a notebook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,12 @@ class Segmentation:
             raise ConfigError(f"opacity is from 0 (the image) to 1 (the colours), not {opacity}")
         rgb = self.image[..., :3] if self.image.shape[2] >= 3 else np.repeat(self.image[..., :1], 3, axis=2)
         return Image.fromarray(draw_overlay(np.ascontiguousarray(rgb), self.labels, self.label_set, strength=opacity))
+
+    def _repr_html_(self) -> str:
+        """Overlay and largest classes for a notebook."""
+        largest = sorted(self.shares().items(), key=lambda one: -one[1])[:SHOWN]
+        rows = [(name, f"{100 * share:.1f} %") for name, share in largest if share]
+        return cards.card(self.name, cards.picture(self.overlay()), cards.table(["class", "pixels"], rows))
 
     def palette(self) -> Image.Image:
         """The train ids as a picture of mode P, which image viewers show in the colours of the classes."""
@@ -126,6 +134,11 @@ class Classification:
     def label(self) -> str:
         """The name of the most probable class."""
         return self.classes[int(self.probabilities.argmax())]
+
+    def _repr_html_(self) -> str:
+        """The most probable classes for a notebook."""
+        rows = [(name, f"{100 * probability:.1f} %") for name, probability in self.top()]
+        return cards.card(self.name, cards.table(["class", "probability"], rows))
 
     def top(self, k: int = 5) -> list[tuple[str, float]]:
         """Names and probabilities of the most probable classes, the first one first.

@@ -32,6 +32,7 @@ from foveate.pipeline.runs.remembered import recall
 from foveate.pipeline.startup import import_named
 from foveate.pipeline.task_options import configured
 from foveate.pipeline.weights.checkpoint import trained_of
+from foveate.plugins.hints import did_you_mean_path
 from foveate.plugins.manager import installed_plugins
 
 Kind = Literal["segmentation", "classification"]
@@ -91,9 +92,10 @@ def open_source(source: str | Path, plugins: Sequence[str] = ()) -> Source:
         return _from_exported(path)
     if path.is_dir() or _is_repository(str(source)):
         return _from_model(str(source), from_pretrained(path if path.is_dir() else str(source)))
+    hint = did_you_mean_path(source)
     raise CheckpointError(
-        f"{source}: no such file or folder; a predictor takes a checkpoint (.ckpt), a run directory, a folder or "
-        "repository of the hub (owner/name), or an exported model"
+        f"{source}: no such file or folder{hint}; a predictor takes a checkpoint (.ckpt), a run directory, a folder "
+        "or repository of the hub (owner/name), or an exported model"
     )
 
 

@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
+from contextvars import ContextVar
+from itertools import pairwise
 
 from foveate.pipeline.errors import LAST_GOOD, FoveateError, Stopped, known_cause
 from foveate.pipeline.machine import machine_fault
 from foveate.pipeline.processes import launchers, peers
+from foveate.plugins.output import PRINTED, to_json
 
 BROKEN_PIPE = 141
+JSON = "--json"
+AS_JSON: ContextVar[bool] = ContextVar("AS_JSON", default=False)  # whether the error is printed as JSON too
 
 
-def end_with(error: BaseException) -> int:
-    """Print the last line of a command.
+def wants_json(words: Sequence[str]) -> bool:
+    """Whether a command line asks for JSON on standard output, not in a file.
+
+    Args:
+        words: The command line.
+
+    Example:
+        >>> wants_json(["doctor", "--json"]), wants_json(["score", "a", "b", "--json", "-"])
+        (True, True)
+        >>> wants_json(["score", "a", "b", "--json", "scores.json"]), wants_json(["models", "list"])
+        (False, False)
+    """
+    for word, after in pairwise([*words, ""]):
+        option, equals, value = word.partition("=")
+        if option == JSON:
+            return (value if equals else after).lower() in ("", "-", "true") or after.startswith("--")
+    return False
+
+
+def end_with(error: BaseException, words: Sequence[str] = ()) -> int:
+    """Print the last line of a command; if it was to print JSON, also as JSON on standard output.
 
     Args:
         error: What ended it.
+        words: The command line.
 
     Returns:
         The exit code.
     """
+    AS_JSON.set(wants_json(words) and not PRINTED.get())
     if isinstance(error, SystemExit):
         return _end_with_exit(error)
     if isinstance(error, KeyboardInterrupt):  # raised by a library, or where our handler is not installed
@@ -71,12 +99,41 @@ def say(code: int, name: str, cause: str, *, follows: bool = False) -> int:
     launchers.tell_launcher(f"foveate: ERROR {name}: {cause}", follows=follows)
     if not peers.is_one_of_several() or peers.speaks():
         print(f"foveate: ERROR {name}: {cause}", file=sys.stderr, flush=True)
+        if AS_JSON.get():
+            print(error_as_json(code, name, cause), flush=True)
     return code
+
+
+def error_as_json(code: int, name: str, cause: str) -> str:
+    """An error for a program.
+
+    Args:
+        code: The exit code.
+        name: Its name.
+        cause: What happened, and what to do.
+
+    Example:
+        >>> print(error_as_json(2, "config", "no loss named 'dise'; did you mean 'dice'? (see: foveate plugins list)"))
+        {
+         "schema": 1,
+         "error": {
+          "code": "config",
+          "exit_code": 2,
+          "message": "no loss named 'dise'; did you mean 'dice'? (see: foveate plugins list)",
+          "suggestion": "did you mean 'dice'?",
+          "see": "foveate plugins list"
+         }
+        }
+    """
+    hint, see = re.search(r"did you mean [^?]*\?", cause), re.search(r"see: ([^);]*)", cause)
+    told = {"code": name, "exit_code": code, "message": cause}
+    more = {"suggestion": hint[0] if hint else None, "see": see[1].strip() if see else None}
+    return to_json({"error": {**told, **more}})
 
 
 def _end_with_exit(error: SystemExit) -> int:
     if isinstance(error.__context__, KeyboardInterrupt):
-        return end_with(error.__context__)
+        return end_with(error.__context__, [JSON] * AS_JSON.get())
     if isinstance(error.__context__, BrokenPipeError):  # rich handles it and exits
         return BROKEN_PIPE
     if error.code is None or isinstance(error.code, int):

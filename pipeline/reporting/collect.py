@@ -16,6 +16,7 @@ from foveate.pipeline.metrics.report import Report
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
 from foveate.pipeline.runs.recipes import read_recipe
 from foveate.pipeline.runs.scores import Evaluation, read_scores
+from foveate.plugins.hints import did_you_mean_path
 
 DOUBTS = 20  # regions that a report lists
 WHICH = ("best", "last")
@@ -70,7 +71,8 @@ def collect(given: Path) -> RunFacts:
     run, which = _run_of(given.expanduser())
     recipe_file = run / RECIPE
     if not recipe_file.is_file():
-        raise CheckpointError(f"{given}: no run directory, and no checkpoint in one ({recipe_file} is missing)")
+        hint = did_you_mean_path(given)
+        raise CheckpointError(f"{given}: no run directory, and no checkpoint in one{hint} ({recipe_file} is missing)")
     scores = _score_file(run, which)
     log = run / "metrics.csv"
     return RunFacts(

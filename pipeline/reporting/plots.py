@@ -157,3 +157,24 @@ def draw_reliability(series: Mapping[str, Points]) -> str:
             axes.legend()
 
     return _svg(draw, 4.6, 4.2) if any(series.values()) else ""
+
+
+def draw_scatter(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str) -> str:
+    """A named point for each of several things.
+
+    Args:
+        points: Of each name: its place.
+        xlabel: What the first values are.
+        ylabel: What the second values are.
+    """
+
+    def draw(axes: Any) -> None:
+        for number, (name, (x, y)) in enumerate(sorted(points.items(), key=lambda item: item[1][1])):
+            axes.plot(x, y, "o", color=COLOURS[0], markersize=5)
+            side, at = ("left", (6, -3)) if number % 2 else ("right", (-6, -3))  # so that fewer names overlap
+            axes.annotate(name, (x, y), at, textcoords="offset points", fontsize=8, color=INK, ha=side)
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        axes.margins(0.12)
+
+    return _svg(draw, 5.6, 4.2) if points else ""

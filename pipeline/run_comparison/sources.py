@@ -11,6 +11,7 @@ from foveate.pipeline.errors import CheckpointError, ConfigError, UnusableDataEr
 from foveate.pipeline.per_image.files import read_record, record_beside
 from foveate.pipeline.per_image.record import Record
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE
+from foveate.plugins.hints import did_you_mean_path
 
 RECORDS = (".csv", ".parquet")
 Count = Callable[[Path], Record]  # counts a folder of predictions against labels
@@ -53,7 +54,10 @@ def parse_source(word: str) -> Source:
 def _existing(word: str) -> Path:
     path = Path(word).expanduser()
     if not path.exists():
-        raise UnusableDataError(f"{word}: no such file or folder; give a run, a checkpoint, a record or predictions")
+        hint = did_you_mean_path(word)
+        raise UnusableDataError(
+            f"{word}: no such file or folder{hint}; give a run, a checkpoint, a record or predictions"
+        )
     return path
 
 

@@ -10,6 +10,7 @@ from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.runs.directories import CHECKPOINTS, global_rank, list_runs
 from foveate.pipeline.runs.integrity import fault_of
 from foveate.pipeline.runs.store import BEST, LAST, PREVIOUS, newest_good, step_of
+from foveate.plugins.hints import did_you_mean, did_you_mean_path
 
 
 def find_checkpoint(which: str, root: Path, name: str | None) -> Path:
@@ -27,7 +28,9 @@ def find_checkpoint(which: str, root: Path, name: str | None) -> Path:
     if which not in ("last", "best"):
         path = Path(which).expanduser()
         if not path.is_file():
-            raise CheckpointError(f"{path}: no such checkpoint (--ckpt_path takes a file, last or best)")
+            raise CheckpointError(
+                f"{path}: no such checkpoint{_similar(which)} (--ckpt_path takes a file, last or best)"
+            )
         return path.absolute()
     candidates = list_runs(root, name) if name else [p.resolve() for p in [root / "latest"] if p.is_dir()]
     for run in reversed(candidates):
@@ -37,6 +40,11 @@ def find_checkpoint(which: str, root: Path, name: str | None) -> Path:
         if which == "best" and (folder / BEST).is_file():
             return folder / BEST
     raise CheckpointError(_why_none(which, root, name, candidates))
+
+
+def _similar(which: str) -> str:
+    """A hint at `last` or `best`, or at a file with a similar name."""
+    return did_you_mean(which, ("last", "best")) or did_you_mean_path(which)
 
 
 def checkpoint_of_run(run: Path) -> Path:
@@ -52,7 +60,9 @@ def checkpoint_of_run(run: Path) -> Path:
     if (folder / BEST).is_file():
         return folder / BEST
     if not (folder / LAST).is_file() and not (folder / PREVIOUS).is_file():
-        raise CheckpointError(f"{run}: no run directory: it holds no {CHECKPOINTS}/{BEST} or {LAST}")
+        raise CheckpointError(
+            f"{run}: no run directory{did_you_mean_path(run)}: it holds no {CHECKPOINTS}/{BEST} or {LAST}"
+        )
     return _last_in(folder)
 
 

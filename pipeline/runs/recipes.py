@@ -15,7 +15,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.class_paths import check_class_paths, rename_moved
 from foveate.pipeline.runs.data_sets import name_data
 from foveate.pipeline.text import quote_indices
-from foveate.plugins.hints import did_you_mean
+from foveate.plugins.hints import did_you_mean, did_you_mean_path
 
 Recipe = dict[str, Any]
 SIZES = ("crop", "size", "stride")  # options whose value may be written HEIGHTxWIDTH
@@ -55,8 +55,8 @@ def find_recipe(name: str) -> Path:
         return path
     if name in list_recipes():
         return Path(str(files("foveate.pipeline.configs").joinpath(f"{name}.yaml")))
-    hint = did_you_mean(name, list_recipes())
-    raise ConfigError(f"no recipe named {name!r}, and no such file{hint} (shipped: {', '.join(list_recipes())})")
+    hint = did_you_mean_path(path) if path.suffix else did_you_mean(name, list_recipes())
+    raise ConfigError(f"no recipe named {name!r}, and no such file{hint} (see: foveate recipes list)")
 
 
 def read_recipe(path: Path, modules: Sequence[str] = ()) -> Recipe:

@@ -150,8 +150,18 @@ def write_scores(run: Path, evaluation: Evaluation, report: Report, *, keep: boo
     step = (before or {}).get(KEY, {}).get("step")
     if keep and before is not None and step != evaluation.step:
         path.replace(path.with_name(f"{path.stem}-step-{'unknown' if step is None else f'{step:06d}'}.json"))
-    write_text(path, json.dumps({KEY: evaluation.as_json(), **report.figures}, indent=2) + "\n")
+    write_text(path, json.dumps(scores_as_json(evaluation, report), indent=2) + "\n")
     return path
+
+
+def scores_as_json(evaluation: Evaluation, report: Report) -> dict[str, Any]:
+    """What a score file holds: figures in [0, 1], null if undefined.
+
+    Args:
+        evaluation: What was scored.
+        report: The scores.
+    """
+    return {KEY: evaluation.as_json(), **report.figures}
 
 
 def read_scores(path: Path) -> tuple[Evaluation, Report] | None:

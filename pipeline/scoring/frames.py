@@ -11,6 +11,7 @@ from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import list_images
 from foveate.datasets.text import few
 from foveate.pipeline.scoring.faults import refuse
+from foveate.plugins.hints import did_you_mean_path
 
 KINDS = ("labelIds", "labelTrainIds")  # of Cityscapes' label files; the first that there is counts
 INSTANCES = "instanceIds"
@@ -49,7 +50,7 @@ def prediction_folder(given: Path) -> Path:
 
 def _require(folder: Path) -> None:
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
+        raise DataError(f"{folder}: no such folder{did_you_mean_path(folder)}")
 
 
 def cityscapes_labels(given: Path, split: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -10,11 +11,11 @@ import lightning.pytorch as L
 import torch
 from jsonargparse import Namespace, add_instantiator
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.accelerators import Accelerator
+from lightning.pytorch.accelerators import Accelerator, AcceleratorRegistry
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import Profiler
-from lightning.pytorch.strategies import Strategy
+from lightning.pytorch.strategies import Strategy, StrategyRegistry
 
 from foveate.pipeline.errors import ConfigError
 from foveate.plugins.hints import did_you_mean
@@ -49,7 +50,17 @@ def _reason(error: BaseException) -> str:
         missing = error.name or (text.split("'")[1] if "'" in text else "")
         advice = f"; try: pip install {missing}" if missing and "pip install" not in text else ""
         return f"needs a package that is not installed: {text}{advice}"
+    if invalid := re.search(r"invalid (accelerator|strategy) name: `\w+='([^']*)'`", text):
+        return _invalid(*invalid.groups())
     return text if len(text) < 400 else f"{text[:397]}..."
+
+
+def _invalid(option: str, given: str) -> str:
+    """What to say of an accelerator or strategy that does not exist."""
+    registry: Any = AcceleratorRegistry if option == "accelerator" else StrategyRegistry
+    known = ["auto", *registry.available_accelerators()] if option == "accelerator" else registry.available_strategies()
+    names = ["gpu", *known] if option == "accelerator" else known
+    return f"no {option} {given!r}{did_you_mean(given, names)} (accepted: {', '.join(sorted(names))})"
 
 
 def explain_constructors() -> None:

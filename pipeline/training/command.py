@@ -39,20 +39,27 @@ from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request, root_of
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
 from foveate.pipeline.weights.factorisation import take_rank
+from foveate.plugins.output import print_json
 
 
-def run(request: Request) -> None:
+def run(request: Request) -> Path | None:
     """Run a command.
 
     Args:
         request: The command line, taken apart.
+
+    Returns:
+        The run directory of a training; None for other commands, and where there is none.
 
     Raises:
         ConfigError: Lightning finds at its start that settings contradict each other.
     """
     try:
         with workers_ended():
-            {"fit": fit, "validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+            if request.command == "fit":
+                return fit(request)
+            {"validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
+            return None
     except Stopped as stop:
         requeue_after(stop)
         raise
@@ -62,8 +69,8 @@ def run(request: Request) -> None:
         release_all()
 
 
-def fit(request: Request) -> None:
-    """Train, from scratch or continuing from a checkpoint."""
+def fit(request: Request) -> Path | None:
+    """Train, from scratch or continuing from a checkpoint, and return the run directory; None if there is none."""
     from foveate.pipeline.training.summary import Training, summarise
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
@@ -79,7 +86,7 @@ def fit(request: Request) -> None:
             print(finished, flush=True)
             if cli.run_dir and global_rank() == 0:
                 mark_finished(cli.run_dir)
-            return
+            return cli.run_dir
         _tell_checkpoint(request.checkpoint, checkpoint)
     _introduce(cli)
     began, first_step = time.monotonic(), int(checkpoint.get("global_step", 0))
@@ -96,7 +103,7 @@ def fit(request: Request) -> None:
         if cli.trainer.is_global_zero:
             for line in tell_dry_run(cli, Path(root_of(request.recipe, request.flags))):
                 print(line, flush=True)
-        return
+        return None
     if cli.run_dir and not cli.trainer.global_step:
         _keep_start(cli, cli.run_dir)
     if cli.trainer.is_global_zero and cli.run_dir:
@@ -105,6 +112,7 @@ def fit(request: Request) -> None:
         training = Training(cli.run_dir, cli.resolved_recipe(), command, seconds, first_step)
         summarise(training, cli.model, cli.trainer, page=cli.config.report)
         conclude(cli.trainer, cli.model)
+    return cli.run_dir
 
 
 def _keep_start(cli: FoveateCLI, run: Path) -> None:
@@ -121,9 +129,13 @@ def evaluate(request: Request) -> None:
     """Score the val or test split with the weights of a checkpoint, or with published ones."""
     from foveate.pipeline.training.summary import report_scores
 
-    cli, step, weights = evaluated(request)
-    if cli.trainer.is_global_zero:
-        report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
+    with redirect_stdout(sys.stderr) if request.as_json else nullcontext():
+        cli, step, weights = evaluated(request)
+        figures = None
+        if cli.trainer.is_global_zero:
+            figures = report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
+    if request.as_json and figures is not None:
+        print_json(figures)
 
 
 def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:

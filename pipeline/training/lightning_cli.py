@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ import lightning.pytorch as L
 import torch
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import Profiler
+from lightning.pytorch.strategies import Strategy
 
 from foveate.datasets.doctor.preflight import look_before_training
 from foveate.pipeline.callbacks.dry_run import DRY_STEPS, DryRun
 from foveate.pipeline.callbacks.progress import create_progress
 from foveate.pipeline.callbacks.wandb_reporter import known_run
-from foveate.pipeline.command_line import OneLineErrors, shorten
+from foveate.pipeline.command_line import OneLineErrors, helped_by, shorten
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.loggers.guarded import GuardedLogger
@@ -56,24 +58,52 @@ from foveate.pipeline.training.building import (
 )
 from foveate.pipeline.training.devices import adapt_to_launcher, count_processes, settle_sharding
 from foveate.pipeline.training.flags import value_of
-from foveate.pipeline.training.options import COMMON, OPTIONS
 from foveate.pipeline.training.preflight import check_disk, check_shared_memory, sample_bytes
 from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.run_callbacks import create_callbacks
 from foveate.pipeline.training.run_options import add_run_options
+from foveate.pipeline.usual_options import COMMON, OPTIONS
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
+
+
+CLASSES: dict[str, type] = {  # option -> what its classes derive from
+    "model": L.LightningModule,
+    "data": L.LightningDataModule,
+    "trainer.callbacks": L.Callback,
+    "trainer.logger": Logger,
+    "trainer.strategy": Strategy,
+    "trainer.profiler": Profiler,
+}
 
 
 class RecipeParser(OneLineErrors, LightningArgumentParser):
     """The parser of recipes and flags; its errors are one line with a hint."""
 
-    help_command = "foveate fit --help-all"
-
     def known_options(self) -> list[str]:
-        """Every option, including those removed before parsing and the common ones of tasks and data."""
+        """Every option; of the outer parser also those removed before parsing and the common ones of tasks and data."""
+        own = super().known_options()
+        if "--trainer" not in own:  # of a nested class
+            return own
         usual = [option.split()[0] for options in (COMMON, *OPTIONS.values()) for option, _ in options]
-        return [*dict.fromkeys([*usual, *super().known_options()])]
+        return [*dict.fromkeys([*usual, *own])]
+
+    def known_classes(self, option: str) -> list[str]:
+        """Names of the imported classes that an option takes, such as every callback for trainer.callbacks.
+
+        Args:
+            option: Its name without hyphens.
+        """
+        return sorted({kind.__name__ for kind in _below(CLASSES[option])}) if option in CLASSES else []
+
+
+def _below(kind: type) -> Iterator[type]:
+    """The subclasses of a class, however deep, without private ones."""
+    children: list[type] = kind.__subclasses__()
+    for child in children:
+        if not child.__name__.startswith("_"):
+            yield child
+        yield from _below(child)
 
 
 def channels_of(data: Any) -> int:
@@ -108,7 +138,7 @@ class FoveateCLI(LightningCLI):
         check_data_set(str(value_of(request.flags, "--data") or request.recipe.get("data", {}).get("class_path")))
         flags = ["--config", dump_recipe(request.recipe), *request.flags]
         self.gate = partial(import_only_ours, trusted_modules(request.modules))
-        with self.gate():
+        with self.gate(), helped_by(f"foveate {request.command} --help-all"):
             super().__init__(
                 save_config_callback=None,
                 trainer_defaults=TRAINER_DEFAULTS,

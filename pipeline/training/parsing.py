@@ -23,6 +23,21 @@ class _Parsed(FoveateCLI):
         """Build nothing."""
 
 
+def parse_settings(request: Request) -> str:
+    """The same as YAML.
+
+    Args:
+        request: The command line, taken apart.
+
+    Raises:
+        ConfigError: An option does not exist, or its value has the wrong type.
+    """
+    parsed: Any = _Parsed(request)
+    with parsed.gate():
+        text: str = parsed.parser.dump(parsed.config, skip_link_targets=True, skip_unset=False)
+    return text
+
+
 def parse_only(request: Request) -> Namespace:
     """The settings of a command line, with all defaults filled in.
 

@@ -10,7 +10,7 @@ from foveate.pipeline.errors import CheckpointError, UnusableDataError
 from foveate.pipeline.runs.data_sets import offered_data_sets
 from foveate.pipeline.runs.recipes import Recipe, arguments_of, class_of
 from foveate.pipeline.training.flags import value_of
-from foveate.plugins.hints import did_you_mean
+from foveate.plugins.hints import did_you_mean_path
 
 
 def check_paths(recipe: Recipe, flags: Sequence[str], *, predicts: bool) -> None:
@@ -27,16 +27,16 @@ def check_paths(recipe: Recipe, flags: Sequence[str], *, predicts: bool) -> None
     """
     images = value_of(flags, "--data.images")
     if predicts and images is not None and not _names_images(images):
-        raise UnusableDataError(f"{images}: no such file or folder (--data.images){_nearest(images)}")
+        raise UnusableDataError(f"{images}: no such file or folder (--data.images){did_you_mean_path(images)}")
     root = value_of(flags, "--data.root")
     data = (value_of(flags, "--data") or class_of(recipe, "data")).rpartition(".")[2]
     if not predicts and data in _rooted():
         root = root or arguments_of(recipe, "data").get("root")
         if isinstance(root, str) and not _exists(root):
-            raise UnusableDataError(f"{root}: no such folder (--data.root){_nearest(root)}")
+            raise UnusableDataError(f"{root}: no such folder (--data.root){did_you_mean_path(root)}")
     weights = value_of(flags, "--model.weights")
     if weights and _is_path(weights) and not _exists(weights.partition("::")[0]):
-        raise CheckpointError(f"{weights}: no such weights file (--model.weights){_nearest(weights)}")
+        raise CheckpointError(f"{weights}: no such weights file (--model.weights){did_you_mean_path(weights)}")
 
 
 def _exists(path: str) -> bool:
@@ -52,16 +52,6 @@ def _is_path(weights: str) -> bool:
     """Whether weights are named by a path, not as `timm:NAME` or by an address."""
     file = weights.partition("::")[0]
     return ":" not in file and ("/" in file or "." in file)
-
-
-def _nearest(path: str) -> str:
-    """The most similar name in the same folder."""
-    wanted = Path(path).expanduser()
-    try:
-        names = [entry.name for entry in wanted.parent.iterdir()]
-    except OSError:
-        return ""
-    return did_you_mean(wanted.name, names)
 
 
 def _rooted() -> set[str]:

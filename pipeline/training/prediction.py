@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from foveate.pipeline.training.published import labels_of_weights
 from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.written import Summary
 from foveate.plugins.hints import did_you_mean
+from foveate.plugins.output import print_json
 
 SHOWN = 20
 TABLE = "predictions.csv"
@@ -153,7 +153,7 @@ def tell(summary: Summary, *, as_json: bool) -> None:
         UnusableDataError: Some images could not be read; the results of all others are written.
     """
     if global_rank() == 0:
-        print(json.dumps(summary.as_json()) if as_json else summary.sentence, flush=True)
+        print_json(summary.as_json()) if as_json else print(summary.sentence, flush=True)
     if summary.faults:
         shown = few(summary.faults, SHOWN, "; ")
         raise UnusableDataError(

@@ -26,7 +26,7 @@ from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 from foveate.plugins.sources import locate_all
 
-ROOT, DRY_RUN = "--trainer.default_root_dir", "--dry_run"
+ROOT, DRY_RUN, JSON = "--trainer.default_root_dir", "--dry_run", "--json"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Request:
         per_image: File for a line on each evaluated image; empty for one in the run, None for no file.
         model: An exported model to run instead of a checkpoint.
         predicting: What `predict` writes and how.
+        as_json: Whether `validate` and `test` print the scores as JSON on standard output, all else on standard error.
     """
 
     command: str
@@ -62,6 +63,7 @@ class Request:
     per_image: str | None = None
     model: Path | None = None
     predicting: PredictOptions = PredictOptions()  # noqa: RUF009  frozen
+    as_json: bool = False
 
 
 def understand(command: str, argv: Sequence[str]) -> Request:
@@ -79,7 +81,8 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     disabled, rest = take_option(rest, "--disable")
     engines, rest = take_option(rest, "--engine")
     per_image, rest = take_switch(rest, "--per_image")
-    predicting = PredictOptions()
+    predicting, as_json = PredictOptions(), command in ("validate", "test") and JSON in rest
+    rest = [word for word in rest if word != JSON or not as_json]
     if command == "predict":
         predicting, rest = read_options(rest)
     modules, disabled = _split(modules), _split(disabled)
@@ -120,6 +123,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         model=model,
         words=["foveate", command, *argv],
         predicting=predicting,
+        as_json=as_json,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 import torch
@@ -24,7 +25,7 @@ from foveate.pipeline.per_image.files import ENDING, write_record
 from foveate.pipeline.reporting.curves import draw_curves
 from foveate.pipeline.runs.directories import CHECKPOINTS, RECIPE, short
 from foveate.pipeline.runs.recipes import Recipe, load_yaml
-from foveate.pipeline.runs.scores import Evaluation, describe_data, tell_apart, write_scores
+from foveate.pipeline.runs.scores import Evaluation, describe_data, scores_as_json, tell_apart, write_scores
 from foveate.pipeline.task import VisionTask
 from foveate.pipeline.text import first_line
 from foveate.pipeline.training.ending import tell_end
@@ -69,7 +70,7 @@ def report_scores(
     trainer: L.Trainer,
     step: int,
     weights: str | None = None,
-) -> None:
+) -> dict[str, Any] | None:
     """Print the scores of an evaluation and write them into the checkpoint's run.
 
     Scores on other data than the run's own, or with other evaluation settings, go to a file with another name.
@@ -81,12 +82,15 @@ def report_scores(
         trainer: The trainer that evaluated it.
         step: Optimiser steps that the weights were trained for.
         weights: Published weights that were scored instead of a checkpoint.
+
+    Returns:
+        What a score file holds; None if nothing was scored.
     """
     split = "val" if request.command == "validate" else "test"
     report = task.report_of_scores()
     if report is None:
         print(f"nothing was scored: limit_{split}_batches is 0, or there is no {split} split", flush=True)
-        return
+        return None
     own = load_yaml(request.run / RECIPE) if request.run else recipe
     evaluation = describe_evaluation(
         trainer,
@@ -109,6 +113,7 @@ def report_scores(
         path = Path(request.per_image).expanduser() if request.per_image else beside
         write_record(path, task.record)
         print(f"{len(task.record):,} images, a line each, written to {short(path)}", flush=True)
+    return scores_as_json(evaluation, report)
 
 
 def summarise(training: Training, task: VisionTask, trainer: L.Trainer, *, page: bool = True) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.written import SCHEMA
 from foveate.pipeline.video.kinds import check_installed, is_video
 from foveate.pipeline.video.labelling import Labelled, VideoOptions, label_video
+from foveate.plugins.output import print_json
 
 ACCELERATOR = "--trainer.accelerator"
 TAKEN = ("--data.images", "--out", ACCELERATOR, "--data.num_workers", "--data.batch_size")  # the last two: no effect
@@ -106,7 +106,7 @@ def _tell(done: dict[Path, Labelled], left_out: int, out: Path, *, as_json: bool
             }
             for video, labelled in done.items()
         ]
-        print(json.dumps({"schema": SCHEMA, "kind": "video", "written_before": left_out, "videos": videos}), flush=True)
+        print_json({"schema": SCHEMA, "kind": "video", "written_before": left_out, "videos": videos})
     else:
         before = f" ({left_out} were there before)" if left_out else ""
         frames = sum(labelled.frames for labelled in done.values())

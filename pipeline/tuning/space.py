@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import load_yaml
-from foveate.plugins.hints import did_you_mean
+from foveate.plugins.hints import did_you_mean, did_you_mean_path
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -80,7 +80,7 @@ def read_space(path: Path) -> list[Dimension]:
         ConfigError: It does not.
     """
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file; a space is a YAML file, such as {EXAMPLE}")
+        raise ConfigError(f"{path}: no such file{did_you_mean_path(path)}; a space is a YAML file, such as {EXAMPLE}")
     content = load_yaml(path)
     if not content:
         raise ConfigError(f"{path}: names no option; such as {EXAMPLE}")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.text import few
+from foveate.pipeline.weights.blocks_inside import check_blocks
 from foveate.pipeline.weights.choosing import Reading
 from foveate.pipeline.weights.diagnosis import explain_misfit
 from foveate.pipeline.weights.factorisation import rank_in, set_rank
@@ -144,6 +145,8 @@ def _load(model: nn.Module, reading: Reading, asked: Sequence[str], *, keep_rank
     file, match = reading.file, reading.match
     parts = _report_parts(reading, asked)
     _check(reading, parts, alone=asked == ASKED["head"])
+    if "encoder" in asked:
+        check_blocks(model, file.metadata, file.label)
     rank_note = set_rank(model, rank_in(file, match), keep=keep_rank) if _takes_decoder(parts) else None
     _apply(model, reading.target, reading.fit, asked)
     _warn(file.label, parts)

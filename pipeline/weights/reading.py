@@ -17,6 +17,7 @@ from foveate.pipeline.weights import folders
 from foveate.pipeline.weights.nested import State, default_state, find_states, pick_state
 from foveate.pipeline.weights.torch_files import read_torch_file
 from foveate.pipeline.weights.unpickling import Inert
+from foveate.plugins.hints import did_you_mean_path
 
 LONGEST = 100_000  # characters of a text of metadata
 SETTINGS = (("meta", "args", "config", "cfg", "hyper_parameters"), ("dataset_meta",))  # at the top level, one below
@@ -83,7 +84,7 @@ def read_state_dict(path: Path) -> State:
 def _read(path: Path) -> tuple[Any, dict[str, str]]:
     """The content of a file, and its metadata."""
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such weights file")
+        raise CheckpointError(f"{path}: no such weights file{did_you_mean_path(path)}")
     if path.name.endswith(".index.json"):
         shards = [_read(shard) for shard in folders.shards_of(path)]
         return {name: tensor for content, _ in shards for name, tensor in content.items()}, shards[0][1]

@@ -12,7 +12,7 @@ from foveate.pipeline.weights.layouts.layout import Layout
 from foveate.pipeline.weights.nested import rank
 
 PARTS = ("encoder", "decoder", "head", "input")
-
+WRAPPED = re.compile(r"\bencoder\.(?:model\.)+")  # some of timm's encoders lie in a wrapper of its own too
 
 INSIDE = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")  # words that wrappers insert into names
 
@@ -57,12 +57,12 @@ def recognise(found: Collection[str], wanted: Collection[str]) -> Match:
 
 
 def canonical(name: str) -> str:
-    """Our name without the level that `FeatureEncoder` adds around a library's encoder.
+    """Our name without the levels that `FeatureEncoder` and timm add around a library's encoder.
 
     Args:
         name: Our name of a tensor.
     """
-    return name.replace("_orig_mod.", "").replace("encoder.model.", "encoder.", 1)
+    return WRAPPED.sub("encoder.", name.replace("_orig_mod.", ""))
 
 
 def _read(layout: Layout, found: Collection[str], wanted: Collection[str]) -> Match:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
-import urllib.error
-import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,16 @@ import torch
 from torch import nn
 
 from foveate.pipeline.errors import CheckpointError
-from foveate.pipeline.files import replacing
+from foveate.pipeline.named_weights.download import download_file
+from foveate.pipeline.named_weights.fetching import fetch
+from foveate.pipeline.named_weights.table import WEIGHTS
 from foveate.pipeline.text import first_line
 from foveate.pipeline.weights.fitting import Target
 from foveate.pipeline.weights.reading import WeightFile, read_weight_file
 from foveate.pipeline.weights.recognition import part_of
 from foveate.pipeline.weights.variants import name_of, shapes_of
+from foveate.plugins.hints import did_you_mean
 
-WAIT = 30  # seconds without data after which a download fails
 TIMM_NAMES = {  # our networks that timm has weights for
     "mobilenet_v2_050": "mobilenetv2_050",
     "mobilenet_v2_100": "mobilenetv2_100",
@@ -39,9 +39,10 @@ def open_source(source: str | Path) -> WeightFile:
     """Read the weights that `--model.weights` names.
 
     Args:
-        source: PATH of a file or of a folder of `save_pretrained`, `https://...`, `hf://owner/repository/file` (or
-            `hf://owner/repository@revision/file`), or `timm:NAME`, such as `timm:mobilenetv2_100.ra_in1k`. A file may
-            be followed by `::KEY`, the path of one of several state dicts in it, such as `::ema.module`.
+        source: PATH of a file or of a folder of `save_pretrained`, a name such as `mscan_t` (foveate weights list),
+            `https://...`, `hf://owner/repository/file` (or `hf://owner/repository@revision/file`), or `timm:NAME`, such
+            as `timm:mobilenetv2_100.ra_in1k`. A file may be followed by `::KEY`, the path of one of several state dicts
+            in it, such as `::ema.module`.
 
     Raises:
         CheckpointError: The source does not exist, cannot be fetched, or is unsafe.
@@ -53,7 +54,21 @@ def open_source(source: str | Path) -> WeightFile:
         return fetch_from_timm(text.removeprefix("timm:"))
     if "://" in text:
         return read_weight_file(download(text), text, key)
-    return read_weight_file(Path(text).expanduser(), key=key)
+    path = Path(text).expanduser()
+    if not path.exists() and re.fullmatch(r"\w+", text):
+        return _open_named(text, key)
+    return read_weight_file(path, key=key)
+
+
+def _open_named(name: str, key: str | None) -> WeightFile:
+    """Weights of our table, by name."""
+    if name not in WEIGHTS:
+        hint = did_you_mean(name, WEIGHTS)
+        raise CheckpointError(
+            f"{name}: no such weights file, and no weights of that name{hint} (see: foveate weights list)"
+        )
+    found = read_weight_file(fetch(name), name, key)
+    return replace(found, metadata={**found.metadata, **(WEIGHTS[name].metadata or {})})
 
 
 def _split_key(source: str) -> tuple[str, str | None]:
@@ -108,21 +123,11 @@ def download(url: str) -> Path:
         raise CheckpointError(f"{url}: weights are fetched by https:// or hf:// only; {INSTEAD}")
     name = re.sub(r"[^\w.-]", "_", url.partition("?")[0].rpartition("/")[2]) or "weights"
     target = Path(torch.hub.get_dir()) / "checkpoints" / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
-    if not target.is_file():
-        _download_to(target, url)
-    return target
-
-
-def _download_to(target: Path, url: str) -> None:
     try:
-        with replacing(target) as draft:
-            with urllib.request.urlopen(url, timeout=WAIT) as answer, draft.open("wb") as file:
-                shutil.copyfileobj(answer, file)
-                expected = answer.headers.get("Content-Length")
-            if expected is not None and draft.stat().st_size != int(expected):
-                raise CheckpointError(f"{url}: the download ended after {draft.stat().st_size} of {expected} bytes")
-    except (urllib.error.URLError, OSError) as error:
-        raise CheckpointError(f"{url}: cannot be fetched ({first_line(error)}); {INSTEAD}") from error
+        download_file(url, target)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; {INSTEAD}") from error
+    return target
 
 
 def fetch_from_hub(address: str) -> Path:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.plugins.attention.checks import reduced_width
-from foveate.plugins.attention.init import answer_always
+from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
 
 
@@ -20,13 +20,15 @@ class GlobalContext(nn.Module):
     Args:
         channels: Number of channels C of the input and of the output.
         reduction: The hidden layer has C / reduction channels; the default is C / 16, but at least 8.
+        init: `default` and `identity` are the same here.
 
     Source:
         Cao et al. 2019, GCNet, section 3.3 (arXiv:1904.11492). The context is fused by addition.
     """
 
-    def __init__(self, channels: int, *, reduction: int | None = None) -> None:
+    def __init__(self, channels: int, *, reduction: int | None = None, init: Init = "default") -> None:
         super().__init__()
+        starts_as_identity(init)  # refuses another word
         width = reduced_width(channels, reduction)
         self.mask = nn.Conv2d(channels, 1, 1, bias=False)  # no bias: the softmax would cancel it
         self.fc1 = nn.Conv2d(channels, width, 1)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.plugins.attention.checks import check_positive
+from foveate.plugins.attention.init import Init, starts_as_identity
 from foveate.plugins.ops.layout import like_layout
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
 from foveate.plugins.ops.sampling import GridAverage, affine_grid
@@ -25,14 +26,16 @@ class SpatialTransformer(nn.Module):
     Args:
         channels: Number of channels C of the feature map or image, and of the output.
         width: Number of channels of the localisation network's two convolutions.
+        init: `default` and `identity` are the same here.
 
     Source:
         Jaderberg et al. 2015, Spatial Transformer Networks, section 3 (arXiv:1506.02025). Coordinates run from -1 to
         1 between the outer edges of the feature map (`align_corners=False`).
     """
 
-    def __init__(self, channels: int, *, width: int = 16) -> None:
+    def __init__(self, channels: int, *, width: int = 16, init: Init = "default") -> None:
         super().__init__()
+        starts_as_identity(init)  # refuses another word
         check_positive("stn: width", width)
         self.localise = nn.Sequential(
             nn.Conv2d(channels, width, 5, stride=2, padding=2),

@@ -62,15 +62,15 @@ def test_the_rest_can_be_ignored_or_join_a_class() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"classes": {"vehicle": ["cra"]}}, r"cityscapes has no class 'cra'; did you mean car\?"),
-        ({"ignore": ["roads"]}, r"no class 'roads'; did you mean road\?"),
+        ({"classes": {"vehicle": ["cra"]}}, r"cityscapes has no class 'cra'; did you mean 'car'\?"),
+        ({"ignore": ["roads"]}, r"no class 'roads'; did you mean 'road'\?"),
         ({"classes": {"a": ["car"], "b": ["car"]}}, "'car' stands in two places"),
         ({"classes": {"a": ["car"]}, "ignore": ["car"]}, "'car' stands in two places"),
         ({"classes": {"a": ["car"]}, "rest": "b"}, "rest is keep, ignore, or a name under classes"),
         ({"classes": {"bus": ["car"]}}, "the new class 'bus' has the name of a class that is kept"),
         ({"classes": {"a": []}}, "'a' has no classes"),
         ({"rest": "ignore"}, "no class is left"),
-        ({"class": {"a": ["car"]}}, r"no key 'class'; did you mean classes\?"),
+        ({"class": {"a": ["car"]}}, r"no key 'class'; did you mean 'classes'\?"),
         ({"classes": ["car"]}, "classes is a mapping"),
         ({"ignore": {"car": 1}}, "ignore is a list of classes"),
     ],

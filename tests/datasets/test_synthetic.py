@@ -15,7 +15,7 @@ from foveate.datasets.synthetic import render_scene, write_scenes
 
 VOID = {0, 1, 4}  # unlabeled, ego vehicle, static
 
-SEGNEXT_T = 0.343  # mIoU of the quickstart on its 32 val scenes, mean of three seeds (0.354, 0.333, 0.341)
+SEGNEXT_T = 0.593  # mIoU of the quickstart on its 32 val scenes, mean of three seeds (0.590, 0.600, 0.591)
 
 
 def files(root: Path) -> list[str]:
@@ -59,6 +59,13 @@ def test_a_few_dozen_scenes_show_every_class_and_little_void() -> None:
     labels = np.stack([render_scene(0, index, 128, 256)[1] for index in range(48)])
     assert set(CITYSCAPES.ids) <= set(np.unique(labels).tolist())
     assert np.isin(labels, list(VOID)).mean() < 0.04
+
+
+def test_every_class_is_in_a_quarter_of_the_scenes_and_on_a_hundredth_of_the_pixels() -> None:
+    labels = np.stack([render_scene(0, index, 128, 256)[1] for index in range(48)])
+    shown = {name: labels == regular for name, regular in zip(CITYSCAPES.names, CITYSCAPES.ids, strict=True)}
+    assert {name for name, where in shown.items() if where.any(axis=(1, 2)).mean() < 0.25} == set()
+    assert {name for name, where in shown.items() if where.mean() < 0.01} == set()
 
 
 def test_scenes_lie_as_cityscapes_does(tmp_path: Path) -> None:
@@ -118,7 +125,7 @@ def test_images_of_somebody_else_are_left_alone(tmp_path: Path) -> None:
 
 def test_the_note_says_how_the_scenes_were_made(tmp_path: Path) -> None:
     write_scenes(tmp_path, train=0, val=0, height=32, width=64, seed=9)
-    assert json.loads((tmp_path / "scenes.json").read_text()) == {"generator": 1, "seed": 9, "height": 32, "width": 64}
+    assert json.loads((tmp_path / "scenes.json").read_text()) == {"generator": 2, "seed": 9, "height": 32, "width": 64}
 
 
 def pixels(indices: range) -> tuple[torch.Tensor, torch.Tensor]:
@@ -163,5 +170,5 @@ def test_colour_and_place_alone_do_not_tell_the_classes() -> None:
     features, targets = pixels(range(10_000_000, 10_000_032))
     with torch.no_grad():
         reached = mean_iou(model(features).argmax(1), targets)
-    # Measured 0.162; 0.94 when every class has a colour of its own with noise of 12 in 255 on it.
+    # Measured 0.219; 0.98 when every class has a colour of its own with noise of 12 in 255 on it.
     assert 0.1 < reached < SEGNEXT_T / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from foveate.pipeline.comparison.measures import Measures, are_current
 from foveate.pipeline.comparison.page import write_report
 from foveate.pipeline.comparison.result import Cell, read_cell, write_cell
 from foveate.pipeline.comparison.study import draw_shared, share_weights
-from foveate.pipeline.comparison.table import Row, cells_of, score_row
+from foveate.pipeline.comparison.table import Row, cells_of, headings, lines_of, score_row
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.measuring.costs import count_macs, count_parameters
 from foveate.pipeline.measuring.receptive_field import effective_map, effective_reach, theoretical_reach
@@ -216,6 +217,24 @@ def test_a_result_comes_back_as_it_was_kept(tmp_path: Path) -> None:
 def test_a_damaged_result_counts_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "result.npz").write_bytes(content)
     assert read_cell(tmp_path / "result.npz") is None
+
+
+def test_a_result_of_an_earlier_version_has_no_distilled_start(tmp_path: Path) -> None:
+    now = cell(0.5)
+    np.savez(tmp_path / "result.npz", counts=now.counts, losses=now.losses, reach=now.reach, seconds=3.0)
+    kept = read_cell(tmp_path / "result.npz")
+    assert kept is not None
+    assert math.isnan(kept.distilling)
+    assert kept.cost == kept.seconds == 3
+
+
+def test_the_start_has_columns_only_where_there_was_one() -> None:
+    plain = Row("none", "", None, {0: cell(0.5)})
+    started = Row("se", "", None, {seed: replace(cell(0.5), similarity=0.5, distilling=10.0 * seed) for seed in (1, 2)})
+    assert "start s" not in headings("accuracy", [plain])
+    assert headings("accuracy", [plain, started])[-2:] == ["start similarity", "start s"]
+    assert [line[-2:] for line in lines_of([plain, started], "accuracy")] == [["-", "-"], ["0.500", "15"]]
+    assert len(lines_of([plain], "accuracy")[0]) == len(headings("accuracy", [plain]))
 
 
 def rows() -> list[Row]:

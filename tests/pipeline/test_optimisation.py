@@ -105,6 +105,8 @@ def test_layer_decay_of_a_vit_is_timms() -> None:
         ("mscan_t", "block4.1.", "patch_embed1.", 13),
         ("van_b0", "block4.1.", "patch_embed1.", 13),
         ("mobilenet_v2_035", "features.17.", "features.0.", 18),
+        ("timm:vit_tiny_patch16_224+linear_head", "model.model.blocks.11.", "model.model.patch_embed.", 13),
+        ("timm:vit_small_patch16_lingbot+linear_head", "model.model.blocks.11.", "model.model.reg_token", 13),
     ],
 )
 def test_layer_decay_goes_from_the_last_block_to_the_first(network: str, last: str, first: str, blocks: int) -> None:

@@ -8,13 +8,16 @@ import pytest
 import torch
 from torch import nn
 
+from foveate.plugins.attention import foveate_blocks
 from foveate.plugins.blocks import create_block
 
 GIVEN = {"init": "identity"}
 EXACT: list[tuple[str, dict[str, Any]]] = [
     ("none", {}),
     ("gc", {}),
+    ("gc", GIVEN),
     ("stn", {}),
+    ("stn", GIVEN),
     ("scse", GIVEN),
     ("lka", GIVEN),
     ("msca", GIVEN),
@@ -24,7 +27,8 @@ EXACT: list[tuple[str, dict[str, Any]]] = [
     ("self_attention", GIVEN),
 ]
 NEARLY = {"se": 0.98, "cbam": 0.96, "cbam_channel": 0.98, "cbam_spatial": 0.98, "coordinate": 0.96}
-NEARLY |= {"strip_pooling": 0.98, "residual": 1.02}
+NEARLY |= {"strip_pooling": 0.98, "residual": 1.02, "eca": 0.98}
+WITHOUT = ("none", "simam")  # nothing to set, and no parameters to set
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -54,7 +58,12 @@ def test_two_steps_on_every_parameter_learns(name: str, options: dict[str, Any])
     assert [key for key, p in block.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
-@pytest.mark.parametrize("name", [*NEARLY, *(name for name, options in EXACT if options)])
+@pytest.mark.parametrize("name", [*NEARLY, *(name for name, options in EXACT if options and (name, {}) not in EXACT)])
 def test_without_being_asked_a_block_starts_as_its_paper_says(name: str) -> None:
     x = torch.randn(2, 16, 6, 9)
     assert not torch.allclose(create_block(name, 16).eval()(x), x, rtol=0.05)
+
+
+def test_every_block_but_two_takes_the_option() -> None:
+    names = {block.name for block in foveate_blocks()}
+    assert names - {*NEARLY, *(name for name, options in EXACT if options)} == set(WITHOUT)

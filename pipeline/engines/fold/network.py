@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.pipeline.engines.fold.branches import merge_branches
 from foveate.pipeline.engines.fold.observing import find_pairs
 from foveate.pipeline.models.layers import DropPath
 from foveate.plugins.ops.affine import affine_of, can_fold, fold_after
@@ -22,14 +23,15 @@ CAST = (nn.Conv2d, nn.Linear, FusedConv2d)  # modules whose weights autocast wou
 def fold(network: nn.Module, image: Float[Tensor, "B C H W"]) -> nn.Module:
     """A copy for evaluation, with batch norms, scales and activations folded into the convolutions.
 
-    The network itself is not changed. Modules that offer a folded form (see `Foldable`) are replaced by it. For all
-    others, one run of the network finds the convolutions whose output only a batch norm or an activation reads.
+    The network itself is not changed. Modules that offer a folded form (see `Foldable`) are replaced by it, and
+    branches that can be merged are (RepVGG's). For all others, one run of the network finds the convolutions whose
+    output only a batch norm or an activation reads.
 
     Args:
         network: Any network; its current weights are copied.
         image: Images (B, C, H, W) of a size that it accepts.
     """
-    folded = fold_offered(copy.deepcopy(network).eval().requires_grad_(False))
+    folded = merge_branches(fold_offered(copy.deepcopy(network).eval().requires_grad_(False)))
     _replace(folded, {module: nn.Identity() for module in folded.modules() if isinstance(module, IDLE)})
     pairs = _observe(folded, image)
     norms = {norm: conv for conv, norm in pairs if can_fold(conv, norm)}

@@ -40,6 +40,17 @@ def kernels() -> ctypes.CDLL | None:
         return None
 
 
+def why_not() -> str:
+    """Why the kernels are not used; empty if they are. Compiles them if nobody has yet."""
+    if is_switched_off():
+        return f"switched off by {SWITCH}=0, or not supported by this system"
+    try:
+        _load()
+    except (OSError, RuntimeError) as error:
+        return " ".join(str(error).split())
+    return ""
+
+
 def takes(x: Float[Tensor, "B C H W"]) -> bool:
     """Whether the kernels are available and support this feature map: CPU, channels_last, bfloat16 or float32."""
     return (

@@ -48,14 +48,14 @@ def test_they_follow_the_crop() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("GausianBlur", "no transform 'GausianBlur'; did you mean GaussianBlur"),
-        ("gausianblur", "no transform 'gausianblur'; did you mean GaussianBlur"),
+        ("GausianBlur", "no transform 'GausianBlur'; did you mean 'GaussianBlur'"),
+        ("gausianblur", "no transform 'gausianblur'; did you mean 'GaussianBlur'"),
         ("BasicTransform", "no transform 'BasicTransform'"),
         ("OneOf", r"OneOf needs transforms, a list such as \[GaussianBlur"),
-        ({"name": "OneOf", "transforms": ["GausianBlur"]}, "no transform 'GausianBlur'; did you mean GaussianBlur"),
+        ({"name": "OneOf", "transforms": ["GausianBlur"]}, "no transform 'GausianBlur'; did you mean 'GaussianBlur'"),
         (
             {"name": "OneOf", "transfroms": ["Rotate"], "transforms": ["Rotate"]},
-            "'transfroms'; did you mean transforms",
+            "'transfroms'; did you mean 'transforms'",
         ),
         ({"name": "os.system"}, "no transform 'system'"),
         ({"name": "GaussianBlur", "sigma": 2}, "GaussianBlur has no option 'sigma'"),

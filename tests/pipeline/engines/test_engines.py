@@ -70,6 +70,16 @@ def test_a_folded_network_gives_the_same(
     assert given.shape == wanted.shape
 
 
+def test_refined_logits_are_the_same_at_any_size(jitter: Jitter) -> None:
+    options = {"stride": 2, "channels": 32, "rank": 4}
+    network = used(create_model("mobilenet_v2_035+light_ham", num_classes=5, decoder=options), jitter)
+    folded = fold(network, torch.randn(1, 3, 64, 96))
+    for size in ((64, 96), (61, 93)):
+        image = torch.randn(1, 3, *size)
+        with torch.no_grad():
+            assert difference(folded(image), network(image)) < 1e-5
+
+
 @pytest.mark.parametrize("name", ["segnext_t", "mobilenet_v2_035+smp:DeepLabV3Plus", "smp:resnet18+smp:Unet"])
 def test_no_batch_norm_is_left(name: str) -> None:
     folded = fold(create_model(name, num_classes=5), torch.rand(1, 3, 64, 64))

@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import nn
 
+from foveate.pipeline.engines.fold.network import fold
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.export import parity
 from foveate.pipeline.export.contract import Contract, read_contract
 from foveate.pipeline.export.export import Exported, Order, ParityError, export
-from foveate.pipeline.export.graph import ExportGraph, reparameterised
+from foveate.pipeline.export.graph import ExportGraph
 from foveate.pipeline.export.images import Sample
 from foveate.pipeline.export.parity import compare
 from foveate.pipeline.export.runtime import ExportedModel, open_exported
@@ -180,7 +181,7 @@ class Branches(nn.Module):
 
 def test_branches_are_merged_in_a_copy() -> None:
     network, image = nn.Sequential(Branches()), torch.rand(1, 3, 8, 8)
-    merged = reparameterised(network)
+    merged = fold(network, image)
     assert network[0].branches is not None
     assert merged[0].branches is None
     torch.testing.assert_close(merged(image), network(image))

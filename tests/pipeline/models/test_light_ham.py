@@ -10,6 +10,7 @@ import torch
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.models.light_ham import LightHam, NMF2d, create_decoder
 from foveate.pipeline.models.segnext import create_segnext
+from foveate.pipeline.models.upsampling import upsample
 
 
 def decoder(**options: object) -> LightHam:
@@ -96,3 +97,47 @@ def test_the_decoder_slot_comes_before_the_classifier_and_learns() -> None:
     gradient = model.get_parameter("attention.fc1.weight").grad
     assert gradient is not None
     assert gradient.any()
+
+
+@pytest.mark.parametrize(
+    ("strides", "stride", "finer"),
+    [((2, 4, 8, 16, 32), 4, (1,)), ((2, 4, 8, 16, 32), 2, (1, 0)), ((4, 8, 16, 32), 8, ())],
+    ids=str,
+)
+def test_finer_features_refine_the_logits(strides: tuple[int, ...], stride: int, finer: tuple[int, ...]) -> None:
+    widths = [8 + index for index in range(len(strides))]
+    model = create_decoder(
+        "light_ham", in_channels=widths, strides=strides, num_classes=3, stride=stride, channels=32, rank=4
+    ).eval()
+    features = [torch.randn(2, width, 64 // s, 96 // s) for width, s in zip(widths, strides, strict=True)]
+    logits = model(features)
+    assert (model.finer, logits.shape) == (finer, (2, 3, 64 // stride, 96 // stride))
+    for refine in model.refine:
+        refine.conv_seg.weight.data.normal_()  # type: ignore[operator, union-attr]
+    for index in finer:
+        changed = [feature + (number == index) * feature.abs() for number, feature in enumerate(features)]
+        assert not torch.allclose(model(changed), model(features))
+
+
+def test_refined_logits_start_as_the_coarse_ones() -> None:
+    finer = create_segnext("segnext_t", num_classes=3, stride=4).eval()
+    coarse = create_segnext("segnext_t", num_classes=3).eval()
+    coarse.load_state_dict({name: finer.state_dict()[name] for name in coarse.state_dict()})
+    image = torch.randn(1, 3, 64, 96)
+    torch.testing.assert_close(finer.decode(image), upsample(coarse.decode(image), (16, 24)))
+
+
+def test_a_size_that_strides_do_not_divide_is_refined() -> None:
+    model = create_segnext("segnext_t", num_classes=3, stride=4).eval()
+    assert model.stride == 4
+    assert model(torch.randn(1, 3, 45, 61)).shape == (1, 3, 45, 61)
+
+
+@pytest.mark.parametrize("stride", [2, 16])
+def test_a_stride_that_no_finer_feature_has_is_refused(stride: int) -> None:
+    with pytest.raises(ConfigError, match=f"stride is 4, 8, the strides of this encoder's features, not {stride}"):
+        create_segnext("segnext_t", num_classes=3, stride=stride)
+
+
+def test_without_a_stride_the_weights_have_the_published_names_alone() -> None:
+    assert not [name for name in decoder().state_dict() if "refine" in name]

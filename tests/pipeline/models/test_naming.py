@@ -28,7 +28,7 @@ from foveate.plugins.errors import PluginConfigError
         ("segnext-t", "did you mean 'segnext_t'"),
         ("unet", "'smp:Unet' is a decoder: write ENCODER+smp:Unet"),
         ("mscan_t+", "no decoder named ''"),
-        ("mscan_t+nothing", "no decoder named 'nothing' .installed: light_ham, smp:"),
+        ("mscan_t+nothing", "no decoder named 'nothing' .installed: light_ham, linear_head, smp:"),
     ],
 )
 def test_the_nearest_network_is_named_in_one_line(name: str, hint: str) -> None:

@@ -29,7 +29,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["--trainer.devices", "0"], "devices='0'"),
         (["--trainer.accelerator", "tpu"], "trainer:"),
-        (["--trainer.strategy", "dpp"], "strategy='dpp'"),
+        (["--trainer.strategy", "dpp"], "no strategy 'dpp'; did you mean 'ddp'"),
         (["--trainer.profiler", "nope"], "'simple'"),
         (["--trainer.logger", "MLFlowLogger"], "pip install"),
         (["--trainer.logger", "wand"], "did you mean 'wandb'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import urllib.error
 import urllib.request
 from email.message import Message
@@ -31,6 +32,10 @@ class Answer(io.BytesIO):
         super().__init__(content)
         self.headers = Message()
         self.headers["Content-Length"] = str(len(content) if length is None else length)
+        self.status = 200
+
+    def geturl(self) -> str:
+        return URL
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +50,23 @@ def test_an_address_is_fetched_once(cache: Path, monkeypatch: pytest.MonkeyPatch
     for _ in range(2):
         file = open_source(URL)
         assert (file.label, list(file.state)) == (URL, ["a"])
-    assert [path.suffix for path in cache.iterdir()] == [".safetensors"]
+    assert sorted(path.suffix for path in cache.iterdir()) == [".lock", ".safetensors"]
 
 
-def test_a_download_that_ends_early_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_ends_early_leaves_no_weights(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: Answer(b"abc", length=99))
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     with pytest.raises(CheckpointError, match="ended after 3 of 99 bytes"):
         open_source(URL)
-    assert list(cache.iterdir()) == []
+    assert sorted(path.suffix for path in cache.iterdir()) == [".lock", ".part"]
+
+
+def test_an_answer_without_encryption_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = Answer(b"abc")
+    monkeypatch.setattr(answer, "geturl", lambda: "http://example.org/a.pth")
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: answer)
+    with pytest.raises(CheckpointError, match="without encryption; refused"):
+        download(URL)
 
 
 def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +75,7 @@ def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(urllib.request, "urlopen", fail)
     with pytest.raises(
-        CheckpointError, match=r"cannot be fetched \(URLError: .*no route.*\); give a file instead"
+        CheckpointError, match=r"cannot be fetched \(no connection: .*no route.*\); give a file instead"
     ) as e:
         download(URL)
     assert "\n" not in str(e.value)

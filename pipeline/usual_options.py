@@ -18,6 +18,7 @@ VIEWS = (
     "multi_scale: average 6 scales and their mirror images; of classifiers --data.eval_views ten_crop",
 )
 ENGINE = ("--engine NAME", "what runs the network: torch, folded, compile, openvino, or auto, the fastest here")
+JSON = ("--json", "print the scores as JSON on stdout, everything else on stderr")
 PER_IMAGE = ("--per_image [FILE]", "write a line on each image: counts, loss, confidence; .csv, or .parquet")
 
 OPTIONS = {
@@ -29,7 +30,7 @@ OPTIONS = {
         ("--data.num_workers N", "data-loading processes; 0 loads in the training process"),
         ("--model.network NAME", "see foveate models list"),
         ("--model.attention.gate BLOCK", "see foveate plugins list; also .stage, .decoder; '{name: lka, kernel: 35}'"),
-        ("--model.weights FILE", "weights to start from: a file, timm:NAME, hf://owner/repository/file"),
+        ("--model.weights FILE", "weights to start from: a file, mscan_t (foveate weights list), timm:NAME, hf://..."),
         ("--model.ema DECAY", "evaluate and save a moving average of the weights, such as 0.999"),
         ("--model.freeze PART", "parts to freeze: encoder, '[encoder.stages[:2]]'"),
         ("--model.loss LOSS", "see foveate plugins list --what losses; '{name: ohem, class_weights: auto}'"),
@@ -58,6 +59,7 @@ OPTIONS = {
         VIEWS,
         ENGINE,
         PER_IMAGE,
+        JSON,
     ),
     "test": (
         ("--data.root DIR", "where the data set lies"),
@@ -65,6 +67,7 @@ OPTIONS = {
         VIEWS,
         ENGINE,
         PER_IMAGE,
+        JSON,
     ),
     "predict": (
         (

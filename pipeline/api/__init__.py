@@ -1,0 +1,1 @@
+"""Training and comparing from Python: what `foveate fit` and `foveate compare` do, with results as objects."""

@@ -1,0 +1,111 @@
+"""The command `foveate distil`: builds student, teacher and images, and starts the training."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foveate.pipeline.command_line import parse_options
+from foveate.pipeline.distillation.lesson import Lesson
+from foveate.pipeline.text import duration
+from foveate.plugins.manager import installed_plugins
+from foveate.plugins.selection import split_names
+
+FOLDER = "distilled"
+
+
+@dataclass(frozen=True)
+class Named:
+    """The student of a distillation.
+
+    Args:
+        student: Network.
+    """
+
+    student: str
+
+
+@dataclass(frozen=True)
+class DistilOptions(Lesson, Named):
+    """Train an encoder, with any block, to reproduce a teacher's feature maps. No labels are needed.
+
+    The weights are for --model.weights of a recipe with the same block. Run the same command again to go on.
+
+    Example: foveate distil segnext_t --attention.gate se --teacher runs/latest --data photos
+
+    Args:
+        attention: Blocks in its slots: --attention.gate se.
+        options: Other options of the network.
+        seed: Of initial weights, order and crops.
+        out: File to write; distilled/STUDENT-BLOCKS-SEED.safetensors if not given.
+        plugins: Comma-separated modules, or files of this folder, to load too.
+    """
+
+    attention: dict[str, Any] | None = None
+    options: dict[str, Any] | None = None
+    seed: int = 0
+    out: Path | None = None
+    plugins: str = ""
+
+
+def run(words: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        words: The arguments after `foveate distil`.
+
+    Raises:
+        ConfigError: An option is invalid, or the network or a block does not exist.
+    """
+    options = parse_options("foveate distil", DistilOptions, words)
+    distil_student(options, shlex.join(["foveate", "distil", *words]))
+
+
+def distil_student(options: DistilOptions, command: str = "the same command again") -> None:
+    """Train a student's encoder and write its weights.
+
+    Args:
+        options: The command's options.
+        command: The command line, to be repeated after an interruption.
+
+    Raises:
+        ConfigError: An option is invalid, or the network or a block does not exist.
+    """
+    options.check()
+    if modules := split_names(options.plugins):
+        installed_plugins(modules)
+    from foveate.pipeline.commands.unlabelled import open_images  # late: --help should not wait for torch
+    from foveate.pipeline.distillation.run import Student, distil
+    from foveate.pipeline.distillation.teacher import find_teacher
+    from foveate.pipeline.models import create_model
+    from foveate.pipeline.randomness import seed_all
+
+    given = dict(options.options or {})
+    seed_all(options.seed)
+    encoder: Any = create_model(options.student, num_classes=1, attention=options.attention, **given).encoder
+    student = Student(encoder, options.student, options.attention, given)
+    data = open_images(options, options.seed)
+    teacher = find_teacher(options.teacher, options.teacher_weights)
+    done = distil(student, teacher, data, options, options.out or name_output(options), command)
+    print(
+        f"{done.path}: {options.student}, {options.steps} steps on {len(data.paths)} images in "
+        f"{duration(done.seconds)}; similarity to the teacher {done.similarity:.3f}. Train with it: "
+        f"--model.weights {done.path}",
+        flush=True,
+    )
+
+
+def name_output(options: DistilOptions) -> Path:
+    """The file to write if none is asked for: distilled/STUDENT-BLOCKS-SEED.safetensors.
+
+    Args:
+        options: The command's options.
+    """
+    blocks = "-".join(f"{slot}-{spec}" for slot, spec in (options.attention or {}).items())
+    words = [options.student, blocks, str(options.seed)]
+    name = "-".join(re.sub(r"[^A-Za-z0-9._@-]+", "_", word).strip("_.") for word in words if word)
+    return Path(FOLDER) / f"{name}.safetensors"

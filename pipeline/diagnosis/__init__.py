@@ -1,0 +1,1 @@
+"""What `foveate doctor` finds out about an installation and its machine, without a network."""

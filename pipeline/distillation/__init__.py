@@ -1,0 +1,1 @@
+"""Distillation: trains an encoder, with any block, to reproduce the feature maps of a teacher; needs no labels."""

@@ -1,0 +1,1 @@
+"""Published weights by the name of their network: where they are, and how they get here."""

@@ -1,0 +1,1 @@
+"""Recipes as `foveate config` shows them: resolved, commented, compared."""
