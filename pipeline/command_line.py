@@ -110,7 +110,6 @@ class FunctionParser(OneLineParser):
             args: As of jsonargparse.
             kwargs: As of jsonargparse.
         """
-        self.takes_recipe |= TAKES_RECIPE.get()
         if DESCRIBING.get():
             raise _Described(self)
         return super().parse_args(*args, **kwargs)
@@ -123,7 +122,6 @@ class FunctionParser(OneLineParser):
 
 
 DESCRIBING: ContextVar[bool] = ContextVar("DESCRIBING", default=False)  # a command's parser is asked for
-TAKES_RECIPE: ContextVar[bool] = ContextVar("TAKES_RECIPE", default=False)  # flags of a recipe were taken out
 
 
 class _Described(BaseException):
@@ -146,7 +144,6 @@ def parser_of(run: Callable[[Sequence[str]], None]) -> FunctionParser:
 
     def describe() -> FunctionParser:
         DESCRIBING.set(True)
-        TAKES_RECIPE.set(False)
         try:
             run(["--help"])
         except _Described as found:
@@ -259,13 +256,14 @@ def run_function(prog: str, functions: Functions, words: Sequence[str]) -> None:
     run_single(f"{prog} {words[0]}", functions[words[0]], words[1:])
 
 
-def parse_options(prog: str, options: type[Options], words: Sequence[str]) -> Options:
+def parse_options(prog: str, options: type[Options], words: Sequence[str], takes_recipe: bool = False) -> Options:
     """The options of a command, which a dataclass describes; without any word, the help is printed.
 
     Args:
         prog: The name of the command in its help.
         options: The dataclass; fields without a default become positional.
         words: The command line after `prog`.
+        takes_recipe: Whether the flags of a recipe were taken out of the words, so that the help names them.
 
     Raises:
         ConfigError: An argument does not fit.
@@ -273,6 +271,7 @@ def parse_options(prog: str, options: type[Options], words: Sequence[str]) -> Op
     parser = FunctionParser(prog=prog, description=(options.__doc__ or "").split("Args:")[0].strip())
     parser.add_class_arguments(options, as_positional=True, as_group=False)
     parser.usage = _usage(parser)
+    parser.takes_recipe = takes_recipe
     parser.switches = _switches(inspect.signature(options).parameters.values())
     return options(**vars(parser.parse_args(_switched(parser.switches, list(words) or ["--help"]))))
 
@@ -299,10 +298,10 @@ def run_single(prog: str, function: Callable[..., None], words: Sequence[str]) -
         ConfigError: An argument does not fit.
     """
     parser = function_parser(prog, function)
-    takes = parser.takes_recipe  # parsing may find that the words were split before, which is not this function's
-    flags, own = split_flags(words, (*RECIPE_FLAGS, PLUGINS)) if takes else ([], list(words))
+    takes_recipe = parser.takes_recipe
+    flags, own = split_flags(words, (*RECIPE_FLAGS, PLUGINS)) if takes_recipe else ([], list(words))
     settings: dict[str, Any] = vars(parser.parse_args(_switched(parser.switches, own)))
-    function(**settings, **({FLAGS: flags} if takes else {}))
+    function(**settings, **({FLAGS: flags} if takes_recipe else {}))
 
 
 def function_parser(prog: str, function: Callable[..., None]) -> FunctionParser:
@@ -337,7 +336,6 @@ def split_flags(words: Sequence[str], prefixes: Sequence[str] = RECIPE_FLAGS) ->
         >>> split_flags(["tiny", "--data.root", "x", "--steps", "5", "--model.loss=dice"])
         (['--data.root', 'x', '--model.loss=dice'], ['tiny', '--steps', '5'])
     """
-    TAKES_RECIPE.set(True)
     recipe, own, left = [], [], list(words)
     while left:
         word = left.pop(0)

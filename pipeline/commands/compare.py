@@ -77,7 +77,7 @@ def run(words: Sequence[str]) -> None:
     """
     flags, rest = split_flags(words)
     distilling, own = split_flags(rest, (DISTIL,))
-    compare(parse_options("foveate compare", CompareOptions, own), flags, distilling)
+    compare(parse_options("foveate compare", CompareOptions, own, takes_recipe=True), flags, distilling)
 
 
 def compare(

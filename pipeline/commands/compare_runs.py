@@ -60,7 +60,7 @@ def run(words: Sequence[str]) -> None:
     flags, own = split_flags(words, (*RECIPE_FLAGS, PLUGINS))
     runs, rest = split_runs(own)
     settings = ["--help"] if not words else [*rest, *([] if rest else ["--seed=0"])]
-    options = parse_options("foveate compare-runs [RUN ...]", CompareRunsOptions, settings)
+    options = parse_options("foveate compare-runs [RUN ...]", CompareRunsOptions, settings, takes_recipe=True)
     if len(runs) < 2 or len(set(runs)) < len(runs):
         raise ConfigError(f"compare-runs takes two different runs or more, not {', '.join(runs) or 'none'}")
     with redirect_stdout(sys.stderr) if options.json == STDOUT else nullcontext():

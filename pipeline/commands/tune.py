@@ -59,7 +59,7 @@ def run(words: Sequence[str]) -> None:
         ConfigError: An option is invalid, or the recipe or the space is.
     """
     flags, own = split_flags(words, (*FLAGS, *SINGLE))
-    tune(parse_options("foveate tune", TuneOptions, own), flags)
+    tune(parse_options("foveate tune", TuneOptions, own, takes_recipe=True), flags)
 
 
 def tune(options: TuneOptions, flags: Sequence[str] = ()) -> None:

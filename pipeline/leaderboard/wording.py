@@ -138,7 +138,9 @@ def how_to(protocol: Protocol) -> list[str]:
         "* whose counts are not those of val's labels, or whose parameters, MACs or receptive field are not those of",
         "  the block (with `--data`);",
         f"* whose first {protocol.replayed} losses are not those that come out here: bit for bit on the same kind of",
-        f"  machine with the same code and libraries, else within {100 * protocol.loss_bound:g} % (with `--data`).",
+        "  machine with the same code and libraries, and wherever the block's own code has changed; else within "
+        f"{100 * protocol.loss_bound:g} %",
+        "  (with `--data`).",
         "",
         "The digest is no signature: whoever changes a record can compute it again. A score whose counts were made up",
         "consistently is found by `--steps all` only, which repeats the whole training: its score must be the same bit",
