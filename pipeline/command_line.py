@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from argparse import Action
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, NoReturn, TypeVar
@@ -31,6 +31,7 @@ TYPES = {  # how a message calls the types of Python
     "dict": ["a mapping"],
     "NoneType": [],
 }
+JSON, STDOUT = "--json", "-"  # takes a file, or `-`; without either, it is standard output
 FLAGS = "flags"  # parameter of a function that takes the recipe's flags as they were typed
 
 
@@ -273,7 +274,7 @@ def parse_options(prog: str, options: type[Options], words: Sequence[str], takes
     parser.usage = _usage(parser)
     parser.takes_recipe = takes_recipe
     parser.switches = _switches(inspect.signature(options).parameters.values())
-    return options(**vars(parser.parse_args(_switched(parser.switches, list(words) or ["--help"]))))
+    return options(**vars(parser.parse_args(_switched(parser, list(words) or ["--help"]))))
 
 
 def _usage(parser: OneLineParser) -> str:
@@ -300,7 +301,7 @@ def run_single(prog: str, function: Callable[..., None], words: Sequence[str]) -
     parser = function_parser(prog, function)
     takes_recipe = parser.takes_recipe
     flags, own = split_flags(words, (*RECIPE_FLAGS, PLUGINS)) if takes_recipe else ([], list(words))
-    settings: dict[str, Any] = vars(parser.parse_args(_switched(parser.switches, own)))
+    settings: dict[str, Any] = vars(parser.parse_args(_switched(parser, own)))
     function(**settings, **({FLAGS: flags} if takes_recipe else {}))
 
 
@@ -348,13 +349,32 @@ def split_flags(words: Sequence[str], prefixes: Sequence[str] = RECIPE_FLAGS) ->
     return recipe, own
 
 
-def _switched(switches: Collection[str], words: Sequence[str]) -> list[str]:
-    """Words in which an option that is true or false may stand without a value."""
-    following = [*words[1:], "--"]
-    return [
-        f"{word}=true" if word in switches and after.lower() not in ("true", "false") else word
-        for word, after in zip(words, following, strict=False)
-    ]
+def _switched(parser: FunctionParser, words: Sequence[str]) -> list[str]:
+    """Words in which options that are true or false, and --json, may stand without a value."""
+    following = [*words[1:], ""]
+    writes = JSON in parser.known_options() and JSON not in parser.switches
+    switched = []
+    for word, after in zip(words, following, strict=False):
+        if word in parser.switches and after.lower() not in ("true", "false"):
+            switched.append(f"{word}=true")
+        elif word == JSON and writes and not is_json_target(after):
+            switched.append(f"{word}={STDOUT}")
+        else:
+            switched.append(word)
+    return switched
+
+
+def is_json_target(word: str) -> bool:
+    """Whether a word after --json says where to write, and is not something else of the command line.
+
+    Args:
+        word: The word.
+
+    Example:
+        >>> [is_json_target(word) for word in ("-", "scores.json", "runs/latest", "--seed")]
+        [True, True, False, False]
+    """
+    return word == STDOUT or (word.endswith(".json") and not word.startswith("-"))
 
 
 def _overview(prog: str, functions: Functions) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ def to_json(figures: Mapping[str, Any]) -> str:
     """Figures as a JSON document, with the version of its schema before them.
 
     Args:
-        figures: What JSON can hold; `schema` among them wins.
+        figures: What JSON can hold; `schema` among them wins. NaN and infinite numbers become null.
 
     Example:
         >>> print(to_json({"miou": 0.5}))
@@ -40,7 +41,16 @@ def to_json(figures: Mapping[str, Any]) -> str:
          "miou": 0.5
         }
     """
-    return json.dumps({"schema": SCHEMA, **figures}, indent=1)
+    return json.dumps(_finite({"schema": SCHEMA, **figures}), indent=1, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """A value in which numbers that JSON does not have (NaN, infinite ones) are null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

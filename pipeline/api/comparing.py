@@ -12,7 +12,6 @@ from foveate.pipeline.api.overrides import PARTS, flags_of
 from foveate.pipeline.commands.compare import CompareOptions
 from foveate.pipeline.commands.compare import compare as carry_out
 from foveate.pipeline.comparison.table import Result, Row, cells_of, headings, score_row
-from foveate.pipeline.runs.recipes import class_of, find_recipe, load_yaml
 from foveate.pipeline.startup import import_named, keep_freed_memory, show_log
 
 SHOWN = 5  # columns in a notebook: block, score, gain, time of a step, seeds
@@ -61,9 +60,7 @@ def compare(recipe: str | Path, blocks: str | Sequence[str] = "", **overrides: A
     keep_freed_memory()
     show_log("foveate.datasets")
     import_named()
-    out, rows = carry_out(options, flags)
-    task = class_of(load_yaml(find_recipe(options.recipe)), "model")
-    return Comparison(out, rows, "accuracy" if task == "ClassificationTask" else "mIoU")
+    return Comparison(*carry_out(options, flags))
 
 
 def parse_own(given: dict[str, Any]) -> CompareOptions:

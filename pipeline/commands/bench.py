@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from foveate.pipeline.command_line import parse_options
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.text import parse_size
 from foveate.plugins.manager import installed_plugins
@@ -33,6 +34,7 @@ class BenchOptions:
         rounds: Number of timed calls of each engine.
         num_classes: Number of classes; that of the recipe, or 19, if not given.
         out: Folder for bench.md, bench.json and, with matplotlib, bench.png.
+        json: File for all figures, or - for standard output, also without a value.
         plugins: Comma-separated modules, or files of this folder, to load in addition to the installed plugins.
     """
 
@@ -46,6 +48,7 @@ class BenchOptions:
     rounds: int = 9
     num_classes: int | None = None
     out: Path | None = None
+    json: str | None = None
     plugins: str = ""
 
 
@@ -58,14 +61,18 @@ def run(words: Sequence[str]) -> None:
     Raises:
         ConfigError: An option is invalid, or the network, engine or precision does not exist.
     """
-    bench(parse_options("foveate bench", BenchOptions, words))
+    options = parse_options("foveate bench", BenchOptions, words)
+    answer(options.json, lambda: bench(options))
 
 
-def bench(options: BenchOptions) -> None:
+def bench(options: BenchOptions) -> dict[str, Any]:
     """Measure a network and print the results.
 
     Args:
         options: The command's options.
+
+    Returns:
+        All figures.
 
     Raises:
         ConfigError: An option is invalid, or the network, engine or precision does not exist.
@@ -73,7 +80,7 @@ def bench(options: BenchOptions) -> None:
     import torch  # late, as below: --help should not wait for it
 
     from foveate.pipeline.bench.measures import Conditions, measure
-    from foveate.pipeline.bench.page import text_of, write_page
+    from foveate.pipeline.bench.page import as_json, text_of, write_page
     from foveate.pipeline.bench.subject import find_subject
 
     conditions = Conditions(
@@ -96,6 +103,7 @@ def bench(options: BenchOptions) -> None:
     if options.out is not None:
         files = write_page(options.out, text, measures, conditions)
         print(f"written: {', '.join(map(str, files))}", flush=True)
+    return {"network": subject.name, **as_json(measures, conditions)}
 
 
 def _checked_engine(name: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from foveate.pipeline.command_line import parse_options, split_flags
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.distillation.lesson import Lesson
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import Recipe, find_recipe, read_recipe
@@ -46,6 +48,7 @@ class CompareOptions:
         plugins: Modules or files to load too.
         disable: Plugins that are not imported.
         dry_run: Try blocks, list trainings.
+        json: File for the figures; -: stdout.
     """
 
     recipe: str
@@ -64,6 +67,7 @@ class CompareOptions:
     plugins: str = ""
     disable: str = ""
     dry_run: bool = False
+    json: str | None = None
 
 
 def run(words: Sequence[str]) -> None:
@@ -77,12 +81,23 @@ def run(words: Sequence[str]) -> None:
     """
     flags, rest = split_flags(words)
     distilling, own = split_flags(rest, (DISTIL,))
-    compare(parse_options("foveate compare", CompareOptions, own, takes_recipe=True), flags, distilling)
+    options = parse_options("foveate compare", CompareOptions, own, takes_recipe=True)
+    answer(options.json, lambda: _figures(options, *compare(options, flags, distilling)))
+
+
+def _figures(options: CompareOptions, out: Path, rows: list[Any], score: str) -> dict[str, Any]:
+    """The figures of a comparison; of a dry run only its folder."""
+    from foveate.pipeline.comparison.figures import as_values
+    from foveate.pipeline.comparison.run import VERDICTS
+
+    decided = options.detect is not None and bool(rows)
+    verdicts = {"verdicts": json.loads((out / VERDICTS).read_text(encoding="utf-8"))} if decided else {}
+    return {"folder": str(out), **(as_values(rows, score) if rows else {}), **verdicts}
 
 
 def compare(
     options: CompareOptions, flags: Sequence[str] = (), distilling: Sequence[str] = ()
-) -> tuple[Path, list[Any]]:
+) -> tuple[Path, list[Any], str]:
     """Run a comparison.
 
     Args:
@@ -91,7 +106,7 @@ def compare(
         distilling: Options of the distillation, such as --distil.steps 500.
 
     Returns:
-        The folder of the report, and its rows.
+        The folder of the report, its rows, and the name of the score; no rows from a dry run.
 
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
@@ -130,9 +145,9 @@ def compare(
     if options.dry_run:
         for line in foresee(study, entries, options.seeds):
             print(line, flush=True)
-        return study.out, []
-    rows = carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
-    return study.out, list(rows)
+        return study.out, [], ""
+    rows, score = carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+    return study.out, rows, score
 
 
 def _start(options: CompareOptions, recipe: Recipe, flags: Sequence[str], distilling: Sequence[str]) -> Any:

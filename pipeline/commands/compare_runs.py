@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from foveate.pipeline.command_line import PLUGINS, RECIPE_FLAGS, parse_options, split_flags
-from foveate.pipeline.commands.figures import STDOUT, write_figures
+from foveate.pipeline.command_line import (
+    JSON,
+    PLUGINS,
+    RECIPE_FLAGS,
+    STDOUT,
+    is_json_target,
+    parse_options,
+    split_flags,
+)
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 
 SWITCHES = ("--leave_out",)
@@ -63,10 +69,7 @@ def run(words: Sequence[str]) -> None:
     options = parse_options("foveate compare-runs [RUN ...]", CompareRunsOptions, settings, takes_recipe=True)
     if len(runs) < 2 or len(set(runs)) < len(runs):
         raise ConfigError(f"compare-runs takes two different runs or more, not {', '.join(runs) or 'none'}")
-    with redirect_stdout(sys.stderr) if options.json == STDOUT else nullcontext():
-        found = compare_runs(runs, options, flags)
-    if options.json is not None:
-        write_figures(found, options.json)
+    answer(options.json, lambda: compare_runs(runs, options, flags))
 
 
 def split_runs(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -87,6 +90,8 @@ def split_runs(words: Sequence[str]) -> tuple[list[str], list[str]]:
         elif word in SWITCHES:
             value = left.pop(0) if left and left[0].lower() in ("true", "false") else "true"
             options.append(f"{word}={value}")
+        elif word == JSON and not (left and is_json_target(left[0])):
+            options.append(f"{word}={STDOUT}")
         else:
             options.append(word)
             if "=" not in word and word not in ("-h", "--help") and left:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from foveate.pipeline.command_line import parse_options
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.distillation.lesson import Lesson
 from foveate.pipeline.text import duration
 from foveate.plugins.manager import installed_plugins
@@ -43,6 +44,7 @@ class DistilOptions(Lesson, Named):
         seed: Of initial weights, order and crops.
         out: File to write; distilled/STUDENT-BLOCKS-SEED.safetensors if not given.
         plugins: Comma-separated modules, or files of this folder, to load too.
+        json: File for the figures, or - for standard output.
     """
 
     attention: dict[str, Any] | None = None
@@ -50,6 +52,7 @@ class DistilOptions(Lesson, Named):
     seed: int = 0
     out: Path | None = None
     plugins: str = ""
+    json: str | None = None
 
 
 def run(words: Sequence[str]) -> None:
@@ -62,15 +65,19 @@ def run(words: Sequence[str]) -> None:
         ConfigError: An option is invalid, or the network or a block does not exist.
     """
     options = parse_options("foveate distil", DistilOptions, words)
-    distil_student(options, shlex.join(["foveate", "distil", *words]))
+    command = shlex.join(["foveate", "distil", *words])
+    answer(options.json, lambda: distil_student(options, command))
 
 
-def distil_student(options: DistilOptions, command: str = "the same command again") -> None:
+def distil_student(options: DistilOptions, command: str = "the same command again") -> dict[str, Any]:
     """Train a student's encoder and write its weights.
 
     Args:
         options: The command's options.
         command: The command line, to be repeated after an interruption.
+
+    Returns:
+        The file, and figures of the training.
 
     Raises:
         ConfigError: An option is invalid, or the network or a block does not exist.
@@ -97,6 +104,8 @@ def distil_student(options: DistilOptions, command: str = "the same command agai
         f"--model.weights {done.path}",
         flush=True,
     )
+    told = {"weights": str(done.path), "student": options.student, "steps": options.steps, "images": len(data.paths)}
+    return {**told, "seconds": done.seconds, "similarity": done.similarity}
 
 
 def name_output(options: DistilOptions) -> Path:

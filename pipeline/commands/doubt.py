@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Literal
 
 from foveate.datasets.errors import DataConfigError
-from foveate.pipeline.commands.figures import STDOUT
+from foveate.pipeline.commands.figures import answer
 
 Split = Literal["train", "val"]
 COUNT = 60
@@ -51,7 +49,6 @@ def doubt(
         raise DataConfigError(f"folds is at least 2, not {folds}")
     if folds is not None and split != "train":
         raise DataConfigError("--folds asks about the training images: leave --split out")
-    from foveate.pipeline.commands.figures import write_figures
     from foveate.pipeline.commands.open_data import is_recipe
     from foveate.pipeline.doubt.run import Question, ask
 
@@ -66,7 +63,4 @@ def doubt(
         out=None if out is None else Path(out).expanduser(),
         flags=list(flags),
     )
-    with redirect_stdout(sys.stderr) if json == STDOUT else nullcontext():
-        figures = ask(question)
-    if json is not None:
-        write_figures(figures, json)
+    answer(json, lambda: ask(question))

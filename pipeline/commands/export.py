@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foveate.pipeline.command_line import PLUGINS, run_single
+from foveate.pipeline.commands.figures import answer
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "torch-export": ".pt2", "torchscript": ".torchscript"}
 IMAGES = 32  # that the file is checked on
@@ -22,6 +23,7 @@ def export(
     images: str | None = None,
     licence: str = "not stated",
     force: bool = False,
+    json: str | None = None,
     flags: Sequence[str] = (),
 ) -> None:
     """Write a trained model as a file for another runtime; it takes images as bytes and normalises them itself.
@@ -42,6 +44,7 @@ def export(
         images: Folder of images to check on; default: the val split of the training's data (--data.root moves it).
         licence: Of the weights, for the contract.
         force: Keep a file that does not agree, as NAME.failed.
+        json: File for what was written and how it agrees, or - for standard output, also without a value.
         flags: Options of the data set (--data.KEY VALUE), and --plugins MODULE.
     """
     from foveate.pipeline.export.export import Order  # late: torch takes longer than --help should
@@ -62,9 +65,14 @@ def export(
     )
     order.check()
     given, rest = take_option(flags, PLUGINS)
-    subject = open_subject(checkpoint, [name for value in given for name in split_names(value)])
-    data = None if images is not None else _data_of(subject, rest)
-    write(subject, order, find_samples(subject, images, data, IMAGES))
+    modules = [name for value in given for name in split_names(value)]
+
+    def find() -> dict[str, Any]:
+        subject = open_subject(checkpoint, modules)
+        data = None if images is not None else _data_of(subject, rest)
+        return write(subject, order, find_samples(subject, images, data, IMAGES)).as_values()
+
+    answer(json, find)
 
 
 def _data_of(subject: Any, flags: Sequence[str]) -> Any:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.writing import write_whole
-from foveate.plugins.output import print_json, to_json
+from foveate.plugins.output import diverted, print_json, to_json
 
 STDOUT = "-"
+
+
+def answer(json: str | None, find: Callable[[], Mapping[str, Any]]) -> None:
+    """Do what a command does, and write its figures where --json says.
+
+    Args:
+        json: A file; `-` for standard output, to which nothing else goes then; None for no figures.
+        find: Does it, prints what people read, and returns the figures.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    with diverted() if json == STDOUT else nullcontext():
+        figures = find()
+    if json is not None:
+        write_figures(figures, json)
 
 
 def write_figures(figures: Mapping[str, Any], target: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
@@ -23,6 +25,7 @@ def run(
     out: str = OUT,
     protocol: str = CURRENT,
     plugins: str = "",
+    json: str | None = None,
 ) -> None:
     """Train the blocks that have no record yet, one after the other; an interrupted run is continued.
 
@@ -38,9 +41,14 @@ def run(
         out: Folder for the records.
         protocol: Version of the protocol, or a file of one's own.
         plugins: Comma-separated modules or files that offer blocks.
+        json: File for the names of the records, or - for standard output, also without a value.
     """
-    for line in _train(data, blocks, slots, budget, out, protocol, plugins):
-        print(line, flush=True)
+
+    def find() -> dict[str, Any]:
+        _print(_train(data, blocks, slots, budget, out, protocol, plugins))
+        return _records(out)
+
+    answer(json, find)
 
 
 def add(
@@ -50,6 +58,7 @@ def add(
     slots: str = "",
     out: str = OUT,
     protocol: str = CURRENT,
+    json: str | None = None,
 ) -> None:
     """Train a block of one's own by the protocol: records to publish, its place among the others, and a badge.
 
@@ -62,19 +71,23 @@ def add(
         slots: Comma-separated tracks or slots, such as camvid-gate or gate; all of them if empty.
         out: Folder for records and badges.
         protocol: Version of the protocol, or a file of one's own.
+        json: File for the names of the records and the places, or - for standard output, also without a value.
 
     Raises:
         ConfigError: It has no record afterwards.
     """
-    for line in _train(data, block, slots, None, out, protocol, plugins):
-        print(line, flush=True)
-    from foveate.pipeline.leaderboard.place import tell_places
 
-    lines = tell_places(protocol, Path(out).expanduser(), block)
-    if not lines:
-        raise ConfigError(f"{block}: no training was completed; the lines above say why")
-    for line in lines:
-        print(line, flush=True)
+    def find() -> dict[str, Any]:
+        _print(_train(data, block, slots, None, out, protocol, plugins))
+        from foveate.pipeline.leaderboard.place import tell_places
+
+        lines = tell_places(protocol, Path(out).expanduser(), block)
+        if not lines:
+            raise ConfigError(f"{block}: no training was completed; the lines above say why")
+        _print(lines)
+        return {**_records(out), "places": lines}
+
+    answer(json, find)
 
 
 def show(
@@ -83,6 +96,7 @@ def show(
     markdown: str | None = None,
     protocol: str = CURRENT,
     published: bool = True,
+    json: str | None = None,
 ) -> None:
     """Print the tables, of the published records and one's own; write them as a page or as Markdown.
 
@@ -94,11 +108,17 @@ def show(
         markdown: Markdown file to write.
         protocol: Version of the protocol, or a file of one's own.
         published: Whether the records that come with Foveate are shown too.
+        json: File for the tables, or - for standard output, also without a value.
     """
-    from foveate.pipeline.leaderboard.showing import show_tables
+    from foveate.pipeline.leaderboard.showing import figures_of_tables, show_tables
 
-    for line in show_tables(protocol, Path(records).expanduser(), page, markdown, published=published):
-        print(line, flush=True)
+    folder = Path(records).expanduser()
+
+    def find() -> dict[str, Any]:
+        _print(show_tables(protocol, folder, page, markdown, published=published))
+        return {} if json is None else figures_of_tables(protocol, folder, published=published)
+
+    answer(json, find)
 
 
 def check(
@@ -108,6 +128,7 @@ def check(
     steps: str = "",
     protocol: str = CURRENT,
     plugins: str = "",
+    json: str | None = None,
 ) -> None:
     """Refuse a record that was changed or does not come out here: digest, counts, costs, losses of its first steps.
 
@@ -123,6 +144,7 @@ def check(
         steps: How many steps are taken again; all repeats the training, and compares the score.
         protocol: Version of the protocol, or a file of one's own.
         plugins: Comma-separated modules or files that offer the block.
+        json: File for what was checked, or - for standard output, also without a value.
 
     Raises:
         ConfigError: An option is invalid, or the record is of another protocol.
@@ -135,8 +157,26 @@ def check(
     taken = 0 if not steps else -1 if steps == ALL else int(steps)
     files = [Path(name).expanduser() for name in (record, against) if name]
     folder = None if data is None else Path(data).expanduser()
-    for line in check_record(protocol, files, folder, taken, split_names(plugins)):
+
+    def find() -> dict[str, Any]:
+        lines = _print(check_record(protocol, files, folder, taken, split_names(plugins)))
+        return {"records": list(map(str, files)), "right": lines}
+
+    answer(json, find)
+
+
+def _print(lines: Iterable[str]) -> list[str]:
+    """Print lines as they come, and return them."""
+    printed = []
+    for line in lines:
         print(line, flush=True)
+        printed.append(line)
+    return printed
+
+
+def _records(out: str) -> dict[str, Any]:
+    """The records in a folder."""
+    return {"records": sorted(map(str, Path(out).expanduser().glob("*/*.json")))}
 
 
 def _train(

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from foveate.pipeline.command_line import run_single
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import MachineError
 from foveate.plugins.selection import split_names
 
 
-def pull(source: str, folder: str | None = None, revision: str | None = None, plugins: str = "") -> None:
+def pull(
+    source: str,
+    folder: str | None = None,
+    revision: str | None = None,
+    plugins: str = "",
+    json: str | None = None,
+) -> None:
     """Fetch a published model into a folder, verify its files, and say which plugin is missing.
 
     The folder is then a model for `foveate predict`, `foveate explain`, `foveate.load` and
@@ -23,6 +31,7 @@ def pull(source: str, folder: str | None = None, revision: str | None = None, pl
         folder: Where to put it, also without --folder as the second word; a folder of the model's name if not given.
         revision: Branch, tag or commit; the newest if not given.
         plugins: Comma-separated modules, or files of this folder, that the model needs besides installed plugins.
+        json: File for what was fetched, or - for standard output, also without a value.
 
     Raises:
         MachineError: The files cannot be written.
@@ -33,11 +42,17 @@ def pull(source: str, folder: str | None = None, revision: str | None = None, pl
     if modules := split_names(plugins):
         installed_plugins(modules)
     target = Path(folder or Path(source).expanduser().resolve().name).expanduser()
-    try:
-        config = fetch(source, target, revision=revision)
-    except OSError as error:
-        raise MachineError(f"{target}: cannot be written: {error}") from error
-    print(f"{target}: {config['network']}, {len(config.get('classes', ()))} classes, files verified", flush=True)
+
+    def find() -> dict[str, Any]:
+        try:
+            config = fetch(source, target, revision=revision)
+        except OSError as error:
+            raise MachineError(f"{target}: cannot be written: {error}") from error
+        classes = list(config.get("classes", ()))
+        print(f"{target}: {config['network']}, {len(classes)} classes, files verified", flush=True)
+        return {"folder": str(target), "network": config["network"], "classes": classes}
+
+    answer(json, find)
 
 
 def run(words: Sequence[str]) -> None:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from foveate.pipeline.command_line import run_single
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError, MachineError
 from foveate.plugins.selection import split_names
+
+if TYPE_CHECKING:
+    from foveate.pipeline.publishing.facts import Facts
 
 
 def push(
@@ -17,6 +23,7 @@ def push(
     licence: str | None = None,
     message: str | None = None,
     plugins: str = "",
+    json: str | None = None,
 ) -> None:
     """Publish a trained model: weights (safetensors), config.json, the recipe, and a model card from the run.
 
@@ -32,33 +39,52 @@ def push(
         licence: Such as apache-2.0 or cc-by-4.0; the card says that none is stated if not given.
         message: Of the commit; for the hub.
         plugins: Comma-separated modules, or files of this folder, that the model needs besides installed plugins.
+        json: File for what was published, or - for standard output, also without a value.
 
     Raises:
         ConfigError: The target is none, or there is no token for the hub.
         MachineError: The files cannot be written.
     """
-    from tempfile import TemporaryDirectory
-
-    from foveate.pipeline.publishing.upload import is_folder, upload
+    from foveate.pipeline.publishing.upload import is_folder
 
     local = is_folder(target)
     if local and (private or message):
         raise ConfigError(f"--private and --message are for a repository (owner/name), and {target} is a folder")
-    from foveate.pipeline.publishing.bundle import write_bundle  # late: torch takes a second
-    from foveate.pipeline.publishing.facts import gather
+    from foveate.pipeline.publishing.facts import gather  # late: torch takes a second
 
-    facts = gather(Path(model).expanduser(), split_names(plugins))
-    try:
-        if local:
-            folder = Path(target).expanduser()
-            files = write_bundle(facts, folder, _shown(folder), licence=licence)
-            print(f"{folder}: {', '.join(file.name for file in files)}", flush=True)
-            return
-        with TemporaryDirectory(prefix="foveate-push-") as temporary:
-            write_bundle(facts, Path(temporary), target, licence=licence)
-            print(upload(Path(temporary), target, private=private, message=message), flush=True)
-    except OSError as error:
-        raise MachineError(f"{target}: cannot be written: {error}") from error
+    def find() -> dict[str, Any]:
+        facts = gather(Path(model).expanduser(), split_names(plugins))
+        try:
+            if local:
+                return _write(facts, Path(target).expanduser(), licence)
+            return _upload(facts, target, licence, private=private, message=message)
+        except OSError as error:
+            raise MachineError(f"{target}: cannot be written: {error}") from error
+
+    answer(json, find)
+
+
+def _write(facts: Facts, folder: Path, licence: str | None) -> dict[str, Any]:
+    """Publish in a folder."""
+    from foveate.pipeline.publishing.bundle import write_bundle
+
+    files = [file.name for file in write_bundle(facts, folder, _shown(folder), licence=licence)]
+    print(f"{folder}: {', '.join(files)}", flush=True)
+    return {"target": str(folder), "files": files, "commit": None}
+
+
+def _upload(
+    facts: Facts, repository: str, licence: str | None, *, private: bool, message: str | None
+) -> dict[str, Any]:
+    """Publish on the hub."""
+    from foveate.pipeline.publishing.bundle import write_bundle
+    from foveate.pipeline.publishing.upload import upload
+
+    with TemporaryDirectory(prefix="foveate-push-") as temporary:
+        files = [file.name for file in write_bundle(facts, Path(temporary), repository, licence=licence)]
+        commit = upload(Path(temporary), repository, private=private, message=message)
+    print(commit, flush=True)
+    return {"target": repository, "files": files, "commit": commit}
 
 
 def _shown(folder: Path) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from foveate.pipeline.command_line import parse_options
+from foveate.pipeline.commands.compare_runs import split_runs
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError, MachineError
 
 PAGE = "report.html"
@@ -24,9 +27,11 @@ class ReportOptions:
 
     Args:
         out: The file; report.html in the run directory if not given, of several runs in this folder.
+        json: File for where the page is and what it shows, or - for standard output, also without a value.
     """
 
     out: Path | None = None
+    json: str | None = None
 
 
 def run(words: Sequence[str]) -> None:
@@ -38,23 +43,24 @@ def run(words: Sequence[str]) -> None:
     Raises:
         ConfigError: No run is given, or one twice.
     """
-    runs = [word for place, word in enumerate(words) if not word.startswith("-") and not _is_value(words, place)]
-    rest = [word for word in words if word not in runs]
+    runs, rest = split_runs(words)
     asked = rest if words else ["--help"]
     options = parse_options("foveate report [RUN ...]", ReportOptions, asked) if asked else ReportOptions()
     if not runs or len(set(runs)) < len(runs):
         raise ConfigError(f"report takes one run or several, each once, not {', '.join(runs) or 'none'}")
+    answer(options.json, lambda: _report(runs, options.out))
+
+
+def _report(runs: Sequence[str], out: Path | None) -> dict[str, Any]:
+    """Write the page."""
     from foveate.pipeline.reporting.collect import collect  # late: they import torch
     from foveate.pipeline.reporting.page import render_report
 
     found = [collect(Path(given)) for given in runs]
-    path = options.out or (found[0].run / PAGE if len(found) == 1 else Path(PAGE))
+    path = out or (found[0].run / PAGE if len(found) == 1 else Path(PAGE))
     _write(path.expanduser(), render_report(found))
     print(f"report: {path}", flush=True)
-
-
-def _is_value(words: Sequence[str], place: int) -> bool:
-    return place > 0 and words[place - 1] == "--out"
+    return {"page": str(path), "runs": [str(one.run) for one in found]}
 
 
 def _write(path: Path, page: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
 from typing import Literal
 
 from foveate.datasets.errors import DataConfigError
 from foveate.pipeline.command_line import run_single
-from foveate.pipeline.commands.figures import STDOUT, write_figures
+from foveate.pipeline.commands.figures import answer
 
 DataSet = Literal["cityscapes", "folder", "ade20k", "voc2012", "camvid", "loveda", "coco_stuff164k"]
 
@@ -51,10 +49,7 @@ def score(
     from foveate.pipeline.commands.scoring import Asked, score_files  # late: NumPy takes longer than --help should
 
     asked = Asked(predictions, labels, dataset, classes, ids, split, extra=extra, workers=workers)
-    with redirect_stdout(sys.stderr) if json == STDOUT else nullcontext():
-        figures = score_files(asked)
-    if json is not None:
-        write_figures(figures, json)
+    answer(json, lambda: score_files(asked))
 
 
 def run(words: Sequence[str]) -> None:

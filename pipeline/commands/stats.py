@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from foveate.datasets.errors import DataConfigError
-from foveate.pipeline.commands.figures import STDOUT, write_figures
+from foveate.pipeline.commands.figures import answer
 
 if TYPE_CHECKING:
     from foveate.datasets.split_survey import Survey
@@ -40,13 +38,14 @@ def stats(
 
     if sample is not None and sample < 1:
         raise DataConfigError(f"sample is at least 1, not {sample}")
-    with redirect_stdout(sys.stderr) if json == STDOUT else nullcontext():
+
+    def find() -> dict[str, Any]:
         names, survey = _measure(target, dataset, sample, flags)
         figures = figures_of(survey, names)
-        if json != STDOUT:
-            _show(survey, figures)
-    if json is not None:
-        write_figures(figures, json)
+        _show(survey, figures)
+        return figures
+
+    answer(json, find)
 
 
 def _measure(target: str, dataset: str, sample: int | None, flags: Sequence[str]) -> tuple[Sequence[str], Survey]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from foveate.pipeline.command_line import run_single
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 
 COUNT, SIZE = 1525, "1024x2048"  # of the test split
@@ -18,6 +19,7 @@ def submit(
     count: int = COUNT,
     size: str = SIZE,
     engine: str = "torch",
+    json: str | None = None,
     flags: Sequence[str] = (),
 ) -> None:
     """Predict Cityscapes' test split, write the zip that its server takes, and check it; or check one that there is.
@@ -36,6 +38,7 @@ def submit(
         count: The number of images; another number is refused.
         size: Height and width of every image.
         engine: What runs the network, as in foveate predict.
+        json: File for what was checked, or - for standard output, also without a value.
         flags: Not given by name: --data.root, and options as in foveate predict, such as --model.inference.mode slide.
 
     Raises:
@@ -44,13 +47,14 @@ def submit(
     from foveate.pipeline.commands.submitting import Asked, make_submission, recheck  # late: NumPy takes a while
 
     if check is not None:
-        recheck(check, Asked(out, split, count, size), flags)
+        answer(json, lambda: recheck(check, Asked(out, split, count, size), flags))
         return
     if ckpt_path is None:
         raise ConfigError("give --ckpt_path CHECKPOINT, such as best, or --check FILE.zip")
     if not out.endswith(".zip"):
         raise ConfigError(f"--out is a file that ends with .zip, not {out}")
-    make_submission(["--ckpt_path", ckpt_path, "--engine", engine], Asked(out, split, count, size), flags)
+    words = ["--ckpt_path", ckpt_path, "--engine", engine]
+    answer(json, lambda: make_submission(words, Asked(out, split, count, size), flags))
 
 
 def run(words: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.pairs import list_images
@@ -45,7 +46,7 @@ class Asked:
         return Expected(count=self.count, size=parse_size(self.size))
 
 
-def recheck(path: str, asked: Asked, flags: Sequence[str]) -> None:
+def recheck(path: str, asked: Asked, flags: Sequence[str]) -> dict[str, Any]:
     """Check a zip or a folder that there is.
 
     Args:
@@ -53,12 +54,15 @@ def recheck(path: str, asked: Asked, flags: Sequence[str]) -> None:
         asked: The options.
         flags: With --data.root the names of the images are known.
 
+    Returns:
+        What was checked: the path, and number and size of the label maps.
+
     Raises:
         FilesError: It is not what the server takes.
     """
     root, _ = _root(flags)
     frames = None if root is None else _frames(_images(root, asked.split), asked.count)
-    _check(Path(path).expanduser(), replace(asked.expected, frames=frames))
+    return _check(Path(path).expanduser(), replace(asked.expected, frames=frames))
 
 
 def _root(flags: Sequence[str]) -> tuple[Path | None, list[str]]:
@@ -90,13 +94,16 @@ def _frames(images: Path, count: int) -> list[str]:
     return [frame for frame in frames.values() if frame is not None]
 
 
-def make_submission(words: Sequence[str], asked: Asked, flags: Sequence[str]) -> None:
+def make_submission(words: Sequence[str], asked: Asked, flags: Sequence[str]) -> dict[str, Any]:
     """Predict what is not predicted yet, write the zip, and check it.
 
     Args:
         words: Checkpoint and engine, as `foveate predict` takes them.
         asked: The options.
         flags: --data.root, and options of `foveate predict`.
+
+    Returns:
+        What was checked, as of `recheck`.
 
     Raises:
         DataConfigError: It is not known where the images are, or the predictions there are others.
@@ -114,10 +121,10 @@ def make_submission(words: Sequence[str], asked: Asked, flags: Sequence[str]) ->
 
     predict(replace(request, predicting=PredictOptions(outputs=(LABELS,), resume=True)))
     if global_rank() > 0:
-        return
+        return {}
     written = write_zip(folder / "labels", target)
     print(f"{target}: {written} label maps, {target.stat().st_size / 1e6:.1f} MB", flush=True)
-    _check(target, expected)
+    return _check(target, expected)
 
 
 def _trained_root(words: Sequence[str]) -> Path:
@@ -158,7 +165,7 @@ def _claim(folder: Path, request: Request) -> None:
     write_text(note, json.dumps(made, indent=1) + "\n")
 
 
-def _check(path: Path, expected: Expected) -> None:
+def _check(path: Path, expected: Expected) -> dict[str, Any]:
     try:
         with bar("checking") as advance:
             frames = check_submission(path, expected, advance)
@@ -167,3 +174,4 @@ def _check(path: Path, expected: Expected) -> None:
         raise
     height, width = expected.size
     print(f"{path}: {frames} label maps of {height} x {width} with regular ids, ready for the server", flush=True)
+    return {"path": str(path), "label_maps": frames, "height": height, "width": width}

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from foveate.pipeline.command_line import parse_options, split_flags
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import find_recipe
 from foveate.pipeline.tuning.space import Dimension, probes, read_space
@@ -38,6 +40,7 @@ class TuneOptions:
         seed: Seed of what is tried.
         prune: Whether trials are stopped early.
         out: Folder of the study; studies/RECIPE if not given.
+        json: File for the result, or - for standard output, also without a value.
     """
 
     recipe: str
@@ -47,6 +50,7 @@ class TuneOptions:
     seed: int = 0
     prune: bool = True
     out: Path | None = None
+    json: str | None = None
 
 
 def run(words: Sequence[str]) -> None:
@@ -59,15 +63,19 @@ def run(words: Sequence[str]) -> None:
         ConfigError: An option is invalid, or the recipe or the space is.
     """
     flags, own = split_flags(words, (*FLAGS, *SINGLE))
-    tune(parse_options("foveate tune", TuneOptions, own, takes_recipe=True), flags)
+    options = parse_options("foveate tune", TuneOptions, own, takes_recipe=True)
+    answer(options.json, lambda: tune(options, flags))
 
 
-def tune(options: TuneOptions, flags: Sequence[str] = ()) -> None:
+def tune(options: TuneOptions, flags: Sequence[str] = ()) -> dict[str, Any]:
     """Run a search.
 
     Args:
         options: The command's options.
         flags: Flags of the recipe, for all trials.
+
+    Returns:
+        What came out: the folder, and the best trial.
 
     Raises:
         ConfigError: An option is invalid, the recipe or the space is, or Optuna is not installed.
@@ -89,7 +97,7 @@ def tune(options: TuneOptions, flags: Sequence[str] = ()) -> None:
         seed=options.seed,
         prune=options.prune,
     )
-    carry_out(search, trials=options.trials, minutes=options.timeout)
+    return carry_out(search, trials=options.trials, minutes=options.timeout)
 
 
 def monitor_of(recipe: str, dimensions: Sequence[Dimension], flags: Sequence[str]) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from foveate.pipeline.command_line import run_single
+from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.plugins.hints import did_you_mean_path
 
 
-def verify_run(run: str, steps: int = 5, seed: int | None = None) -> None:
+def verify_run(run: str, steps: int = 5, seed: int | None = None, json: str | None = None) -> None:
     """Take some steps of a training again, from its start and its checkpoints, and compare loss, gradients and weights.
 
     On the same kind of machine they must be equal bit for bit, else within 1 %. A changed image, recipe, plugin,
@@ -23,13 +25,12 @@ def verify_run(run: str, steps: int = 5, seed: int | None = None) -> None:
         run: The run directory.
         steps: How many steps.
         seed: Decides where they begin; elsewhere each time if not given.
+        json: File for all figures, or - for standard output, also without a value; everything else goes to stderr then.
 
     Raises:
         CheckpointError: The run has no trace, or a step differs.
         ConfigError: There are no steps to take.
     """
-    from foveate.pipeline.training.verifying import verify  # late: torch takes a second, and --help should not
-
     folder = Path(run).expanduser()
     if not folder.is_dir():
         raise CheckpointError(
@@ -37,8 +38,16 @@ def verify_run(run: str, steps: int = 5, seed: int | None = None) -> None:
         )
     if steps < 1:
         raise ConfigError(f"--steps is at least 1, not {steps}")
-    for line in verify(folder.resolve(), steps, seed):
-        print(line, flush=True)
+    answer(json, lambda: _verify(folder.resolve(), steps, seed))
+
+
+def _verify(run: Path, steps: int, seed: int | None) -> dict[str, Any]:
+    """Take the steps and print a line about each place; the figures."""
+    from foveate.pipeline.training.verifying import verify  # late: torch takes a second, and --help should not
+
+    found = verify(run, steps, seed)
+    print(*found, sep="\n", flush=True)
+    return {"run": str(run), "steps": sum(one.steps for one in found), "places": [one.as_values() for one in found]}
 
 
 def run(words: Sequence[str]) -> None:

@@ -36,7 +36,7 @@ VERDICTS = "verdicts.json"
 
 def carry_out(
     study: Study, entries: Sequence[Entry], *, seeds: int, rounds: int, limit: int, rule: Rule | None = None
-) -> list[Row]:
+) -> tuple[list[Row], str]:
     """Run the trainings that are not complete yet, and write the report after each of them.
 
     Args:
@@ -46,6 +46,9 @@ def carry_out(
         rounds: Number of timed runs of each block.
         limit: Largest receptive field that is measured, in pixels; 0 skips it.
         rule: When the comparison ends; None ends after the given seeds.
+
+    Returns:
+        The blocks, and `mIoU` or `accuracy`.
     """
     study.settle()
     started = time.monotonic()
@@ -74,7 +77,7 @@ def carry_out(
     _print(rows, score)
     print("\n".join(found), flush=True)
     print(f"{duration(time.monotonic() - started)}; written: {', '.join(map(str, files))}", flush=True)
-    return rows
+    return rows, score
 
 
 def foresee(study: Study, entries: Sequence[Entry], seeds: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -103,6 +103,11 @@ class Exported:
     path: Path
     contract: Contract
     agreements: list[Agreement]
+
+    def as_values(self) -> dict[str, Any]:
+        """The file, its megabytes, the sizes that it takes, what it gives, and how it agrees with PyTorch."""
+        told = {"takes": self.contract.sizes, "gives": self.contract.output, "megabytes": _size_on_disk(self.path)}
+        return {**as_json(self.agreements, self.contract.precision, str(self.path)), **told}
 
 
 def export(subject: Subject, order: Order, samples: Sequence[Sample], tell: Tell = print) -> Exported:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from foveate.pipeline.comparison.deciding import Known, Verdict
 from foveate.pipeline.leaderboard.standings import Standing, Table, gain_over_images
 
 UNKNOWN = "-"
+COSTS = ("step_ratio", "macs", "parameters", "receptive_field", "effective_field")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,30 @@ def cells_of(standing: Standing, table: Table) -> list[Cell]:
         _field(standing),
         Cell(f"{effective:.0f}", effective),
     ]
+
+
+def as_values(table: Table) -> dict[str, Any]:
+    """A table for a program: scores in [0, 1], what is not known is None.
+
+    Args:
+        table: The table.
+    """
+    blocks = [_as_values(one, table.verdicts.get(one.label)) for one in table.standings]
+    return {"track": table.name, "score": table.track.score, "missing": list(table.missing), "blocks": blocks}
+
+
+def _as_values(standing: Standing, verdict: Verdict | None) -> dict[str, Any]:
+    gain = gain_over_images(standing)
+    return {
+        "block": standing.label,
+        "mean": standing.mean,
+        "interval": list(standing.interval),
+        "seeds": {str(seed): record.score for seed, record in standing.records.items()},
+        "gain": gain and gain[0],
+        "gain_interval": gain and list(gain[1:]),
+        "against_none": verdict and str(verdict.known),
+        "costs": {name: standing.cost(name) for name in COSTS},
+    }
 
 
 def _gain(standing: Standing) -> Cell:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -12,7 +13,7 @@ from rich.table import Table as RichTable
 from foveate.pipeline.errors import FoveateError
 from foveate.pipeline.files import write_text
 from foveate.pipeline.leaderboard.checks import check_itself
-from foveate.pipeline.leaderboard.columns import cells_of, headings
+from foveate.pipeline.leaderboard.columns import as_values, cells_of, headings
 from foveate.pipeline.leaderboard.document import render_document
 from foveate.pipeline.leaderboard.page import render_leaderboard
 from foveate.pipeline.leaderboard.protocol import Protocol, find_protocol
@@ -67,6 +68,20 @@ def show_tables(
         if path is not None:
             write_text(Path(path).expanduser(), render(rules, tables))
             yield f"written: {path}"
+
+
+def figures_of_tables(protocol: str, folder: Path, *, published: bool = True) -> dict[str, Any]:
+    """The tables, for a program.
+
+    Args:
+        protocol: Version of the protocol, or a file.
+        folder: Of one's own records.
+        published: Whether the records that come with Foveate are among them.
+    """
+    rules = find_protocol(protocol)
+    records, refused = consistent(rules, read_records([*_published(published), folder]))
+    tables = make_tables(rules, records, own_blocks() if published else ())
+    return {"tables": [as_values(table) for table in tables], "left_out": refused}
 
 
 def own_blocks() -> list[str]:

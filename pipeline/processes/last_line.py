@@ -32,11 +32,14 @@ def wants_json(words: Sequence[str]) -> bool:
         (True, True)
         >>> wants_json(["score", "a", "b", "--json", "scores.json"]), wants_json(["models", "list"])
         (False, False)
+        >>> wants_json(["verify", "--json", "runs/latest"])
+        True
     """
     for word, after in pairwise([*words, ""]):
         option, equals, value = word.partition("=")
         if option == JSON:
-            return (value if equals else after).lower() in ("", "-", "true") or after.startswith("--")
+            said = (value if equals else after).lower()
+            return said in ("", "-", "true") if equals else said != "false" and not said.endswith(".json")
     return False
 
 

@@ -167,7 +167,34 @@ class Anchor:
         return "the start" if self.file is None else f"{self.file.name} (step {self.step})"
 
 
-def verify(run: Path, steps: int, seed: int | None = None) -> list[str]:
+@dataclass(frozen=True)
+class Compared:
+    """Steps that were taken again and are equal.
+
+    Attributes:
+        steps: How many.
+        start: Where they begin, in words.
+        bound: Relative difference that was allowed; 0 where they were compared bit for bit.
+        changed: What has changed since the training, without effect.
+    """
+
+    steps: int
+    start: str
+    bound: float
+    changed: Mapping[str, tuple[Any, Any]]
+
+    def __str__(self) -> str:
+        kind = f"within {self.bound:g}, since the processor is another one" if self.bound else "bit for bit"
+        also = f"; changed without effect: {_tell(self.changed)}" if self.changed else ""
+        return f"{self.steps} steps from {self.start}: equal {kind}{also}"
+
+    def as_values(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        changed = {name: [str(value) for value in values] for name, values in self.changed.items()}
+        return {"steps": self.steps, "from": self.start, "bound": self.bound, "changed": changed}
+
+
+def verify(run: Path, steps: int, seed: int | None = None) -> list[Compared]:
     """Take steps of a training again.
 
     Args:
@@ -176,7 +203,7 @@ def verify(run: Path, steps: int, seed: int | None = None) -> list[str]:
         seed: Decides which; different ones each time if not given.
 
     Returns:
-        A line for each place where steps were taken again.
+        The places where steps were taken again.
 
     Raises:
         FoveateError: A step differs; the class, and so the exit code, says what has changed.
@@ -192,19 +219,19 @@ def verify(run: Path, steps: int, seed: int | None = None) -> list[str]:
     random.Random(seed).shuffle(anchors)
     if changed_recipe(run, parts):  # a checkpoint keeps the seed of its training: only the start shows another one
         anchors.sort(key=lambda anchor: anchor.step)
-    lines: list[str] = []
+    places: list[Compared] = []
     left = steps
     for number, anchor in enumerate(anchors):
         share = math.ceil(left / (len(anchors) - number))
-        done, line = _replay(run, anchor, rows, parts, share)
-        if done:
-            lines.append(line)
-        left -= done
+        compared = _replay(run, anchor, rows, parts, share)
+        if compared.steps:
+            places.append(compared)
+        left -= compared.steps
         if left <= 0:
             break
     if left == steps:
         raise CheckpointError(f"{run}: no step could be compared: the trace and the checkpoints do not meet")
-    return lines
+    return places
 
 
 def changed_recipe(run: Path, parts: Sequence[Circumstances]) -> dict[str, tuple[Any, Any]]:
@@ -243,11 +270,8 @@ def find_anchors(run: Path, end: int) -> list[Anchor]:
     return found
 
 
-def _replay(run: Path, anchor: Anchor, rows: Rows, parts: Sequence[Circumstances], steps: int) -> tuple[int, str]:
+def _replay(run: Path, anchor: Anchor, rows: Rows, parts: Sequence[Circumstances], steps: int) -> Compared:
     """Take steps again from an anchor.
-
-    Returns:
-        How many, and a line about them.
 
     Raises:
         FoveateError: One differs.
@@ -282,10 +306,7 @@ def _replay(run: Path, anchor: Anchor, rows: Rows, parts: Sequence[Circumstances
         raise _explain(cli.comparer.mismatch, anchor, changed)
     if recipe_changes := {name: values for name, values in changed.items() if name.startswith("recipe.")}:
         raise ConfigError(f"{run / RECIPE} is not the recipe of the training: {_tell(recipe_changes)}")
-    bound = cli.comparer.bound
-    kind = f"within {bound:g}, since the processor is another one" if bound else "bit for bit"
-    also = f"; changed without effect: {_tell(changed)}" if changed else ""
-    return cli.comparer.done, f"{cli.comparer.done} steps from {anchor}: equal {kind}{also}"
+    return Compared(cli.comparer.done, str(anchor), cli.comparer.bound, changed)
 
 
 def _machine(part: Circumstances) -> Circumstances:

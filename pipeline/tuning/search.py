@@ -62,13 +62,17 @@ class Search:
         return ["fit", "--config", self.recipe, *self.flags, *flags_of(values)]
 
 
-def carry_out(search: Search, *, trials: int, minutes: float | None) -> None:
+def carry_out(search: Search, *, trials: int, minutes: float | None) -> dict[str, Any]:
     """Train until the study has enough trials; what an earlier call has finished counts.
 
     Args:
         search: The settings.
         trials: How many trials the study is to have.
         minutes: After which no further trial begins.
+
+    Returns:
+        The folder, the metric, the number of trials, and of the best one its score in [0, 1], values, command, recipe
+        and run; None if no trial was completed.
 
     Raises:
         ConfigError: The study's folder holds one with other settings, or another process works on it.
@@ -84,7 +88,7 @@ def carry_out(search: Search, *, trials: int, minutes: float | None) -> None:
         while (done := _count(study)) < trials and (deadline is None or time.monotonic() < deadline):
             _try_one(search, study, f"[{done + 1}/{trials}]")
             _check_hope(study)
-        _finish(search, study)
+        return _finish(search, study)
     finally:
         release_all()
 
@@ -211,25 +215,28 @@ def _hopeless(count: int, cause: str) -> FoveateError:
     return kind(f"all of {count} trials failed, the last with: {cause}")
 
 
-def _finish(search: Search, study: optuna.Study) -> None:
-    """Print the table, and how to train the best.
+def _finish(search: Search, study: optuna.Study) -> dict[str, Any]:
+    """Print the table, and how to train the best; what came out.
 
     Raises:
         FoveateError: No trial was completed.
     """
     ended, best = finished(study), best_of(study)
     write_table(search.out, search.monitor, [one.key for one in search.dimensions], ended)
+    found = {"folder": str(search.out), "monitor": search.monitor, "trials": len(ended), "best": None}
     if best is None:
         failed = [trial for trial in ended if trial.state == TrialState.FAIL]
         if failed:
             raise _hopeless(len(ended), str(failed[-1].user_attrs[CAUSE]))
         print("no trial was completed", flush=True)
-        return
+        return found
     values = _values(search, best)
     command = shlex.join(["foveate", *search.words(values)])
     file = write_best(search.out, command, search.monitor, best)
     print(f"train the best one: {command}", flush=True)
     print(f"its recipe: {file}; its run: {best.user_attrs.get(RUN)}; table: {search.out / 'trials.csv'}", flush=True)
+    told = {"trial": best.number, "score": best.value, "values": values, "command": command, "recipe": str(file)}
+    return {**found, "best": {**told, "run": best.user_attrs.get(RUN)}}
 
 
 def _values(search: Search, trial: FrozenTrial) -> dict[str, Any]:

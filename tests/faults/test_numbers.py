@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -64,6 +65,8 @@ def test_a_bundle_is_the_step_that_was_stopped_and_can_be_replayed(
     before = torch.load(bundle, weights_only=True)["state"]
     assert main(["replay", str(bundle), f"--plugins={TINY}"]) == 0  # the fault was the callback's, and is not here
     assert "all gradients are finite" in capsys.readouterr().out
+    assert main(["replay", str(bundle), f"--plugins={TINY}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 6
     range_.run.rename(range_.folder / "first")
     assert main(range_.words("--checkpoints.every_steps=1", fault("SIGTERM", step=5), record=None)) == 143
     assert fingerprint(weights(range_.run / "checkpoints" / "last.ckpt")) == fingerprint(before)

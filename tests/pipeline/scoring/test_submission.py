@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -152,6 +153,8 @@ def test_the_command_checks_a_zip(tmp_path: Path, capsys: pytest.CaptureFixture[
     path = archive(tmp_path / "a.zip", {f"{name}.png": GOOD for name in NAMES})
     assert main(["submit", "--check", str(path), "--count", "3", "--size", "8x16"]) == 0
     assert "3 label maps of 8 x 16 with regular ids, ready for the server" in capsys.readouterr().out
+    assert main(["submit", "--check", str(path), "--count", "3", "--size", "8x16", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["label_maps"] == 3
     assert main(["submit", "--check", str(path)]) == 3
     captured = capsys.readouterr()
     assert f"unfit: {NAMES[2]}.png is 8 x 16; expected 1024 x 2048" in captured.err
