@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import pytest
 
 from foveate.cli import main
@@ -64,6 +66,15 @@ def test_figures_go_to_a_file_and_the_text_to_standard_output(here: Path, capsys
     assert json.loads(Path("figures.json").read_text())["page"].endswith("report.html")
 
 
+@pytest.fixture
+def shapes_unchecked() -> Iterator[None]:
+    """Sizes are symbols in a captured graph."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_export(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--size", "32x64", "--out", "m.onnx"]
     found = answer(capsys, "export", "last", *words, "--json")
