@@ -10,6 +10,7 @@ import sys
 from types import ModuleType
 
 from foveate.pipeline.runs.directories import global_rank
+from foveate.plugins.output import note
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as glibc's malloc.h numbers them
 LARGEST = 1 << 30  # bytes up to which a request reuses freed memory
@@ -38,16 +39,14 @@ def keep_freed_memory() -> bool:
 
 
 class _Said(logging.Handler):
-    """Prints messages without a prefix: notes to standard output, warnings to standard error.
+    """Prints messages without a prefix.
 
     Of several processes that train together the first prints.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        if global_rank() != 0:
-            return
-        stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr
-        print(record.getMessage(), file=stream, flush=True)
+        if global_rank() == 0:
+            note(record.getMessage())
 
 
 def show_log(name: str) -> None:

@@ -87,7 +87,7 @@ def test_computed_weights_are_those_by_hand_and_kept_by_recipe_and_checkpoint(
     cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(cityscapes_root, AUTO) == 0
-    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("class weights")]
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("class weights")]
     assert len(told) == counted(cityscapes_root) == 1
     assert told[0].startswith("class weights (median_frequency of 6 train images): road ")
     kept = read_recipe(Path("runs/latest/recipe.yaml"))["model"]["init_args"]["loss"]
@@ -108,7 +108,7 @@ def test_a_run_goes_on_and_is_evaluated_with_the_numbers_it_was_trained_with(
     assert torch.load(LAST, weights_only=True)["global_step"] == 4
     capsys.readouterr()
     assert main(["validate", *again, "--ckpt_path", "best"]) == 0
-    assert "class weights (of the checkpoint): road " in capsys.readouterr().out
+    assert "class weights (of the checkpoint): road " in capsys.readouterr().err
     assert main(["validate", "--ckpt_path", "best"]) == 0
     assert counted(cityscapes_root) == 0
 

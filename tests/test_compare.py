@@ -77,7 +77,7 @@ def test_blocks_are_compared_and_those_that_fail_are_rows(
 
     capsys.readouterr()
     assert compare(cityscapes_root, "--blocks", "none,{name: lka, kernel: 7},se") == 0
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert said.count("done before") == 4
     assert said.count("2 steps") == 2
 

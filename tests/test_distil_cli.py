@@ -77,7 +77,7 @@ def test_weights_are_for_the_same_block_and_say_what_they_were_made_from(
 
     before = OUT.read_bytes()
     assert distil(photos, "--lr", "0.003", "--steps", "40") == 0
-    assert "done before" in capsys.readouterr().out
+    assert "done before" in capsys.readouterr().err
     assert OUT.read_bytes() == before
     assert distil(photos, "--lr", "0.003", "--steps", "41") == 2
     assert "steps 40 there, 41 here" in capsys.readouterr().err
@@ -183,7 +183,7 @@ def test_a_comparison_starts_from_distilled_encoders_and_keeps_them(
         assert compare(cityscapes_root, photos, *words, "none,se") == 130  # Ctrl-C is no fault of a block
     capsys.readouterr()
     assert compare(cityscapes_root, photos, *words, "none,se") == 0
-    assert capsys.readouterr().out.count("done before") == 2
+    assert capsys.readouterr().err.count("done before") == 2
     assert encoders.items() <= {p.name: p.stat().st_mtime_ns for p in (out / "distilled").glob("*.safetensors")}.items()
     assert compare(cityscapes_root, photos, "--blocks", "none") == 2  # options of a start that was not asked for
     assert "--distil.teacher needs --start distilled" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, plain lines in a log file."""
+"""Progress, on standard error: a bar on a terminal, plain lines in a log file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 
+from foveate.plugins.output import note
+
 SECONDS_BETWEEN_LINES = 15.0
 NARROW, WIDE, WIDEST = 76, 110, 140  # terminal columns from which a line shows time, bar and speed
 UNKNOWN = 200  # assumed columns of a log file
@@ -19,7 +21,7 @@ UNKNOWN = 200  # assumed columns of a log file
 
 def create_progress() -> ProgressBar:
     """A rich progress bar on a terminal, else plain lines."""
-    return RichProgress() if sys.stdout.isatty() else PlainProgress()
+    return RichProgress(console_kwargs={"stderr": True}) if sys.stderr.isatty() else PlainProgress()
 
 
 def shown_metrics(trainer: L.Trainer) -> dict[str, str]:
@@ -133,7 +135,7 @@ class PlainProgress(ProgressBar):
         now = time.monotonic()
         if self._enabled and now - (self._last_line or now) >= self.every:
             self._last_line = now
-            print(f"{stage} {batch_idx + 1}/{sum(totals):.0f}", flush=True)
+            note(f"{stage} {batch_idx + 1}/{sum(totals):.0f}")
         self._last_line = self._last_line or now
 
     def _pace(self, trainer: L.Trainer) -> list[str]:
@@ -149,7 +151,7 @@ class PlainProgress(ProgressBar):
         total = trainer.estimated_stepping_batches
         metrics = [f"{name} {value}" for name, value in shown_metrics(trainer).items()]
         of = f"/{total:.0f}" if math.isfinite(total) else ""
-        print(_fit([f"step {trainer.global_step}{of}", *metrics, *tail]), flush=True)
+        note(_fit([f"step {trainer.global_step}{of}", *metrics, *tail]))
 
 
 def _fit(parts: Sequence[str]) -> str:

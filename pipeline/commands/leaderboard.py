@@ -9,6 +9,7 @@ from typing import Any
 from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.plugins.manager import installed_plugins
+from foveate.plugins.output import note
 from foveate.plugins.selection import split_names
 
 OUT = "leaderboard"  # folder of one's own records
@@ -45,8 +46,10 @@ def run(
     """
 
     def find() -> dict[str, Any]:
-        _print(_train(data, blocks, slots, budget, out, protocol, plugins))
-        return _records(out)
+        _note(_train(data, blocks, slots, budget, out, protocol, plugins))
+        found = _records(out)
+        print(f"{out}: {len(found['records'])} records", flush=True)
+        return found
 
     answer(json, find)
 
@@ -78,7 +81,7 @@ def add(
     """
 
     def find() -> dict[str, Any]:
-        _print(_train(data, block, slots, None, out, protocol, plugins))
+        _note(_train(data, block, slots, None, out, protocol, plugins))
         from foveate.pipeline.leaderboard.place import tell_places
 
         lines = tell_places(protocol, Path(out).expanduser(), block)
@@ -163,6 +166,12 @@ def check(
         return {"records": list(map(str, files)), "right": lines}
 
     answer(json, find)
+
+
+def _note(lines: Iterable[str]) -> None:
+    """Print lines about what is going on."""
+    for line in lines:
+        note(line)
 
 
 def _print(lines: Iterable[str]) -> list[str]:

@@ -27,6 +27,7 @@ from foveate.pipeline.comparison.table import Row, cells_of, headings
 from foveate.pipeline.errors import Stopped, known_cause
 from foveate.pipeline.files import write_text
 from foveate.pipeline.text import duration, first_line
+from foveate.plugins.output import note
 from foveate.plugins.tables import create_console
 
 MEASURES = "measures.json"
@@ -100,7 +101,7 @@ def foresee(study: Study, entries: Sequence[Entry], seeds: int) -> Iterator[str]
 def _tell_plan(trainings: Trainings, rule: Rule) -> None:
     """Print how many seeds and images are needed, from the first trainings."""
     evidence = [verdict.evidence for verdict in trainings.verdicts(rule).values()]
-    print("\n".join(tell_plan(plan(evidence, rule.detect), rule.detect, _images(trainings))), flush=True)
+    note("\n".join(tell_plan(plan(evidence, rule.detect), rule.detect, _images(trainings))))
 
 
 def _images(trainings: Trainings) -> int:
@@ -136,7 +137,7 @@ def _try_out(study: Study, entries: Sequence[Entry], faults: dict[str, str]) -> 
             raise
         except BaseException as error:  # a plugin may raise anything, also SystemExit
             faults[entry.label], last = first_line(known_cause(error)), error
-            print(f"{entry.label}: left out: {faults[entry.label]}", flush=True)
+            note(f"{entry.label}: left out: {faults[entry.label]}")
     if not candidates and last is not None:
         raise last
     return candidates
@@ -148,7 +149,7 @@ def _measure(study: Study, candidates: Sequence[Candidate], rounds: int, limit: 
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     labels = [candidate.entry.label for candidate in candidates]
     if [label for label, figures in known.items() if label in labels and are_current(figures, limit)] != labels:
-        print(f"measuring {len(labels)} blocks in turn", flush=True)
+        note(f"measuring {len(labels)} blocks in turn")
         measured = measure(study, candidates, rounds=rounds, limit=limit)
         known = {label: figures.as_values() for label, figures in measured.items()}
         write_text(file, json.dumps(known, indent=2) + "\n")
@@ -163,18 +164,18 @@ def _run(
     if entry.label in faults:
         return
     if (entry.label, seed) in cells:
-        print(f"{what}: done before", flush=True)
+        note(f"{what}: done before")
         return
-    print(f"{what}: {study.steps} steps", flush=True)
+    note(f"{what}: {study.steps} steps")
     try:
         cell = cells[entry.label, seed] = run_cell(study, entry, seed)
     except (KeyboardInterrupt, Stopped):
         raise
     except BaseException as error:
         faults[entry.label] = first_line(known_cause(error))
-        print(f"{what}: failed: {faults[entry.label]}", flush=True)
+        note(f"{what}: failed: {faults[entry.label]}")
         return
-    print(f"{what}: {_score(cell, score)} in {cell.seconds:.0f} s", flush=True)
+    note(f"{what}: {_score(cell, score)} in {cell.seconds:.0f} s")
 
 
 def _score(cell: Cell, score: str) -> str:

@@ -42,6 +42,7 @@ from foveate.pipeline.settings_file import settle
 from foveate.pipeline.training.lightning_cli import quiet
 from foveate.pipeline.weights.blocks_inside import KEY as BLOCKS
 from foveate.pipeline.weights.blocks_inside import blocks_in
+from foveate.plugins.output import note
 
 METHOD = 1  # version of the method; results of another are made again
 DISTILLED = "distilled"  # key of the metadata
@@ -141,7 +142,7 @@ def distil(
         raise ConfigError(f"{out} is there already, and was not made by this distillation; choose another --out")
     settle(run, settings, "a distillation")
     if done is not None:
-        print(f"{out}: done before", flush=True)
+        note(f"{out}: done before")
         return done
     lock = RunLock(run)
     lock.take()

@@ -23,6 +23,7 @@ from foveate.pipeline.weights.loading import load_weights
 from foveate.pipeline.weights.normalisation import IMAGENET, Statistics
 from foveate.plugins.building import build_module
 from foveate.plugins.manager import installed_plugins
+from foveate.plugins.output import note
 from foveate.plugins.records import Encoder
 
 RANDOM = "random"  # in place of weights
@@ -108,7 +109,7 @@ def _by_name(name: str, weights: str | None) -> tuple[nn.Module, Statistics]:
     except CheckpointError as error:
         said = str(error).removeprefix(f"{name}: ")
         raise CheckpointError(f"teacher {name}: {_what_to_do(name, said, weights)}") from error
-    print(report, flush=True)
+    note(str(report))
     return encoder, report.statistics or IMAGENET
 
 

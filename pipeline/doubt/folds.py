@@ -24,6 +24,7 @@ from foveate.pipeline.runs.unfinished import is_finished
 from foveate.pipeline.settings_file import settle
 from foveate.pipeline.tuning.child import LOG, train
 from foveate.plugins.errors import PluginError
+from foveate.plugins.output import note
 
 FOLDS = "folds"
 KINDS = (ConfigError, UnusableDataError, CheckpointError, PluginError, DivergedError, MachineError)
@@ -74,14 +75,14 @@ def _train(folds: Folds, file: Path, number: int) -> Path:
     """The last checkpoint without one part; a training that was stopped goes on."""
     place = folds.out / FOLDS / str(number)
     if (done := _finished(place, folds.name)) is not None:
-        print(f"[{number}/{folds.count}] trained before", flush=True)
+        note(f"[{number}/{folds.count}] trained before")
         return done
     began = time.monotonic()
-    print(f"[{number}/{folds.count}] training without part {number}", flush=True)
+    note(f"[{number}/{folds.count}] training without part {number}")
     outcome = train(_words(folds, file, number, place), place, folds.name, "", lambda step, score: False)
     if (done := _finished(place, folds.name)) is None:
         raise _failure(number, outcome.code, outcome.cause, place / LOG)
-    print(f"[{number}/{folds.count}] trained in {(time.monotonic() - began) / 60:.1f} min", flush=True)
+    note(f"[{number}/{folds.count}] trained in {(time.monotonic() - began) / 60:.1f} min")
     return done
 
 

@@ -39,7 +39,7 @@ from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request, root_of
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
 from foveate.pipeline.weights.factorisation import take_rank
-from foveate.plugins.output import print_json
+from foveate.plugins.output import note, print_json
 
 
 def run(request: Request) -> Path | None:
@@ -177,7 +177,7 @@ def _with_exported(request: Request, model: Path) -> FoveateCLI:
     cli = FoveateCLI(stand_in(request))
     told = take_exported_model(cli.model, model)
     if global_rank() == 0:
-        print(told, flush=True)
+        note(told)
     return cli
 
 
@@ -227,7 +227,7 @@ def take_weights(cli: FoveateCLI, checkpoint: dict[str, Any]) -> None:
 def _tell_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
     """Print which weights are used."""
     if global_rank() == 0:
-        print(f"checkpoint {short(path)}: {describe_checkpoint(checkpoint)}", flush=True)
+        note(f"checkpoint {short(path)}: {describe_checkpoint(checkpoint)}")
 
 
 def _introduce(cli: FoveateCLI) -> None:
@@ -237,7 +237,7 @@ def _introduce(cli: FoveateCLI) -> None:
     count = sum(p.numel() for p in cli.model.parameters())
     place = f"run directory {short(cli.run_dir)}" if cli.run_dir else "a trial that writes nothing"
     frozen = cli.model.freezing.describe(cli.model.network)
-    print(f"{cli.request.name}: {count:,} parameters{frozen}; {place}", flush=True)
+    note(f"{cli.request.name}: {count:,} parameters{frozen}; {place}")
     task = cli.config.model.init_args
     if "weights" in task and task.weights is None and cli.request.name.startswith("cityscapes"):
-        print("no --model.weights: the encoder is trained from scratch, the paper's mIoU is out of reach", flush=True)
+        note("no --model.weights: the encoder is trained from scratch, the paper's mIoU is out of reach")

@@ -63,6 +63,7 @@ from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.run_callbacks import create_callbacks
 from foveate.pipeline.training.run_options import add_run_options
 from foveate.pipeline.usual_options import COMMON, OPTIONS
+from foveate.plugins.output import note
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
 
@@ -243,7 +244,7 @@ class FoveateCLI(LightningCLI):
         flags = self.request.flags
         for line in settle_batches(self.model, self.datamodule, settings, self.request.recipe, flags):
             if global_rank() == 0:
-                print(line, flush=True)
+                note(line)
 
     def own_callbacks(self, settings: Any) -> list[L.Callback]:
         """What a training does beside its steps, in the order in which it is called.

@@ -18,6 +18,7 @@ from foveate.pipeline.settings_file import settle
 from foveate.pipeline.tuning.child import Outcome, train
 from foveate.pipeline.tuning.report import write_best, write_table
 from foveate.pipeline.tuning.space import Dimension, flags_of, label_of
+from foveate.plugins.output import note
 
 DATABASE = "study.db"
 TRIALS = "trials"
@@ -146,14 +147,14 @@ def _try_one(search: Search, study: optuna.Study, progress: str) -> None:
     folder = trial.user_attrs.get(FOLDER) or f"{TRIALS}/{trial.number:04d}"
     trial.set_user_attr(FOLDER, folder)
     said = ", ".join(f"{key.rpartition('.')[2]} {_plain(value)}" for key, value in values.items())
-    print(f"{progress} trial {trial.number}: {said}", flush=True)
+    note(f"{progress} trial {trial.number}: {said}")
     began = time.monotonic()
     place = search.out / folder
     words = [*search.words(values), "--ckpt_path=auto", f"--trainer.default_root_dir={place.absolute()}"]
     words += ["--trainer.enable_progress_bar=false"]
     outcome = train(words, place, search.name, search.monitor, _stops(trial))
     told = _tell(study, trial, outcome, search.monitor)
-    print(f"{progress} trial {trial.number}: {told} in {time.monotonic() - began:.0f} s{_best(study)}", flush=True)
+    note(f"{progress} trial {trial.number}: {told} in {time.monotonic() - began:.0f} s{_best(study)}")
 
 
 def _stops(trial: Trial) -> Callable[[int, float], bool]:

@@ -39,7 +39,7 @@ def task(loss: Any = AUTO) -> SegmentationTask:
 def test_the_weights_are_printed_with_the_names(capsys: pytest.CaptureFixture[str]) -> None:
     weights = weigh_classes(["median_frequency", "enet"], Counting([80, 15, 5], [100, 100, 50]), LABELS)
     assert weights["median_frequency"] == [0.1875, 1.0, 1.5]
-    told = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr().err.splitlines()
     assert told[0] == "class weights (median_frequency of 7 train images): a 0.1875, b 1, c 1.5"
     assert told[1].startswith("class weights (enet of 7 train images): a ")
 
@@ -85,7 +85,7 @@ def test_a_checkpoints_numbers_come_before_the_datas(capsys: pytest.CaptureFixtu
     asking.weigh_classes(None)
     asking.on_load_checkpoint({"hyper_parameters": stored})
     assert asking.hparams["loss"] == stored["loss"]
-    assert capsys.readouterr().out == "class weights (of the checkpoint): a 1, b 2, c 3\n"
+    assert capsys.readouterr().err == "class weights (of the checkpoint): a 1, b 2, c 3\n"
 
 
 def test_numbers_of_the_recipe_come_before_the_checkpoints() -> None:

@@ -205,7 +205,7 @@ def test_show_writes_a_page_and_a_document(here: Path, capsys: pytest.CaptureFix
 def test_a_run_that_is_complete_trains_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (here / NONE).stat().st_mtime_ns
     assert main(["leaderboard", "run", "--blocks", "none", "--protocol", "tiny.yaml"]) == 0
-    assert "2 trainings, 2 of them done before" in capsys.readouterr().out
+    assert "2 trainings, 2 of them done before" in capsys.readouterr().err
     assert (here / NONE).stat().st_mtime_ns == before
 
 
@@ -219,7 +219,7 @@ def test_ctrl_c_loses_the_training_that_runs_and_no_other(here: Path, tmp_path: 
     with subprocess.Popen(command, cwd=tmp_path, text=True, preexec_fn=heard, **pipes) as running:
         assert running.stdout is not None
         assert running.stderr is not None
-        while "none, seed 0" not in (line := running.stdout.readline()):
+        while "none, seed 0" not in (line := running.stderr.readline()):
             assert line
         running.send_signal(signal.SIGINT)
         said = running.stdout.read() + running.stderr.read()
