@@ -15,6 +15,7 @@ from foveate.datasets.statistics import ClassStatistics
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.losses.class_weights import ABSENT, class_weights_from_counts
 from foveate.pipeline.text import few
+from foveate.plugins.output import note
 
 log = logging.getLogger("foveate")
 DIGITS = 6  # significant digits of a weight, in checkpoints, recipes and on the screen alike
@@ -51,7 +52,7 @@ def weigh_classes(methods: Iterable[str], data: object, labels: LabelSet | Class
         exact = class_weights_from_counts(method, found.pixels, around)
         weights[method] = [float(f"{weight:.{DIGITS}g}") for weight in exact]
         told = f"class weights ({method} of {found.num_images} train images)"
-        rank_zero_only(print)(f"{told}: {describe_weights(labels.names, weights[method])}", flush=True)
+        rank_zero_only(note)(f"{told}: {describe_weights(labels.names, weights[method])}")
     _tell_absent([name for name, count in zip(labels.names, found.pixels, strict=True) if not count])
     return weights
 

@@ -16,6 +16,7 @@ from foveate.pipeline.class_statistics import describe_weights, weigh_classes
 from foveate.pipeline.losses import RecipeLoss, create_loss
 from foveate.pipeline.losses.class_weights import methods_in, weights_in, with_numbers, with_stored
 from foveate.pipeline.normalisation import Normalise
+from foveate.plugins.output import note
 
 log = logging.getLogger("foveate")
 
@@ -71,7 +72,7 @@ class DataDrivenTask(L.LightningModule):
         if taken != self._asked_loss and taken != self.hparams["loss"]:
             for weights in weights_in(taken):
                 told = describe_weights(self.labels.names, weights)
-                rank_zero_only(print)(f"class weights (of the checkpoint): {told}", flush=True)
+                rank_zero_only(note)(f"class weights (of the checkpoint): {told}")
             self._replace_loss(taken)
 
     def _replace_loss(self, spec: RecipeLoss) -> None:
@@ -94,4 +95,4 @@ class DataDrivenTask(L.LightningModule):
         if (found := measure()) is not None:
             self.normalise.renew(*found)
             mean, std = (", ".join(f"{value:.1f}" for value in values) for values in found)
-            rank_zero_only(print)(f"normalisation of training images, in 0-255: mean {mean}; std {std}", flush=True)
+            rank_zero_only(note)(f"normalisation of training images, in 0-255: mean {mean}; std {std}")

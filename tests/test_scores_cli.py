@@ -166,7 +166,8 @@ def test_a_finished_run_says_why_nothing_is_trained(cityscapes_root: Path, capsy
 
 def test_a_step_has_one_number_everywhere(cityscapes_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fit(cityscapes_root, 2) == 0
-    printed = capsys.readouterr().out
+    captured = capsys.readouterr()
+    printed = captured.out + captured.err
     assert "step 2/2 | " in printed
     assert "val/miou 0." not in printed
     assert [int(row["step"]) for row in read_log(LATEST / "metrics.csv")] == [1, 2, 2]

@@ -41,7 +41,7 @@ def test_a_line_holds_step_loss_miou_rate_and_time_left(
     progress.on_train_start(trainer, MODULE)
     progress._first_step = 0
     progress.on_train_batch_end(trainer)
-    line = capsys.readouterr().out
+    line = capsys.readouterr().err
     assert line.startswith("step 30/120 | train/loss 0.812 | val/miou 40.0 % | lr 6.0e-05 | ")
     assert line.strip().endswith("left")
 
@@ -54,7 +54,7 @@ def test_a_line_fits_its_terminal(
     progress = PlainProgress(every=0)
     progress.on_train_start(trainer, MODULE)
     progress.on_train_batch_end(trainer)
-    assert len(capsys.readouterr().out.strip()) <= int(columns)
+    assert len(capsys.readouterr().err.strip()) <= int(columns)
 
 
 def test_lines_are_not_more_frequent_than_asked(trainer: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +62,7 @@ def test_lines_are_not_more_frequent_than_asked(trainer: MagicMock, capsys: pyte
     progress.on_train_start(trainer, MODULE)
     for _ in range(5):
         progress.on_train_batch_end(trainer)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == ""
 
 
 def test_a_process_that_was_told_to_be_silent_is(trainer: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,7 +71,7 @@ def test_a_process_that_was_told_to_be_silent_is(trainer: MagicMock, capsys: pyt
     progress.on_train_start(trainer, MODULE)
     progress.on_train_batch_end(trainer)
     progress.on_validation_end(trainer, MODULE)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == ""
 
 
 def test_without_a_terminal_there_are_lines() -> None:
@@ -88,4 +88,4 @@ def test_time_reads_as_a_clock(seconds: float, text: str) -> None:
 def test_a_long_validation_says_how_far_it_is(trainer: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:
     progress = PlainProgress(every=0)
     progress.on_validation_batch_end(trainer, MODULE, None, {}, 3)
-    assert capsys.readouterr().out == "validation 4/10\n"
+    assert capsys.readouterr().err == "validation 4/10\n"

@@ -64,4 +64,4 @@ def test_the_command_line_shows_what_data_sets_log(capsys: pytest.CaptureFixture
     logging.getLogger("made_up.logger.part").info("read %d", 3)
     logging.getLogger("made_up.logger").warning("slow")
     printed = capsys.readouterr()
-    assert (printed.out, printed.err) == ("read 3\n", "slow\n")
+    assert (printed.out, printed.err) == ("", "read 3\nslow\n")
