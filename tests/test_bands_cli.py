@@ -40,7 +40,7 @@ def fit(root: Path, *words: str) -> int:
 
 def test_four_bands_of_16_bits_are_trained_on_scored_and_predicted(bands: Path, capsys: Output) -> None:
     assert fit(bands, "--data.augmentations=[HueSaturationValue, GaussianBlur]") == 0
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert said.count(f"{LOW} to {HIGH} is mapped to 0-255") == 1
     assert "augmentations that need RGB are skipped: HueSaturationValue" in said
     assert "normalisation of training images, in 0-255: mean" in said
@@ -52,7 +52,7 @@ def test_four_bands_of_16_bits_are_trained_on_scored_and_predicted(bands: Path, 
     assert np.asarray(Image.open(next(RUN.glob("overlays/step-000002/*")))).shape[2] == 3
 
     assert main(["validate", "--ckpt_path", "last"]) == 0
-    assert "mapped to 0-255" not in capsys.readouterr().out  # the run's recipe has the range
+    assert "mapped to 0-255" not in capsys.readouterr().err  # the run's recipe has the range
     assert main(["predict", "--ckpt_path", "last", "--data.images", str(bands / "val")]) == 0
     assert np.asarray(Image.open("predictions/labels/0.png")).shape == (48, 64)
     assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps=3"]) == 0

@@ -128,7 +128,7 @@ def test_a_test_without_a_test_split_says_that_it_scores_val(
 ) -> None:
     assert fit(folder_root) == 0
     assert main(["test", "--ckpt_path", "best"]) == 0
-    assert "the figures below are of val" in capsys.readouterr().out
+    assert "the figures below are of val" in capsys.readouterr().err
     assert figures("test-best.json") == figures("val-last.json")
 
 
@@ -204,7 +204,7 @@ def test_weights_bring_the_normalisation_unless_the_recipe_says_it(
     torch.save({names[name]: tensor for name, tensor in state.items()}, "vit.pth")
     words = ["--model.network=vit_ti", "--model.network_options={image_size: 32}", "--model.weights=vit.pth"]
     assert fit(folder_root, *words) == 0
-    assert "encoder 100.0%" in capsys.readouterr().out
+    assert "encoder 100.0%" in capsys.readouterr().err
     means = []
     explicit = ["--model.normalisation={mean: [0.4, 0.4, 0.4], std: [0.2, 0.2, 0.2]}"]
     for more in ([], explicit):
@@ -346,7 +346,8 @@ def test_published_weights_are_scored_and_applied_without_a_training(
     data = ["--data.root", str(folder_root), "--data.num_workers=0", "--data.image_size=32"]
     for command in ("validate", "test"):
         assert main([command, *PUBLISHED, *weights, *data]) == 0
-        out = capsys.readouterr().out
+        printed = capsys.readouterr()
+        out = printed.out + printed.err
         assert "weights of w.pth" in out
         assert "head    100.0%: 7 loaded" in out
     assert not Path("runs").exists()

@@ -293,7 +293,7 @@ def test_test_on_cityscapes_says_that_it_scores_val(cityscapes_root: Path, capsy
     assert fit(cityscapes_root) == 0
     capsys.readouterr()
     assert main(["test", "--ckpt_path", "last"]) == 0
-    assert "the figures below are of val" in capsys.readouterr().out
+    assert "the figures below are of val" in capsys.readouterr().err
 
 
 def test_bf16_trains_with_a_finite_loss(cityscapes_root: Path) -> None:

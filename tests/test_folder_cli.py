@@ -72,7 +72,7 @@ def test_an_unnamed_set_says_what_it_took_for_what_and_the_run_keeps_it(
 ) -> None:
     write_data_set(tmp_path / "mine", KINDS["values, unnamed"], {"train": 2, "val": 1})
     assert fit(tmp_path / "mine") == 0
-    out = capsys.readouterr().out
+    out = capsys.readouterr().err
     assert "images/<split>/ with masks/<split>/, paired by name; splits by folder: train 2, val 1" in out
     assert "3 classes taken from 3 masks: 0 is 'class_0'" in out
     assert "ignored: 255 (6.2 %)" in out
@@ -125,7 +125,7 @@ def test_a_share_of_the_images_becomes_val_where_nothing_says_it(
     assert fit(tmp_path / "mine", "--data.val_share", "0.4") == 0
     assert (
         "no splits, no val: 0.4 of the images of train become val, by a hash of the name: train"
-        in capsys.readouterr().out
+        in capsys.readouterr().err
     )
 
 
@@ -186,7 +186,7 @@ def test_annotations_of_a_tool_are_drawn_once_and_trained(
     write_photos(root, 5)
     write(root)
     assert fit(root) == 0
-    assert "masks are drawn in" in capsys.readouterr().out
+    assert "masks are drawn in" in capsys.readouterr().err
     left, top, right, bottom = BOX
     for mask in fed.values():
         assert (mask[top + 1 : bottom - 1, left + 1 : right - 1] == 1).all()

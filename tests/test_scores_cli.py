@@ -142,7 +142,7 @@ def test_latest_stays_with_the_run_that_trained(cityscapes_root: Path, capsys: p
     assert LATEST.resolve().name == "0001"
     capsys.readouterr()
     assert main(["validate", "--ckpt_path", "best"]) == 0
-    said = capsys.readouterr().out.splitlines()[0]
+    said = capsys.readouterr().err.splitlines()[0]
     assert said.startswith("checkpoint runs/synthetic_segnext_t/0001/checkpoints/best.ckpt: step 1, segnext_t, ")
     assert said.endswith("segmentation of 19 classes (cityscapes)") or "segmentation of 19 classes" in said
 

@@ -52,7 +52,7 @@ def test_parts_are_frozen_from_the_command_line(
     words: list[str], said: str, cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(cityscapes_root, TRIAL, *words) == 0
-    assert said in capsys.readouterr().out
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

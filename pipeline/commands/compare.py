@@ -47,8 +47,8 @@ class CompareOptions:
         wandb: W&B project, logged to as a group.
         plugins: Modules or files to load too.
         disable: Plugins that are not imported.
-        dry_run: Try blocks, list trainings.
-        json: File for the figures; -: stdout.
+        dry_run: Only list them.
+        json: JSON file, or -.
     """
 
     recipe: str

@@ -114,7 +114,7 @@ def test_time_stamps_do_not_decide_which_is_the_last(folder: Path, capsys: pytes
     os.utime(folder / "last.ckpt", (1e9, 1e9))
     capsys.readouterr()
     assert main(["fit", "--ckpt_path=last", "--trainer.max_steps=5"]) == 0
-    assert "last.ckpt: step 4" in capsys.readouterr().out
+    assert "last.ckpt: step 4" in capsys.readouterr().err
 
 
 def test_the_manifest_tells_step_size_and_hash(folder: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_total_batch_decides_batch_accumulation_and_learning_rate(
     words: list[str], said: str, kept: tuple[int, int], range_: Range, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(range_.words(*words, record=None, steps=2)) == 0
-    output = capsys.readouterr().out
+    output = capsys.readouterr().err
     assert said in output
     assert "learning rate: 0.001" in output  # the user gave one
     recipe = (range_.run / "recipe.yaml").read_text()
@@ -129,7 +129,7 @@ def test_a_total_batch_decides_batch_accumulation_and_learning_rate(
 
 def test_the_largest_batch_is_at_most_the_data(range_: Range, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(range_.words("--data.batch_size=auto", record=None, steps=1)) == 0
-    assert "batch size: 10 per device" in capsys.readouterr().out
+    assert "batch size: 10 per device" in capsys.readouterr().err
 
 
 def test_early_stopping_ends_a_training_and_goes_on_counting(range_: Range, capsys: pytest.CaptureFixture[str]) -> None:
