@@ -138,3 +138,36 @@ def test_a_file_is_told_from_a_place_by_its_ending() -> None:
     assert [is_json_target(word) for word in ("-", "a/b.json", "runs/latest", "", "--x.json")] == [
         *(True, True, False, False, False),
     ]
+
+
+def test_a_dry_push_publishes_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["push", "runs/latest", "./nowhere", "--dry_run"]) == 0
+    told = capsys.readouterr().out
+    assert "model.safetensors: " in told
+    assert "nothing was published" in told
+    assert not Path("nowhere").exists()
+    answered = answer(capsys, "push", "runs/latest", "jane/model", "--dry_run", "--json")  # asks no server, no token
+    assert "model.safetensors" in answered["files"]
+
+
+def test_a_dry_search_writes_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("optuna")
+    Path("space.yaml").write_text("model.optimizer.lr: {low: 1e-5, high: 1e-3, log: true}\n")
+    words = ["synthetic_segnext_t", "space.yaml", "--trials=7", *DATA, "--dry_run"]
+    assert main(["tune", *words]) == 0
+    told = capsys.readouterr().out
+    assert "model.optimizer.lr: 1e-05 to 0.001, on a logarithmic scale" in told
+    assert "7 trials would run, 0 are done" in told
+    assert not Path("studies").exists()
+    assert answer(capsys, "tune", *words, "--json") == {
+        "folder": "studies/synthetic_segnext_t",
+        "done": 0,
+        "left": 7,
+    }
+
+
+def test_a_dry_distillation_trains_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["segnext_t", "--teacher=runs/latest", "--data=cityscapes/leftImg8bit/train", "--dry_run", "--json"]
+    answered = answer(capsys, "distil", *words)
+    assert (answered["images"], answered["steps"]) == (6, 2000)
+    assert not Path("distilled").exists()

@@ -42,9 +42,10 @@ class DistilOptions(Lesson, Named):
         attention: Blocks in its slots: --attention.gate se.
         options: Other options of the network.
         seed: Of initial weights, order and crops.
-        out: File to write; distilled/STUDENT-BLOCKS-SEED.safetensors if not given.
-        plugins: Comma-separated modules, or files of this folder, to load too.
-        json: File for the figures, or - for standard output.
+        out: File to write; named in distilled/ if not given.
+        plugins: Modules or files to load too.
+        json: JSON file, or -.
+        dry_run: Only build student and teacher, and find the images.
     """
 
     attention: dict[str, Any] | None = None
@@ -53,6 +54,7 @@ class DistilOptions(Lesson, Named):
     out: Path | None = None
     plugins: str = ""
     json: str | None = None
+    dry_run: bool = False
 
 
 def run(words: Sequence[str]) -> None:
@@ -97,7 +99,11 @@ def distil_student(options: DistilOptions, command: str = "the same command agai
     student = Student(encoder, options.student, options.attention, given)
     data = open_images(options, options.seed)
     teacher = find_teacher(options.teacher, options.teacher_weights)
-    done = distil(student, teacher, data, options, options.out or name_output(options), command)
+    out = options.out or name_output(options)
+    if options.dry_run:
+        print(f"{options.student} would learn {options.steps} steps from {len(data.paths)} images; weights go to {out}")
+        return {"weights": str(out), "student": options.student, "steps": options.steps, "images": len(data.paths)}
+    done = distil(student, teacher, data, options, out, command)
     print(
         f"{done.path}: {options.student}, {options.steps} steps on {len(data.paths)} images in "
         f"{duration(done.seconds)}; similarity to the teacher {done.similarity:.3f}. Train with it: "

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.output import note
 from foveate.plugins.selection import split_names
+
+if TYPE_CHECKING:
+    from foveate.pipeline.leaderboard.training import Wishes
 
 OUT = "leaderboard"  # folder of one's own records
 DATA = "data"  # folder of the data sets' folders
@@ -26,6 +29,7 @@ def run(
     out: str = OUT,
     protocol: str = CURRENT,
     plugins: str = "",
+    dry_run: bool = False,
     json: str | None = None,
 ) -> None:
     """Train the blocks that have no record yet, one after the other; an interrupted run is continued.
@@ -42,11 +46,14 @@ def run(
         out: Folder for the records.
         protocol: Version of the protocol, or a file of one's own.
         plugins: Comma-separated modules or files that offer blocks.
+        dry_run: Only list the trainings that would run.
         json: File for the names of the records, or - for standard output, also without a value.
     """
 
     def find() -> dict[str, Any]:
-        _note(_train(data, blocks, slots, budget, out, protocol, plugins))
+        if dry_run:
+            return {"trainings": _print(_list(_wishes(data, blocks, slots, budget, out, plugins), protocol))}
+        _note(_train(_wishes(data, blocks, slots, budget, out, plugins), protocol))
         found = _records(out)
         print(f"{out}: {len(found['records'])} records", flush=True)
         return found
@@ -81,7 +88,7 @@ def add(
     """
 
     def find() -> dict[str, Any]:
-        _note(_train(data, block, slots, None, out, protocol, plugins))
+        _note(_train(_wishes(data, block, slots, None, out, plugins), protocol))
         from foveate.pipeline.leaderboard.place import tell_places
 
         lines = tell_places(protocol, Path(out).expanduser(), block)
@@ -188,14 +195,12 @@ def _records(out: str) -> dict[str, Any]:
     return {"records": sorted(map(str, Path(out).expanduser().glob("*/*.json")))}
 
 
-def _train(
-    data: str, blocks: str, slots: str, budget: str | None, out: str, protocol: str, plugins: str
-) -> Iterator[str]:
-    """Lines about the trainings, as they go on."""
+def _wishes(data: str, blocks: str, slots: str, budget: str | None, out: str, plugins: str) -> Wishes:
+    """What is to be trained, with the modules loaded that offer it."""
     _load(plugins)
-    from foveate.pipeline.leaderboard.training import Wishes, train_all
+    from foveate.pipeline.leaderboard.training import Wishes
 
-    wishes = Wishes(
+    return Wishes(
         data=Path(data).expanduser(),
         blocks="" if blocks == ALL else blocks,
         slots=split_names(slots),
@@ -203,7 +208,20 @@ def _train(
         out=Path(out).expanduser(),
         modules=split_names(plugins),
     )
+
+
+def _train(wishes: Wishes, protocol: str) -> Iterator[str]:
+    """Lines about the trainings, as they go on."""
+    from foveate.pipeline.leaderboard.training import train_all
+
     return train_all(protocol, wishes)
+
+
+def _list(wishes: Wishes, protocol: str) -> Iterator[str]:
+    """The trainings that would run."""
+    from foveate.pipeline.leaderboard.training import list_open
+
+    return list_open(protocol, wishes)
 
 
 def _load(plugins: str) -> None:

@@ -23,6 +23,7 @@ def push(
     licence: str | None = None,
     message: str | None = None,
     plugins: str = "",
+    dry_run: bool = False,
     json: str | None = None,
 ) -> None:
     """Publish a trained model: weights (safetensors), config.json, the recipe, and a model card from the run.
@@ -39,6 +40,7 @@ def push(
         licence: Such as apache-2.0 or cc-by-4.0; the card says that none is stated if not given.
         message: Of the commit; for the hub.
         plugins: Comma-separated modules, or files of this folder, that the model needs besides installed plugins.
+        dry_run: Only tell which files would be published, with their sizes, and show the model card.
         json: File for what was published, or - for standard output, also without a value.
 
     Raises:
@@ -55,6 +57,8 @@ def push(
     def find() -> dict[str, Any]:
         facts = gather(Path(model).expanduser(), split_names(plugins))
         try:
+            if dry_run:
+                return _foresee(facts, target, licence)
             if local:
                 return _write(facts, Path(target).expanduser(), licence)
             return _upload(facts, target, licence, private=private, message=message)
@@ -62,6 +66,20 @@ def push(
             raise MachineError(f"{target}: cannot be written: {error}") from error
 
     answer(json, find)
+
+
+def _foresee(facts: Facts, target: str, licence: str | None) -> dict[str, Any]:
+    """Tell what would be published."""
+    from foveate.pipeline.publishing.bundle import write_bundle
+
+    with TemporaryDirectory(prefix="foveate-push-") as temporary:
+        files = {
+            file.name: file.stat().st_size for file in write_bundle(facts, Path(temporary), target, licence=licence)
+        }
+        print((Path(temporary) / "README.md").read_text(encoding="utf-8"))
+    print(*(f"{name}: {size:,} bytes" for name, size in files.items()), sep="\n")
+    print(f"nothing was published; without --dry_run these go to {target}", flush=True)
+    return {"target": target, "files": list(files), "commit": None}
 
 
 def _write(facts: Facts, folder: Path, licence: str | None) -> dict[str, Any]:

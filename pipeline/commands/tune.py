@@ -41,6 +41,7 @@ class TuneOptions:
         prune: Whether trials are stopped early.
         out: Folder of the study; studies/RECIPE if not given.
         json: File for the result, or - for standard output, also without a value.
+        dry_run: Only check recipe and space, and tell which trials would run.
     """
 
     recipe: str
@@ -51,6 +52,7 @@ class TuneOptions:
     prune: bool = True
     out: Path | None = None
     json: str | None = None
+    dry_run: bool = False
 
 
 def run(words: Sequence[str]) -> None:
@@ -84,7 +86,7 @@ def tune(options: TuneOptions, flags: Sequence[str] = ()) -> dict[str, Any]:
         raise ConfigError("--trials is at least 1, --timeout above 0, --seed at least 0")
     file, dimensions = find_recipe(options.recipe), read_space(options.space)
     try:
-        from foveate.pipeline.tuning.search import Search, carry_out  # late: --help should not wait for it
+        from foveate.pipeline.tuning.search import Search, carry_out, foresee  # late: --help should not wait for it
     except ModuleNotFoundError as error:
         raise ConfigError(f"foveate tune needs {error.name}: pip install 'foveate[tune]'") from error
     search = Search(
@@ -97,6 +99,8 @@ def tune(options: TuneOptions, flags: Sequence[str] = ()) -> dict[str, Any]:
         seed=options.seed,
         prune=options.prune,
     )
+    if options.dry_run:
+        return foresee(search, options.trials)
     return carry_out(search, trials=options.trials, minutes=options.timeout)
 
 

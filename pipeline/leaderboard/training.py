@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from foveate.pipeline.comparison.entries import parse_entries
-from foveate.pipeline.leaderboard.protocol import find_protocol
-from foveate.pipeline.leaderboard.run import Budget, choose_tracks, every_block, list_jobs, run_jobs
+from foveate.pipeline.leaderboard.protocol import Protocol, find_protocol
+from foveate.pipeline.leaderboard.run import Budget, Job, choose_tracks, every_block, list_jobs, run_jobs
 from foveate.pipeline.text import parse_duration
 
 ANY = "slot"  # rows are parsed before they are put into slots
@@ -42,11 +42,26 @@ def train_all(protocol: str, wishes: Wishes) -> Iterator[str]:
         protocol: Version of the protocol, or a file.
         wishes: What is to be trained.
     """
+    rules = find_protocol(protocol)
+    budget = Budget(None if wishes.budget is None else parse_duration(wishes.budget))
+    yield from run_jobs(rules, _jobs(rules, wishes), wishes.data, wishes.modules, budget)
+
+
+def list_open(protocol: str, wishes: Wishes) -> Iterator[str]:
+    """A line about each training that has no record yet; nothing is trained.
+
+    Args:
+        protocol: Version of the protocol, or a file.
+        wishes: What is to be trained.
+    """
+    rules = find_protocol(protocol)
+    yield from (f"{job}: {job.track.steps} steps" for job in _jobs(rules, wishes) if not job.path.is_file())
+
+
+def _jobs(rules: Protocol, wishes: Wishes) -> list[Job]:
+    """All trainings, those with a record too."""
     from foveate.pipeline.startup import import_named
 
     import_named()
-    rules = find_protocol(protocol)
-    budget = Budget(None if wishes.budget is None else parse_duration(wishes.budget))
     tracks = choose_tracks(rules, wishes.slots, wishes.data)
-    jobs = list_jobs(rules, tracks, parse_entries(wishes.blocks or every_block(), [ANY]), wishes.out)
-    yield from run_jobs(rules, jobs, wishes.data, wishes.modules, budget)
+    return list_jobs(rules, tracks, parse_entries(wishes.blocks or every_block(), [ANY]), wishes.out)

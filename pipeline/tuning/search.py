@@ -94,6 +94,24 @@ def carry_out(search: Search, *, trials: int, minutes: float | None) -> dict[str
         release_all()
 
 
+def foresee(search: Search, trials: int) -> dict[str, Any]:
+    """Tell which trials a search would run; nothing is written.
+
+    Args:
+        search: The settings.
+        trials: How many trials the study is to have.
+
+    Returns:
+        The folder, how many trials are done, and how many would run.
+    """
+    done = _count(open_study(search)) if (search.out / DATABASE).is_file() else 0
+    for dimension in search.dimensions:
+        print(f"{dimension.key}: {dimension}", flush=True)
+    left = max(trials - done, 0)
+    print(f"{left} trials would run, {done} are done; each: foveate {shlex.join(search.words({}))}", flush=True)
+    return {"folder": str(search.out), "done": done, "left": left}
+
+
 def open_study(search: Search) -> optuna.Study:
     """The study in its folder, or a new one.
 

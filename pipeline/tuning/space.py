@@ -52,6 +52,12 @@ class Dimension:
         if self.log and (self.low <= 0 or self.step is not None):
             raise ConfigError(f"{self.key}: with log: true, low is above 0 and there is no step; such as {EXAMPLE}")
 
+    def __str__(self) -> str:
+        if self.choices:
+            return ", ".join(map(label_of, self.choices))
+        scale = ", on a logarithmic scale" if self.log else f", in steps of {self.step}" if self.step else ""
+        return f"{self.low} to {self.high}{scale}"
+
     def suggest(self, trial: Trial) -> Any:
         """What a trial tries.
 

@@ -202,6 +202,16 @@ def test_show_writes_a_page_and_a_document(here: Path, capsys: pytest.CaptureFix
     assert "| scaled |" in (here / "page.md").read_text()
 
 
+def test_a_dry_run_lists_the_trainings_without_a_record(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["leaderboard", "run", "--blocks", "none,se", "--protocol", "tiny.yaml", "--dry_run"]
+    assert main(words) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        *("camvid-gate, se, seed 0: 3 steps", "camvid-gate, se, seed 1: 3 steps"),
+    ]
+    assert main([*words, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["trainings"]) == 2
+
+
 def test_a_run_that_is_complete_trains_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (here / NONE).stat().st_mtime_ns
     assert main(["leaderboard", "run", "--blocks", "none", "--protocol", "tiny.yaml"]) == 0
