@@ -14,8 +14,8 @@ from foveate.datasets.labels import LabelSet
 from foveate.datasets.statistics import ClassStatistics
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.losses.class_weights import ABSENT, class_weights_from_counts
+from foveate.pipeline.notes import note
 from foveate.pipeline.text import few
-from foveate.plugins.output import note
 
 log = logging.getLogger("foveate")
 DIGITS = 6  # significant digits of a weight, in checkpoints, recipes and on the screen alike

@@ -14,6 +14,7 @@ from jsonargparse import ArgumentParser
 
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.help_layout import columns, fold_command, terminal_width
+from foveate.pipeline.json_option import JSON, STDOUT, is_json_target
 from foveate.pipeline.runs.class_paths import refusal
 from foveate.pipeline.usual_options import COMMON, OPTIONS
 from foveate.plugins.hints import did_you_mean, nearest_options, suggest
@@ -31,7 +32,6 @@ TYPES = {  # how a message calls the types of Python
     "dict": ["a mapping"],
     "NoneType": [],
 }
-JSON, STDOUT = "--json", "-"  # takes a file, or `-`; without either, it is standard output
 FLAGS = "flags"  # parameter of a function that takes the recipe's flags as they were typed
 
 
@@ -362,19 +362,6 @@ def _switched(parser: FunctionParser, words: Sequence[str]) -> list[str]:
         else:
             switched.append(word)
     return switched
-
-
-def is_json_target(word: str) -> bool:
-    """Whether a word after --json says where to write, and is not something else of the command line.
-
-    Args:
-        word: The word.
-
-    Example:
-        >>> [is_json_target(word) for word in ("-", "scores.json", "runs/latest", "--seed")]
-        [True, True, False, False]
-    """
-    return word == STDOUT or (word.endswith(".json") and not word.startswith("-"))
 
 
 def _overview(prog: str, functions: Functions) -> str:

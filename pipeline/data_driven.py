@@ -16,7 +16,7 @@ from foveate.pipeline.class_statistics import describe_weights, weigh_classes
 from foveate.pipeline.losses import RecipeLoss, create_loss
 from foveate.pipeline.losses.class_weights import methods_in, weights_in, with_numbers, with_stored
 from foveate.pipeline.normalisation import Normalise
-from foveate.plugins.output import note
+from foveate.pipeline.notes import note
 
 log = logging.getLogger("foveate")
 

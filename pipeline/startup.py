@@ -9,8 +9,8 @@ import os
 import sys
 from types import ModuleType
 
+from foveate.pipeline.notes import note
 from foveate.pipeline.runs.directories import global_rank
-from foveate.plugins.output import note
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as glibc's malloc.h numbers them
 LARGEST = 1 << 30  # bytes up to which a request reuses freed memory

@@ -1,4 +1,4 @@
-"""What another program may read of a command's stdout: results, as JSON of one form, and nothing that plugins print."""
+"""What another program may read of a command's stdout: JSON of one form, and nothing that plugins print."""
 
 from __future__ import annotations
 
@@ -16,15 +16,6 @@ SCHEMA = 1  # of a JSON document that says nothing else; raised when a key goes,
 
 
 PRINTED: ContextVar[bool] = ContextVar("PRINTED", default=False)  # whether stdout holds a JSON document
-
-
-def note(line: str) -> None:
-    """Print a line about what is going on: to stderr, since stdout holds results.
-
-    Args:
-        line: The line.
-    """
-    print(line, file=sys.stderr, flush=True)
 
 
 def print_json(figures: Mapping[str, Any]) -> None:

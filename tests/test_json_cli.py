@@ -11,7 +11,7 @@ import jaxtyping
 import pytest
 
 from foveate.cli import main
-from foveate.pipeline.command_line import is_json_target
+from foveate.pipeline.json_option import is_json_target
 from foveate.pipeline.processes.last_line import wants_json
 from foveate.plugins.output import to_json
 from foveate.tests.conftest import write_cityscapes

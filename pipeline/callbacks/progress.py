@@ -12,7 +12,7 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 
-from foveate.plugins.output import note
+from foveate.pipeline.notes import note
 
 SECONDS_BETWEEN_LINES = 15.0
 NARROW, WIDE, WIDEST = 76, 110, 140  # terminal columns from which a line shows time, bar and speed

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foveate.pipeline.command_line import (
-    JSON,
     PLUGINS,
     RECIPE_FLAGS,
-    STDOUT,
-    is_json_target,
     parse_options,
     split_flags,
 )
 from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.json_option import JSON, STDOUT, is_json_target
 
 SWITCHES = ("--leave_out",)
 

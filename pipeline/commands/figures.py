@@ -9,9 +9,10 @@ from typing import Any
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.writing import write_whole
+from foveate.pipeline.json_option import STDOUT
 from foveate.plugins.output import diverted, print_json, to_json
 
-STDOUT = "-"
+__all__ = ["STDOUT", "answer", "write_figures"]
 
 
 def answer(json: str | None, find: Callable[[], Mapping[str, Any]]) -> None:

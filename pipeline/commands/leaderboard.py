@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.notes import note
 from foveate.plugins.manager import installed_plugins
-from foveate.plugins.output import note
 from foveate.plugins.selection import split_names
-
-if TYPE_CHECKING:
-    from foveate.pipeline.leaderboard.training import Wishes
 
 OUT = "leaderboard"  # folder of one's own records
 DATA = "data"  # folder of the data sets' folders
@@ -195,8 +192,8 @@ def _records(out: str) -> dict[str, Any]:
     return {"records": sorted(map(str, Path(out).expanduser().glob("*/*.json")))}
 
 
-def _wishes(data: str, blocks: str, slots: str, budget: str | None, out: str, plugins: str) -> Wishes:
-    """What is to be trained, with the modules loaded that offer it."""
+def _wishes(data: str, blocks: str, slots: str, budget: str | None, out: str, plugins: str) -> Any:
+    """What is to be trained (`Wishes`), with the modules loaded that offer it."""
     _load(plugins)
     from foveate.pipeline.leaderboard.training import Wishes
 
@@ -210,14 +207,14 @@ def _wishes(data: str, blocks: str, slots: str, budget: str | None, out: str, pl
     )
 
 
-def _train(wishes: Wishes, protocol: str) -> Iterator[str]:
+def _train(wishes: Any, protocol: str) -> Iterator[str]:
     """Lines about the trainings, as they go on."""
     from foveate.pipeline.leaderboard.training import train_all
 
     return train_all(protocol, wishes)
 
 
-def _list(wishes: Wishes, protocol: str) -> Iterator[str]:
+def _list(wishes: Any, protocol: str) -> Iterator[str]:
     """The trainings that would run."""
     from foveate.pipeline.leaderboard.training import list_open
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from foveate.pipeline.command_line import run_single
 from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError, MachineError
 from foveate.plugins.selection import split_names
-
-if TYPE_CHECKING:
-    from foveate.pipeline.publishing.facts import Facts
 
 
 def push(
@@ -68,7 +65,7 @@ def push(
     answer(json, find)
 
 
-def _foresee(facts: Facts, target: str, licence: str | None) -> dict[str, Any]:
+def _foresee(facts: Any, target: str, licence: str | None) -> dict[str, Any]:
     """Tell what would be published."""
     from foveate.pipeline.publishing.bundle import write_bundle
 
@@ -82,7 +79,7 @@ def _foresee(facts: Facts, target: str, licence: str | None) -> dict[str, Any]:
     return {"target": target, "files": list(files), "commit": None}
 
 
-def _write(facts: Facts, folder: Path, licence: str | None) -> dict[str, Any]:
+def _write(facts: Any, folder: Path, licence: str | None) -> dict[str, Any]:
     """Publish in a folder."""
     from foveate.pipeline.publishing.bundle import write_bundle
 
@@ -91,9 +88,7 @@ def _write(facts: Facts, folder: Path, licence: str | None) -> dict[str, Any]:
     return {"target": str(folder), "files": files, "commit": None}
 
 
-def _upload(
-    facts: Facts, repository: str, licence: str | None, *, private: bool, message: str | None
-) -> dict[str, Any]:
+def _upload(facts: Any, repository: str, licence: str | None, *, private: bool, message: str | None) -> dict[str, Any]:
     """Publish on the hub."""
     from foveate.pipeline.publishing.bundle import write_bundle
     from foveate.pipeline.publishing.upload import upload

@@ -26,8 +26,8 @@ from foveate.pipeline.comparison.study import Study
 from foveate.pipeline.comparison.table import Row, cells_of, headings
 from foveate.pipeline.errors import Stopped, known_cause
 from foveate.pipeline.files import write_text
+from foveate.pipeline.notes import note
 from foveate.pipeline.text import duration, first_line
-from foveate.plugins.output import note
 from foveate.plugins.tables import create_console
 
 MEASURES = "measures.json"

@@ -32,6 +32,7 @@ from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.files import replacing
 from foveate.pipeline.loggers.csv import CsvLog
 from foveate.pipeline.normalisation import MEAN, STD
+from foveate.pipeline.notes import note
 from foveate.pipeline.processes.signals import deferring
 from foveate.pipeline.processes.trainer_signals import leave_signals_to_us
 from foveate.pipeline.runs.checkpoint_io import AtomicCheckpointIO
@@ -42,7 +43,6 @@ from foveate.pipeline.settings_file import settle
 from foveate.pipeline.training.lightning_cli import quiet
 from foveate.pipeline.weights.blocks_inside import KEY as BLOCKS
 from foveate.pipeline.weights.blocks_inside import blocks_in
-from foveate.plugins.output import note
 
 METHOD = 1  # version of the method; results of another are made again
 DISTILLED = "distilled"  # key of the metadata

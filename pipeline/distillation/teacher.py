@@ -15,6 +15,7 @@ from foveate.pipeline.distillation.matching import feature_maps
 from foveate.pipeline.errors import CheckpointError
 from foveate.pipeline.models import create_model, is_segmenter
 from foveate.pipeline.normalisation import Normalise
+from foveate.pipeline.notes import note
 from foveate.pipeline.randomness import seed_all
 from foveate.pipeline.runs.directories import RUNS
 from foveate.pipeline.runs.finding import checkpoint_of_run, find_checkpoint
@@ -23,7 +24,6 @@ from foveate.pipeline.weights.loading import load_weights
 from foveate.pipeline.weights.normalisation import IMAGENET, Statistics
 from foveate.plugins.building import build_module
 from foveate.plugins.manager import installed_plugins
-from foveate.plugins.output import note
 from foveate.plugins.records import Encoder
 
 RANDOM = "random"  # in place of weights

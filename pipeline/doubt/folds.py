@@ -16,6 +16,7 @@ from foveate.pipeline.errors import (
     UnusableDataError,
 )
 from foveate.pipeline.files import write_text
+from foveate.pipeline.notes import note
 from foveate.pipeline.runs.directories import CHECKPOINTS, list_runs
 from foveate.pipeline.runs.lock import RunLock, release_all
 from foveate.pipeline.runs.recipes import Recipe, dump_recipe
@@ -24,7 +25,6 @@ from foveate.pipeline.runs.unfinished import is_finished
 from foveate.pipeline.settings_file import settle
 from foveate.pipeline.tuning.child import LOG, train
 from foveate.plugins.errors import PluginError
-from foveate.plugins.output import note
 
 FOLDS = "folds"
 KINDS = (ConfigError, UnusableDataError, CheckpointError, PluginError, DivergedError, MachineError)

@@ -12,12 +12,12 @@ from contextvars import ContextVar
 from itertools import pairwise
 
 from foveate.pipeline.errors import LAST_GOOD, FoveateError, Stopped, known_cause
+from foveate.pipeline.json_option import JSON, STDOUT, is_json_target
 from foveate.pipeline.machine import machine_fault
 from foveate.pipeline.processes import launchers, peers
 from foveate.plugins.output import PRINTED, to_json
 
 BROKEN_PIPE = 141
-JSON = "--json"
 AS_JSON: ContextVar[bool] = ContextVar("AS_JSON", default=False)  # whether the error is printed as JSON too
 
 
@@ -38,8 +38,9 @@ def wants_json(words: Sequence[str]) -> bool:
     for word, after in pairwise([*words, ""]):
         option, equals, value = word.partition("=")
         if option == JSON:
-            said = (value if equals else after).lower()
-            return said in ("", "-", "true") if equals else said != "false" and not said.endswith(".json")
+            if equals:
+                return value.lower() in ("", STDOUT, "true")
+            return after == STDOUT or (after.lower() != "false" and not is_json_target(after))
     return False
 
 

@@ -17,6 +17,7 @@ from foveate.pipeline.callbacks.extremes import ExtremeImages
 from foveate.pipeline.callbacks.final_validation import validates
 from foveate.pipeline.callbacks.wandb_reporter import conclude
 from foveate.pipeline.errors import ConfigError, Stopped
+from foveate.pipeline.notes import note
 from foveate.pipeline.processes.launchers import meet_anew
 from foveate.pipeline.processes.peers import watch_children, watch_parent
 from foveate.pipeline.processes.signals import deferring
@@ -39,7 +40,7 @@ from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request, root_of
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
 from foveate.pipeline.weights.factorisation import take_rank
-from foveate.plugins.output import note, print_json
+from foveate.plugins.output import print_json
 
 
 def run(request: Request) -> Path | None:

@@ -28,6 +28,7 @@ from foveate.pipeline.loggers.guarded import GuardedLogger
 from foveate.pipeline.loggers.wandb import WandbLogger
 from foveate.pipeline.losses.class_weights import methods_in
 from foveate.pipeline.models import PLUS
+from foveate.pipeline.notes import note
 from foveate.pipeline.optimisation.freezing import learns_later
 from foveate.pipeline.processes.launchers import agree_on_run
 from foveate.pipeline.processes.peers import forget_failures
@@ -63,7 +64,6 @@ from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.run_callbacks import create_callbacks
 from foveate.pipeline.training.run_options import add_run_options
 from foveate.pipeline.usual_options import COMMON, OPTIONS
-from foveate.plugins.output import note
 
 TRAINER_DEFAULTS = {"log_every_n_steps": 20, "enable_model_summary": False}
 

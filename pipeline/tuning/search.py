@@ -13,12 +13,12 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from foveate.pipeline.errors import ConfigError, FoveateError, MachineError
+from foveate.pipeline.notes import note
 from foveate.pipeline.runs.lock import RunLock, release_all
 from foveate.pipeline.settings_file import settle
 from foveate.pipeline.tuning.child import Outcome, train
 from foveate.pipeline.tuning.report import write_best, write_table
 from foveate.pipeline.tuning.space import Dimension, flags_of, label_of
-from foveate.plugins.output import note
 
 DATABASE = "study.db"
 TRIALS = "trials"
