@@ -82,7 +82,7 @@ def test_labels_and_ignored_ids_are_chosen_in_check_and_pack(
     assert main(["data", "pack", *words]) == 0
     data = CityscapesDataModule(str(cityscapes_root), labels="labelTrainIds", ignore=[*range(19, 35)], cache="packed")
     data.setup("validate")
-    assert "packing 3 of 3 val images" in capsys.readouterr().out
+    assert "packing 3 of 3 val images" in capsys.readouterr().err
 
 
 def test_options_are_those_of_a_training_and_a_recipe_may_stand_for_a_folder(
