@@ -55,7 +55,7 @@ def test_tables_with_classes_are_trained_and_scored(capsys: pytest.CaptureFixtur
     words = ["--config", "imagenet_mobilenet_v2", "--data", "hub_images", "--data.root", "animals"]
     small = [*SMALL, "--model.optimizer.lr=0.001"]  # the recipe's is for batches of 256
     assert main(["fit", *words, "--data.image_size=32", "--data.val_share=0.5", *small]) == 0
-    assert "no validation split" in capsys.readouterr().out
+    assert "no validation split" in capsys.readouterr().err
     assert main(["test", "--ckpt_path", "last"]) == 0
     assert "tree" in capsys.readouterr().out
 

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from foveate.pipeline.command_line import PLUGINS, run_single
+from foveate.pipeline.command_line import PLUGINS, RECIPE_FLAGS, parse_options, split_flags
 from foveate.pipeline.commands.figures import answer
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "torch-export": ".pt2", "torchscript": ".torchscript"}
 IMAGES = 32  # that the file is checked on
 
 
-def export(
-    checkpoint: str,
-    format: Literal["onnx", "openvino", "torch-export", "torchscript"] = "onnx",
-    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32",
-    size: str | None = None,
-    argmax: bool = False,
-    out: str | None = None,
-    images: str | None = None,
-    licence: str = "not stated",
-    force: bool = False,
-    json: str | None = None,
-    flags: Sequence[str] = (),
-) -> None:
+@dataclass(frozen=True)
+class ExportOptions:
     """Write a trained model as a file for another runtime; it takes images as bytes and normalises them itself.
 
     The file is run on real images and compared with PyTorch in float32 (NAME.parity.json); one that does not agree is
     not kept, and the exit code is 4. It holds a contract (sizes, classes, mean, recipe, licence) and a test of itself:
-    python check_model.py MODEL on the target machine, or python -m foveate.check MODEL.
+    python check_model.py MODEL on the target machine, or python -m foveate.check MODEL. --data.KEY VALUE are options of
+    the data set.
 
     Example: foveate export best --format onnx --size 512x1024 --out model.onnx
 
@@ -45,7 +36,29 @@ def export(
         licence: Of the weights, for the contract.
         force: Keep a file that does not agree, as NAME.failed.
         json: File for what was written and how it agrees, or - for standard output, also without a value.
+    """
+
+    checkpoint: str
+    format: Literal["onnx", "openvino", "torch-export", "torchscript"] = "onnx"
+    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
+    size: str | None = None
+    argmax: bool = False
+    out: str | None = None
+    images: str | None = None
+    licence: str = "not stated"
+    force: bool = False
+    json: str | None = None
+
+
+def export(options: ExportOptions, flags: Sequence[str] = ()) -> dict[str, Any]:
+    """Write a trained model as a file for another runtime.
+
+    Args:
+        options: The command's options.
         flags: Options of the data set (--data.KEY VALUE), and --plugins MODULE.
+
+    Returns:
+        The file, and how it agrees with PyTorch.
     """
     from foveate.pipeline.export.export import Order  # late: torch takes longer than --help should
     from foveate.pipeline.export.export import export as write
@@ -55,24 +68,19 @@ def export(
     from foveate.plugins.selection import split_names
 
     order = Order(
-        format=format,
-        precision=precision,
-        size=size,
-        argmax=argmax,
-        licence=licence,
-        out=Path(out or f"model{ENDINGS[format]}").expanduser(),
-        force=force,
+        format=options.format,
+        precision=options.precision,
+        size=options.size,
+        argmax=options.argmax,
+        licence=options.licence,
+        out=Path(options.out or f"model{ENDINGS[options.format]}").expanduser(),
+        force=options.force,
     )
     order.check()
     given, rest = take_option(flags, PLUGINS)
-    modules = [name for value in given for name in split_names(value)]
-
-    def find() -> dict[str, Any]:
-        subject = open_subject(checkpoint, modules)
-        data = None if images is not None else _data_of(subject, rest)
-        return write(subject, order, find_samples(subject, images, data, IMAGES)).as_values()
-
-    answer(json, find)
+    subject = open_subject(options.checkpoint, [name for value in given for name in split_names(value)])
+    data = None if options.images is not None else _data_of(subject, rest)
+    return write(subject, order, find_samples(subject, options.images, data, IMAGES)).as_values()
 
 
 def _data_of(subject: Any, flags: Sequence[str]) -> Any:
@@ -97,4 +105,6 @@ def run(words: Sequence[str]) -> None:
     Args:
         words: The command line after it.
     """
-    run_single("foveate export", export, words or ["--help"])
+    flags, own = split_flags(words, (*RECIPE_FLAGS, PLUGINS))
+    options = parse_options("foveate export", ExportOptions, own, takes_recipe=True)
+    answer(options.json, lambda: export(options, flags))
