@@ -79,5 +79,5 @@ def test_its_checkpoint_is_evaluated_and_without_it_says_what_to_install(
 
 def test_it_is_compared_with_no_attention(site: Path, tmp_path: Path, cityscapes_root: Path) -> None:
     table = list_in_compare(cityscapes_root, cwd=tmp_path, site=site)
-    assert "my-attention, seed 0: mIoU" in table
+    assert "my-attention" in table
     assert "| my-attention | " in (tmp_path / "comparison/comparison.md").read_text()

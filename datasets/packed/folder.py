@@ -11,9 +11,8 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from foveate.datasets.augment.resizing import Image, Mask
@@ -32,6 +31,7 @@ from foveate.datasets.packed.file import (
     read_header,
     write_packed,
 )
+from foveate.datasets.progress import bar
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ def build_with_progress(packed: PackedFolder, pairs: Sequence[Pair], split: str)
     Returns:
         How many were packed.
     """
-    with _bar(split) as advance:
+    with bar(f"packing {split}") as advance:
 
         def tell(done: int, total: int) -> None:
             if not done:
@@ -204,22 +204,9 @@ def repack_damaged(packed: PackedFolder, pairs: Sequence[Pair], split: str) -> i
     Returns:
         How many were packed again.
     """
-    with _bar(f"{split}, checking") as advance:
+    with bar(f"checking {split}") as advance:
         packed.drop_damaged(pairs, advance)
     return build_with_progress(packed, pairs, split)
-
-
-@contextmanager
-def _bar(text: str) -> Iterator[Progress]:
-    from rich.progress import Progress as Bars
-
-    with Bars(transient=True) as bars:
-        task = bars.add_task(text, total=None)
-
-        def advance(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total)
-
-        yield advance
 
 
 def origin(pair: Pair) -> str:
