@@ -83,7 +83,7 @@ def test_the_normalisation_follows_from_the_data_once(capsys: pytest.CaptureFixt
     task.normalise.mean.zero_()
     task.take_statistics(Data())
     assert task.normalise.mean.flatten().tolist() == [0.0] * 4
-    assert "normalisation of training images, in 0-255: mean 10.0, 20.0, 30.0, 40.0; std" in capsys.readouterr().out
+    assert "normalisation of training images, in 0-255: mean 10.0, 20.0, 30.0, 40.0; std" in capsys.readouterr().err
 
 
 def test_a_resumed_training_keeps_its_normalisation() -> None:
