@@ -175,9 +175,14 @@ def _checked(reference: str, file: Path) -> Source:
 
 
 def _root_of(file: Path) -> Path:
-    """The folder of a file, or the parent of the outermost package that contains it."""
+    """The folder of a file, or the parent of the outermost package that contains it.
+
+    A folder with a dot in its name, such as the unpacked archive of a release, is no package that anything is imported
+    from, whatever lies in it.
+    """
     folder = file.parent
-    while (folder / INIT).is_file():
+    package = folder if file.name == INIT else None
+    while (folder / INIT).is_file() and ("." not in folder.name or folder == package):
         folder = folder.parent
     return folder
 

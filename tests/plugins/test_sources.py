@@ -87,6 +87,19 @@ def test_a_plugin_is_named_by_module_file_or_folder(folder: Path, reference: str
     assert plugins.find("made", Block).provider.entry_point.startswith("--plugins ")
 
 
+@pytest.mark.parametrize("reference", ["made_up_blocks.py", "made_up_pkg/inner.py", "made_up_pkg"])
+def test_a_plugin_in_an_unpacked_release_is_found(
+    folder: Path, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = folder / "tool-0.1.0"  # holds a package's __init__.py, as ours does
+    release.mkdir()
+    for name in ("made_up_blocks.py", "made_up_helpers.py", "made_up_late.py", "made_up_third.py", "made_up_pkg"):
+        (folder / name).rename(release / name)
+    (release / "__init__.py").touch()
+    monkeypatch.chdir(release)
+    assert discover([], [reference]).find("made", Block).record.name == "made"
+
+
 def test_one_file_named_twice_is_one_plugin(folder: Path) -> None:
     assert len(discover([], ["made_up_blocks", "./made_up_blocks.py", str(folder / "made_up_blocks.py")]).offers) == 1
 
