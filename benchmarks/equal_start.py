@@ -1,8 +1,8 @@
-"""Does a short training from an equal, distilled start rank blocks as a long training does, or one from nothing?
+"""Does a short training from an equal, distilled start rank blocks as a long training does, or one from scratch?
 
     python -m foveate.benchmarks.equal_start --data ~/camvid --teacher_weights mobilenet_v2.safetensors --out runs/equal
 
-Three comparisons of the same blocks and seeds: long from nothing, short from nothing, short from distilled encoders.
+Three comparisons of the same blocks and seeds: long from scratch, short from scratch, short from distilled encoders.
 Images are shrunk to 60 x 80 pixels in the output folder. What is trained already is not trained again, and the table
 is printed and written after each seed, so that the study may be ended at any time.
 """

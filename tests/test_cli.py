@@ -111,7 +111,10 @@ def test_a_mistake_is_one_line_and_its_exit_code(
     assert not Path("runs").exists()
 
 
-@pytest.mark.parametrize("command", ["recipes list", "models list", "plugins list", "--help"])
+SLOW = [pytest.param(words, marks=pytest.mark.slow) for words in ("config show digits_vit_ti", "options model")]
+
+
+@pytest.mark.parametrize("command", ["recipes list", "models list", "plugins list", "--help", *SLOW])
 def test_a_reader_that_has_read_enough_ends_it_quietly(command: str) -> None:
     words = [sys.executable, "-m", "foveate.cli", *command.split()]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -115,15 +114,3 @@ def test_colours_are_chosen_by_the_environment(
         monkeypatch.setenv(name, value)
     create_console().print("[green]passed[/green]")
     assert ("\x1b[32m" in capsys.readouterr().out) == coloured
-
-
-@pytest.mark.parametrize("command", ["config show digits_vit_ti", "options model"])
-@pytest.mark.slow
-def test_a_reader_that_has_read_enough_ends_it_quietly(command: str) -> None:
-    words = [sys.executable, "-m", "foveate.cli", *command.split()]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == ""
-    assert process.returncode in (0, 141)

@@ -74,7 +74,7 @@ def what_it_shows(protocol: Protocol, detect: float) -> list[str]:
     few = f"{protocol.seeds} seeds tell apart what differs by several points, hardly what differs by {100 * detect:g}."
     return [
         "The trainings are short, so that all of them take hours on two processor cores and not weeks on GPUs. They",
-        "show how fast a network learns with a block from nothing, on few and small images. They do not show where a",
+        "show how fast a network learns with a block from scratch, on few and small images. They do not show where a",
         "long training ends: a block that helps early may lose its lead, and one with many weights may need longer. A",
         "network of full width, larger crops or pretrained weights may rank blocks otherwise.",
         few,

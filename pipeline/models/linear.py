@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.pipeline.models.upsampling import upsample
 from foveate.plugins.blocks import SlotSpec, create_slot
 
 
@@ -51,12 +51,8 @@ class LinearDecoder(nn.Module):
         nn.init.zeros_(self.classify.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Sequence[Tensor]) -> Float[Tensor, "B K h w"]:
-        size = max(feature.shape[2:] for feature in features)
-        same = [
-            feature if feature.shape[2:] == size else F.interpolate(feature, size, mode="bilinear", align_corners=False)
-            for feature in features
-        ]
-        x = self.attention(self.norm(torch.cat(same, 1)))
+        height, width = max(tuple(feature.shape[2:]) for feature in features)
+        x = self.attention(self.norm(torch.cat([upsample(feature, (height, width)) for feature in features], 1)))
         logits: Tensor = self.classify(self.dropout(x))
         return logits
 
