@@ -105,8 +105,9 @@ def test_compare(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     se = found["blocks"][1]
     assert se["gain"] == pytest.approx(se["mean"] - found["blocks"][0]["mean"])
     assert se["costs"]["parameters"] > found["blocks"][0]["costs"]["parameters"]
+    words[0:2] = ["--blocks", "none,se,eca"]
     again = answer(capsys, "compare", "synthetic_segnext_t", *words, *DATA, "--json", "--dry_run")
-    assert set(again) == {"folder"}
+    assert again == {"folder": "comparisons/synthetic_segnext_t-gate", "trainings": ["eca, seed 0: 1 steps"]}
 
 
 def test_what_json_has_no_number_for_is_null() -> None:

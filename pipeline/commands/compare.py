@@ -82,17 +82,30 @@ def run(words: Sequence[str]) -> None:
     flags, rest = split_flags(words)
     distilling, own = split_flags(rest, (DISTIL,))
     options = parse_options("foveate compare", CompareOptions, own, takes_recipe=True)
-    answer(options.json, lambda: _figures(options, *compare(options, flags, distilling)))
+    if options.dry_run:
+        answer(options.json, lambda: _foresee(options, flags, distilling))
+    else:
+        answer(options.json, lambda: _figures(options, *compare(options, flags, distilling)))
 
 
 def _figures(options: CompareOptions, out: Path, rows: list[Any], score: str) -> dict[str, Any]:
-    """The figures of a comparison; of a dry run only its folder."""
+    """The figures of a comparison."""
     from foveate.pipeline.comparison.figures import as_values
     from foveate.pipeline.comparison.run import VERDICTS
 
-    decided = options.detect is not None and bool(rows)
+    decided = options.detect is not None
     verdicts = {"verdicts": json.loads((out / VERDICTS).read_text(encoding="utf-8"))} if decided else {}
-    return {"folder": str(out), **(as_values(rows, score) if rows else {}), **verdicts}
+    return {"folder": str(out), **as_values(rows, score), **verdicts}
+
+
+def _foresee(options: CompareOptions, flags: Sequence[str], distilling: Sequence[str]) -> dict[str, Any]:
+    """List the trainings that a comparison would run."""
+    from foveate.pipeline.comparison.run import foresee
+
+    study, entries, _ = _plan(options, flags, distilling)
+    *trainings, summary = foresee(study, entries, options.seeds)
+    print(*trainings, summary, sep="\n", flush=True)
+    return {"folder": str(study.out), "trainings": trainings}
 
 
 def compare(
@@ -111,10 +124,24 @@ def compare(
     Raises:
         ConfigError: An option is invalid, or the recipe, block or slot does not exist.
     """
+    from foveate.pipeline.comparison.run import carry_out
+
+    if options.dry_run:
+        return Path(_foresee(options, flags, distilling)["folder"]), [], ""
+    study, entries, rule = _plan(options, flags, distilling)
+    rows, score = carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
+    return study.out, rows, score
+
+
+def _plan(options: CompareOptions, flags: Sequence[str], distilling: Sequence[str]) -> tuple[Any, list[Any], Any]:
+    """The study, its blocks, and the rule by which it ends (None: after the given seeds).
+
+    Raises:
+        ConfigError: An option is invalid, or the recipe, block or slot does not exist.
+    """
     from foveate.pipeline.comparison.attention_flags import take_attention
     from foveate.pipeline.comparison.entries import parse_entries  # late: --help should not wait for torch
     from foveate.pipeline.comparison.order import create_rule
-    from foveate.pipeline.comparison.run import carry_out, foresee
     from foveate.pipeline.comparison.study import Study
 
     if min(options.seeds, options.steps, options.rounds) < 1 or options.field < 0:
@@ -142,12 +169,7 @@ def compare(
     entries = parse_entries(options.blocks, slots)
     if rule is not None and len(entries) < 2:
         raise ConfigError("--detect compares: name two blocks or more in --blocks; the first one is the baseline")
-    if options.dry_run:
-        for line in foresee(study, entries, options.seeds):
-            print(line, flush=True)
-        return study.out, [], ""
-    rows, score = carry_out(study, entries, seeds=options.seeds, rounds=options.rounds, limit=options.field, rule=rule)
-    return study.out, rows, score
+    return study, list(entries), rule
 
 
 def _start(options: CompareOptions, recipe: Recipe, flags: Sequence[str], distilling: Sequence[str]) -> Any:
