@@ -31,14 +31,12 @@ class PredictOptions:
         classes: The classes whose probabilities are written; empty for all.
         resume: Whether images are left out that have all their files.
         every: Of a video, every n-th frame goes through the network.
-        as_json: Whether a summary is printed as JSON on standard output, and everything else on standard error.
     """
 
     outputs: tuple[str, ...] | None = None
     classes: tuple[str, ...] = ()
     resume: bool = False
     every: int = 1
-    as_json: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.outputs or () if name not in OUTPUTS]

@@ -38,6 +38,7 @@ from foveate.pipeline.models.channels import channels_in
 from foveate.pipeline.models.checkpointing import checkpoint_activations
 from foveate.pipeline.models.segnext import VARIANTS
 from foveate.pipeline.normalisation import Normalise
+from foveate.pipeline.notes import note
 from foveate.pipeline.optimisation.freezing import Freezing
 from foveate.pipeline.optimisation.optimiser import create_optimizer
 from foveate.pipeline.optimisation.schedules import PlateauLR, create_schedule, renew_settings
@@ -119,7 +120,7 @@ class VisionTask(DataDrivenTask):
         self._engine: Engine | None = None
 
     def load_initial_weights(self, *, complete: bool = False) -> None:
-        """Load the file given as `weights` and print what matched; a second call does nothing.
+        """Load the file given as `weights` and say what matched on standard error; a second call does nothing.
 
         From then on images are normalised as the weights expect, unless the recipe gives a normalisation.
 
@@ -136,7 +137,7 @@ class VisionTask(DataDrivenTask):
             report = load(self.network, self._initial_weights, keep_rank=keep_rank)
             if self._normalisation_is_given:
                 report = replace(report, statistics=None)
-            rank_zero_only(print)(report, flush=True)
+            rank_zero_only(note)(str(report))
             if report.statistics is not None and len(report.statistics[0]) == len(self.normalise.mean):
                 self.normalise.renew(*report.statistics)
             self._keep_rank(options)
@@ -177,8 +178,8 @@ class VisionTask(DataDrivenTask):
             self._engine = create_engine(
                 self.network, pixels, engine=self._engine_name, precision=precision, calls=count_batches(self._trainer)
             )
-            note = f" ({self._engine.note})" if self._engine.note else ""
-            rank_zero_only(print)(f"engine: {self._engine.name}, {precision}{note}", flush=True)
+            more = f" ({self._engine.note})" if self._engine.note else ""
+            rank_zero_only(note)(f"engine: {self._engine.name}, {precision}{more}")
         return self._engine
 
     def _is_bfloat16(self) -> bool:

@@ -18,7 +18,7 @@ VIEWS = (
     "multi_scale: average 6 scales and their mirror images; of classifiers --data.eval_views ten_crop",
 )
 ENGINE = ("--engine NAME", "what runs the network: torch, folded, compile, openvino, or auto, the fastest here")
-JSON = ("--json", "print the scores as JSON on stdout, everything else on stderr")
+JSON = ("--json [FILE]", "scores as JSON: on stdout, everything else then on stderr, or into FILE.json")
 PER_IMAGE = ("--per_image [FILE]", "write a line on each image: counts, loss, confidence; .csv, or .parquet")
 
 OPTIONS = {
@@ -47,6 +47,7 @@ OPTIONS = {
         ("--early_stop N", "end after N validations without a better score; or --trainer.max_time DD:HH:MM:SS"),
         ("--checkpoints.every_steps N", "also save so often; or --checkpoints.every_minutes M (10)"),
         ("--dry_run", "three steps and a validation: time, memory and disk; writes nothing"),
+        ("--json [FILE]", "run, checkpoints and scores as JSON: on stdout, or into FILE.json"),
         ("--trainer.logger NAME", "log elsewhere too: wandb, tensorboard, mlflow; --trainer.logger.project NAME"),
         ("--pictures.count N", "validation images drawn (4); 0 draws none; --pictures.every N validations"),
         ("--trainer.default_root_dir DIR", "where runs are kept (runs)"),
@@ -79,7 +80,7 @@ OPTIONS = {
         ("--every N", "of a video, every n-th frame goes through the network (1)"),
         ("--classes LIST", "the classes whose probabilities are written; all if not given"),
         ("--resume", "leave out images that have all their files"),
-        ("--json", "print a summary as JSON on stdout, everything else on stderr"),
+        ("--json [FILE]", "a summary as JSON: on stdout, everything else then on stderr, or into FILE.json"),
         VIEWS,
         ENGINE,
     ),

@@ -70,7 +70,7 @@ def test_weights_are_for_the_same_block_and_say_what_they_were_made_from(
 
     fit = ["fit", "--config", "synthetic_segnext_t", "--data.root", str(cityscapes_root), *FIT]
     assert main([*fit, "--model.weights", str(OUT), "--model.attention.gate", "se"]) == 0, capsys.readouterr().err
-    assert "encoder 100.0%: 350 loaded, 0 adapted, 0 missing" in capsys.readouterr().out
+    assert "encoder 100.0%: 350 loaded, 0 adapted, 0 missing" in capsys.readouterr().err
     assert main([*fit, "--model.weights", str(OUT), "--model.attention.gate", "lka"]) == 4
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert 'made with attention {"gate": "se"}, and this model has LargeKernelAttention' in error

@@ -48,6 +48,34 @@ def answer(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
     return found
 
 
+def test_fit(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, *FIT, *STEPS, *DATA, "--trainer.default_root_dir=other", "--json")
+    assert Path(found["run"]).parent == here / "other/synthetic_segnext_t"
+    assert all(Path(found["checkpoints"][which]).is_file() for which in ("best", "last"))
+    last = found["scores"]["last"]
+    assert last["evaluation"]["step"] == 2
+    words = ["--ckpt_path", found["checkpoints"]["last"], "--data.num_workers=0", "--json"]
+    assert answer(capsys, "validate", *words)["miou"] == pytest.approx(last["miou"])
+    assert answer(capsys, "fit", "--ckpt_path", found["checkpoints"]["last"], "--json")["run"] == found["run"]
+
+
+def test_a_dry_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, *FIT, *STEPS, *DATA, "--dry_run", "--json")
+    assert (found["dry_run"], found["images"], found["steps"]) == (True, 2, 2)
+    assert found["step_seconds"] > 0
+    assert found["peak_bytes"] > 1e8
+
+
+def test_scores_go_to_a_file_and_the_table_to_standard_output(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--ckpt_path=last", "--data.num_workers=0", "--json", "scores.json"]) == 0
+    assert "all pixels" in capsys.readouterr().out
+    assert 0 <= json.loads(Path("scores.json").read_text())["miou"] <= 1
+    images = ["--data.images=cityscapes/leftImg8bit/val", "--out=drawn"]
+    assert main(["predict", "--ckpt_path=last", *images, "--json=predicted.json"]) == 0
+    assert "images: " in capsys.readouterr().out
+    assert json.loads(Path("predicted.json").read_text())["written"] > 0
+
+
 def test_verify(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = answer(capsys, "verify", "--json", "runs/latest", "--steps", "2")
     assert found["steps"] == 2

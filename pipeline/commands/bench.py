@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import parse_options
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.text import parse_size
 from foveate.plugins.manager import installed_plugins

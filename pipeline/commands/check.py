@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.writing import write_whole
-from foveate.pipeline.commands.figures import STDOUT, write_figures
+from foveate.pipeline.answering import STDOUT, write_figures
 from foveate.plugins.selection import split_names
 
 if TYPE_CHECKING:

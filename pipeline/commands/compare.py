@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import parse_options, split_flags
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.distillation.lesson import Lesson
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import Recipe, find_recipe, read_recipe

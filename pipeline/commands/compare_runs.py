@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import PLUGINS, RECIPE_FLAGS, parse_options, split_flags
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.json_option import JSON, STDOUT, is_json_target
 

@@ -22,7 +22,7 @@ def show(recipe: str, json: bool = False, flags: Flags = ()) -> None:
         json: Print it as JSON.
         flags: Flags of the recipe, as in a training.
     """
-    from foveate.pipeline.commands.figures import STDOUT, write_figures
+    from foveate.pipeline.answering import STDOUT, write_figures
     from foveate.pipeline.runs.recipes import dump_recipe
     from foveate.pipeline.settings.resolving import open_source, resolve
 
@@ -79,7 +79,7 @@ def diff(first: str, second: str, json: bool = False, flags: Flags = ()) -> None
         json: Print it as JSON.
         flags: Flags that both are read with; only --plugins is of use.
     """
-    from foveate.pipeline.commands.figures import STDOUT, write_figures
+    from foveate.pipeline.answering import STDOUT, write_figures
     from foveate.pipeline.settings.comparing import as_lines, circumstances_of, compare
     from foveate.pipeline.settings.resolving import flattened, open_source, resolve
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import parse_options
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.distillation.lesson import Lesson
 from foveate.pipeline.text import duration
 from foveate.plugins.manager import installed_plugins

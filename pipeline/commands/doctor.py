@@ -18,7 +18,7 @@ def examine(json: bool = False) -> None:
     Args:
         json: Print it as JSON.
     """
-    from foveate.pipeline.commands.figures import STDOUT, write_figures
+    from foveate.pipeline.answering import STDOUT, write_figures
     from foveate.pipeline.diagnosis.findings import as_figures, as_text
     from foveate.pipeline.diagnosis.machine import (
         describe_devices,

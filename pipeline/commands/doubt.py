@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from foveate.datasets.errors import DataConfigError
-from foveate.pipeline.commands.figures import answer
+from foveate.pipeline.answering import answer
 
 Split = Literal["train", "val"]
 COUNT = 60

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import PLUGINS, RECIPE_FLAGS, parse_options, split_flags
-from foveate.pipeline.commands.figures import answer
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "torch-export": ".pt2", "torchscript": ".torchscript"}
 IMAGES = 32  # that the file is checked on

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from foveate.pipeline.commands.figures import answer
+from foveate.pipeline.answering import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.notes import note
 from foveate.plugins.manager import installed_plugins

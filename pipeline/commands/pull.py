@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import run_single
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import MachineError
 from foveate.plugins.selection import split_names
 

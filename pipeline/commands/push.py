@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import run_single
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError, MachineError
 from foveate.plugins.selection import split_names
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import run_single
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import DivergedError
 
 Precision = Literal["32-true", "bf16-mixed"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import parse_options
 from foveate.pipeline.commands.compare_runs import split_runs
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError, MachineError
 
 PAGE = "report.html"

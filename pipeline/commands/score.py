@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from foveate.datasets.errors import DataConfigError
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import run_single
-from foveate.pipeline.commands.figures import answer
 
 DataSet = Literal["cityscapes", "folder", "ade20k", "voc2012", "camvid", "loveda", "coco_stuff164k"]
 

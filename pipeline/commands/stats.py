@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foveate.datasets.errors import DataConfigError
-from foveate.pipeline.commands.figures import answer
+from foveate.pipeline.answering import answer
 
 if TYPE_CHECKING:
     from foveate.datasets.split_survey import Survey

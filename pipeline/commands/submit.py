@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import run_single
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 
 COUNT, SIZE = 1525, "1024x2048"  # of the test split

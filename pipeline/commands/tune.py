@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.command_line import parse_options, split_flags
-from foveate.pipeline.commands.figures import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.runs.recipes import find_recipe
 from foveate.pipeline.tuning.space import Dimension, probes, read_space

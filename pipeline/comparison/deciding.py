@@ -12,7 +12,7 @@ import numpy as np
 from foveate.pipeline.comparison.anytime import ALPHA, Evidence, image_width, seed_width
 from foveate.pipeline.comparison.bootstrap import SCORES, average
 from foveate.pipeline.comparison.result import Cell
-from foveate.pipeline.resampling.exchange import holm
+from foveate.pipeline.resampling.exchange import holm_of_pairs
 
 MOST = 1000  # seeds that are counted in advance; more are said to be out of reach
 
@@ -66,15 +66,14 @@ def evidence_of(cells: Mapping[int, Cell], first: Mapping[int, Cell], score: str
 def decide(evidence: Mapping[str, Evidence], detect: float) -> dict[str, Verdict]:
     """What is known of each block.
 
-    Among all blocks, a difference that is wrongly said is as rare as ALPHA says, and so is one that is wrongly denied.
+    A comparison in which any difference is wrongly said or wrongly denied, of any block, is as rare as ALPHA says.
 
     Args:
         evidence: Of each block, by its label.
         detect: Smallest difference that matters, in [0, 1].
     """
     others = list(evidence.values())
-    differ = holm([one.p_of_none() for one in others])
-    same = holm([one.p_of_as_much(detect) for one in others])
+    differ, same = holm_of_pairs([one.p_of_none() for one in others], [one.p_of_as_much(detect) for one in others])
     told = zip(evidence, others, differ, same, strict=True)
     return {label: _verdict(one, p, p_same, detect, len(others)) for label, one, p, p_same in told}
 

@@ -12,8 +12,8 @@ from foveate.pipeline.text import duration
 
 EXPLAINED = (
     "Between: a 95 % interval that covers seeds and images and holds whenever one stops (Wang & Ramdas, "
-    "arXiv:2310.03722). The words are corrected for the number of blocks (Holm), those that say a difference and those "
-    "that deny one each on their own: all of a kind are right in 95 % of comparisons."
+    "arXiv:2310.03722). The words are corrected for the number of blocks (Holm, as Shaffer modified it for hypotheses "
+    "that exclude each other): in 95 % of comparisons all of them are right."
 )
 
 

@@ -6,13 +6,13 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from foveate.datasets.loading.workers import workers_ended
+from foveate.pipeline.answering import answer, kept_free, write_figures
 from foveate.pipeline.callbacks.extremes import ExtremeImages
 from foveate.pipeline.callbacks.final_validation import validates
 from foveate.pipeline.callbacks.wandb_reporter import conclude
@@ -32,15 +32,15 @@ from foveate.pipeline.runs.directories import (
     short,
 )
 from foveate.pipeline.runs.lock import release_all
+from foveate.pipeline.runs.outcome import figures_of_run
 from foveate.pipeline.runs.unfinished import mark_finished
-from foveate.pipeline.training.dry_run import tell_dry_run
+from foveate.pipeline.training.dry_run import Trial, measure_trial
 from foveate.pipeline.training.exported import stand_in, take_exported_model
 from foveate.pipeline.training.flags import value_of
 from foveate.pipeline.training.lightning_cli import FoveateCLI
 from foveate.pipeline.training.request import Request, root_of
 from foveate.pipeline.training.resuming import check_resumable, nothing_left
 from foveate.pipeline.weights.factorisation import take_rank
-from foveate.plugins.output import print_json
 
 
 def run(request: Request) -> Path | None:
@@ -58,7 +58,7 @@ def run(request: Request) -> Path | None:
     try:
         with workers_ended():
             if request.command == "fit":
-                return fit(request)
+                return _fit_and_answer(request)
             {"validate": evaluate, "test": evaluate, "predict": predict}[request.command](request)
             return None
     except Stopped as stop:
@@ -70,8 +70,24 @@ def run(request: Request) -> Path | None:
         release_all()
 
 
-def fit(request: Request) -> Path | None:
-    """Train, from scratch or continuing from a checkpoint, and return the run directory; None if there is none."""
+def _fit_and_answer(request: Request) -> Path | None:
+    """Train, and write what a training left, or what a trial of it took, as JSON if that is asked for."""
+    with kept_free(request.json):
+        left = fit(request)
+    if request.json is not None and left is not None and global_rank() == 0:
+        write_figures(left.as_json() if isinstance(left, Trial) else figures_of_run(left), request.json)
+    return left if isinstance(left, Path) else None
+
+
+def fit(request: Request) -> Path | Trial | None:
+    """Train, from scratch or continuing from a checkpoint.
+
+    Args:
+        request: The command line, taken apart.
+
+    Returns:
+        The run directory; of a dry run what it took; None where there is neither.
+    """
     from foveate.pipeline.training.summary import Training, summarise
 
     checkpoint = read_checkpoint(request.checkpoint) if request.checkpoint else {}
@@ -101,10 +117,10 @@ def fit(request: Request) -> Path | None:
             weights_only=True,
         )
     if request.dry_run:
+        trial = measure_trial(cli, Path(root_of(request.recipe, request.flags)))
         if cli.trainer.is_global_zero:
-            for line in tell_dry_run(cli, Path(root_of(request.recipe, request.flags))):
-                print(line, flush=True)
-        return None
+            print("\n".join(trial.lines()), flush=True)
+        return trial
     if cli.run_dir and not cli.trainer.global_step:
         _keep_start(cli, cli.run_dir)
     if cli.trainer.is_global_zero and cli.run_dir:
@@ -130,13 +146,13 @@ def evaluate(request: Request) -> None:
     """Score the val or test split with the weights of a checkpoint, or with published ones."""
     from foveate.pipeline.training.summary import report_scores
 
-    with redirect_stdout(sys.stderr) if request.as_json else nullcontext():
+    def find() -> Mapping[str, Any] | None:
         cli, step, weights = evaluated(request)
-        figures = None
-        if cli.trainer.is_global_zero:
-            figures = report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
-    if request.as_json and figures is not None:
-        print_json(figures)
+        if not cli.trainer.is_global_zero:
+            return None
+        return report_scores(request, cli.model, cli.resolved_recipe(), cli.trainer, step, weights)
+
+    answer(request.json, find)
 
 
 def evaluated(request: Request) -> tuple[FoveateCLI, int, str | None]:
@@ -195,10 +211,10 @@ def predict(request: Request) -> None:
     if videos := videos_of(value_of(request.flags, "--data.images")):
         predict_videos(request, videos)
         return
-    with redirect_stdout(sys.stderr) if options.as_json else nullcontext():
+    with kept_free(request.json):
         cli = _predicting(request) if request.model is None else _with_exported(request, request.model)
         summary = write_predictions(cli.trainer, cli.model, cli.datamodule, Path(cli.config.out), options)
-    tell(summary, as_json=options.as_json)
+    tell(summary, request.json)
 
 
 def _predicting(request: Request) -> FoveateCLI:

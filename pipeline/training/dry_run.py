@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,65 @@ from foveate.pipeline.training.preflight import FILES, checkpoint_bytes, size
 UNLIMITED = (None, -1)
 
 
-def tell_dry_run(cli: Any, folder: Path) -> Iterator[str]:
-    """Lines on time, memory and disk.
+@dataclass(frozen=True)
+class Trial:
+    """What a few steps of a training took, and what all of it would take.
+
+    Attributes:
+        trained: Steps that were trained.
+        validated: Batches that were validated.
+        images: Images of a step.
+        step_seconds: Time of a step.
+        waiting: Share of it in which the step waited for data, in [0, 1].
+        steps: Steps of the whole training; None if it has no limit.
+        batch_seconds: Time of a validation batch; None if none was validated.
+        batches: Batches of a validation; None if that is not known.
+        peak_bytes: Most memory that was in use.
+        free_bytes: Memory that is free.
+        checkpoint_bytes: Size of a checkpoint, about.
+        disk_bytes: Free room on the disk.
+    """
+
+    trained: int
+    validated: int
+    images: int
+    step_seconds: float
+    waiting: float
+    steps: int | None
+    batch_seconds: float | None
+    batches: int | None
+    peak_bytes: int
+    free_bytes: int
+    checkpoint_bytes: int
+    disk_bytes: int
+
+    def lines(self) -> Iterator[str]:
+        """The same in words: time, memory and disk."""
+        yield f"dry run: {self.trained} steps and {self.validated} validation batches, and nothing was written"
+        waits = f"{self.waiting:.0%} of it waiting for data"
+        yield f"  a step        {duration(self.step_seconds)} for {self.images} images, {waits}"
+        if self.steps is not None:
+            whole = duration(self.steps * self.step_seconds)
+            yield f"  all steps     {whole} for {self.steps} steps, without validations"
+        if self.batch_seconds is not None:
+            whole = (
+                ""
+                if self.batches is None
+                else f", {duration(self.batches * self.batch_seconds)} for all {self.batches}"
+            )
+            yield f"  validation    {duration(self.batch_seconds)} a batch{whole}"
+        yield f"  memory        {size(self.peak_bytes)} at most so far, {size(self.free_bytes)} are free"
+        room = f"up to {FILES}: {size(FILES * self.checkpoint_bytes)} of {size(self.disk_bytes)} that are free"
+        yield f"  checkpoints   about {size(self.checkpoint_bytes)} each, {room}"
+        yield "  the largest batch that fits is found with --data.batch_size auto"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {"dry_run": True, **asdict(self)}
+
+
+def measure_trial(cli: Any, folder: Path) -> Trial:
+    """Time, memory and disk of a training of which a few steps were tried.
 
     Args:
         cli: What was built, after its trial.
@@ -26,23 +84,21 @@ def tell_dry_run(cli: Any, folder: Path) -> Iterator[str]:
     """
     trainer, data = cli.trainer, cli.datamodule
     timed = next(callback for callback in trainer.callbacks if isinstance(callback, DryRun))
-    yield f"dry run: {len(timed.steps)} steps and {len(timed.validation)} validation batches, and nothing was written"
-    waits = sum(timed.waits[1:]) / max(1e-9, sum(timed.waits[1:]) + sum(timed.steps[1:]))
-    images = accumulated(trainer, data)
-    yield f"  a step        {duration(timed.step)} for {images} images, {waits:.0%} of it waiting for data"
-    steps = count_steps(cli)
-    if steps is not None:
-        yield f"  all steps     {duration(steps * timed.step)} for {steps} steps, without validations"
-    if timed.validation:
-        batches = _batches(data)
-        each = sum(timed.validation) / len(timed.validation)
-        known = "" if batches is None else f", {duration(batches * each)} for all {batches}"
-        yield f"  validation    {duration(each)} a batch{known}"
-    yield f"  memory        {size(peak_memory())} at most so far, {size(free_memory())} are free"
-    each_file, free = checkpoint_bytes(cli.model), shutil.disk_usage(folder if folder.is_dir() else ".").free
-    room = f"up to {FILES}: {size(FILES * each_file)} of {size(free)} that are free"
-    yield f"  checkpoints   about {size(each_file)} each, {room}"
-    yield "  the largest batch that fits is found with --data.batch_size auto"
+    waits, validation = sum(timed.waits[1:]), timed.validation
+    return Trial(
+        trained=len(timed.steps),
+        validated=len(validation),
+        images=accumulated(trainer, data),
+        step_seconds=timed.step,
+        waiting=waits / max(1e-9, waits + sum(timed.steps[1:])),
+        steps=count_steps(cli),
+        batch_seconds=sum(validation) / len(validation) if validation else None,
+        batches=_batches(data) if validation else None,
+        peak_bytes=int(peak_memory()),
+        free_bytes=int(free_memory()),
+        checkpoint_bytes=int(checkpoint_bytes(cli.model)),
+        disk_bytes=shutil.disk_usage(folder if folder.is_dir() else ".").free,
+    )
 
 
 def count_steps(cli: Any) -> int | None:

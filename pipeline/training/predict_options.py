@@ -9,6 +9,8 @@ from foveate.pipeline.outputs import PredictOptions
 from foveate.pipeline.training.flags import take_option
 from foveate.plugins.selection import split_names
 
+RESUME = "--resume"
+
 
 def read_options(argv: Sequence[str]) -> tuple[PredictOptions, list[str]]:
     """The options on a command line, and the command line without them.
@@ -26,15 +28,13 @@ def read_options(argv: Sequence[str]) -> tuple[PredictOptions, list[str]]:
     outputs, rest = take_option(argv, "--outputs")
     classes, rest = take_option(rest, "--classes")
     every, rest = take_option(rest, "--every")
-    switches = [word for word in rest if word in ("--resume", "--json")]
     options = PredictOptions(
         outputs=tuple(dict.fromkeys(split_names(outputs[-1]))) if outputs else None,
         classes=tuple(split_names(classes[-1])) if classes else (),
-        resume="--resume" in switches,
+        resume=RESUME in rest,
         every=_whole(every[-1]) if every else 1,
-        as_json="--json" in switches,
     )
-    return options, [word for word in rest if word not in switches]
+    return options, [word for word in rest if word != RESUME]
 
 
 def _whole(text: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning.pytorch as L
 
+from foveate.pipeline.answering import kept_free, write_figures
 from foveate.pipeline.callbacks.class_predictions import ClassPredictionWriter
 from foveate.pipeline.callbacks.prediction_files import PredictionFiles
 from foveate.pipeline.callbacks.predictions import PredictionWriter
@@ -28,7 +29,6 @@ from foveate.pipeline.training.published import labels_of_weights
 from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.written import Summary
 from foveate.plugins.hints import did_you_mean
-from foveate.plugins.output import print_json
 
 SHOWN = 20
 TABLE = "predictions.csv"
@@ -142,18 +142,21 @@ def _create_writer(
     return PredictionWriter(files, data.folder, data.paths, resume=options.resume)
 
 
-def tell(summary: Summary, *, as_json: bool) -> None:
+def tell(summary: Summary, json: str | None) -> None:
     """Print what was written.
 
     Args:
         summary: What was written.
-        as_json: As one JSON object on standard output.
+        json: Where it goes as JSON; see `answer`.
 
     Raises:
         UnusableDataError: Some images could not be read; the results of all others are written.
     """
     if global_rank() == 0:
-        print_json(summary.as_json()) if as_json else print(summary.sentence, flush=True)
+        with kept_free(json):
+            print(summary.sentence, flush=True)
+        if json is not None:
+            write_figures(summary.as_json(), json)
     if summary.faults:
         shown = few(summary.faults, SHOWN, "; ")
         raise UnusableDataError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.json_option import take_json
 from foveate.pipeline.outputs import PredictOptions
 from foveate.pipeline.per_image.parquet import check_parquet
 from foveate.pipeline.processes.launchers import agree_on
@@ -26,7 +27,7 @@ from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 from foveate.plugins.sources import locate_all
 
-ROOT, DRY_RUN, JSON = "--trainer.default_root_dir", "--dry_run", "--json"
+ROOT, DRY_RUN = "--trainer.default_root_dir", "--dry_run"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Request:
         per_image: File for a line on each evaluated image; empty for one in the run, None for no file.
         model: An exported model to run instead of a checkpoint.
         predicting: What `predict` writes and how.
-        as_json: Whether `validate` and `test` print the scores as JSON on standard output, all else on standard error.
+        json: File for the figures as JSON; `-` for standard output, to which nothing else goes then; None for none.
     """
 
     command: str
@@ -63,7 +64,7 @@ class Request:
     per_image: str | None = None
     model: Path | None = None
     predicting: PredictOptions = PredictOptions()  # noqa: RUF009  frozen
-    as_json: bool = False
+    json: str | None = None
 
 
 def understand(command: str, argv: Sequence[str]) -> Request:
@@ -81,10 +82,8 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     disabled, rest = take_option(rest, "--disable")
     engines, rest = take_option(rest, "--engine")
     per_image, rest = take_switch(rest, "--per_image")
-    predicting, as_json = PredictOptions(), command in ("validate", "test") and JSON in rest
-    rest = [word for word in rest if word != JSON or not as_json]
-    if command == "predict":
-        predicting, rest = read_options(rest)
+    json, rest = take_json(rest)
+    predicting, rest = read_options(rest) if command == "predict" else (PredictOptions(), rest)
     modules, disabled = _split(modules), _split(disabled)
     locate_all(modules)  # reports a wrong one before anything is imported
     files = [find_recipe(name) for name in configs]
@@ -123,7 +122,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         model=model,
         words=["foveate", command, *argv],
         predicting=predicting,
-        as_json=as_json,
+        json=json,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from foveate.pipeline.answering import kept_free, write_figures
 from foveate.pipeline.errors import ConfigError, UnusableDataError
 from foveate.pipeline.outputs import DEFAULT, FOLDERS, PredictOptions
 from foveate.pipeline.predictor.predictor import Predictor
@@ -20,7 +21,6 @@ from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.written import SCHEMA
 from foveate.pipeline.video.kinds import check_installed, is_video
 from foveate.pipeline.video.labelling import Labelled, VideoOptions, label_video
-from foveate.plugins.output import print_json
 
 ACCELERATOR = "--trainer.accelerator"
 TAKEN = ("--data.images", "--out", ACCELERATOR, "--data.num_workers", "--data.batch_size")  # the last two: no effect
@@ -69,7 +69,7 @@ def predict_videos(request: Request, videos: Sequence[Path]) -> None:
         for video in videos
         if video not in left_out
     }
-    _tell(done, len(left_out), out, as_json=options.as_json)
+    _tell(done, len(left_out), out, request.json)
 
 
 def _checked(request: Request, options: PredictOptions) -> tuple[Any, ...]:
@@ -94,9 +94,13 @@ def _is_there(video: Path, out: Path, outputs: Sequence[str]) -> bool:
     )
 
 
-def _tell(done: dict[Path, Labelled], left_out: int, out: Path, *, as_json: bool) -> None:
+def _tell(done: dict[Path, Labelled], left_out: int, out: Path, json: str | None) -> None:
     faults = {video: labelled.faults for video, labelled in done.items() if labelled.faults}
-    if as_json:
+    before = f" ({left_out} were there before)" if left_out else ""
+    frames = sum(labelled.frames for labelled in done.values())
+    with kept_free(json):
+        print(f"{len(done)} videos, {frames} frames{before}: {out}", flush=True)
+    if json is not None:
         videos = [
             {
                 "source": str(video),
@@ -106,11 +110,7 @@ def _tell(done: dict[Path, Labelled], left_out: int, out: Path, *, as_json: bool
             }
             for video, labelled in done.items()
         ]
-        print_json({"schema": SCHEMA, "kind": "video", "written_before": left_out, "videos": videos})
-    else:
-        before = f" ({left_out} were there before)" if left_out else ""
-        frames = sum(labelled.frames for labelled in done.values())
-        print(f"{len(done)} videos, {frames} frames{before}: {out}", flush=True)
+        write_figures({"schema": SCHEMA, "kind": "video", "written_before": left_out, "videos": videos}, json)
     if faults:
         told = "; ".join(f"{video}: {few(some, 3, ', ')}" for video, some in faults.items())
         raise UnusableDataError(f"parts of {len(faults)} videos could not be read, all else is written: {told}")

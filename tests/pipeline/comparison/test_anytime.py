@@ -84,6 +84,18 @@ def test_several_equal_blocks_are_all_left_unnamed_in_95_percent_of_runs() -> No
 
 
 @pytest.mark.slow
+def test_hardly_any_comparison_says_something_wrong_of_blocks_at_either_limit() -> None:
+    rng = np.random.default_rng(7)
+    detect, wrong = 0.5, 0
+    for _ in range(300):
+        effects = {"a": 0.0, "b": 0.0, "c": detect, "d": -detect}
+        verdicts = decide({name: draw(rng, effect, 0.6, 0.05) for name, effect in effects.items()}, detect)
+        said = [verdicts[name].known for name in "ab"], [verdicts[name].known for name in "cd"]
+        wrong += any(known in (Known.BETTER, Known.WORSE) for known in said[0]) or Known.SAME in said[1]
+    assert wrong < 0.05 * 300
+
+
+@pytest.mark.slow
 def test_intervals_after_all_numbers_of_seeds_hold_the_effect() -> None:
     rng = np.random.default_rng(3)
     held = 0

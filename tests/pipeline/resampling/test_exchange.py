@@ -11,7 +11,7 @@ import pytest
 from foveate.pipeline.per_image.figures import pixel_score
 from foveate.pipeline.per_image.record import PixelRecord
 from foveate.pipeline.resampling.counts import DenseCounts
-from foveate.pipeline.resampling.exchange import exchange_test, holm
+from foveate.pipeline.resampling.exchange import exchange_test, holm, holm_of_pairs
 from foveate.pipeline.run_comparison.effects import Effect, compare_records
 from foveate.tests.pipeline.resampling.drawn_images import COMMON, RARE, draw_images
 
@@ -79,6 +79,15 @@ def test_the_same_run_twice_differs_in_nothing() -> None:
 def test_holm_corrects_as_by_hand() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
+
+
+def test_pairs_that_exclude_each_other_are_corrected_as_by_hand() -> None:
+    assert holm_of_pairs([0.004, 0.3, 0.5], [0.01, 0.02, 0.6]) == (  # times 3, and 2 once both of the first fell
+        pytest.approx([0.012, 0.6, 0.6]),
+        pytest.approx([0.03, 0.04, 0.6]),
+    )
+    assert holm_of_pairs([0.2], [0.04]) == ([0.2], [0.04])  # one pair needs no correction
+    assert holm_of_pairs([], []) == ([], [])
 
 
 def test_classes_are_corrected_for_all_pairs_of_runs() -> None:

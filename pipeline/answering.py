@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,32 @@ from foveate.datasets.files.writing import write_whole
 from foveate.pipeline.json_option import STDOUT
 from foveate.plugins.output import diverted, print_json, to_json
 
-__all__ = ["STDOUT", "answer", "write_figures"]
+__all__ = ["STDOUT", "answer", "kept_free", "write_figures"]
 
 
-def answer(json: str | None, find: Callable[[], Mapping[str, Any]]) -> None:
+def answer(json: str | None, find: Callable[[], Mapping[str, Any] | None]) -> None:
     """Do what a command does, and write its figures where --json says.
 
     Args:
         json: A file; `-` for standard output, to which nothing else goes then; None for no figures.
-        find: Does it, prints what people read, and returns the figures.
+        find: Does it, prints what people read, and returns the figures; None where there are none.
 
     Raises:
         DataError: The file cannot be written.
     """
-    with diverted() if json == STDOUT else nullcontext():
+    with kept_free(json):
         figures = find()
-    if json is not None:
+    if json is not None and figures is not None:
         write_figures(figures, json)
+
+
+def kept_free(json: str | None) -> AbstractContextManager[None]:
+    """A context manager in which nothing gets to standard output if that is where the figures go.
+
+    Args:
+        json: Where they go; see `answer`.
+    """
+    return diverted() if json == STDOUT else nullcontext()
 
 
 def write_figures(figures: Mapping[str, Any], target: str) -> None:
