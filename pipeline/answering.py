@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from foveate.datasets.errors import DataError
-from foveate.datasets.files.writing import write_whole
+from foveate.pipeline.errors import UnusableDataError
+from foveate.pipeline.files import write_text
 from foveate.pipeline.json_option import STDOUT
 from foveate.plugins.output import diverted, print_json, to_json
 
@@ -23,7 +23,7 @@ def answer(json: str | None, find: Callable[[], Mapping[str, Any] | None]) -> No
         find: Does it, prints what people read, and returns the figures; None where there are none.
 
     Raises:
-        DataError: The file cannot be written.
+        UnusableDataError: The file cannot be written.
     """
     with kept_free(json):
         figures = find()
@@ -48,13 +48,12 @@ def write_figures(figures: Mapping[str, Any], target: str) -> None:
         target: A file, or `-` for standard output.
 
     Raises:
-        DataError: The file cannot be written.
+        UnusableDataError: The file cannot be written.
     """
     if target == STDOUT:
         print_json(figures)
         return
-    text = to_json(figures) + "\n"
     try:
-        write_whole(Path(target).expanduser(), text.encode())
+        write_text(Path(target).expanduser(), to_json(figures) + "\n")
     except OSError as error:
-        raise DataError(f"{target}: cannot be written: {error}") from error
+        raise UnusableDataError(f"{target}: cannot be written: {error}") from error

@@ -24,7 +24,7 @@ def test_a_second_recipe_lies_over_the_first(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("trainer: {max_steps: 7}")
     request = understand("fit", ["--config", "camvid_segnext_t", f"--config={tmp_path}/mine.yaml"])
     assert request.recipe["trainer"]["max_steps"] == 7
-    assert request.recipe["trainer"]["val_check_interval"] == 500
+    assert request.recipe["trainer"]["val_check_interval"] == 1000
     assert request.name == "mine"
 
 
