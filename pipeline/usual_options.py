@@ -35,8 +35,7 @@ OPTIONS = {
         ("--model.freeze PART", "parts to freeze: encoder, '[encoder.stages[:2]]'"),
         ("--model.loss LOSS", "see foveate plugins list --what losses; '{name: ohem, class_weights: auto}'"),
         ("--model.optimizer.name NAME", "adamw, sgd, timm:lion, torch:RMSprop ...; .options '{betas: [0.9, 0.95]}'"),
-        ("--model.optimizer.lr X", "learning rate of the encoder; also .layer_decay, .weight_decay"),
-        ("--model.optimizer.decoder_lr_multiplier X", "learning rate of decoder or head, as a multiple"),
+        ("--model.optimizer.lr X", "of the encoder; .decoder_lr_multiplier M of the rest; .layer_decay, .weight_decay"),
         (
             "--model.schedule.name NAME",
             "poly, cosine, constant, step, multi_step, one_cycle, plateau, torch:..., timm:...",
