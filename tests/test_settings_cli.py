@@ -85,7 +85,7 @@ def test_what_differs_is_told_with_both_values(capsys: pytest.CaptureFixture[str
     found = json.loads(printed(capsys, *words))
     assert found["schema"] == 1
     by_name = {one["name"]: (one["first"], one["second"]) for one in found["differences"]}
-    assert by_name["trainer.max_steps"] == ("8000", "160000")
+    assert by_name["trainer.max_steps"] == ("6000", "160000")
     assert by_name["data.short_side"] == ("null", "512")
     assert "model.network" not in by_name
 
