@@ -65,11 +65,14 @@ class DataDrivenTask(L.LightningModule):
     def take_class_weights(self, stored: Mapping[str, Any]) -> None:
         """Use a checkpoint's class weights where the recipe asks for a method such as `auto`.
 
+        Weights of another number of classes are left: the checkpoint is of another model, as its tensors tell.
+
         Args:
             stored: The hyper-parameters in the checkpoint.
         """
         taken = with_stored(self._asked_loss, stored.get("loss"))
-        if taken != self._asked_loss and taken != self.hparams["loss"]:
+        fits = all(len(weights) == self.num_classes for weights in weights_in(taken))
+        if fits and taken != self._asked_loss and taken != self.hparams["loss"]:
             for weights in weights_in(taken):
                 told = describe_weights(self.labels.names, weights)
                 rank_zero_only(note)(f"class weights (of the checkpoint): {told}")
