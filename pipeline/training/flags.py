@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,12 +51,15 @@ def take_option(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]
     return values, rest
 
 
-def take_switch(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:
+def take_switch(
+    argv: Sequence[str], name: str, is_value: Callable[[str], bool] = lambda word: not word.startswith("-")
+) -> tuple[str | None, list[str]]:
     """The value of an option that may stand without one, and the command line without it.
 
     Args:
         argv: The command line.
         name: The option.
+        is_value: Whether the word after it is its value.
 
     Returns:
         None where it is not given, and an empty text where it has no value; then the rest.
@@ -72,7 +75,7 @@ def take_switch(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:
         if option != name:
             rest.append(word)
         else:
-            value = given or (words.pop(0) if words and not words[0].startswith("-") else "")
+            value = given or (words.pop(0) if words and is_value(words[0]) else "")
     return value, rest
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foveate.pipeline.engines import check_engine
 from foveate.pipeline.errors import ConfigError
-from foveate.pipeline.json_option import take_json
+from foveate.pipeline.json_option import JSON, STDOUT, is_json_target
 from foveate.pipeline.outputs import PredictOptions
 from foveate.pipeline.per_image.parquet import check_parquet
 from foveate.pipeline.processes.launchers import agree_on
@@ -82,7 +82,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     disabled, rest = take_option(rest, "--disable")
     engines, rest = take_option(rest, "--engine")
     per_image, rest = take_switch(rest, "--per_image")
-    json, rest = take_json(rest)
+    json, rest = take_switch(rest, JSON, is_json_target)
     predicting, rest = read_options(rest) if command == "predict" else (PredictOptions(), rest)
     modules, disabled = _split(modules), _split(disabled)
     locate_all(modules)  # reports a wrong one before anything is imported
@@ -122,7 +122,7 @@ def understand(command: str, argv: Sequence[str]) -> Request:
         model=model,
         words=["foveate", command, *argv],
         predicting=predicting,
-        json=json,
+        json=STDOUT if json == "" else json,
     )
 
 
