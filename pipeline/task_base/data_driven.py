@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import lightning.pytorch as L
 from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import nn
 
@@ -17,22 +16,21 @@ from foveate.pipeline.losses import RecipeLoss, create_loss
 from foveate.pipeline.losses.class_weights import methods_in, weights_in, with_numbers, with_stored
 from foveate.pipeline.normalisation import Normalise
 from foveate.pipeline.notes import note
+from foveate.pipeline.task_base.naming import NamedTask
 
 log = logging.getLogger("foveate")
 
 
-class DataDrivenTask(L.LightningModule):
+class DataDrivenTask(NamedTask):
     """Base class of tasks: replaces what a recipe leaves to the data by numbers, which a checkpoint then holds.
 
     Attributes:
         labels: The classes.
-        num_classes: Their number.
         loss: The loss.
         normalise: Turns bytes into floats.
     """
 
     labels: LabelSet | ClassSet
-    num_classes: int
     loss: nn.Module
     normalise: Normalise
     _asked_loss: RecipeLoss
