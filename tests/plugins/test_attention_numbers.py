@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from segmentation_models_pytorch.base.modules import SCSEModule
 from timm.layers import EcaModule, SEModule
 from timm.layers.cbam import ChannelAttn, SpatialAttn
+from timm.layers.coord_attn import CoordAttn
 from timm.layers.global_context import GlobalContext as TimmGlobalContext
 from torch import Tensor, nn
 from torchvision.ops import DeformConv2d
@@ -82,7 +83,7 @@ def smp_scse() -> tuple[nn.Module, nn.Module, Pairs]:
 
 
 def timm_coordinate() -> tuple[nn.Module, nn.Module, Pairs]:
-    theirs = pytest.importorskip("timm.layers.coord_attn").CoordAttn(128, rd_channels=8, bias=True)
+    theirs = CoordAttn(128, rd_channels=8, bias=True)
     theirs.conv1.bias = None  # ours has none: the norm cancels it
     return theirs, CoordinateAttention(128), {"norm": "bn1"} | {k: k for k in ("conv1", "conv_h", "conv_w")}
 
