@@ -89,6 +89,6 @@ def test_the_code_of_the_model_runs() -> None:
 
 
 def test_every_command_that_is_named_exists() -> None:
-    named = set(re.findall(r"`foveate ([a-z][a-z-]*)", README))
+    named = {*re.findall(r"`foveate ([a-z][a-z-]*)", README), *(command.split()[1] for command in COMMANDS)}
     assert named >= {"predict", "export", "serve", "demo", "explain", "push", "pull"}
     assert named <= {command.split()[0] for command in cli.COMMANDS}
