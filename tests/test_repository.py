@@ -28,6 +28,7 @@ HOOKS = [name for name in vars(hookspecs) if name.startswith("foveate_")]
 ARROWS = {
     "plugins": ("foveate.plugins",),
     "datasets": ("foveate.datasets",),
+    "datasets/files": ("foveate.datasets", "foveate.plugins.ops.native.loading"),  # what compiles C++ exists once
     "pipeline": (
         "foveate.pipeline",
         "foveate.plugins",
@@ -57,6 +58,12 @@ ARROWS = {
         "foveate.plugins",
         "foveate.datasets.files.locking",  # a lock and a progress bar exist once
         "foveate.datasets.progress",
+    ),
+    "pipeline/diagnosis": (
+        "foveate.pipeline",
+        "foveate.plugins",
+        "foveate.datasets.cores",
+        "foveate.datasets.files.png",  # is it compiled?
     ),
     "pipeline/doubt": ("foveate.pipeline", "foveate.plugins", "foveate.datasets"),  # likewise
 }

@@ -9,7 +9,7 @@ from PIL import ExifTags
 
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.decoding import MAX_PIXELS, opened
-from foveate.datasets.files.fast_decoding import PNG
+from foveate.datasets.files.png import PNG
 from foveate.datasets.files.reading import HEAD, read_image, read_size
 from foveate.datasets.files.turning import SIDEWAYS
 

@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+from foveate.datasets.files.png import PNG, decode_png
+
+JPEG = b"\xff\xd8\xff"
 HARMLESS = {
     b"IDAT",
     b"gAMA",
@@ -46,6 +48,8 @@ def decode_plain(data: bytes, max_pixels: int) -> Pixels | None:
     shape = _png_shape(data) if data.startswith(PNG) else _jpeg_shape(data)
     if shape is None or shape[0] * shape[1] > max_pixels:
         return None
+    if data.startswith(PNG) and (found := decode_png(data, max_pixels)) is not None:
+        return found.reshape(shape)
     flags = cv2.IMREAD_GRAYSCALE if shape[2] == 1 else cv2.IMREAD_COLOR_RGB
     try:
         pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from foveate.datasets.errors import DamagedError
-from foveate.datasets.files.fast_decoding import PNG
+from foveate.datasets.files.png import PNG
 from foveate.datasets.files.stored_image import DEPTH_BYTE, GREY_ALPHA, HEAD, NPY, is_deep, orientation_of, stored_mode
 from foveate.datasets.files.tiff import MAGIC, TiffHeader, read_header
 from foveate.datasets.files.turning import UPRIGHT

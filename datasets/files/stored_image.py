@@ -14,7 +14,7 @@ from PIL import Image
 
 from foveate.datasets.errors import DamagedError, DataError
 from foveate.datasets.files.decoding import DEEP_MODES, check_size, opened
-from foveate.datasets.files.fast_decoding import PNG
+from foveate.datasets.files.png import PNG
 from foveate.datasets.files.tiff import MAGIC, TiffHeader, read_header, read_values
 from foveate.datasets.files.turning import ORIENTATION, UPRIGHT, turned_back
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from foveate.datasets.errors import DamagedError, DataError
 from foveate.datasets.files.decoding import LABEL_MODES, opened
 from foveate.datasets.files.fast_decoding import decode_plain
+from foveate.datasets.files.png import decode_png
 from foveate.datasets.files.reading import read_bytes
 
 Stored = NDArray[Any]
@@ -51,7 +52,8 @@ def read_stored(path: Path, *, max_pixels: int = MAX_PIXELS) -> Stored:
     if data.startswith(NPY):
         return _load_array(data, path, max_pixels)
     _refuse_lossy(data, path)
-    pixels = decode_plain(data, max_pixels)
+    pixels = decode_png(data, max_pixels)  # also of palettes and 16 bits
+    pixels = decode_plain(data, max_pixels) if pixels is None else pixels
     return _decode(data, path, max_pixels) if pixels is None else pixels
 
 

@@ -13,12 +13,12 @@ from jaxtyping import Int64
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.pairs import Pair
 from foveate.datasets.labels import CITYSCAPES, INVALID, Table
+from foveate.datasets.masks.stored import read_numbers
 from foveate.datasets.masks.values import ValueMasks, apply_table
 from foveate.datasets.text import few
 from foveate.datasets.threads import in_threads
 from foveate.pipeline.scoring.conventions import Convention, in_ranges, regular_of_train
 from foveate.pipeline.scoring.frames import KINDS, Frame
-from foveate.pipeline.scoring.label_png import read_label
 from foveate.pipeline.scoring.values import BYTES, count_regions, count_values
 
 PER_CLASS = 1000  # an instance id is 1000 times its class's id plus a number
@@ -117,7 +117,7 @@ def count_frame(frame: Frame, convention: Convention, *, with_instances: bool = 
     confusion = _merge(_merge(pairs, truth.table, classes).T, predicted.table, classes + 1).T
     if not with_instances or frame.instances is None:
         return Counts(confusion)
-    instances = _Read(frame.instances, np.ascontiguousarray(read_label(frame.instances)), predicted.table, "")
+    instances = _Read(frame.instances, np.ascontiguousarray(read_numbers(frame.instances)), predicted.table, "")
     _same_size(instances, predicted)
     ids, values = count_regions(instances.numbers, predicted.numbers, PER_CLASS)
     found = _merge(values.T, predicted.table, classes + 1).T
@@ -184,13 +184,15 @@ def _read_truth(path: Path, convention: Convention) -> _Read:
     if not isinstance(convention.truth, ValueMasks):  # masks of colours
         return _Read(path, convention.truth.read(Pair(path, path)), np.arange(BYTES, dtype=np.uint8), "")
     of_train_ids = path.stem.endswith(f"_{KINDS[1]}") and convention.scored == CITYSCAPES.ids
-    return _as_bytes(_Read(path, read_label(path), regular_of_train() if of_train_ids else convention.truth.table, ""))
+    return _as_bytes(
+        _Read(path, read_numbers(path), regular_of_train() if of_train_ids else convention.truth.table, "")
+    )
 
 
 def _read_prediction(path: Path, convention: Convention) -> _Read:
     other = "regular" if convention.ids == "train" else "train"
     hint = f" ({convention.ids} ids); if predictions hold {other} ids, say --ids {other}"
-    return _as_bytes(_Read(path, read_label(path), convention.predictions, hint))
+    return _as_bytes(_Read(path, read_numbers(path), convention.predictions, hint))
 
 
 def _same_size(one: _Read, other: _Read) -> None:

@@ -13,12 +13,12 @@ import numpy as np
 from foveate.datasets.errors import DataError
 from foveate.datasets.files.decoding import opened
 from foveate.datasets.files.pairs import list_images
+from foveate.datasets.files.png import decode_png
 from foveate.datasets.labels import CITYSCAPES
 from foveate.datasets.threads import in_threads
 from foveate.pipeline.files import replacing
 from foveate.pipeline.scoring.conventions import in_ranges
 from foveate.pipeline.scoring.faults import refuse
-from foveate.pipeline.scoring.label_png import decode_numbers
 
 TEST_FRAMES, TEST_SIZE = 1525, (1024, 2048)
 TEST_CITIES = ("berlin", "bielefeld", "bonn", "leverkusen", "mainz", "munich")
@@ -175,7 +175,7 @@ def _fault_of_header(data: bytes, name: str, size: tuple[int, int]) -> str | Non
 
 
 def _fault_of_ids(data: bytes, name: str) -> str | None:
-    pixels = decode_numbers(data)
+    pixels = decode_png(data)
     if pixels is None:
         with opened(data, name, LARGEST) as image:
             pixels = np.array(image)

@@ -20,6 +20,16 @@ SOURCES = Path(__file__).parent
 FLAGS = (*loading.FLAGS, "-fopenmp", "-Wno-psabi")
 DTYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
 LANES = 8  # least number of channels for which a kernel is faster
+KERNELS = Library(
+    name="kernels",
+    sources=tuple(sorted(SOURCES.glob("*.cpp"))),
+    headers=tuple(sorted(SOURCES.glob("*.h"))),
+    what="the CPU kernels",
+    instead="PyTorch's own operators are",
+    seconds=15,
+    flags=FLAGS,
+    compilers=COMPILERS,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,21 +44,10 @@ def kernels() -> ctypes.CDLL | None:
     if is_switched_off():
         return None
     try:
-        return _load()
+        return load(KERNELS)
     except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
         log.info("the CPU kernels are not used, PyTorch's own operators are: %s", error)
         return None
-
-
-def why_not() -> str:
-    """Why the kernels are not used; empty if they are. Compiles them if nobody has yet."""
-    if is_switched_off():
-        return f"switched off by {SWITCH}=0, or not supported by this system"
-    try:
-        _load()
-    except (OSError, RuntimeError) as error:
-        return " ".join(str(error).split())
-    return ""
 
 
 def takes(x: Float[Tensor, "B C H W"]) -> bool:
@@ -87,23 +86,3 @@ def _argument(given: Tensor | float | None) -> object:
     if given is None:
         return ctypes.c_void_p(None)
     return ctypes.c_float(given) if isinstance(given, float) else ctypes.c_int(given)
-
-
-def _load() -> ctypes.CDLL:
-    """The library of the kernels; see `library.load`.
-
-    Raises:
-        OSError: There is no compiler, the cache is not writable, or the compiler failed, now or before.
-    """
-    return load(
-        Library(
-            name="kernels",
-            sources=tuple(sorted(SOURCES.glob("*.cpp"))),
-            headers=tuple(sorted(SOURCES.glob("*.h"))),
-            what="the CPU kernels",
-            instead="PyTorch's own operators are",
-            seconds=15,
-            flags=FLAGS,
-            compilers=COMPILERS,
-        )
-    )

@@ -10,8 +10,10 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from foveate.plugins.cache import cache_folder
@@ -22,6 +24,7 @@ PATIENCE = 120  # seconds after which the compiler is stopped; a few are usual
 SWITCH = "FOVEATE_NATIVE"
 
 log = logging.getLogger(__name__)
+_one_at_a_time = threading.Lock()
 
 
 class CompilationError(OSError):
@@ -56,6 +59,44 @@ class Library:
 def is_switched_off() -> bool:
     """Whether nothing is to be compiled or loaded: FOVEATE_NATIVE=0, or Windows."""
     return os.environ.get(SWITCH, "1") == "0" or os.name == "nt"
+
+
+def load_optional(library: Library) -> ctypes.CDLL | None:
+    """The library, compiled if nobody has yet; None where it is switched off or not available, so that others are used.
+
+    The answer is kept for the process. Threads wait for the one that compiles.
+
+    Args:
+        library: What is loaded.
+    """
+    with _one_at_a_time:
+        return _loaded(library)
+
+
+@cache
+def _loaded(library: Library) -> ctypes.CDLL | None:
+    if is_switched_off():
+        return None
+    try:
+        return load(library)
+    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
+        log.info("%s is not used, %s: %s", library.what, library.instead, error)
+        return None
+
+
+def why_not(library: Library) -> str:
+    """Why a library is not used; empty if it is. Compiles it if nobody has yet.
+
+    Args:
+        library: What is loaded.
+    """
+    if is_switched_off():
+        return f"switched off by {SWITCH}=0, or not supported by this system"
+    try:
+        load(library)
+    except (OSError, RuntimeError) as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def load(library: Library) -> ctypes.CDLL:

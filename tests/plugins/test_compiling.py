@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from foveate.pipeline.scoring import native as module
-from foveate.pipeline.scoring.native import native
+from foveate.datasets.files.png import native
+from foveate.plugins.ops.native import loading
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    module._loaded.cache_clear()
+    loading._loaded.cache_clear()
     yield
-    module._loaded.cache_clear()
+    loading._loaded.cache_clear()
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
@@ -31,7 +31,7 @@ def test_several_threads_wait_for_one_compilation(
     assert found[0] is not None
     assert all(one is found[0] for one in found)
     assert [record.message for record in caplog.records] == [
-        "compiling the reader of label maps for this machine, once: about 3 seconds"
+        "compiling the reader of PNG files for this machine, once: about 3 seconds"
     ]
     assert len(list((tmp_path / "foveate").iterdir())) == 1
 
@@ -39,6 +39,6 @@ def test_several_threads_wait_for_one_compilation(
 def test_without_a_compiler_or_switched_off_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert native() is None
-    module._loaded.cache_clear()
+    loading._loaded.cache_clear()
     monkeypatch.setenv("FOVEATE_NATIVE", "0")
     assert native() is None

@@ -1,0 +1,1 @@
+"""C++ that decodes PNG files, compiled at its first use; without a compiler OpenCV and Pillow read them."""
