@@ -11,6 +11,7 @@ from torchmetrics import Metric
 
 from foveate.datasets.labels import IGNORE
 from foveate.pipeline.errors import UnusableDataError
+from foveate.plugins.ops.native import confusion as native
 
 BYTES = 256  # values of a byte
 CHUNK = 2**15  # pixels counted at once on a CPU: few enough for its cache and for a single thread
@@ -74,7 +75,8 @@ def count_confusion(
 ) -> Int64[Tensor, "K K"]:
     """Count each pair of label (row) and prediction (column), on the device; labels of `ignore` are left out.
 
-    Masks of bytes are counted fastest: every byte value has a row, so labels need no checks or selection before.
+    A native kernel counts on a CPU. Elsewhere masks of bytes are counted fastest: every byte value has a row, so labels
+    need no checks or selection before.
 
     Args:
         prediction: Class numbers from 0 to K - 1, of any integer type.
@@ -90,6 +92,8 @@ def count_confusion(
     """
     if prediction.shape != mask.shape:
         raise ValueError(f"predictions of shape {tuple(prediction.shape)} for labels of shape {tuple(mask.shape)}")
+    if native.takes(prediction, mask):
+        return _count_natively(prediction.flatten(), mask.flatten(), num_classes, ignore)
     bytewise = mask.dtype == torch.uint8
     rows = max(BYTES, num_classes) if bytewise else num_classes + 2
     counts = torch.zeros(rows * num_classes, dtype=torch.long, device=mask.device)
@@ -101,6 +105,15 @@ def count_confusion(
         places = labels if bytewise else _sorted_out(labels, num_classes, ignore)
         counts += torch.bincount(_pair(predicted, places, num_classes, rows), minlength=len(counts))
     return _classes_only(counts.view(rows, num_classes), ignore if bytewise else num_classes + 1, ignore)
+
+
+def _count_natively(
+    prediction: Integer[Tensor, " N"], labels: Integer[Tensor, " N"], num_classes: int, ignore: int | None
+) -> Int64[Tensor, "K K"]:
+    counts = native.count_pairs(prediction, labels, num_classes, ignore)
+    if counts[:, num_classes].any():
+        _check_range(prediction, num_classes)
+    return _classes_only(counts[:, :num_classes], num_classes + 1, ignore)
 
 
 def _check_range(predicted: Integer[Tensor, " N"], num_classes: int) -> None:

@@ -11,9 +11,20 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassJaccardIndex
 
 from foveate.pipeline.errors import UnusableDataError
+from foveate.pipeline.metrics import confusion
 from foveate.pipeline.metrics.confusion import CHUNK, ConfusionMatrix, Scores, count_confusion, score
+from foveate.plugins.ops.native.compiled import kernels
 
 CLASSES = 5
+
+
+@pytest.fixture(autouse=True, params=["kernel", "operators"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test counts with the native kernel, and with PyTorch's operators."""
+    if request.param == "operators":
+        monkeypatch.setattr(confusion.native, "takes", lambda *given: False)
+    elif kernels() is None:
+        pytest.skip("no C++ compiler, or FOVEATE_NATIVE=0")
 
 
 def predictions(classes: int = CLASSES) -> tuple[Tensor, Tensor]:
@@ -61,7 +72,7 @@ def test_any_label_may_be_the_ignored_one(ignore: int) -> None:
     assert torch.equal(count_confusion(prediction, mask.long(), CLASSES, ignore=ignore), theirs)
 
 
-@pytest.mark.parametrize("count", [CHUNK - 1, CHUNK, 2 * CHUNK + 1])
+@pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, 2 * CHUNK + 1, 2**17 + 3])
 def test_what_is_counted_in_parts_is_counted_once(count: int) -> None:
     prediction, mask = torch.randint(0, CLASSES, (2, 1, count))
     theirs = MulticlassConfusionMatrix(CLASSES)(prediction, mask)

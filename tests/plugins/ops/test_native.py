@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_a_failing_compiler_is_tried_once_and_its_reason_is_warned_of(
     fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(compiled, "FLAGS", ("--no-such-flag",))
+    monkeypatch.setattr(compiled, "KERNELS", replace(compiled.KERNELS, flags=("--no-such-flag",)))
     assert compiled.kernels() is None
     (kept,) = (tmp_path / "foveate").iterdir()
     assert "no-such-flag" in kept.read_text()
@@ -127,7 +128,7 @@ def test_a_compiler_that_was_replaced_is_tried_again(
     fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(compiled, "COMPILERS", (str(tmp_path / "broken"),))
+    monkeypatch.setattr(compiled, "KERNELS", replace(compiled.KERNELS, compilers=(str(tmp_path / "broken"),)))
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
