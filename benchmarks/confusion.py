@@ -27,16 +27,19 @@ def run(settings: Settings) -> Result:
         "torchmetrics": lambda: metric.update(prediction, target),
         "mmseg": lambda: mmseg.count(prediction, target, CLASSES, IGNORE),
         "ours": lambda: count_confusion(prediction, mask, CLASSES),
+        "ours, labels int64": lambda: count_confusion(prediction, target, CLASSES),
     }
     check(candidates["ours"](), prediction, target)
+    check(candidates["ours, labels int64"](), prediction, target)
     seconds = alternate(candidates, rounds=settings.times(60), warmup=5, after=waiter(settings.device))
     goals = [
         Goal("confusion update, 19 classes, 2 MP", "torchmetrics", "ours", 5.0),
+        Goal("confusion update, 19 classes, 2 MP, labels int64", "torchmetrics", "ours, labels int64", 5.0),
         Goal("confusion update, 19 classes, 2 MP", "mmseg", "ours", 2.0),
     ]
     what = (
         "One image of 1024 x 2048, labels in blocks, 5 % ignored, predictions int64 as argmax gives them; labels int64 "
-        "for the peers, which want them so, uint8 for ours. torchmetrics without its checks; mmseg's counts each class "
+        "for the peers, which want them so, uint8 and int64 for ours. torchmetrics without its checks; mmseg's counts each class "
         "and no pairs."
     )
     return Result("confusion", "Confusion matrix", what, seconds, goals)
