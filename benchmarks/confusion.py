@@ -39,8 +39,8 @@ def run(settings: Settings) -> Result:
     ]
     what = (
         "One image of 1024 x 2048, labels in blocks, 5 % ignored, predictions int64 as argmax gives them; labels int64 "
-        "for the peers, which want them so, uint8 and int64 for ours. torchmetrics without its checks; mmseg's counts each class "
-        "and no pairs."
+        "for the peers, which want them so, uint8 and int64 for ours. torchmetrics without its checks; "
+        "mmseg's counts each class and no pairs."
     )
     return Result("confusion", "Confusion matrix", what, seconds, goals)
 

@@ -16,9 +16,9 @@ from foveate.plugins.ops.native import loading
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    loading._loaded.cache_clear()
+    loading._answers.clear()
     yield
-    loading._loaded.cache_clear()
+    loading._answers.clear()
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
@@ -39,6 +39,6 @@ def test_several_threads_wait_for_one_compilation(
 def test_without_a_compiler_or_switched_off_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert native() is None
-    loading._loaded.cache_clear()
+    loading._answers.clear()
     monkeypatch.setenv("FOVEATE_NATIVE", "0")
     assert native() is None

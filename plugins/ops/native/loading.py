@@ -13,7 +13,6 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from foveate.plugins.cache import cache_folder
@@ -25,6 +24,7 @@ SWITCH = "FOVEATE_NATIVE"
 
 log = logging.getLogger(__name__)
 _one_at_a_time = threading.Lock()
+_answers: dict[Library, ctypes.CDLL | None] = {}
 
 
 class CompilationError(OSError):
@@ -64,17 +64,20 @@ def is_switched_off() -> bool:
 def load_optional(library: Library) -> ctypes.CDLL | None:
     """The library, compiled if nobody has yet; None where it is switched off or not available, so that others are used.
 
-    The answer is kept for the process. Threads wait for the one that compiles.
+    The answer is kept for the process. Threads wait for the one that compiles; afterwards there is no lock, which a
+    process that is forked meanwhile would find taken for ever.
 
     Args:
         library: What is loaded.
     """
-    with _one_at_a_time:
-        return _loaded(library)
+    if library not in _answers:
+        with _one_at_a_time:
+            if library not in _answers:
+                _answers[library] = _attempt(library)
+    return _answers[library]
 
 
-@cache
-def _loaded(library: Library) -> ctypes.CDLL | None:
+def _attempt(library: Library) -> ctypes.CDLL | None:
     if is_switched_off():
         return None
     try:
