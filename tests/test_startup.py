@@ -27,10 +27,10 @@ def imported_by(code: str) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "budget"),
     [
-        ("--help", 120),
+        ("--help", 130),
         ("--version", 200),
-        ("fit --help", 120),
-        ("predict --help", 120),
+        ("fit --help", 130),
+        ("predict --help", 130),
         ("recipes list", 400),
         ("models list", 400),
         ("plugins list", 450),

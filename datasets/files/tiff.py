@@ -31,6 +31,7 @@ TAGS = {"width": 256, "height": 257, "bits": 258, "compression": 259, "photometr
 TAGS |= {"samples": 277, "planar": 284, "extra": 338, "format": 339, "nodata": 42113}
 PARTS = ((273, 279), (324, 325))  # offsets and lengths of strips, of tiles
 MOST_PAGES = 10_000
+SILENT = 0  # a level of OpenCV's logging
 SUBFILE, COPY = 254, 0b101  # the tag that says what a page is; its bits for a smaller copy and a mask
 NEEDED = "pip install 'foveate[tiff]'"
 Values = NDArray[Any]
@@ -222,14 +223,15 @@ def _by_opencv(data: bytes) -> Values | None:
 @contextmanager
 def _silent() -> Iterator[None]:
     """No lines of OpenCV on the console: it reports every tag that it does not know, and we raise what fails."""
-    before = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    logging = getattr(cv2.utils, "logging", cv2)  # before OpenCV 5 the two functions are cv2's own
+    before = logging.getLogLevel()
+    logging.setLogLevel(SILENT)
     try:
         yield
     except cv2.error as error:
         raise DamagedError(f"OpenCV: {' '.join(str(error).split())}") from error
     finally:
-        cv2.utils.logging.setLogLevel(before)
+        logging.setLogLevel(before)
 
 
 def _by_tifffile(data: bytes, where: str) -> Values:
