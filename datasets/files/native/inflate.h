@@ -239,28 +239,21 @@ struct Inflater {
             // 56 bits are held: two entries of literals (11 each) leave 34, a third that may be anything has 15 at most
             if (kind_of(e) <= PAIR) {
                 b.drop(bits_of(e));
-                const uint16_t two = uint16_t(value_of(e));
                 if (stop - to < 8) {
                     if (stop - to < 1 + ptrdiff_t(kind_of(e))) break;
-                    *to++ = uint8_t(two);
-                    if (kind_of(e) == PAIR) *to++ = uint8_t(two >> 8);
+                    *to++ = uint8_t(value_of(e));
+                    if (kind_of(e) == PAIR) *to++ = uint8_t(value_of(e) >> 8);
                     continue;
                 }
-                to[0] = uint8_t(two);
-                to[1] = uint8_t(two >> 8);
-                to += 1 + kind_of(e);
+                put(to, e);
                 e = literals.table[b.held & ((1 << LITERAL_BITS) - 1)];
                 if (kind_of(e) <= PAIR) {
                     b.drop(bits_of(e));
-                    to[0] = uint8_t(value_of(e));
-                    to[1] = uint8_t(value_of(e) >> 8);
-                    to += 1 + kind_of(e);
+                    put(to, e);
                     e = literals.table[b.held & ((1 << LITERAL_BITS) - 1)];
                     if (kind_of(e) <= PAIR) {
                         b.drop(bits_of(e));
-                        to[0] = uint8_t(value_of(e));
-                        to[1] = uint8_t(value_of(e) >> 8);
-                        to += 1 + kind_of(e);
+                        put(to, e);
                         continue;
                     }
                 }
@@ -291,6 +284,13 @@ struct Inflater {
         bits = b;
         done = size_t(to - out);
         return fine;
+    }
+
+    // Writes the literals of an entry; of a single one the second byte is overwritten by what follows.
+    static void put(uint8_t *&to, uint32_t e) {
+        to[0] = uint8_t(value_of(e));
+        to[1] = uint8_t(value_of(e) >> 8);
+        to += 1 + kind_of(e);
     }
 
     static void copy(uint8_t *to, size_t distance, size_t length) {
