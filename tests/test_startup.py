@@ -16,6 +16,8 @@ UNUSED = {  # by a training of SegNeXt
     *("openvino", "onnx", "scipy.signal", "scipy.stats"),
 }
 
+MORE = 4 if sys.version_info >= (3, 13) else 0  # modules of the standard library that these versions import besides
+
 
 def imported_by(code: str) -> set[str]:
     """Names of the modules that a fresh process has at the end."""
@@ -27,10 +29,10 @@ def imported_by(code: str) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "budget"),
     [
-        ("--help", 130),
+        ("--help", 120),
         ("--version", 200),
-        ("fit --help", 130),
-        ("predict --help", 130),
+        ("fit --help", 120),
+        ("predict --help", 120),
         ("recipes list", 400),
         ("models list", 400),
         ("plugins list", 450),
@@ -65,7 +67,7 @@ def imported_by(code: str) -> set[str]:
 def test_what_only_tells_something_imports_little(command: str, budget: int) -> None:
     modules = imported_by(f"from foveate.cli import main; main({command.split()!r})")
     assert not modules & HEAVY
-    assert len(modules) <= budget
+    assert len(modules) <= budget + MORE
 
 
 def test_a_training_imports_only_what_it_uses() -> None:
