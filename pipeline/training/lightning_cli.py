@@ -59,6 +59,7 @@ from foveate.pipeline.training.building import (
 )
 from foveate.pipeline.training.devices import adapt_to_launcher, count_processes, settle_sharding
 from foveate.pipeline.training.flags import value_of
+from foveate.pipeline.training.number_types import prefer_int
 from foveate.pipeline.training.preflight import check_disk, check_shared_memory, sample_bytes
 from foveate.pipeline.training.request import Request
 from foveate.pipeline.training.run_callbacks import create_callbacks
@@ -80,6 +81,17 @@ CLASSES: dict[str, type] = {  # option -> what its classes derive from
 
 class RecipeParser(OneLineErrors, LightningArgumentParser):
     """The parser of recipes and flags; its errors are one line with a hint."""
+
+    def add_lightning_class_args(self, lightning_class: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add the arguments of a class, whole numbers before others (see `prefer_int`).
+
+        Args:
+            lightning_class: A class, or a function that makes one.
+            *args: As Lightning takes them.
+            **kwargs: As Lightning takes them.
+        """
+        prefer_int(getattr(lightning_class, "__init__", lightning_class))
+        return super().add_lightning_class_args(lightning_class, *args, **kwargs)
 
     def known_options(self) -> list[str]:
         """Every option; of the outer parser also those removed before parsing and the common ones of tasks and data."""
