@@ -42,16 +42,21 @@ def check_itself(record: Record, protocol: Protocol) -> None:
         ConfigError: It is of another protocol.
     """
     _check_parts(record)
-    ours = {"version": protocol.version, "sha256": protocol.sha256}
-    theirs = {name: record.content["protocol"].get(name) for name in ours}
-    if theirs != ours and seal(record.content)[DIGEST] == record.content.get(DIGEST):
+    _check_protocol(record, protocol)
+    problem = next(problems(record, protocol), None)
+    if problem is not None:
+        raise CheckpointError(f"{record.source}: refused: {problem}")
+
+
+def _check_protocol(record: Record, protocol: Protocol) -> None:
+    """Name the other protocol of a record that is whole; a track that ours does not have is told by `_place`."""
+    track, theirs = protocol.tracks.get(record.track), record.content["protocol"]
+    ours = {"version": protocol.version, "sha256": track.sha256 if track else theirs["sha256"]}
+    if {name: theirs[name] for name in ours} != ours and seal(record.content)[DIGEST] == record.content[DIGEST]:
         raise ConfigError(
             f"{record.source}: made by protocol {theirs['version']} ({theirs['sha256']!s:.12}), "
             f"not by {ours['version']} ({ours['sha256']:.12}); name its file with --protocol"
         )
-    problem = next(problems(record, protocol), None)
-    if problem is not None:
-        raise CheckpointError(f"{record.source}: refused: {problem}")
 
 
 def _check_parts(record: Record) -> None:

@@ -105,7 +105,7 @@ def fit_record(protocol: Protocol, track: Track, study: Study, entry: Entry, see
     names = [str(name) for name in cli.datamodule.label_set.names]
     return {
         "format": FORMAT,
-        "protocol": {"version": protocol.version, "sha256": protocol.sha256},
+        "protocol": {"version": protocol.version, "sha256": track.sha256},
         "track": track.name,
         "slot": track.slot,
         "block": {"label": entry.label, "spec": entry.spec, "providers": providers(entry.spec)},

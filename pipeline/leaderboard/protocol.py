@@ -30,6 +30,8 @@ class Track:
         steps: Optimiser steps of each training.
         data_sha256: Fingerprint of the data of the published records; empty for any data.
         recipe: The recipe, without the data's folder.
+        sha256: Hash of all that decides a training here; records name it, so that a change of another track leaves
+            them valid.
     """
 
     name: str
@@ -39,11 +41,12 @@ class Track:
     steps: int
     data_sha256: str
     recipe: Recipe
+    sha256: str
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A version of the leaderboard's rules; a change of any of them is another version.
+    """A version of the leaderboard's rules.
 
     Attributes:
         version: Its number or name.
@@ -52,7 +55,6 @@ class Protocol:
         loss_bound: Relative difference of losses of these steps within which two machines agree.
         score_bound: Difference of scores, in [0, 1], within which two trainings with one seed agree.
         tracks: The tables, in the order in which they are trained.
-        sha256: Hash of all of it.
     """
 
     version: str
@@ -61,7 +63,6 @@ class Protocol:
     loss_bound: float
     score_bound: float
     tracks: Mapping[str, Track]
-    sha256: str
 
 
 def find_protocol(name: str) -> Protocol:
@@ -99,18 +100,18 @@ def parse_protocol(content: Mapping[str, Any], where: str) -> Protocol:
             replayed=int(content["replayed"]),
             loss_bound=float(content["bounds"]["loss"]),
             score_bound=float(content["bounds"]["score"]),
-            tracks={name: _track(name, given, content["recipes"]) for name, given in content["tracks"].items()},
-            sha256=hash_of(content),
+            tracks={name: _track(name, given, content) for name, given in content["tracks"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{where}: not readable as a protocol: {type(error).__name__}: {error}") from error
 
 
-def _track(name: str, given: Mapping[str, Any], recipes: Mapping[str, Any]) -> Track:
-    folder = str(given["recipe"])
-    recipe = dict(recipes[folder])
+def _track(name: str, given: Mapping[str, Any], content: Mapping[str, Any]) -> Track:
+    folder, slot = str(given["recipe"]), str(given["slot"])
+    recipe = dict(content["recipes"][folder])
+    sha256 = hash_of({"version": str(content["version"]), "track": name, "slot": slot, "recipe": recipe})
     steps, score, data_sha256 = (recipe.pop(key) for key in SETTINGS)
-    return Track(name, folder, str(given["slot"]), str(score), int(steps), str(data_sha256), recipe)
+    return Track(name, folder, slot, str(score), int(steps), str(data_sha256), recipe, sha256)
 
 
 def hash_of(content: object) -> str:

@@ -138,7 +138,7 @@ def run_jobs(
         budget: The time.
     """
     studies: dict[str, Study] = {}
-    waiting = [job for job in jobs if not is_done(job, protocol)]
+    waiting = [job for job in jobs if not is_done(job)]
     done = f"{len(jobs)} trainings, {len(jobs) - len(waiting)} of them done before"
     yield f"{done}; after an interruption the same command goes on"
     for number, job in enumerate(waiting, start=len(jobs) - len(waiting) + 1):
@@ -180,12 +180,11 @@ def _other_data(job: Job, record: Record) -> str:
     return f"; its data ({ours:.8}) are not those of the published records ({theirs:.8}): it gets a table of its own"
 
 
-def is_done(job: Job, protocol: Protocol) -> bool:
-    """Whether a job has a record of this protocol.
+def is_done(job: Job) -> bool:
+    """Whether a job has a record of its track's protocol.
 
     Args:
         job: The job.
-        protocol: The protocol.
 
     Raises:
         CheckpointError: Its file is no record.
@@ -195,6 +194,6 @@ def is_done(job: Job, protocol: Protocol) -> bool:
         return False
     record: Record = read_record(job.path)
     made_by = record.content.get("protocol", {}).get("sha256")
-    if made_by != protocol.sha256:
+    if made_by != job.track.sha256:
         raise ConfigError(f"{job.path}: made by another protocol ({made_by!s:.12}); choose another --out")
     return True

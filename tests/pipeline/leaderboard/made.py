@@ -69,7 +69,7 @@ def content(block: str = "se", seed: int = 0, right: float = 0.5) -> dict[str, A
     rules = protocol()
     return {
         "format": FORMAT,
-        "protocol": {"version": rules.version, "sha256": rules.sha256},
+        "protocol": {"version": rules.version, "sha256": rules.tracks["camvid-gate"].sha256},
         "track": "camvid-gate",
         "slot": "gate",
         "block": {"label": block, "spec": block, "providers": ["foveate 0.1.0"]},

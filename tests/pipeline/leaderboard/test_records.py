@@ -13,8 +13,9 @@ import pytest
 from foveate.pipeline.errors import CheckpointError, ConfigError
 from foveate.pipeline.leaderboard.agreement import agree
 from foveate.pipeline.leaderboard.checks import check_itself
+from foveate.pipeline.leaderboard.protocol import parse_protocol
 from foveate.pipeline.leaderboard.record import Record, pack, read_record, seal, unpack, write_record
-from foveate.tests.pipeline.leaderboard.made import content, protocol, record
+from foveate.tests.pipeline.leaderboard.made import CONTENT, content, protocol, record
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -160,6 +161,21 @@ def test_a_record_of_another_protocol_is_refused() -> None:
     other["protocol"]["sha256"] = "1" * 64
     with pytest.raises(ConfigError, match="made by protocol tiny"):
         check_itself(Record(seal(other), "x"), protocol())
+
+
+def test_a_changed_track_leaves_the_records_of_others_valid() -> None:
+    recipe, track = CONTENT["recipes"]["camvid"], CONTENT["tracks"]["camvid-gate"]
+    recipes = {"camvid": recipe, "other": {**recipe, "steps": 9}}
+    more = {
+        **CONTENT,
+        "recipes": recipes,
+        "tracks": {"camvid-gate": track, "more": {"recipe": "other", "slot": "gate"}},
+    }
+    check_itself(record(), parse_protocol(more, "tiny"))
+    check_itself(record(), parse_protocol({**more, "seeds": 5}, "tiny"))
+    for change in ({"recipes": {"camvid": {**recipe, "steps": 9}}}, {"version": "2"}):
+        with pytest.raises(ConfigError, match="made by protocol tiny"):
+            check_itself(record(), parse_protocol({**CONTENT, **change}, "tiny"))
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{}", '{"format": 99}', "{" * 10_000])

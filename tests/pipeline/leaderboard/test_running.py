@@ -18,8 +18,8 @@ from foveate.tests.pipeline.leaderboard.made import CONTENT, content, protocol, 
 Fit = Callable[..., dict[str, Any]]
 
 
-def jobs_of(out: Path, blocks: str = "none,se") -> list[Job]:
-    rules = protocol()
+def jobs_of(out: Path, blocks: str = "none,se", of: Protocol | None = None) -> list[Job]:
+    rules = of or protocol()
     return list_jobs(rules, list(rules.tracks.values()), parse_entries(blocks, ["slot"]), out)
 
 
@@ -94,9 +94,9 @@ def test_a_damaged_record_is_not_taken_for_done(tmp_path: Path, fits: list[Any])
 
 def test_records_of_another_protocol_are_not_mixed_in(tmp_path: Path, fits: list[Any]) -> None:
     lines_of(tmp_path)
-    other = parse_protocol({**CONTENT, "seeds": 3}, "other")
+    other = parse_protocol({**CONTENT, "version": "other"}, "other")
     with pytest.raises(ConfigError, match="another protocol"):
-        list(run_jobs(other, jobs_of(tmp_path), tmp_path, [], Budget(None)))
+        list(run_jobs(other, jobs_of(tmp_path, of=other), tmp_path, [], Budget(None)))
 
 
 def test_data_that_are_not_the_protocol_s_are_told(tmp_path: Path, fits: list[Any]) -> None:
