@@ -17,7 +17,8 @@ def prefer_int(function: Callable[..., Any]) -> None:
         function: Its annotations are changed.
 
     Example:
-        >>> def limit(batches: Union[float, int, None]) -> None: ...
+        >>> def limit(batches): ...
+        >>> limit.__annotations__["batches"] = Union[float, int, None]
         >>> prefer_int(limit)
         >>> get_args(limit.__annotations__["batches"])
         (<class 'int'>, <class 'float'>, <class 'NoneType'>)
