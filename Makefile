@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help install dev quickstart check format test test-all docs docs-links bench gpu clean
+.PHONY: help install dev quickstart check format test test-all test-lowest docs docs-links bench gpu clean
 help:  ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -55,6 +55,21 @@ test: dev  ## the fast tests
 
 test-all: dev  ## every test
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# An environment of its own, .venv-lowest. Old versions warn of what newer Pythons and NumPys deprecate.
+LOWEST := .venv-lowest
+OLD := -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning -W ignore::FutureWarning
+$(LOWEST)/.installed: pyproject.toml tests/lowest.py tests/oracles.txt $(VENV)/.dev
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install -q --upgrade "setuptools>=77"
+	$(LOWEST)/bin/python tests/lowest.py > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install -q -e . -r $(LOWEST)/lowest.txt -r $(VENV)/dev.txt
+	$(LOWEST)/bin/python -m pip install -q --no-deps -r tests/oracles.txt
+	touch $@
+
+test-lowest: export OMP_NUM_THREADS := 1
+test-lowest: $(LOWEST)/.installed  ## the fast tests with the lowest allowed version of every dependency but torch
+	$(LOWEST)/bin/pytest -m "not slow" -n 2 --dist worksteal $(OLD) $(ARGS)
 
 docs: dev  ## build the documentation site in build/docs/html; a warning is an error
 	$(BIN)/python -m foveate.docs.site.build build/docs
