@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.ops import deform_conv2d  # type: ignore[import-untyped]
 
 from foveate.plugins.attention.checks import check_odd, check_positive
 from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
+from foveate.plugins.ops.deformable import deformable_conv
 from foveate.plugins.ops.layout import like_layout
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
 
@@ -47,6 +47,7 @@ class DeformableConv(nn.Module):
         check_odd("deformable: kernel", kernel)
         check_positive("deformable: dilation", dilation)
         padding, taps = dilation * (kernel // 2), kernel**2
+        self.padding, self.dilation = padding, dilation
         self.conv = nn.Conv2d(channels, channels, kernel, padding=padding, dilation=dilation, bias=bias)
         self.offset = nn.Conv2d(channels, 2 * taps, kernel, padding=padding, dilation=dilation)
         self.modulation = nn.Conv2d(channels, taps, kernel, padding=padding, dilation=dilation) if modulated else None
@@ -72,16 +73,15 @@ class DeformableConv(nn.Module):
         exact = exact_dtype(x.dtype)
         bias = self.conv.bias
         with without_autocast(x.device):
-            sampled: Tensor = deform_conv2d(
+            return deformable_conv(
                 x.to(exact),
                 offset.to(exact),
                 self.conv.weight.to(exact),
                 None if bias is None else bias.to(exact),
-                padding=self.conv.padding,
-                dilation=self.conv.dilation,
-                mask=None if modulation is None else modulation.to(exact),
+                None if modulation is None else modulation.to(exact),
+                (self.padding, self.padding),
+                (self.dilation, self.dilation),
             )
-        return sampled
 
 
 def modulated_deformable_conv(
