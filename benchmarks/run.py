@@ -28,6 +28,7 @@ CASES = (
     "inference",
     "training_sample",
     "confusion",
+    "deformable",
     "figures",
     "memory",
     "classification",
