@@ -30,6 +30,7 @@ from foveate.plugins.errors import PluginError
 
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 FETCHING = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # options of a download
+UNUSED = ("map_location", "strict", "proxies", "resume_download")  # of the mixin; the last two before version 1
 
 
 class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["foveate"]):  # type: ignore[misc,call-arg,unused-ignore]
@@ -80,7 +81,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="foveate", tags=["f
         The mixin's own method would ignore missing tensors.
         """
         fetching = {key: options.pop(key, None) for key in FETCHING}
-        for key in ("map_location", "strict"):  # options of the mixin that are not used
+        for key in UNUSED:
             options.pop(key, None)
         model = cls(**options)
         file = Path(model_id) / WEIGHTS_FILE
