@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest, bootstrap, norm, t
@@ -19,6 +22,9 @@ from foveate.pipeline.resampling.intervals import (
 from foveate.tests.pipeline.resampling.drawn_images import COMMON, RARE, draw_images, truth_of
 
 MEAN = DenseCounts(np.stack([np.random.default_rng(0).gamma(2, 1, 60), np.ones(60)], axis=1))
+FIXED: dict[str, Any] = {
+    "rng" if "rng" in inspect.signature(bootstrap).parameters else "random_state": 1
+}  # before 1.15
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:
@@ -78,7 +84,7 @@ def test_for_many_alike_images_it_is_the_percentile_interval_of_scipy() -> None:
     values = np.random.default_rng(3).normal(5, 1, 3000)
     counts = DenseCounts(np.stack([values, np.ones(3000)], axis=1))
     ((low, high),) = bootstrap_intervals(counts, ratio, draws=4000)
-    theirs = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=1).confidence_interval
+    theirs = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", **FIXED).confidence_interval
     width = theirs.high - theirs.low
     assert low == pytest.approx(theirs.low, abs=0.06 * width)
     assert high == pytest.approx(theirs.high, abs=0.06 * width)
@@ -89,7 +95,7 @@ def test_a_wider_share_of_draws_makes_the_same_interval_in_scipy() -> None:
     level = 1 - 2 * tail(degrees_of_freedom(influence))
     ((low, high),) = bootstrap_intervals(MEAN, ratio, draws=20_000)
     theirs = bootstrap(
-        (MEAN.rows[:, 0],), np.mean, n_resamples=20_000, method="percentile", confidence_level=level, rng=1
+        (MEAN.rows[:, 0],), np.mean, n_resamples=20_000, method="percentile", confidence_level=level, **FIXED
     )
     assert level > 0.95
     assert [low, high] == pytest.approx([*theirs.confidence_interval], abs=0.02)
