@@ -22,9 +22,8 @@ from foveate.pipeline.resampling.intervals import (
 from foveate.tests.pipeline.resampling.drawn_images import COMMON, RARE, draw_images, truth_of
 
 MEAN = DenseCounts(np.stack([np.random.default_rng(0).gamma(2, 1, 60), np.ones(60)], axis=1))
-FIXED: dict[str, Any] = {
-    "rng" if "rng" in inspect.signature(bootstrap).parameters else "random_state": 1
-}  # before 1.15
+SEED = "rng" if "rng" in inspect.signature(bootstrap).parameters else "random_state"  # before SciPy 1.15
+FIXED: dict[str, Any] = {SEED: 1}
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:
