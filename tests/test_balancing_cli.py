@@ -204,4 +204,5 @@ def test_a_mistake_is_one_line(
     assert fit(cityscapes_root, TRIAL, *words) == 2
     *notes, error = capsys.readouterr().err.splitlines()
     assert message in error
-    assert all(line.startswith(("synthetic_segnext_t: ", "class weights ")) for line in notes)
+    texts = [line for line in notes if line]  # rich before 14 ends a progress bar with an empty line
+    assert all(line.startswith(("synthetic_segnext_t: ", "class weights ")) for line in texts)
