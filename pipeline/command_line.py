@@ -232,6 +232,8 @@ def _key(line: str) -> str | None:
 
 
 def _unknown(option: str, known: Iterable[str], help_command: str) -> str:
+    if not option.startswith("-"):
+        return f"one argument too many: {option!r}; what holds spaces needs quotes (see: {help_command})"
     return f"no option {option!r}{suggest(nearest_options(option, known))} (see: {help_command})"
 
 
