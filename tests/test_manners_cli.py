@@ -71,13 +71,13 @@ def test_otherwise_standard_output_stays_empty(words: list[str], capsys: pytest.
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, ""])
 @pytest.mark.parametrize("words", [["data", "check", "photos", "of", "cats"], ["leaderboard", "check", "a.json", "of"]])
 def test_a_word_too_many_is_not_called_an_option(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert "one argument too many: 'of'; what holds spaces needs quotes (see: foveate " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, ""])
 @pytest.mark.parametrize("width", [60, 120])
 def test_help_fits_the_terminal(
     command: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
