@@ -53,6 +53,14 @@ class Standing:
         """The seeds that `none` has too."""
         return [] if self.baseline is None else [seed for seed in self.records if seed in self.baseline.records]
 
+    @property
+    def gain(self) -> float | None:
+        """Mean gain over `none` in the common seeds; 0 for `none` itself, None without a common seed."""
+        if self.baseline is None:
+            return 0.0 if self.label == BASELINE else None
+        gains = [self.records[seed].score - self.baseline.records[seed].score for seed in self.common]
+        return statistics.fmean(gains) if gains else None
+
     @cached_property
     def cells(self) -> dict[int, Cell]:
         """The counts of each seed, as a comparison takes them."""
@@ -89,7 +97,7 @@ class Table:
 
     Attributes:
         track: The track.
-        standings: The blocks that have records, the best first.
+        standings: The blocks that have records, that with the largest gain over `none` first.
         verdicts: What is known of each against `none`.
         blocks: How many blocks should have records here; 0 where that is not known.
         missing: Which of their records are missing, in words.
@@ -149,8 +157,14 @@ def _table(protocol: Protocol, track: Track, blocks: Sequence[str], records: Seq
     others = [Standing(label, found, first, track.score) for label, found in own.items() if label != BASELINE]
     evidence = {one.label: evidence_of(one.cells, first.cells, track.score) for one in others if first and one.common}
     verdicts = decide(evidence, DETECT) if evidence else {}
-    ranked = sorted([*([first] if first else []), *others], key=lambda one: -one.mean)
+    ranked = sorted([*([first] if first else []), *others], key=_rank)
     return Table(track, ranked, verdicts, len(blocks), _missing(protocol, blocks, own), data)
+
+
+def _rank(standing: Standing) -> tuple[bool, float]:
+    """By the gain over `none`, which compares the same seeds, since not all blocks may have all; else by the score."""
+    gain = standing.gain
+    return gain is None, -(standing.mean if gain is None else gain)
 
 
 def _missing(protocol: Protocol, blocks: Sequence[str], own: dict[str, dict[int, Record]]) -> list[str]:
@@ -172,14 +186,14 @@ def gain_over_images(standing: Standing) -> tuple[float, float, float] | None:
     Args:
         standing: The block.
     """
-    if standing.baseline is None or not standing.common:
+    gain = standing.gain
+    if standing.baseline is None or gain is None:
         return None
     pair = [
         average([one.cells[seed].draw_scores(one.score_name) for seed in standing.common])
         for one in (standing, standing.baseline)
     ]
-    gains = [standing.records[seed].score - standing.baseline.records[seed].score for seed in standing.common]
-    return statistics.fmean(gains), *interval(pair[0] - pair[1])
+    return gain, *interval(pair[0] - pair[1])
 
 
 def _cell(record: Record) -> Cell:

@@ -19,7 +19,8 @@ COLUMNS = (
     "score: mean over the seeds in percent, and its 95 % interval over draws of the val images (bootstrap). Each seed "
     "is in the next column.",
     "gain over none: mean difference in points to the empty slot, over the seeds that both have, and its 95 % interval "
-    "over draws of the images, the same for both. It does not cover seeds.",
+    "over draws of the images, the same for both. It does not cover seeds. Blocks stand in its order, since some may "
+    "lack a seed that others have, and a seed may lift all scores.",
     "against none: better, worse, no such difference (less than a point), or not known. The interval behind it covers "
     "seeds and images and holds whenever one stops; the words are corrected for the number of blocks (Holm). With "
     "three seeds only large differences can be known.",

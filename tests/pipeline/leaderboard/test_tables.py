@@ -44,6 +44,13 @@ def test_the_gain_is_over_the_common_seeds(table: Table) -> None:
     assert found["eca"][0] == pytest.approx(eca.score - none.score)
 
 
+def test_a_seed_that_others_lack_does_not_lift_a_block() -> None:
+    records = [record("none", 0, 0.5), record("se", 0, 0.6), record("eca", 0, 0.6), record("eca", 1, 0.99)]
+    (table,) = make_tables(protocol(), records)
+    assert [one.label for one in table.standings] == ["se", "none", "eca"]
+    assert table.standings[2].mean > table.standings[0].mean
+
+
 def test_missing_trainings_are_named(table: Table) -> None:
     assert table.missing == ["seed 1 of eca"]
 
