@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import torch
@@ -17,7 +16,7 @@ SIZE, TAPS = (2, 64, 64, 64), 9
 
 
 def run(settings: Settings) -> Result:
-    """torchvision's operator and ours, there and back, after a look whether they agree."""
+    """torchvision's operator and ours, forward and backward pass, after a look whether they agree."""
     torch.set_num_threads(settings.threads)
     given = made()
 
@@ -28,7 +27,7 @@ def run(settings: Settings) -> Result:
     candidates: dict[str, Callable[[], list[Tensor]]] = {"torchvision": theirs, "ours": lambda: step(given)}
     for own, other in zip(step(given), theirs(), strict=True):
         torch.testing.assert_close(own, other, rtol=1e-3, atol=1e-3)
-    seconds = alternate(candidates, rounds=settings.times(30), warmup=2, clock=time.perf_counter)
+    seconds = alternate(candidates, rounds=settings.times(30))
     what = (
         f"Forward and backward pass of a 3 x 3 kernel on {' x '.join(map(str, SIZE))} features in float32, "
         "channels_last, with offsets of a standard deviation of two positions; all gradients. torchvision's operator "

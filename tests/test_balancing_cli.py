@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ SMALL = [
 TRIAL = "--trainer.fast_dev_run=true"
 AUTO = "--model.loss={name: ohem, class_weights: auto}"
 LAST = Path("runs/latest/checkpoints/last.ckpt")
+OLD_RICH = int(version("rich").partition(".")[0]) < 14  # ends a progress bar with an empty line
 
 
 @pytest.fixture(autouse=True)
@@ -204,5 +206,5 @@ def test_a_mistake_is_one_line(
     assert fit(cityscapes_root, TRIAL, *words) == 2
     *notes, error = capsys.readouterr().err.splitlines()
     assert message in error
-    texts = [line for line in notes if line]  # rich before 14 ends a progress bar with an empty line
+    texts = [line for line in notes if line or not OLD_RICH]
     assert all(line.startswith(("synthetic_segnext_t: ", "class weights ")) for line in texts)

@@ -16,7 +16,7 @@ from foveate.plugins.ops.native.compiled import takes
 from foveate.plugins.ops.precision import without_autocast
 
 Pair = tuple[int, int]
-MOST = 2**24  # numbers of the samples that are held at a time, 64 MiB
+MOST = 2**24  # float32 numbers of the samples that are held at a time, unless one image has more
 
 
 def deformable_conv(
@@ -51,7 +51,10 @@ def deformable_conv(
 
 
 class _Kernel(torch.autograd.Function):
-    """Samples by a native kernel, and a product; the samples are made again on the way back."""
+    """The forward pass samples the feature map by a native kernel and multiplies the samples by the weights.
+
+    The backward pass samples again instead of keeping the samples, which are as many feature maps as there are taps.
+    """
 
     @staticmethod
     def forward(
@@ -109,7 +112,7 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _taps(given: Tensor, each: int) -> Tensor:
-    """Numbers of the taps, by position: (B, H, W, T) or (B, H, W, T, 2)."""
+    """(B, T E, H, W) by position: (B, H, W, T), or (B, H, W, T, E) where a tap has several numbers."""
     rows = _rows(given)
     return rows if each == 1 else rows.view(*rows.shape[:3], -1, each)
 

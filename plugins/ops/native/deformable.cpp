@@ -14,9 +14,9 @@ struct Shape {
     long positions() const { return height * width; }
 };
 
-// A sampled place: the rows of its four corners (zeros outside the map) and how far it lies between them.
+// A sampled place: the four positions around it, and how far it lies between them.
 struct Place {
-    long corners[4];  // index of a position, -1 outside; upper left, upper right, lower left, lower right
+    long corners[4];  // upper left, upper right, lower left, lower right: index of a position, -1 outside the map
     float below, beside;
     bool known;  // false for an offset that is not a number
 };

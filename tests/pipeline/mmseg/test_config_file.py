@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import os
 import sys
 from pathlib import Path
@@ -118,13 +119,26 @@ def test_a_config_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert os.listdir(tmp_path) == ["it.py"]
 
 
+CHECKERS = ("beartype", "jaxtyping", "typing")  # of annotations
+
+
+def unless_a_checker(call: Any) -> Any:
+    """Fails the test, except for the packages that check annotations, of which older ones run code at each call."""
+
+    def guarded(*given: Any, **named: Any) -> Any:
+        caller = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
+        return call(*given, **named) if caller in CHECKERS else pytest.fail(f"{caller} runs code")
+
+    return guarded
+
+
 def test_nothing_that_runs_code_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read(tmp_path, it="a = 1")  # imports what is imported when it is first needed
     parsed = []
     parse = ast.parse
     monkeypatch.setattr(config_file.ast, "parse", lambda text: parsed.append(text) or parse(text))
-    for module in [module for name, module in sys.modules.items() if name.startswith("foveate.pipeline.mmseg")]:
-        for builtin in ("exec", "eval", "compile"):  # the module's own name, as checkers of types use the builtin
-            monkeypatch.setattr(module, builtin, lambda *_: pytest.fail("runs code"), raising=False)
+    for name in ("exec", "eval"):
+        monkeypatch.setattr(f"builtins.{name}", unless_a_checker(getattr(builtins, name)))
     assert read(tmp_path, it="a = dict(b=1)") == {"a": {"b": 1}}
     assert parsed == ["a = dict(b=1)"]
 
