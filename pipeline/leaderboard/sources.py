@@ -22,6 +22,7 @@ DECIDING = (
     "foveate.pipeline.metrics",
     "foveate.pipeline.comparison",
     "foveate.pipeline.task",
+    "foveate.pipeline.task_base",
     "foveate.pipeline.segmentation",
     "foveate.pipeline.classification",
 )
