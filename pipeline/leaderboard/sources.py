@@ -16,6 +16,7 @@ DECIDING = (
     "foveate.datasets",
     "foveate.plugins.attention",
     "foveate.plugins.ops",
+    "foveate.plugins.rates",
     "foveate.pipeline.models",
     "foveate.pipeline.losses",
     "foveate.pipeline.optimisation",

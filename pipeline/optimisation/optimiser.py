@@ -17,6 +17,7 @@ from foveate.pipeline.optimisation.named_optimisers import OWN, build_named, che
 from foveate.pipeline.optimisation.optimiser_state import KIND, check_state, lay_out
 from foveate.pipeline.optimisation.ranges import check_range
 from foveate.plugins.blocks import Option
+from foveate.plugins.rates import lr_multipliers
 
 ENCODER = "encoder."
 POSITIONS = ("cls_token", "pos_embed")
@@ -140,14 +141,19 @@ def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
 
 
 def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """Groups of equal rate and decay: encoder and the rest, each with and without decay; more with a layer decay.
+    """Groups of equal rate and decay: encoder and the rest, each with and without decay.
 
-    Everything outside `model.encoder` learns faster, by the configuration's multiple. Each group also
-    holds the names of its parameters, so that a checkpoint of other parameters is detected.
+    There are more with a layer decay, and where a block asks for another rate of some of its parts
+    (`foveate.plugins.rates`). Everything outside `model.encoder` learns faster, by the configuration's multiple. Each
+    group also holds the names of its parameters, so that a checkpoint of other parameters is detected.
 
     Args:
         model: A network with an `encoder`; parameters that need no gradient are left out.
         config: What the recipe says of the optimiser.
+
+    Raises:
+        ConfigError: `layer_decay` cannot be used with this encoder.
+        PluginError: A block asks for the rate of a part that it does not have, or for a wrong multiple.
 
     Source:
         The official SegNeXt recipe (arXiv:2209.08575, section 4.1).
@@ -156,13 +162,16 @@ def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str
     trained = {name: parameter for name, parameter in parameters.items() if parameter.requires_grad}
     inside = [name.removeprefix(ENCODER) for name in parameters if name.startswith(ENCODER)]  # frozen ones count too
     factors = layer_factors(inside, config.layer_decay)
+    multiples = lr_multipliers(model)
     groups: dict[tuple[str, float], dict[str, Any]] = {}
     for name, parameter in trained.items():
         in_encoder, spared = name.startswith(ENCODER), _is_spared(name, parameter, config)
         label = ("encoder" if in_encoder else "decoder") + ("_norm" if spared else "")
-        rate = factors[name.removeprefix(ENCODER)] if in_encoder else config.decoder_lr_multiplier
+        usual = factors[name.removeprefix(ENCODER)] if in_encoder else config.decoder_lr_multiplier
+        rate = usual * multiples.get(name, 1.0)
+        same_for_all = rate == usual and (config.layer_decay == 1 or not in_encoder)
         settings = {
-            "name": label if config.layer_decay == 1 or not in_encoder else f"{label}_{rate:.3g}",
+            "name": label if same_for_all else f"{label}_{rate:.3g}",
             "lr": config.lr * rate,
             "weight_decay": 0.0 if spared else config.weight_decay,
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 FLOOR = 8  # the narrowest default hidden layer: 16 channels divided by 16 would leave one
 
 
@@ -54,3 +56,17 @@ def check_positive(option: str, value: int) -> None:
     """
     if value < 1:
         raise ValueError(f"{option} is at least 1, not {value}")
+
+
+def check_multiple(option: str, value: float) -> None:
+    """Refuse a multiple of the learning rate that is not a number above 0.
+
+    Args:
+        option: Name of the option, for the message.
+        value: Its value.
+
+    Raises:
+        ValueError: The value is 0 or less, infinite, or not a number.
+    """
+    if not 0 < value < math.inf:
+        raise ValueError(f"{option} is a number above 0, not {value:g}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.checks import check_odd, check_positive
+from foveate.plugins.attention.checks import check_multiple, check_odd, check_positive
 from foveate.plugins.attention.init import Init, answer_always, starts_as_identity
-from foveate.plugins.ops.deformable import deformable_conv
+from foveate.plugins.ops.deformable import Pair, deformable_conv
 from foveate.plugins.ops.layout import like_layout
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
 
@@ -27,6 +29,9 @@ class DeformableConv(nn.Module):
         dilation: Spacing of the kernel taps before the offsets are added.
         bias: Whether the convolution has a bias.
         modulated: Whether each sample is also multiplied by a sigmoid weight, which starts at 0.5 (version 2).
+        offset_lr_multiplier: Learning rate of the convolutions that give offsets and modulation, as a multiple of that
+            of the block. At the full rate offsets can leave the feature map early in training; there the samples are
+            0 and have no gradient, so the offsets do not return. Version 2 of the paper has 0.1, version 1 has 1.
         init: `identity` starts with a convolution that copies its input.
 
     Source:
@@ -41,13 +46,16 @@ class DeformableConv(nn.Module):
         dilation: int = 1,
         bias: bool = True,
         modulated: bool = False,
+        offset_lr_multiplier: float = 0.1,
         init: Init = "default",
     ) -> None:
         super().__init__()
         check_odd("deformable: kernel", kernel)
         check_positive("deformable: dilation", dilation)
+        check_multiple("deformable: offset_lr_multiplier", offset_lr_multiplier)
+        slower = ("offset", "modulation") if modulated else ("offset",)
+        self.lr_multipliers = dict.fromkeys(slower, offset_lr_multiplier)
         padding, taps = dilation * (kernel // 2), kernel**2
-        self.padding, self.dilation = padding, dilation
         self.conv = nn.Conv2d(channels, channels, kernel, padding=padding, dilation=dilation, bias=bias)
         self.offset = nn.Conv2d(channels, 2 * taps, kernel, padding=padding, dilation=dilation)
         self.modulation = nn.Conv2d(channels, taps, kernel, padding=padding, dilation=dilation) if modulated else None
@@ -79,13 +87,19 @@ class DeformableConv(nn.Module):
                 self.conv.weight.to(exact),
                 None if bias is None else bias.to(exact),
                 None if modulation is None else modulation.to(exact),
-                (self.padding, self.padding),
-                (self.dilation, self.dilation),
+                cast(Pair, self.conv.padding),
+                cast(Pair, self.conv.dilation),
             )
 
 
 def modulated_deformable_conv(
-    channels: int, *, kernel: int = 3, dilation: int = 1, bias: bool = True, init: Init = "default"
+    channels: int,
+    *,
+    kernel: int = 3,
+    dilation: int = 1,
+    bias: bool = True,
+    offset_lr_multiplier: float = 0.1,
+    init: Init = "default",
 ) -> DeformableConv:
     """Modulated deformable convolution (version 2); see DeformableConv.
 
@@ -94,6 +108,16 @@ def modulated_deformable_conv(
         kernel: Side of the convolution; odd.
         dilation: Spacing of the kernel taps before the offsets are added.
         bias: Whether the convolution has a bias.
+        offset_lr_multiplier: Learning rate of the convolutions that give offsets and modulation, as a multiple of that
+            of the block.
         init: `identity` starts with a convolution that copies its input.
     """
-    return DeformableConv(channels, kernel=kernel, dilation=dilation, bias=bias, modulated=True, init=init)
+    return DeformableConv(
+        channels,
+        kernel=kernel,
+        dilation=dilation,
+        bias=bias,
+        modulated=True,
+        offset_lr_multiplier=offset_lr_multiplier,
+        init=init,
+    )

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.plugins.attention.checks import check_positive
+from foveate.plugins.attention.checks import check_multiple, check_positive
 from foveate.plugins.attention.init import Init, starts_as_identity
 from foveate.plugins.ops.layout import like_layout
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
@@ -26,6 +26,9 @@ class SpatialTransformer(nn.Module):
     Args:
         channels: Number of channels C of the feature map or image, and of the output.
         width: Number of channels of the localisation network's two convolutions.
+        lr_multiplier: Learning rate of the network that predicts the transform, as a multiple of that of the rest. At
+            the full rate the transform can leave the feature map early in training; there the samples are 0 and have
+            no gradient, so it does not return.
         init: `default` and `identity` are the same here.
 
     Source:
@@ -33,10 +36,12 @@ class SpatialTransformer(nn.Module):
         1 between the outer edges of the feature map (`align_corners=False`).
     """
 
-    def __init__(self, channels: int, *, width: int = 16, init: Init = "default") -> None:
+    def __init__(self, channels: int, *, width: int = 16, lr_multiplier: float = 0.1, init: Init = "default") -> None:
         super().__init__()
         starts_as_identity(init)  # refuses another word
         check_positive("stn: width", width)
+        check_multiple("stn: lr_multiplier", lr_multiplier)
+        self.lr_multipliers = {"localise": lr_multiplier, "theta": lr_multiplier}
         self.localise = nn.Sequential(
             nn.Conv2d(channels, width, 5, stride=2, padding=2),
             nn.ReLU(),

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from foveate.plugins.conformance.rule import BrokenRuleError, rule
 from foveate.plugins.conformance.subject import Subject, backward, lacks_kernel
+from foveate.plugins.errors import PluginError
+from foveate.plugins.rates import lr_multipliers
 
 LARGE = 6e4  # close to the largest float16, 65504
 SEEDS = (0, 1, 2)
@@ -87,6 +89,19 @@ def reach_input(subject: Subject) -> None:
         raise BrokenRuleError("the gradient of the input is not finite")
     if not gradient.any():
         raise BrokenRuleError("the gradient of the input is zero")
+
+
+@rule(
+    "learning rates",
+    advice='`lr_multipliers` maps names of submodules or parameters to numbers above 0, such as {"offset": 0.1}',
+)
+def name_slower_parts(subject: Subject) -> str:
+    """Parts that ask for another learning rate (`lr_multipliers`) exist, and their multiples are above 0."""
+    try:
+        multiples = lr_multipliers(subject.module())
+    except PluginError as error:
+        raise BrokenRuleError(str(error)) from error
+    return f"{len(multiples)} parameters ask for another rate" if multiples else ""
 
 
 def _expect_finite(subject: Subject, x: Tensor, given: str) -> None:

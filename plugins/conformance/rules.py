@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     learning.reach_weights,
     learning.use_parameters,
     learning.reach_input,
+    learning.name_slower_parts,
     behaviour.leave_input,
     behaviour.repeat,
     behaviour.forget,

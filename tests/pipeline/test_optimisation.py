@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import timm
+import torch
 from timm.optim import param_groups_layer_decay
 from torch import nn
 from torch.optim import SGD, AdamW
@@ -38,6 +39,49 @@ def test_groups_differ_by_side_and_by_norm() -> None:
         "decoder_norm": (pytest.approx(1e-2), 0.0),
     }
     assert {name: len(g["params"]) for name, g in groups.items()} == dict.fromkeys(groups, 2)
+
+
+def slowed() -> nn.Module:
+    """A model whose two convolutions ask for a tenth of the rate."""
+    model = Model()
+    model.encoder.lr_multipliers = model.decoder.lr_multipliers = {"conv": 0.1}  # type: ignore[assignment]
+    return model
+
+
+def test_parts_that_ask_for_another_rate_get_groups_of_their_own() -> None:
+    groups = {g["name"]: g for g in parameter_groups(slowed(), OptimizerConfig(lr=1e-3, weight_decay=0.1))}
+    assert {name: (g["lr"], g["weight_decay"], g["names"][0]) for name, g in groups.items()} == {
+        "encoder_0.1": (pytest.approx(1e-4), 0.1, "encoder.conv.weight"),
+        "encoder_norm": (1e-3, 0.0, "encoder.norm1.weight"),
+        "decoder_1": (pytest.approx(1e-3), 0.1, "decoder.conv.weight"),
+        "decoder_norm": (pytest.approx(1e-2), 0.0, "decoder.norm.weight"),
+    }
+
+
+def test_a_step_moves_such_a_part_by_its_share_of_the_rate() -> None:
+    model = slowed()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    optimizer = create_optimizer(
+        model, OptimizerConfig(name="sgd", lr=1.0, momentum=0.0, weight_decay=0.0, decoder_lr_multiplier=10.0)
+    )
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    moved = {name: (before[name] - p.detach()).mean().item() for name, p in model.named_parameters()}
+    assert moved["encoder.conv.weight"] == pytest.approx(0.1, rel=1e-5)
+    assert moved["encoder.norm1.weight"] == pytest.approx(1.0)
+    assert moved["decoder.conv.bias"] == pytest.approx(1.0, rel=1e-5)
+    assert moved["decoder.norm.bias"] == pytest.approx(10.0)
+
+
+def test_such_parts_keep_their_share_under_a_layer_decay() -> None:
+    model = create_model("mobilenet_v2_050", num_classes=3, attention={"stage": "deformable"})
+    groups = parameter_groups(model, OptimizerConfig(layer_decay=0.9))
+    rates = {name: group["lr"] for group in groups for name in group["names"]}
+    offsets = [name for name in rates if ".offset." in name]
+    assert len(offsets) == 2 * 5
+    assert all(rates[name] == pytest.approx(0.1 * rates[name.replace(".offset.", ".conv.")]) for name in offsets)
+    assert len({group["name"] for group in groups}) == len(groups)
 
 
 def test_every_parameter_of_segnext_is_in_one_group() -> None:

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -246,6 +247,14 @@ class HasNoOnnxOperator(Scaled):
         return super().forward(x) * torch.special.bessel_j0(x)
 
 
+class MisspellsASlowerPart(Scaled):
+    lr_multipliers: ClassVar[dict[str, float]] = {"scal": 0.1}
+
+
+class StopsAPartByItsRate(Scaled):
+    lr_multipliers: ClassVar[dict[str, float]] = {"scale": 0.0}
+
+
 class MapsAnotherSize(Scaled):
     forward = Scaled.forward
 
@@ -292,6 +301,8 @@ FAULTS: dict[Callable[[int], nn.Module], str] = {
     LooksAtItsNeighbours: "samples apart",
     DiffersInTraining: "training and evaluation",
     ZeroesByFunction: "training and evaluation",
+    MisspellsASlowerPart: "learning rates",
+    StopsAPartByItsRate: "learning rates",
     MapsAnotherSize: "maps",
     DrawsItsMaps: "maps",
     MapsByChangingItself: "maps",

@@ -73,5 +73,5 @@ def test_the_rules_for_data_sets_are_all_told_in_order() -> None:
 def test_there_is_code_to_compare_and_there_are_commands() -> None:
     assert len(WRITTEN) == 4
     assert len(WRITTEN_DATA) == 3
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
     assert len(COMMANDS) >= 6
