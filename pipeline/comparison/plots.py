@@ -12,6 +12,7 @@ import numpy as np
 
 from foveate.pipeline.comparison.table import Row, score_row
 from foveate.pipeline.measuring.receptive_field import effective_reach
+from foveate.pipeline.reporting.labels import label_points
 
 SMOOTH = 20  # steps over which the loss is averaged
 
@@ -54,16 +55,16 @@ def _draw_scores(rows: Sequence[Row], first: Row, score: str) -> Any:
 
 def _draw_trade(rows: Sequence[Row], first: Row, score: str) -> Any:
     figure, axes = _figure(7, 4)
+    points = {}
     for row in rows:
         result = score_row(row, first, score)
-        if row.measures is None or result is None:
-            continue
-        axes.plot(row.measures.step.ratio, 100 * result.mean, "o", color="tab:blue")
-        axes.annotate(row.label, (row.measures.step.ratio, 100 * result.mean), (5, 4), textcoords="offset points")
+        if row.measures is not None and result is not None:
+            points[row.label] = (row.measures.step.ratio, 100 * result.mean)
+            axes.plot(*points[row.label], "o", color="tab:blue")
     axes.set_xlabel(f"time of a training step, relative to {first.label}")
     axes.set_ylabel(f"{score} %")
     axes.grid(alpha=0.3)
-    axes.margins(0.12)
+    label_points(axes, points, size=10, colour="black")
     return figure
 
 

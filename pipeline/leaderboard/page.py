@@ -17,6 +17,7 @@ COSTS = {
     "processor time of a step, relative to none": ("step_ratio", 1.0),
 }
 SHADED = "shaded"  # tables whose cells are the darker the larger their value
+FAINT = 0.05  # largest value of a column, in [0, 1], from which its largest cell is darkest
 STYLE = """
 a { color: var(--info) } nav a { margin-right: 1rem }
 h2 { scroll-margin-top: 1rem; border-top: 1px solid var(--line); padding-top: 1.2rem }
@@ -103,7 +104,7 @@ def sortable(names: Sequence[str], rows: Sequence[Sequence[Cell]], kind: str = "
         max((cell.value for cell in column if cell.value == cell.value), default=0.0)
         for column in zip(*rows, strict=True)
     ]
-    shades = most if kind == SHADED else [0.0] * len(names)
+    shades = [max(one, FAINT) for one in most] if kind == SHADED else [0.0] * len(names)
     body = "".join(f"<tr>{''.join(map(_cell, row, shades, range(len(row))))}</tr>" for row in rows)
     table = f'<table class="sortable {kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="wide">{table}</div>'
@@ -124,5 +125,14 @@ def _classes(one: Standing, table: Table) -> list[Cell]:
 
 
 def _plot(table: Table, xlabel: str, cost: str, factor: float) -> str:
-    points = {one.label: (factor * float(one.cost(cost)), 100 * one.mean) for one in table.standings}
-    return draw_scatter(points, xlabel, f"{table.track.score} %")
+    """Gains against a cost, since scores may be of other seeds from block to block; scores where no gain is known."""
+    gains = {one.label: one.gain for one in table.standings}
+    known = any(one.baseline is not None for one in table.standings)
+    values = gains if known else {one.label: one.mean for one in table.standings}
+    points = {
+        one.label: (factor * float(one.cost(cost)), 100 * value)
+        for one in table.standings
+        if (value := values[one.label]) is not None
+    }
+    score = table.track.score
+    return draw_scatter(points, xlabel, f"gain over none, points of {score}" if known else f"{score} %")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from foveate.pipeline.reporting.curves import smooth
+from foveate.pipeline.reporting.labels import label_points
 
 COLOURS = ("#3b78c4", "#d9822b", "#3a9a5c", "#b0559e", "#8a7a2f", "#c0504d")  # of the runs
 INK = "#010203"  # becomes the colour of the page's text
@@ -169,12 +170,9 @@ def draw_scatter(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel:
     """
 
     def draw(axes: Any) -> None:
-        for number, (name, (x, y)) in enumerate(sorted(points.items(), key=lambda item: item[1][1])):
-            axes.plot(x, y, "o", color=COLOURS[0], markersize=5)
-            side, at = ("left", (6, -3)) if number % 2 else ("right", (-6, -3))  # so that fewer names overlap
-            axes.annotate(name, (x, y), at, textcoords="offset points", fontsize=8, color=INK, ha=side)
+        axes.plot(*zip(*points.values(), strict=True), "o", color=COLOURS[0], markersize=5)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
-        axes.margins(0.12)
+        label_points(axes, points, colour=INK)
 
     return _svg(draw, 5.6, 4.2) if points else ""
