@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 from collections.abc import Mapping
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
+from unittest.mock import patch
 
 from foveate.cli import COMMANDS, main
 from foveate.docs.site.text import block, contents, heading, table
+
+WIDTH = "84"  # characters
 
 
 def write(reference: Path) -> None:
@@ -45,8 +49,8 @@ def sub_commands(name: str) -> list[str]:
 
 
 def help_of(words: list[str]) -> str:
-    """What `foveate WORDS --help` prints."""
+    """What `foveate WORDS --help` prints in a terminal as wide as a page of the site."""
     printed = io.StringIO()
-    with redirect_stdout(printed), suppress(SystemExit):
+    with patch.dict(os.environ, COLUMNS=WIDTH), redirect_stdout(printed), suppress(SystemExit):
         main([*words, "--help"])
     return printed.getvalue()
