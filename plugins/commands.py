@@ -82,8 +82,11 @@ def show_record(name: str, plugins: str = "", json: bool = False) -> None:
         table.add_row(field.name, plain(str(getattr(record, field.name) or "-")))
     table.add_row("record type", record.noun)
     table.add_row("provided by", f"{provider} ({provider.entry_point})")
-    for number, option in enumerate(describe_options(offer) or ["none"]):
+    options = describe_options(offer)
+    for number, option in enumerate(options or ["none"]):
         table.add_row("options" if number == 0 else "", plain(option))
+    if options:
+        table.add_row("", plain(f"foveate options {record.noun.split()[0]}.{record.name} tells what each does"))
     create_console().print(table)
     if isinstance(record, Block):
         _print_costs(offer, {})

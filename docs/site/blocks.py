@@ -11,9 +11,9 @@ import torch
 from matplotlib.figure import Figure
 
 from foveate.docs.site.text import contents, heading, table
+from foveate.pipeline.describing.topics import find_topic
 from foveate.plugins.blocks import create_block
 from foveate.plugins.manager import Offer, installed_plugins
-from foveate.plugins.options import describe_options
 from foveate.plugins.records import Block
 from foveate.plugins.testing import measure_costs, subject_of
 
@@ -88,8 +88,9 @@ def _use(name: str) -> str:
 
 
 def _options(offer: Offer[Block]) -> str:
-    lines = describe_options(offer)
-    return "".join(f"- `{line}`\n" for line in lines) if lines else "None.\n"
+    options = find_topic(f"block.{offer.record.name}", {}).options
+    rows = [(f"`{one.name}`", one.kind, f"`{one.default_text}`", one.about) for one in options]
+    return table(("option", "value", "default", "what it does"), rows) if rows else "None.\n"
 
 
 def _costs(offer: Offer[Block]) -> str:
