@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from foveate.pipeline.errors import ConfigError
-from foveate.plugins.hints import did_you_mean
+from foveate.plugins.hints import MOST, did_you_mean, nearest, suggest
 
 TORCH, TIMM = "torch:", "timm:"  # prefixes
 OWN = ("adamw", "sgd")
@@ -71,7 +71,7 @@ def find_kind(name: str) -> Kind:
     else:
         near = {one.lower().partition(":")[2]: one for one in _torch_names()} | {one: one for one in OWN}
         close = next((near[key] for key in near if key == name.lower()), "")
-        hint = f"; did you mean {close!r}?" if close else did_you_mean(name, [*OWN, *_torch_names()])
+        hint = suggest([close] if close else [*nearest(name, OWN), *nearest(name, _torch_names())][:MOST])
         raise ConfigError(
             f"no optimizer {name!r}{hint} (accepted: adamw, sgd, torch:NAME such as torch:RMSprop, timm:NAME such as "
             "timm:lion)"

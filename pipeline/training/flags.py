@@ -165,8 +165,9 @@ def _name_data_set(flags: Sequence[str]) -> list[str]:
     path = name if "." in name or not re.fullmatch(r"[\w:-]+", name) else class_path_of(name)
     if path is None and not name.endswith(SUFFIX):
         blame_left_out(name)
-        known = [offer.record.name for offer in offered_data_sets()]
-        hint = did_you_mean(name.lower(), known)
+        records = [offer.record for offer in offered_data_sets()]
+        classes = [one.build.rpartition(":")[2] for one in records if isinstance(one.build, str)]
+        hint = did_you_mean(name, [*(one.name for one in records), *classes])
         raise ConfigError(f"--data {name}: no such data set{hint} (see: foveate plugins list --what data)")
     return [f"--data={path or name}", *rest]
 

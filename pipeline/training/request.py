@@ -23,6 +23,7 @@ from foveate.pipeline.training.exported import check_alone, recipe_in, take_expo
 from foveate.pipeline.training.flags import spell_out_flags, take_option, take_switch, value_of
 from foveate.pipeline.training.paths import check_paths
 from foveate.pipeline.training.predict_options import read_options
+from foveate.plugins.hints import nearest, suggest
 from foveate.plugins.manager import installed_plugins
 from foveate.plugins.selection import split_names
 from foveate.plugins.sources import locate_all
@@ -96,7 +97,9 @@ def understand(command: str, argv: Sequence[str]) -> Request:
     if modules or disabled:
         installed_plugins(modules, disable=disabled)
     names = trusted_modules(modules)
-    found = [load_yaml(file) for file in files] or [recipe_in(model) if model else _recipe_of(checkpoint, command)]
+    found = [load_yaml(file) for file in files] or [
+        recipe_in(model) if model else _recipe_of(checkpoint, command, rest)
+    ]
     recipe = merge(accept(recipe, names) for recipe in found)
     recipe.pop(PLUGINS, None)
     if not files and command != "fit":
@@ -178,9 +181,16 @@ def _split(values: Sequence[str]) -> list[str]:
     return [name for value in values for name in split_names(value)]
 
 
-def _recipe_of(checkpoint: Path | None, command: str) -> Recipe:
-    """The recipe beside a checkpoint, or inside it."""
+def _recipe_of(checkpoint: Path | None, command: str, flags: Sequence[str]) -> Recipe:
+    """The recipe beside a checkpoint, or inside it.
+
+    Raises:
+        ConfigError: There is none; a flag that may have been meant to give one is named.
+    """
     if checkpoint is None:
+        for option in (flag.partition("=")[0] for flag in flags if flag.startswith("--")):
+            if meant := nearest(option, ("--config", "--ckpt_path")):
+                raise ConfigError(f"no option {option!r}{suggest(meant)} (see: foveate {command} --help)")
         asked = "--ckpt_path CHECKPOINT" if command != "fit" else "--config RECIPE"
         raise ConfigError(f"which recipe? give {asked} (shipped ones: foveate recipes list)")
     beside = checkpoint.parent.parent / RECIPE

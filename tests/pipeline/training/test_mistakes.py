@@ -44,6 +44,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("--trainer.accelerator gpuu", "no accelerator 'gpuu'; did you mean 'gpu'? (accepted: auto, cpu"),
         ("--model.network vit_tiny", "did you mean 'vit_ti'"),
+        ("--model.optimizer.name adamx", "no optimizer 'adamx'; did you mean 'adamw', 'torch:Adamax' or"),
+        ("--data CamVidDataModul", "--data CamVidDataModul: no such data set; did you mean 'CamVidDataModule'?"),
         ("--model.loss cros_entropy", "did you mean 'cross_entropy'"),
         ("--config more.yaml", "no option '--model.optimizer.lrr'; did you mean '--model.optimizer.lr'"),
     ],
@@ -63,6 +65,9 @@ def test_the_nearest_is_suggested_with_its_whole_name(
     [
         ("fit --config digits_vit_ty", 2, "did you mean 'digits_vit_ti'? (see: foveate recipes list)"),
         ("fit --config mine.yml", 2, "did you mean 'mine.yaml'?"),
+        ("fit --confg mine.yaml", 2, "no option '--confg'; did you mean '--config'? (see: foveate fit --help)"),
+        ("validate --ckpt=best", 2, "no option '--ckpt'; did you mean '--ckpt_path'? (see: foveate validate --help)"),
+        ("fit --data.root data", 2, "which recipe? give --config RECIPE (shipped ones: foveate recipes list)"),
         ("validate --ckpt_path bst", 4, "did you mean 'best'?"),
         (
             "fit --config camvid_segnext_t --data.root datta",
