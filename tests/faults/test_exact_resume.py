@@ -15,11 +15,17 @@ def here(range_: Range, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+WHOLE: dict[tuple[str, ...], list[str]] = {}  # what was recorded, of each setting: every test has the same images
+
+
 def uninterrupted(range_: Range, *words: str, workers: int = 0) -> list[str]:
-    assert main(range_.words(*words, record="whole.txt", workers=workers)) == 0
-    runs = range_.folder / "runs"
-    runs.rename(range_.folder / "whole")
-    return range_.recorded("whole.txt")
+    key = (*words, str(workers))
+    if key not in WHOLE:
+        assert main(range_.words(*words, record="whole.txt", workers=workers)) == 0
+        runs = range_.folder / "runs"
+        runs.rename(range_.folder / "whole")
+        WHOLE[key] = range_.recorded("whole.txt")
+    return WHOLE[key]
 
 
 SETTINGS = {
