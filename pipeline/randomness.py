@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
-import torch
+
+from foveate.datasets.loading.seeding import seed_generators
 
 
 def seed_all(*numbers: int) -> None:
-    """Seed the global generators of Python, NumPy and torch, on every device.
+    """Seed the global generators of Python, NumPy and torch, on every device that is in use.
 
     Args:
         numbers: Whole numbers that differ wherever other random numbers are to be drawn.
     """
-    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  what third parties draw from
-    torch.manual_seed(seed)
+    seed_generators(int(np.random.SeedSequence(numbers).generate_state(1)[0]))

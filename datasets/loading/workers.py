@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import ctypes
 import multiprocessing.util  # noqa: F401  registers what it does at exit, before we do
-import random
 import signal
 import threading
 import time
@@ -16,13 +15,13 @@ from typing import Any
 from weakref import WeakSet
 
 import cv2
-import numpy as np
-import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data._utils import signal_handling
 
 from foveate.datasets.batch import Pick
 from foveate.datasets.errors import LoadingError
+from foveate.datasets.loading.seeding import seed_generators
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 MEMORY = ("shared memory", "bus error", "shm", "no space left")
@@ -185,7 +184,7 @@ class Shared:
     def __call__(self, samples: list[Any]) -> Any:
         batch = self.collate(samples)
         for value in batch.values() if isinstance(batch, Mapping) else ():
-            if isinstance(value, torch.Tensor):
+            if isinstance(value, Tensor):
                 value.share_memory_()  # type: ignore[no-untyped-call]
         return batch
 
@@ -249,17 +248,6 @@ class HangWatch:
                 self.found_hang = not self.is_lost()
                 kill_workers()
                 return
-
-
-def seed_generators(seed: int) -> None:
-    """Seed the global generators of Python, NumPy and torch, on every device.
-
-    Args:
-        seed: From 0 to 2**32 - 1.
-    """
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  what third parties draw from
-    torch.manual_seed(seed)
 
 
 class SeededDataset(Dataset[Any]):

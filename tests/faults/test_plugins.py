@@ -29,7 +29,7 @@ FAULTS = {
     "ends its process with an error": ("import os; os._exit(7)", "ends the process with code 7"),
     "crashes": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ends the process with SIGSEGV"),
     "exits": ("import sys; sys.exit(0)", "SystemExit: 0"),
-    "hangs": ("import time; time.sleep(600)", "takes longer than 3 s (another limit: FOVEATE_PLUGIN_TIMEOUT=SECONDS)"),
+    "hangs": ("import time; time.sleep(600)", "takes longer than 10 s (another limit: FOVEATE_PLUGIN_TIMEOUT=SECONDS)"),
     "raises": ("raise RuntimeError('boom')", "RuntimeError: boom"),
 }
 Install = Callable[..., list[EntryPoint]]
@@ -39,7 +39,7 @@ Install = Callable[..., list[EntryPoint]]
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restore_modules: None) -> Path:
     """A folder on the path, and no verdicts of other tests."""
     monkeypatch.setenv("FOVEATE_PLUGIN_CACHE", str(tmp_path / "verdicts"))
-    monkeypatch.setenv("FOVEATE_PLUGIN_TIMEOUT", "3")
+    monkeypatch.setenv("FOVEATE_PLUGIN_TIMEOUT", "10")  # a busy machine takes seconds to import torch
     monkeypatch.delenv("FOVEATE_PLUGINS", raising=False)
     monkeypatch.setattr(manager, "_installed", None)
     monkeypatch.syspath_prepend(tmp_path / "site")
@@ -91,7 +91,7 @@ def test_a_command_goes_on_without_the_plugins_that_end_hang_or_print(install: I
     install(bad=FAULTS["ends its process at once"][0], slow=FAULTS["hangs"][0], loud=loud + LATE)
     started = time.monotonic()
     done = command(site, "plugins", "list")
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 90
     assert done.returncode == 0, done.stderr
     assert "made" in done.stdout
     assert not any(word in done.stdout for word in ("hello", "HELLO", "again"))
