@@ -143,7 +143,7 @@ def layer_factors(names: Iterable[str], decay: float) -> dict[str, float]:
 def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
     """Groups of equal rate and decay: encoder and the rest, each with and without decay.
 
-    There are more with a layer decay, and where a block asks for another rate of some of its parts
+    There are more with a layer decay, and, at the end, where a block asks for another rate of some of its parts
     (`foveate.plugins.rates`). Everything outside `model.encoder` learns faster, by the configuration's multiple. Each
     group also holds the names of its parameters, so that a checkpoint of other parameters is detected.
 
@@ -163,7 +163,7 @@ def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str
     inside = [name.removeprefix(ENCODER) for name in parameters if name.startswith(ENCODER)]  # frozen ones count too
     factors = layer_factors(inside, config.layer_decay)
     multiples = lr_multipliers(model)
-    groups: dict[tuple[str, float], dict[str, Any]] = {}
+    groups: dict[tuple[bool, str, float], dict[str, Any]] = {}
     for name, parameter in trained.items():
         in_encoder, spared = name.startswith(ENCODER), _is_spared(name, parameter, config)
         label = ("encoder" if in_encoder else "decoder") + ("_norm" if spared else "")
@@ -175,10 +175,10 @@ def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str
             "lr": config.lr * rate,
             "weight_decay": 0.0 if spared else config.weight_decay,
         }
-        group = groups.setdefault((label, rate), {"params": [], "names": [], **settings})
+        group = groups.setdefault((rate != usual, label, rate), {"params": [], "names": [], **settings})
         group["params"].append(parameter)
         group["names"].append(name)
-    return list(groups.values())
+    return [groups[key] for key in sorted(groups, key=lambda key: key[0])]
 
 
 def _is_spared(name: str, parameter: nn.Parameter, config: OptimizerConfig) -> bool:

@@ -50,6 +50,7 @@ def slowed() -> nn.Module:
 
 def test_parts_that_ask_for_another_rate_get_groups_of_their_own() -> None:
     groups = {g["name"]: g for g in parameter_groups(slowed(), OptimizerConfig(lr=1e-3, weight_decay=0.1))}
+    assert list(groups) == ["encoder_norm", "decoder_norm", "encoder_0.1", "decoder_1"]  # the usual rates come first
     assert {name: (g["lr"], g["weight_decay"], g["names"][0]) for name, g in groups.items()} == {
         "encoder_0.1": (pytest.approx(1e-4), 0.1, "encoder.conv.weight"),
         "encoder_norm": (1e-3, 0.0, "encoder.norm1.weight"),
