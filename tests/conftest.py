@@ -15,18 +15,17 @@ os.environ.pop("PL_GLOBAL_SEED", None)  # a seed that stayed behind would decide
 import numpy as np
 import pytest
 import torch
-from jaxtyping import install_import_hook
 from PIL import Image
 from torch import nn
+
+from foveate.tests.signatures import check_signatures
 
 TRAIN = [f"{row}_{column}" for row in (2, 3, 4, 5) for column in (10, 11, 12)]
 TRAIN += [f"{row}_{column}" for row in (6, 7) for column in range(7, 13)]
 TEST = ["2_13", "2_14", "3_13", "3_14", "4_13", "4_14", "4_15", "5_13", "5_14", "5_15", "6_13", "6_14", "6_15", "7_13"]
 
-# Before anything of ours is imported: from here on beartype checks each signature, shapes included. With the tower an
-# int will do where a float is asked for, as type checkers have it.
-CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-install_import_hook(["foveate.plugins", "foveate.pipeline", "foveate.datasets"], CHECKER)
+# Before anything else of ours is imported: from here on each signature is checked, shapes included.
+check_signatures(["foveate.plugins", "foveate.pipeline", "foveate.datasets"])
 
 ROOT = Path(__file__).resolve().parents[1]
 STREET_IDS = (0, 4, 7, 8, 11, 21, 23, 24, 26, 33)  # void ones first
