@@ -18,7 +18,7 @@ from foveate.pipeline.runs.checkpoints import read_checkpoint
 from foveate.pipeline.runs.integrity import fault_of
 from foveate.pipeline.runs.manifest import MANIFEST, read_manifest
 from foveate.pipeline.runs.store import newest_good, sweep
-from foveate.tests.faults.conftest import Range, fault, finish, last_line, start
+from foveate.tests.faults.conftest import IMAGES, Range, fault, finish, last_line, start, write_images
 from foveate.tests.faults.tiny import fingerprint
 
 pytestmark = pytest.mark.slow
@@ -31,11 +31,28 @@ def here(range_: Range, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data set, in one place for all tests here: runs name it."""
+    return write_images(tmp_path_factory.mktemp("images") / "data", IMAGES)
+
+
 @pytest.fixture
-def folder(range_: Range) -> Path:
-    """The checkpoints of a training that saved after each of its four steps."""
-    words = ["--checkpoints.every_steps=1", "--trainer.val_check_interval=2"]
-    assert main(range_.words(*words, record=None, steps=4)) == 0
+def range_(tmp_path: Path, images: Path) -> Range:
+    """Room for runs, and the data set."""
+    return Range(tmp_path, images)
+
+
+@pytest.fixture
+def folder(range_: Range, images: Path) -> Path:
+    """The checkpoints of a training that saved after each of its four steps; it trains once, for all tests here."""
+    kept = images.parent / "runs"
+    if kept.exists():
+        shutil.copytree(kept, range_.folder / "runs", symlinks=True)
+    else:
+        words = ["--checkpoints.every_steps=1", "--trainer.val_check_interval=2"]
+        assert main(range_.words(*words, record=None, steps=4)) == 0
+        shutil.copytree(range_.folder / "runs", kept, symlinks=True)
     return range_.run / "checkpoints"
 
 
@@ -48,8 +65,11 @@ def cut(size: int | float) -> Callable[[Path], None]:
 
 
 def flip(path: Path) -> None:
+    """Change a bit of the largest record; between the records there is padding, where a bit means nothing."""
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    with zipfile.ZipFile(path) as records:
+        largest = records.read(max(records.infolist(), key=lambda one: one.file_size))
+    content[content.find(largest) + len(largest) // 2] ^= 1
     path.write_bytes(content)
 
 
@@ -82,7 +102,7 @@ def test_a_damaged_last_checkpoint_gives_way_to_the_one_before(
 @pytest.mark.parametrize("beside", [True, False])
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_damaged_checkpoint_that_was_asked_for_is_refused(
-    name: str, beside: bool, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, beside: bool, folder: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage, said = DAMAGES[name]
     path = folder / "last.ckpt"
@@ -90,7 +110,7 @@ def test_a_damaged_checkpoint_that_was_asked_for_is_refused(
         path = Path(shutil.copy(path, tmp_path / "copied.ckpt"))
     damage(path)
     capsys.readouterr()
-    assert main(["fit", f"--ckpt_path={path}", "--config=folder_segnext_t", f"--data.root={tmp_path / 'data'}"]) == 4
+    assert main(["fit", f"--ckpt_path={path}", "--config=folder_segnext_t", f"--data.root={images}"]) == 4
     line = last_line(capsys.readouterr().err)
     assert str(path) in line
     if beside:
