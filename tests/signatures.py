@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, get_args
 
 import jaxtyping
 from jaxtyping import install_import_hook
 
 # With the tower an int will do where a float is asked for, as type checkers have it.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-SHAPE = re.compile(r"\b(?:Bool|Shaped|Num|Real|Inexact|(?:B?Float|Complex|Integer|Int|UInt)\d*)\[")
 BY_SHAPE = jaxtyping.jaxtyped
 
 Check = Callable[[Any], Any]
@@ -51,14 +49,15 @@ def checked(what: Any = None, *, typechecker: Check | None = None) -> Any:
 
 
 def _function(function: FunctionType, typechecker: Check) -> Any:
-    if any(SHAPE.search(str(one)) for one in function.__annotations__.values()):
+    meant = {name: _meant(one, function.__globals__) for name, one in function.__annotations__.items()}
+    if any(map(_has_shape, meant.values())):
         return BY_SHAPE(function, typechecker=typechecker)
     copy = FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
     functools.update_wrapper(copy, function)
     copy.__kwdefaults__ = function.__kwdefaults__
-    copy.__annotations__ = {name: _meant(one, function.__globals__) for name, one in function.__annotations__.items()}
+    copy.__annotations__ = meant
     del copy.__wrapped__  # type: ignore[attr-defined]
     strict = typechecker(copy)
 
@@ -77,3 +76,11 @@ def _meant(annotation: Any, names: dict[str, Any]) -> Any:
         return eval(annotation, names)
     except Exception:  # as jaxtyping has it
         return Any
+
+
+def _has_shape(annotation: Any) -> bool:
+    """Whether an annotation compares shapes, itself or inside, also by a name of its own."""
+    if isinstance(annotation, type) and issubclass(annotation, jaxtyping.AbstractArray):
+        return True
+    inside = annotation if isinstance(annotation, list) else get_args(annotation)
+    return any(map(_has_shape, inside))

@@ -9,6 +9,8 @@ import pytest
 import torch
 from beartype import beartype
 from beartype.roar import BeartypeCallHintViolation
+from jaxtyping import Float
+from torch import Tensor
 
 from foveate.pipeline.optimisation.optimiser import depth_of
 from foveate.plugins.attention.se import SqueezeExcitation
@@ -41,6 +43,26 @@ def test_another_number_of_dimensions_is_refused() -> None:
     assert block(torch.zeros(1, 16, 4, 4)).shape == (1, 16, 4, 4)
     with pytest.raises(WRONG):
         block(torch.zeros(16, 4, 4))
+
+
+Row = Float[Tensor, " width"]
+
+
+@pytest.mark.parametrize("kind", ["Row", "Row | None", "list[Row] | Row"])
+def test_shapes_are_compared_within_one_call_by_whatever_name_they_are_called(kind: str) -> None:
+    def inside(row: Tensor) -> None:
+        """Takes a row of any width."""
+
+    inside.__annotations__["row"] = kind
+    inner = checked(inside, typechecker=beartype)
+
+    @checked(typechecker=beartype)
+    def outer(row: Row) -> None:
+        inner(torch.zeros(2))
+
+    outer(torch.zeros(3))
+    with pytest.raises(WRONG):
+        inner(torch.zeros(2, 2))
 
 
 def test_names_that_only_a_type_checker_imports_are_not_checked_and_the_others_are() -> None:
