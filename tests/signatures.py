@@ -11,8 +11,8 @@ from typing import Any, get_args
 import jaxtyping
 from jaxtyping import install_import_hook
 
-# With the tower an int will do where a float is asked for, as type checkers have it.
-CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+# With the tower an int will do where a float is asked for, as type checkers have it. A refusal is a TypeError.
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True, violation_type=TypeError))"
 BY_SHAPE = jaxtyping.jaxtyped
 
 Check = Callable[[Any], Any]
