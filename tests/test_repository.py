@@ -39,6 +39,7 @@ ARROWS = {
         "foveate.datasets.files.strict_yaml",  # what refuses hostile YAML exists once
         "foveate.datasets.fingerprint",  # one function that takes any data module
         "foveate.datasets.labels",
+        "foveate.datasets.loading.seeding",  # a sample and a step are seeded alike
         "foveate.datasets.loading.workers",  # a training ends the processes that read for it
         "foveate.datasets.pages",  # the look of every page
         "foveate.datasets.statistics",
