@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -27,6 +28,7 @@ from foveate.pipeline.serving.refusal import Refused, refusal_of
 
 Pixels = UInt8[np.ndarray, "H W C"]
 Result = Segmentation | Classification
+REST = 1.0  # seconds for the rest of a request that is refused while the server ends
 USAGE = """foveate serve
 
 POST /predict            an image as the body, or as a file of a form: a label map as PNG, or classes as JSON
@@ -174,19 +176,35 @@ def create_application(service: Service) -> Any:
 
 
 class _Closing:
-    """Asks clients to close their connections while the server ends."""
+    """Asks clients to close their connections while the server ends.
+
+    The rest of a request is read before its answer says so: closing a connection with bytes that nobody has read resets
+    it, and the answer is lost with it.
+    """
 
     def __init__(self, application: Any, service: Service) -> None:
         self.application = application
         self.service = service
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        is_whole = False
+
+        async def noting() -> Any:
+            nonlocal is_whole
+            message = await receive()
+            is_whole = not message.get("more_body", False)
+            return message
+
         async def closing(message: Any) -> None:
             if self.service.ends and message["type"] == "http.response.start":
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(REST):
+                        while not is_whole:
+                            await noting()
                 message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
             await send(message)
 
-        await self.application(scope, receive, closing)
+        await self.application(scope, noting, closing)
 
 
 async def _usage(request: Request) -> Response:

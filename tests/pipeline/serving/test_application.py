@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
 from foveate.datasets.labels import CAMVID
 from foveate.pipeline.errors import ConfigError
+from foveate.pipeline.serving.application import Service, _Closing
 from foveate.pipeline.serving.listening import listen
 from foveate.tests.pipeline.predictor.models import photo
 from foveate.tests.pipeline.serving.running import (
@@ -232,3 +235,23 @@ def test_an_address_that_is_taken_or_foreign_is_told() -> None:
             listen("127.0.0.1", port)
     with pytest.raises(ConfigError, match="--port is from 0 to 65535, not 99999"):
         listen("127.0.0.1", 99999)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_request_refused_while_the_server_ends_is_read_first(ends: bool) -> None:
+    order: list[str] = []
+
+    async def refusing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+
+    async def receive() -> Any:
+        order.append("part")
+        return {"type": "http.request", "body": b"x", "more_body": order.count("part") < 3}
+
+    async def send(message: Any) -> None:
+        order.append("answer")
+
+    service = object.__new__(Service)  # without a model
+    service.ends = ends
+    asyncio.run(_Closing(refusing, service)({"type": "http"}, receive, send))
+    assert order == (["part", "part", "part", "answer"] if ends else ["answer"])

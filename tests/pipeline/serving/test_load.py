@@ -28,7 +28,7 @@ def steady(images: Sequence[np.ndarray]) -> list[Segmentation]:
 def test_nothing_is_lost_when_the_server_ends_under_load() -> None:
     with running(model(steady), linger=0.3) as one:
         address = one.url.removeprefix("http://")
-        rows = run(address, IMAGE, 1.0, lambda: setattr(one.server, "should_exit", True))
+        rows = run(address, IMAGE, 0.4, lambda: setattr(one.server, "should_exit", True))
     assert [row[0] for row in rows] == ["1", "8", "32", "32, SIGTERM"]
     for row in rows[:2] + rows[3:]:
         assert int(row[4]) > 0, row
