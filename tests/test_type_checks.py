@@ -22,5 +22,5 @@ def test_numbers_of_axes_are_checked() -> None:
 
 
 def test_plain_types_are_checked() -> None:
-    with pytest.raises(TypeError, match="index"):
+    with pytest.raises(TypeError, match="index='first' violates type hint"):
         Pick(index="first")  # type: ignore[arg-type]

@@ -248,11 +248,11 @@ class HasNoOnnxOperator(Scaled):
 
 
 class MisspellsASlowerPart(Scaled):
-    lr_multipliers: ClassVar[dict[str, float]] = {"scal": 0.1}
+    lr_multipliers: ClassVar[dict[str, float]] = {"cnv": 0.1}
 
 
 class StopsAPartByItsRate(Scaled):
-    lr_multipliers: ClassVar[dict[str, float]] = {"scale": 0.0}
+    lr_multipliers: ClassVar[dict[str, float]] = {"conv": 0.0}
 
 
 class MapsAnotherSize(Scaled):
