@@ -1,4 +1,4 @@
-"""Signatures are checked while tests run, with shapes and without."""
+"""The checker that every other test relies on is at work, with shapes and without."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import jaxtyping
 import pytest
 import torch
 from beartype import BeartypeConf, beartype
-from jaxtyping import Float
+from jaxtyping import Float, TypeCheckError
 from torch import Tensor
 
+from foveate.datasets.batch import Pick
+from foveate.pipeline.metrics.confusion import count_confusion
 from foveate.pipeline.optimisation.optimiser import depth_of
 from foveate.plugins.attention.se import SqueezeExcitation
 from foveate.plugins.records import Block
@@ -90,3 +92,18 @@ def test_the_checks_can_be_switched_off_for_a_while(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(TypeError, match="expected string or bytes-like object"):  # what the function itself raises
         depth_of(anything(7))
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(TypeCheckError, match="mask"):
+        count_confusion(torch.zeros(1, 3, 3, dtype=torch.long), torch.zeros(1, 3, 4, dtype=torch.long), 2)
+
+
+def test_numbers_of_axes_are_checked() -> None:
+    with pytest.raises(TypeCheckError, match="'B C H W'"):
+        SqueezeExcitation(4)(torch.rand(4, 4, 4))
+
+
+def test_plain_types_are_checked() -> None:
+    with pytest.raises(TypeError, match="index='first' violates type hint"):
+        Pick(index="first")  # type: ignore[arg-type]
