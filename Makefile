@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
+# Python stores compiled modules then. Otherwise each start of the command compiles all of ours, a quarter of its time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install dev quickstart check format test test-all test-lowest docs docs-links bench gpu clean
 help:  ## list the tasks
@@ -90,7 +92,7 @@ bench: $(BENCH)/.installed  ## measure against the peers, and write benchmarks/R
 	$(BENCH)/bin/python -m foveate.benchmarks.run run $(ARGS)
 
 gpu: dev $(BENCH)/.installed  ## on a machine with a CUDA device: its tests, and benchmarks/RESULTS-gpu.md
-	$(BIN)/pytest -m "gpu or multigpu" tests/devices
+	$(BIN)/pytest -m "gpu or multigpu" -n 4 --dist worksteal tests/devices
 	$(BENCH)/bin/python -m foveate.benchmarks.run run --device cuda $(ARGS)
 
 clean:

@@ -124,9 +124,18 @@ def create_task(name: str) -> ClassificationTask:
     return ClassificationTask(network=name, labels=labels)
 
 
-def our_step(name: str, batch: ClassificationBatch) -> Callable[[], None]:
-    """A step of our task, without a trainer."""
+def our_step(
+    name: str, batch: ClassificationBatch, prepare: Callable[[nn.Module], None] = lambda network: None
+) -> Callable[[], None]:
+    """A step of our task, without a trainer.
+
+    Args:
+        name: Of the network.
+        batch: What it learns.
+        prepare: Changes the network before the first step.
+    """
     task = create_task(name).to(batch["image"].device).train()
+    prepare(task.network)
     optimizer = create_optimizer(task.network, task.optimizer_config)
 
     def step() -> None:

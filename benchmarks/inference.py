@@ -90,14 +90,17 @@ def autocast(network: nn.Module, image: Tensor) -> Callable[[], Tensor]:
 
 
 def our_engines(network: nn.Module, image: Tensor) -> tuple[dict[str, Candidate], list[str]]:
-    """Our engines in bf16, by name, and a remark for each that is not to be had. `compile` takes minutes to build."""
+    """Our engines in bf16, by name, and a remark for each that is not to be had.
+
+    On a CPU without `compile`, which takes minutes to build; on a GPU without OpenVINO, which does not run there.
+    """
     try:
         from foveate.pipeline.engines import create_engine
     except ImportError:
         return {}, ["engine not available: foveate.pipeline.engines has no create_engine"]
     found: dict[str, Candidate] = {}
     remarks = []
-    for name in ("folded", "openvino"):
+    for name in ("folded", "openvino" if image.device.type == "cpu" else "compile"):
         try:
             engine = create_engine(network, image, engine=name, precision="bfloat16")
         except Exception as error:  # such as a library that is not installed; the table goes on without it

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from foveate.benchmarks.results import Goal, Result, Settings
-from foveate.benchmarks.training_step import steps_of
+from foveate.benchmarks.training_step import BATCHES, steps_of
 
 ROW = "peak memory of the training step"
 CONTESTANTS = ("mmseg as shipped", "mmseg at its best", "ours")
@@ -30,9 +30,9 @@ def run(settings: Settings) -> Result:
         Goal(ROW, "mmseg at its best", "ours", share=True),
     ]
     what = (
-        "The step of the table above, 512x512, batch 2, 19 classes. On a CPU the highest resident memory of a fresh "
-        f"process over {STEPS} steps, less what it held before the first, with weights and batch in place and a small "
-        "step done; on a GPU what torch allocated at most, less what was allocated before."
+        f"The step of the table above, 512x512, batch {BATCHES[settings.device]}, 19 classes. On a CPU the highest "
+        f"resident memory of a fresh process over {STEPS} steps, less what it held before the first, with weights and "
+        "batch in place and a small step done; on a GPU what torch allocated at most, less what was allocated before."
     )
     return Result("memory", "Peak memory of the training step", what, figures, goals, unit="MiB")
 

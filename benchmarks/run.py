@@ -29,9 +29,11 @@ CASES = (
     "training_sample",
     "confusion",
     "deformable",
+    "depthwise",
     "figures",
     "memory",
     "classification",
+    "compiling",
     "scaling",
     "processes",
     "listing",
@@ -43,7 +45,10 @@ CASES = (
     "scoring",
 )
 # Cases that compute on the device; the others read files or need several processes of a CPU.
-ON_A_GPU = ("peaks", "training_step", "inference", "confusion", "figures", "memory", "classification", "augmentation")
+ON_A_GPU = (
+    *("peaks", "training_step", "inference", "confusion", "depthwise", "figures", "memory"),
+    *("classification", "compiling", "augmentation"),
+)
 REPORTS = {"cpu": "RESULTS.md", "cuda": "RESULTS-gpu.md"}
 
 

@@ -23,6 +23,7 @@ class ADE20KDataModule(SegmentationDataModule):
     """
 
     label_set = ADE20K
+    expected = ADVICE
 
     def find_pairs(self, split: str) -> list[Pair]:
         """The pairs of a split; of val where test is asked for."""

@@ -18,6 +18,7 @@ class CamVidDataModule(SegmentationDataModule):
     """
 
     label_set = CAMVID
+    expected = ADVICE
 
     def splits(self) -> tuple[str, ...]:
         """train and val, and test if there is one."""

@@ -39,6 +39,7 @@ class Cifar10DataModule(ClassificationDataModule):
             `crop` padded and `crop_ratio` null.
     """
 
+    expected = LAYOUTS[0].upper() + LAYOUTS[1:]
     defaults = ClassificationOptions(
         **{**CLASSIFICATION_DEFAULTS, "image_size": 32, "batch_size": 128, "crop": "padded", "crop_ratio": None}
     )

@@ -49,6 +49,7 @@ class CityscapesDataModule(SegmentationDataModule):
     """
 
     label_set = CITYSCAPES
+    expected = ADVICE
     defaults = SegmentationOptions(**{**SEGMENTATION_DEFAULTS, "crop": (1024, 1024)})
 
     def __init__(

@@ -32,6 +32,7 @@ class COCOStuff164kDataModule(SegmentationDataModule):
     """
 
     label_set = COCO_STUFF
+    expected = ADVICE
 
     def stored_ids(self) -> Table:
         """Stored id -> train id, by the kind of label files."""

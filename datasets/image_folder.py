@@ -155,6 +155,7 @@ class ImageFolderDataModule(ClassificationDataModule):
         options: The options of every classification data set, and those of the share that becomes val.
     """
 
+    expected = LAYOUT[0].upper() + LAYOUT[1:]
     defaults = ImageFolderOptions(**CLASSIFICATION_DEFAULTS, val_share=0.2, split_seed=0, group=None)
 
     def __init__(self, root: str | None = None, **options: Unpack[ImageFolderOptions]) -> None:

@@ -33,6 +33,7 @@ class LoveDADataModule(SegmentationDataModule):
     """
 
     label_set = LOVEDA
+    expected = ADVICE
 
     def __init__(
         self,

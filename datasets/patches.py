@@ -110,6 +110,7 @@ class CityscapesPatchesDataModule(ClassificationDataModule):
         options: The options of every classification data set; `image_size` is 64 if not given.
     """
 
+    expected = CityscapesDataModule.expected
     defaults = ClassificationOptions(**{**CLASSIFICATION_DEFAULTS, "image_size": 64})
 
     def __init__(

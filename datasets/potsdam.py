@@ -54,6 +54,7 @@ class PotsdamDataModule(SegmentationDataModule):
     """
 
     label_set = POTSDAM
+    expected = ADVICE
 
     def __init__(
         self,

@@ -42,6 +42,7 @@ class VOC2012DataModule(SegmentationDataModule):
     """
 
     label_set = VOC2012
+    expected = ADVICE
 
     def __init__(
         self,

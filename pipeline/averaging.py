@@ -40,10 +40,26 @@ class EmaWeights(WeightAveraging):
         """Move the averages towards the current values; integers, such as the number of batches seen, are copied."""
         decay = min(self.decay, (1 + int(updates)) / (10 + int(updates)))
         if torch.is_floating_point(average[0]):
-            torch._foreach_lerp_(list(average), list(current), 1 - decay)
+            alike = [new.to(old.dtype) for old, new in zip(average, current, strict=True)]
+            torch._foreach_lerp_(list(average), alike, 1 - decay)
         else:
             for old, new in zip(average, current, strict=True):
                 old.copy_(new)
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Average in float32, or in the trained weights' precision where it is higher.
+
+        Weights of 16 bits would not move by the small share of a step; a float32 average of float64 weights would round
+        those each time they change places with it.
+
+        Raises:
+            ConfigError: The weights are float16, which torch does not average.
+        """
+        kinds = {value.dtype for value in pl_module.parameters()}
+        if torch.float16 in kinds:
+            raise ConfigError("ema does not go with --trainer.precision 16-true (accepted: 16-mixed, bf16-true)")
+        if self._average_model is not None and torch.float64 in kinds:
+            self._average_model.double()
 
     def _swap_models(self, pl_module: L.LightningModule) -> None:
         super()._swap_models(pl_module)

@@ -73,7 +73,7 @@ class ClassificationTask(VisionTask):
         network_options: Further options of the model, such as `{drop_path: 0.1}`.
         activation_checkpointing: Store only the input of each block and recompute the rest in the backward pass: less
             memory, a third more time.
-        compile: Train the network's parts through torch.compile; the first step takes minutes.
+        compile: Train the network through torch.compile; the first step takes minutes.
         freeze: Parts of the network that are frozen: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
             `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation mode.
 

@@ -61,7 +61,7 @@ class SegmentationTask(VisionTask):
             each, such as `{decoder: {rank: 64}}`.
         activation_checkpointing: Store only the input of each block and recompute the rest in the backward pass: less
             memory, a third more time.
-        compile: Train the network's parts through torch.compile; the first step takes minutes.
+        compile: Train the network through torch.compile; the first step takes minutes.
         in_channels: Channels of the images; the data module gives them. 3 if nobody does.
         freeze: Parts of the network that are frozen: `encoder`, a list such as `[decoder, "encoder.stages[:2]"]`, or
             `{parts: encoder, until_step: 500}`. Their batch norms stay in evaluation mode.

@@ -10,6 +10,7 @@ import lightning.pytorch as L
 import torch
 from jaxtyping import Bool, Float
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -21,7 +22,9 @@ from foveate.pipeline.metrics.create import create_metrics, expand_metrics
 from foveate.pipeline.models import create_model
 from foveate.pipeline.models.channels import channels_in
 from foveate.pipeline.models.checkpointing import checkpoint_activations
+from foveate.pipeline.models.compiling import compile_network, require_compiler
 from foveate.pipeline.normalisation import Normalise
+from foveate.pipeline.notes import note
 from foveate.pipeline.optimisation.freezing import Freezing
 from foveate.pipeline.optimisation.optimiser import create_optimizer
 from foveate.pipeline.optimisation.schedules import PlateauLR, create_schedule, renew_settings
@@ -100,8 +103,9 @@ class VisionTask(NetworkTask):
         self.load_initial_weights()
         self.take_statistics(getattr(self.trainer, "datamodule", None))
         if self._compiles:
-            for part in self.network.children():
-                part.compile()  # in place: names in checkpoints stay
+            require_compiler(self.device, "leave out --model.compile")
+            rank_zero_only(note)("the network is compiled in the first step, which can take some minutes")
+            compile_network(self.network)
             self._compiles = False
 
     def on_train_start(self) -> None:

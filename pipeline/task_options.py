@@ -35,7 +35,7 @@ class TaskOptions:
         network_options: Further options of the model, such as `{drop_path: 0.2}`.
         activation_checkpointing: Whether training stores only the input of each block and recomputes the rest in the
             backward pass.
-        compile: Whether training runs the network's parts through torch.compile.
+        compile: Whether training runs the network through torch.compile.
         freeze: Parts of the network that are frozen, for the whole training or until a step.
     """
 

@@ -31,6 +31,13 @@ ROOT = Path(__file__).resolve().parents[1]
 STREET_IDS = (0, 4, 7, 8, 11, 21, 23, 24, 26, 33)  # void ones first
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs from tests that were not asked for by the mark `gpu`: the others expect the sums of a CPU."""
+    asked = config.option.markexpr or ""
+    if "gpu" not in asked or "not gpu" in asked:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_verdicts(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Verdicts on made-up plugins stay out of the user's cache, in processes that are started too."""

@@ -14,6 +14,7 @@ from jaxtyping import install_import_hook
 # With the tower an int will do where a float is asked for, as type checkers have it. A refusal is a TypeError.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True, violation_type=TypeError))"
 BY_SHAPE = jaxtyping.jaxtyped
+TRANSLATED = ("foveate.plugins.ops.gpu.kernels",)  # modules whose functions a compiler reads, and nobody calls
 
 Check = Callable[[Any], Any]
 
@@ -42,6 +43,8 @@ def checked(what: Any = None, *, typechecker: Check | None = None) -> Any:
         return functools.partial(checked, typechecker=typechecker)
     if typechecker is None:
         return BY_SHAPE(what)
+    if getattr(what, "__module__", "") in TRANSLATED:
+        return what
     if dataclasses.is_dataclass(what) and isinstance(what, type) and isinstance(what.__init__, FunctionType):
         what.__init__ = _function(what.__init__, typechecker)  # type: ignore[misc]
         return what

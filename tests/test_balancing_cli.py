@@ -97,6 +97,7 @@ def test_computed_weights_are_those_by_hand_and_kept_by_recipe_and_checkpoint(
     assert kept == settings()["loss"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_and_is_evaluated_with_the_numbers_it_was_trained_with(
     cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +130,7 @@ def test_data_that_are_not_counted_are_an_error_before_the_run(
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_rare_classes_and_pasted_objects_train_and_go_on(cityscapes_root: Path) -> None:
     words = ["--data.sampling", "rare_classes", "--data.copy_paste={classes: [person, car], probability: 1, count: 2}"]
     assert fit(cityscapes_root, *words) == 0

@@ -38,6 +38,7 @@ def fit(root: Path, *words: str) -> int:
     return main(["fit", "--config", "camvid_segnext_t", "--data.root", str(root), *SMALL, *words])
 
 
+@pytest.mark.slow
 def test_four_bands_of_16_bits_are_trained_on_scored_and_predicted(bands: Path, capsys: Output) -> None:
     assert fit(bands, "--data.augmentations=[HueSaturationValue, GaussianBlur]") == 0
     said = capsys.readouterr().err

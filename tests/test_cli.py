@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,7 +142,14 @@ def test_a_bug_in_the_handling_of_a_mistake_is_a_bug(
     assert "ERROR bug: AttributeError: the bug" in error
 
 
-@pytest.mark.parametrize("recipe", [name for name in list_recipes() if is_segmenter(name)])
+def segmenters() -> list[Any]:
+    """Every segmentation recipe; those of SegNeXt-B and -L, whose code is that of -T and -S, are slow."""
+    large = [pytest.mark.slow]
+    names = [name for name in list_recipes() if is_segmenter(name)]
+    return [pytest.param(name, marks=large if name.endswith(("segnext_b", "segnext_l")) else []) for name in names]
+
+
+@pytest.mark.parametrize("recipe", segmenters())
 def test_every_recipe_trains_two_steps(
     recipe: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,6 +187,7 @@ def test_a_flag_wins_over_what_the_checkpoint_remembers(cityscapes_root: Path) -
     assert rates[2] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_validation_repeats_and_prediction_repeats(cityscapes_root: Path) -> None:
     assert fit(cityscapes_root) == 0
     before = Path("runs/latest/val-last.json").read_text()
@@ -220,6 +229,7 @@ def test_a_checkpoint_away_from_its_run_brings_its_recipe(cityscapes_root: Path,
     assert main(["validate", "--ckpt_path", "model.ckpt"]) == 0
 
 
+@pytest.mark.slow
 def test_the_weights_to_start_from_are_needed_only_then(
     cityscapes_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

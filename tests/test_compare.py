@@ -118,18 +118,7 @@ def test_several_slots_and_stages_are_compared_with_the_recipe(
 
 
 def test_classifiers_are_compared_by_accuracy(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    few = [
-        "--seeds",
-        "1",
-        "--steps",
-        "2",
-        "--rounds",
-        "1",
-        "--data.batch_size",
-        "8",
-        "--trainer.limit_val_batches",
-        "2",
-    ]
+    few = ["--seeds=1", "--steps=2", "--rounds=1", "--field=0", "--data.batch_size=8", "--trainer.limit_val_batches=2"]
     assert main(["compare", "digits_mscan_t", "--blocks", "none,stn", "--slot", "input", *few]) == 0, (
         capsys.readouterr().err
     )

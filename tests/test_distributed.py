@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from foveate.tests.faults.conftest import run_here
+
 pytestmark = pytest.mark.slow
 
 SMALL = [
@@ -70,28 +72,25 @@ def five_images(cityscapes_root: Path) -> Path:
     return cityscapes_root
 
 
-def test_counts_are_those_of_one_process_in_fit_and_in_validate(five_images: Path, tmp_path: Path) -> None:
-    fit(tmp_path, five_images, "--trainer.max_steps=2", "--trainer.devices=2")
-    inside = counts(tmp_path, "val-last.json")
-    assert sum(map(sum, inside)) == 5 * 64 * 128 - void_pixels(five_images)
-    for devices in ("1", "2"):
-        run(tmp_path, "validate", "--ckpt_path", "last", "--trainer.devices", devices)
-        assert counts(tmp_path, "val-last.json") == inside
-
-
-def test_the_record_of_two_processes_is_that_of_one(five_images: Path, tmp_path: Path) -> None:
+def test_counts_and_the_record_of_two_processes_are_those_of_one(five_images: Path, tmp_path: Path) -> None:
     void = five_images / "gtFine" / "val" / "frankfurt" / "frankfurt_000000_000019_gtFine_labelIds.png"
     with Image.open(void) as image:
         image.point(lambda value: 0).save(void)  # an image that is void altogether is no blank
     fit(tmp_path, five_images, "--trainer.max_steps=2", "--trainer.devices=2")
+    inside = counts(tmp_path, "val-best.json")
+    assert sum(map(sum, inside)) == 5 * 64 * 128 - void_pixels(five_images)
+    code, output = run_here(tmp_path, ["validate", "--ckpt_path=last", "--trainer.devices=1"])
+    assert code == 0, output
+    assert counts(tmp_path, "val-last.json") == inside  # the one checkpoint is the best and the last
     for devices in ("1", "2"):
-        words = ("--ckpt_path", "best", "--trainer.devices", devices, "--per_image", f"{devices}.csv")
-        run(tmp_path, "validate", *words, "--data.eval_batch_size=2")
-    alone, together, inside = (
+        words = ["validate", "--ckpt_path=best", f"--per_image={devices}.csv", "--data.eval_batch_size=2"]
+        run(tmp_path, *words, f"--trainer.devices={devices}")
+        assert counts(tmp_path, "val-best.json") == inside
+    alone, together, own = (
         (tmp_path / name).read_text() for name in ("1.csv", "2.csv", "runs/latest/val-best-images.csv")
     )
     assert len(alone.splitlines()) == 1 + 5
-    assert alone == together == inside
+    assert alone == together == own
     scores = json.loads((tmp_path / "runs" / "latest" / "val-best.json").read_text())
     assert scores["interval"]["count"] == 5
 
@@ -133,7 +132,7 @@ def test_one_image_for_two_processes_ends(cityscapes_root: Path, tmp_path: Path)
         path.unlink()
     fit(tmp_path, cityscapes_root, "--trainer.max_steps=2", "--trainer.devices=2")
     inside = counts(tmp_path, "val-last.json")
-    run(tmp_path, "validate", "--ckpt_path", "last")
+    run(tmp_path, "validate", "--ckpt_path", "last")  # in two processes, as in the training
     assert counts(tmp_path, "val-last.json") == inside
 
 
@@ -150,11 +149,6 @@ def test_ctrl_c_ends_with_130_and_a_checkpoint_that_goes_on(cityscapes_root: Pat
     last = output.strip().splitlines()[-1]
     assert last.startswith("foveate: ERROR interrupted")
     assert "resume: foveate fit --ckpt_path" in last
-    run(
-        tmp_path,
-        "fit",
-        "--ckpt_path",
-        "last",
-        "--trainer.max_steps",
-        str(int(last.split("(step ")[1].split(")")[0]) + 2),
-    )
+    step = int(last.split("(step ")[1].split(")")[0])
+    code, output = run_here(tmp_path, ["fit", "--ckpt_path=last", f"--trainer.max_steps={step + 2}"])
+    assert code == 0, output

@@ -66,6 +66,7 @@ def test_the_last_step_is_validated_when_epochs_count(cityscapes_root: Path, wor
     assert (LATEST / "checkpoints" / "best.ckpt").is_file()
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_is_validated_at_its_end(cityscapes_root: Path) -> None:
     assert fit(cityscapes_root, 1, interval=2) == 0
     assert main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "3"]) == 0
@@ -125,6 +126,7 @@ def test_another_way_to_evaluate_replaces_nothing(cityscapes_root: Path, words: 
     assert len(list(LATEST.glob("test-best-*.json"))) == 1
 
 
+@pytest.mark.slow
 def test_the_scores_of_an_earlier_checkpoint_are_kept(cityscapes_root: Path) -> None:
     assert fit(cityscapes_root, 1) == 0
     assert main(["test", "--ckpt_path", "last"]) == 0
@@ -182,6 +184,7 @@ def test_a_damaged_log_does_not_cost_the_end_of_a_training(cityscapes_root: Path
     assert validated_steps() == [1, 2]
 
 
+@pytest.mark.slow
 def test_pictures_are_as_many_and_as_frequent_as_asked(cityscapes_root: Path) -> None:
     assert fit(cityscapes_root, 5, "--pictures.count=1", "--pictures.every=2", interval=1) == 0
     assert sorted(path.name for path in (LATEST / "overlays").iterdir()) == [

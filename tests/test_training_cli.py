@@ -70,6 +70,7 @@ def test_schedules_and_class_weights_are_chosen_from_the_command_line(words: lis
     assert fit(cityscapes_root, TRIAL, *words) == 0
 
 
+@pytest.mark.slow
 def test_plateau_and_freezing_go_on_with_the_run(cityscapes_root: Path) -> None:
     words = ["--model.schedule", "{name: plateau, patience: 0}", "--model.freeze", "{parts: encoder, until_step: 3}"]
     assert fit(cityscapes_root, *words) == 0

@@ -15,7 +15,7 @@ import pytest
 from foveate.cli import main
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.tuning.space import flags_of, read_space
-from foveate.tests.faults.conftest import COMMON, TINY, Range, finish, range_, start  # noqa: F401  a fixture
+from foveate.tests.faults.conftest import COMMON, TINY, Range, finish, new_range, range_, start  # noqa: F401  a fixture
 
 optuna = pytest.importorskip("optuna")
 STUDY = Path("studies") / "folder_segnext_t"
@@ -62,9 +62,23 @@ def test_the_best_of_the_trials_is_told_and_its_recipe_trains(range_: Range) -> 
     assert len(table(range_)) == 3
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The table of a study that nothing ended, of the images that every test has."""
+    folder = tmp_path_factory.mktemp("whole")
+    undisturbed = new_range(folder)
+    code, output = finish(start(folder, words(undisturbed, SPACE, "--checkpoints.every_steps=1", steps=30)), LIMIT)
+    assert code == 0, output
+    return table(undisturbed)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGINT", "SIGTERM"])
-def test_a_study_that_was_ended_goes_on_with_its_trial_as_if_nothing_had_been(name: str, range_: Range) -> None:  # noqa: F811
+def test_a_study_that_was_ended_goes_on_with_its_trial_as_if_nothing_had_been(
+    name: str,
+    range_: Range,  # noqa: F811
+    whole: list[dict[str, Any]],
+) -> None:
     process = start(range_.folder, words(range_, SPACE, "--checkpoints.every_steps=1", steps=30))
     last = range_.folder / STUDY / "trials/0000/folder_segnext_t/0001/checkpoints/last.ckpt"
     deadline = time.monotonic() + 60
@@ -80,11 +94,6 @@ def test_a_study_that_was_ended_goes_on_with_its_trial_as_if_nothing_had_been(na
     assert len(ended) == 2
     first = (range_.folder / STUDY / "trials/0000/output.txt").read_text()
     assert re.search(r"checkpoint .*0000/folder_segnext_t/0001/checkpoints/last.ckpt: step [1-9]", first), first
-    code, output = finish(
-        start(range_.folder, words(range_, SPACE, "--checkpoints.every_steps=1", "--out=whole", steps=30)), LIMIT
-    )
-    with (range_.folder / "whole" / "trials.csv").open() as file:
-        whole = list(csv.DictReader(file))
     for key in ("val/miou", "model.optimizer.lr", "model.schedule.name"):
         assert [row[key] for row in ended] == [row[key] for row in whole]
 

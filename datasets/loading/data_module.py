@@ -41,9 +41,11 @@ class LoadingDataModule(L.LightningDataModule):
     Attributes:
         defaults: Default of each option that `__init__` takes as `**options`. A subclass that changes one has an
             `__init__` of its own, so that the change shows in its signature.
+        expected: A sentence on what the data set's folder holds and where it comes from, for who has no such folder.
     """
 
     defaults: ClassVar[Mapping[str, Any]] = {}
+    expected: ClassVar[str] = ""
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -115,10 +117,11 @@ class LoadingDataModule(L.LightningDataModule):
             DataConfigError: None is given.
             DataError: It does not exist.
         """
+        expected = f". {self.expected}" if self.expected else ""
         if self.root is None:
-            raise DataConfigError("where is the data? give --data.root DIR, or root: in the recipe")
+            raise DataConfigError(f"where is the data? give --data.root DIR, or root: in the recipe{expected}")
         if not self.root.is_dir():
-            raise DataError(f"{self.root}: no such folder (--data.root){near_path(self.root)}")
+            raise DataError(f"{self.root}: no such folder (--data.root){near_path(self.root) or expected}")
         return self.root
 
     def groups_of(self, split: str) -> Sequence[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins.precision import DoublePrecision
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
 
@@ -38,7 +39,12 @@ class ExactResume(Callback):
         self._kept: dict[str, Tensor] = {}  # their values when the open optimiser step began
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Take the run's seed, or draw one that all processes share."""
+        """Take the run's seed, or draw one that all processes share; convert the weights to float64 if that is trained.
+
+        Lightning converts them after it has loaded those of a checkpoint, which then were rounded to float32.
+        """
+        if isinstance(trainer.precision_plugin, DoublePrecision):
+            trainer.precision_plugin.convert_module(pl_module)
         if self.seed is None:
             given = os.environ.get("PL_GLOBAL_SEED")
             drawn = int(given) if given else random.SystemRandom().randrange(DRAWN)

@@ -93,7 +93,7 @@ class PlainProgress(ProgressBar):
         self.every = every
         self._enabled = True
         self._last_line = self._begun = 0.0
-        self._first_step = 0
+        self._first_step: int | None = None  # from which on steps are timed
 
     def disable(self) -> None:
         """Turn output off, since another process prints."""
@@ -104,12 +104,13 @@ class PlainProgress(ProgressBar):
         self._enabled = True
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start measuring time."""
-        self._begun = self._last_line = time.monotonic()
-        self._first_step = trainer.global_step
+        """Wait with the first line, and with timing."""
+        self._last_line, self._first_step = time.monotonic(), None
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
         """Print a line if enough time has passed."""
+        if self._first_step is None:  # the first step prepares much, which takes minutes if a network is compiled
+            self._begun, self._first_step = time.monotonic(), trainer.global_step
         if time.monotonic() - self._last_line >= self.every:
             self._line(trainer, self._pace(trainer))
 
@@ -139,7 +140,9 @@ class PlainProgress(ProgressBar):
         self._last_line = self._last_line or now
 
     def _pace(self, trainer: L.Trainer) -> list[str]:
-        done = trainer.global_step - self._first_step
+        done = trainer.global_step - (self._first_step or 0)
+        if not done:
+            return []
         rate = done / max(time.monotonic() - self._begun, 1e-9)
         left = (trainer.estimated_stepping_batches - trainer.global_step) / max(rate, 1e-9)
         return [f"{rate:.2f} steps/s", *([f"{_clock(left)} left"] if math.isfinite(left) else [])]

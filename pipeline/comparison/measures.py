@@ -18,7 +18,9 @@ from foveate.pipeline.measuring.training_step import Clipping, Context, create_s
 from foveate.pipeline.task import VisionTask
 from foveate.plugins.manager import installed_plugins
 
-METHOD = 2  # version of the measuring method; results of an older one are measured again (1 did not count attention)
+# Version of the measuring method; results of an older one are measured again. 1 did not count attention; 2 took the
+# receptive field of weights that had been trained for as many steps as were timed.
+METHOD = 3
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,24 @@ def measure(study: Study, candidates: Sequence[Candidate], *, rounds: int, limit
             forward=forward[label],
             step=step[label],
             memory=in_fresh_process(measure_memory, study, one.entry, torch.get_num_threads()),
-            reach=theoretical_reach(network.encoder, limit) if limit else None,  # type: ignore[arg-type]
+            reach=initial_reach(study, one.entry, limit) if limit else None,
             limit=limit,
         )
     return measures
+
+
+def initial_reach(study: Study, entry: Entry, limit: int) -> int | None:
+    """Theoretical receptive field in pixels of a block's encoder with its initial weights; None: `limit` or more.
+
+    Where a block samples at positions that it computes, weights decide how far it reaches; those of a network that
+    took steps depend on the number of steps and on the machine.
+
+    Args:
+        study: The settings that all blocks share.
+        entry: The block.
+        limit: Largest receptive field that is measured, in pixels.
+    """
+    return theoretical_reach(study.build(entry, seed=0).model.network.encoder, limit)
 
 
 def measure_memory(study: Study, entry: Entry, threads: int) -> int:

@@ -79,8 +79,11 @@ def describe_devices() -> Section:
 
 
 def describe_kernels() -> Section:
-    """Whether the CPU kernels and the reader of PNG files are compiled, and if not, why."""
+    """Whether the kernels and the reader of PNG files are compiled, and if not, why."""
+    import torch
+
     from foveate.datasets.files.png import DECODER
+    from foveate.plugins.ops.gpu import available as gpu
     from foveate.plugins.ops.native.compiled import KERNELS
     from foveate.plugins.ops.native.loading import COMPILERS, SWITCH, why_not
 
@@ -97,6 +100,9 @@ def describe_kernels() -> Section:
         section.add(name, f"not used: {reason}" if reason else "compiled and loaded")
         if reason and os.environ.get(SWITCH) != "0" and os.name != "nt":
             section.problem(f"{problem} not compiled: {reason}")
+    for index in range(torch.cuda.device_count()):
+        reason = gpu.why_not(index)
+        section.add(f"kernels of cuda:{index}", f"not used: {reason}" if reason else "compiled and tried")
     return section
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 
 import torch
 from jaxtyping import Float
@@ -11,9 +10,7 @@ from torch import Tensor, nn
 
 from foveate.pipeline.engines.engine import Core, Engine, Precision, Run, autocast
 from foveate.pipeline.engines.fold.network import cast_weights, fold
-from foveate.pipeline.errors import ConfigError
-
-COMPILERS = ("g++", "clang++", "c++", "cl")
+from foveate.pipeline.models.compiling import require_compiler
 
 log = logging.getLogger(__name__)
 
@@ -36,24 +33,11 @@ def create_compiled(network: nn.Module, image: Float[Tensor, "B C H W"], precisi
     Raises:
         ConfigError: There is no C++ compiler.
     """
-    check_compiler()
+    require_compiler(image.device, "use --engine folded")
     core = fold_core(network, image, precision)
     log.warning("engine compile: the first image of each size takes a minute or more")
     core.compile(dynamic=False)
     return Engine("compile", _runner(core, precision), core.coarse, "recompiled for each image size")
-
-
-def check_compiler() -> None:
-    """Check that a C++ compiler is installed, since torch.compile would fail only at the first image.
-
-    Raises:
-        ConfigError: There is no C++ compiler.
-    """
-    if not torch.cuda.is_available() and not any(map(shutil.which, COMPILERS)):
-        raise ConfigError(
-            f"engine compile needs a C++ compiler, and none of {', '.join(COMPILERS)} is here; "
-            "install one (Debian, Ubuntu: apt install g++), or use --engine folded"
-        )
 
 
 def fold_core(network: nn.Module, image: Float[Tensor, "B C H W"], precision: Precision) -> Core:

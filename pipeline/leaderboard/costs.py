@@ -6,10 +6,9 @@ import time
 from typing import Any
 
 from foveate.pipeline.comparison.entries import Entry
-from foveate.pipeline.comparison.measures import Candidate, try_out
+from foveate.pipeline.comparison.measures import Candidate, initial_reach, try_out
 from foveate.pipeline.comparison.study import Study
 from foveate.pipeline.measuring.costs import count_macs, count_parameters
-from foveate.pipeline.measuring.receptive_field import theoretical_reach
 from foveate.pipeline.measuring.timing import Times, Work, summarise
 
 BASELINE = "none"
@@ -27,7 +26,7 @@ def measure_costs(study: Study, entry: Entry) -> dict[str, Any]:
     baseline, ours = (try_out(study, one) for one in (Entry(BASELINE, BASELINE, entry.slot), entry))
     times = processor_times(baseline.step(), ours.step(), ROUNDS)
     return {
-        **fixed_costs(ours),
+        **fixed_costs(study, ours),
         "step_ms": round(1000 * times.median, 2),
         "step_ratio": round(times.ratio, 4),
         "step_ratio_quartiles": [round(end, 4) for end in times.ratio_quartiles],
@@ -52,10 +51,11 @@ def processor_times(first: Work, second: Work, rounds: int) -> Times:
     return summarise([ours for _, ours in spent[1:]], [theirs for theirs, _ in spent[1:]])
 
 
-def fixed_costs(candidate: Candidate) -> dict[str, Any]:
-    """The costs that are the same on every machine.
+def fixed_costs(study: Study, candidate: Candidate) -> dict[str, Any]:
+    """The costs that are the same on every machine, however many steps were taken before.
 
     Args:
+        study: The settings of the track.
         candidate: The block, its network and a batch.
     """
     task = candidate.task
@@ -63,6 +63,6 @@ def fixed_costs(candidate: Candidate) -> dict[str, Any]:
     return {
         "parameters": count_parameters(task.network),
         "macs": count_macs(task.network, pixels),
-        "receptive_field": theoretical_reach(task.network.encoder, LIMIT),  # type: ignore[arg-type]
+        "receptive_field": initial_reach(study, candidate.entry, LIMIT),
         "limit": LIMIT,
     }

@@ -133,7 +133,7 @@ def _compare_costs(record: Record, study: Study, entry: Entry) -> None:
     Raises:
         CheckpointError: One differs.
     """
-    for name, value in fixed_costs(try_out(study, entry)).items():
+    for name, value in fixed_costs(study, try_out(study, entry)).items():
         if record.content["costs"][name] != value:
             said = record.content["costs"][name]
             raise CheckpointError(f"{record.source}: refused: {name} is {said!r} there and {value!r} here")

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from foveate.pipeline.losses.labelling import check_share, ignored_label, weights_of_classes
+from foveate.pipeline.losses.labelling import WeightedLoss, check_share, ignored_label
 
 
-class BinaryCrossEntropy(nn.Module):
+class BinaryCrossEntropy(WeightedLoss):
     """Binary cross-entropy of each class, averaged over the labelled pixels or images and over the classes.
 
     Args:
@@ -27,15 +27,12 @@ class BinaryCrossEntropy(nn.Module):
         Wightman et al. 2021, ResNet strikes back (arXiv:2110.00476): for images mixed with others.
     """
 
-    weights: Tensor | None
-
     def __init__(
         self, num_classes: int, *, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(class_weights, num_classes)
         self.num_classes = num_classes
         self.label_smoothing = check_share("label_smoothing", label_smoothing)
-        self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
 
     def forward(self, logits: Float[Tensor, "B K ..."], labels: Tensor) -> Float[Tensor, ""]:
         """The loss; labels are class numbers (B, ...) or class probabilities (B, K)."""

@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64, Integer
-from torch import Tensor, nn
+from torch import Tensor
 
 from foveate.datasets.labels import IGNORE
-from foveate.pipeline.losses.labelling import check_share, ignored_label, weights_of_classes
+from foveate.pipeline.losses.labelling import WeightedLoss, check_share, ignored_label
 from foveate.plugins.ops.upsampled_loss import upsampled_cross_entropy
 
 Average = Literal["valid", "all_pixels"]
@@ -66,7 +66,7 @@ def count_labelled(target: Int64[Tensor, "B ..."], weights: Float[Tensor, " K"] 
     return weights[target[valid]].sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
 
-class CrossEntropy(nn.Module):
+class CrossEntropy(WeightedLoss):
     """Cross-entropy with a recipe's options, for label maps, class numbers and mixed classes.
 
     Args:
@@ -79,8 +79,6 @@ class CrossEntropy(nn.Module):
         ValueError: An option is out of its range, or `class_weights` are not one for each class.
     """
 
-    weights: Tensor | None
-
     def __init__(
         self,
         num_classes: int,
@@ -89,12 +87,11 @@ class CrossEntropy(nn.Module):
         label_smoothing: float = 0.0,
         class_weights: Sequence[float] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(class_weights, num_classes)
         if average not in ("valid", "all_pixels"):
             raise ValueError(f"average is valid or all_pixels, not {average!r}")
         self.average: Average = average
         self.label_smoothing = check_share("label_smoothing", label_smoothing)
-        self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
 
     def forward(self, logits: Float[Tensor, "B K ..."], labels: Tensor) -> Float[Tensor, ""]:
         """The loss; labels are class numbers (B, ...) or class probabilities (B, K) that sum to 1."""

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Integer
-from torch import Tensor, nn
+from torch import Tensor
 
 from foveate.pipeline.losses.cross_entropy import count_labelled
-from foveate.pipeline.losses.labelling import check_not_negative, ignored_label, weights_of_classes
+from foveate.pipeline.losses.labelling import WeightedLoss, check_not_negative, ignored_label
 
 TINY = torch.finfo(torch.float32).tiny  # keeps the gradient of x ** gamma finite at 0 for gamma below 1
 
 
-class Focal(nn.Module):
+class Focal(WeightedLoss):
     """Cross-entropy times (1 - probability of the true class) ** gamma, averaged over labelled pixels or images.
 
     Args:
@@ -30,12 +30,9 @@ class Focal(nn.Module):
         Lin et al. 2017, Focal loss (arXiv:1708.02002), over a softmax.
     """
 
-    weights: Tensor | None
-
     def __init__(self, num_classes: int, *, gamma: float = 2.0, class_weights: Sequence[float] | None = None) -> None:
-        super().__init__()
+        super().__init__(class_weights, num_classes)
         self.gamma = check_not_negative("gamma", gamma)
-        self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
 
     def forward(self, logits: Float[Tensor, "B K ..."], labels: Integer[Tensor, "B ..."]) -> Float[Tensor, ""]:
         """The loss, in float32; 0 where nothing is labelled."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Integer
-from torch import Tensor
+from torch import Tensor, nn
 
 from foveate.datasets.batch import BLANK
 from foveate.datasets.labels import IGNORE
@@ -66,7 +66,36 @@ def weights_of_classes(class_weights: Sequence[float] | None, num_classes: int) 
             raise ValueError(f"class_weights are finite numbers of at least 0, not {weight!r}")
     if not any(class_weights):
         raise ValueError("class_weights are all 0; at least one class needs a weight above 0")
-    return torch.tensor([float(weight) for weight in class_weights])
+    return torch.tensor([float(weight) for weight in class_weights], dtype=torch.float32)
+
+
+class WeightedLoss(nn.Module):
+    """A loss with a weight for each class, in float32 whatever the precision of the network that it is trained in.
+
+    Args:
+        class_weights: The weights; None or an empty list for none.
+        num_classes: Number of classes.
+
+    Attributes:
+        weights: Shape (K,), float32; None without weights.
+
+    Raises:
+        ValueError: See `weights_of_classes`.
+    """
+
+    weights: Tensor | None
+
+    def __init__(self, class_weights: Sequence[float] | None, num_classes: int) -> None:
+        super().__init__()
+        self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> WeightedLoss:
+        """Follow a network to another device, and not to another precision: in bfloat16 0.4363 would become 0.4355."""
+        exact = self.weights
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if exact is not None and self.weights is not None:
+            self.weights = exact.to(self.weights.device)
+        return self
 
 
 def check_share(name: str, value: float) -> float:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float, Int64, Integer
-from torch import Tensor, nn
+from torch import Tensor
 
 from foveate.datasets.labels import IGNORE
-from foveate.pipeline.losses.labelling import weights_of_classes
+from foveate.pipeline.losses.labelling import WeightedLoss
 
 
-class Lovasz(nn.Module):
+class Lovasz(WeightedLoss):
     """A convex surrogate of one minus the mean intersection over union, over the classes that are labelled.
 
     Ignored pixels and images without a labelled pixel are left out; if nothing is labelled, loss and gradient are 0.
@@ -30,14 +30,11 @@ class Lovasz(nn.Module):
         Berman et al. 2018, The Lovasz-Softmax loss (arXiv:1705.08790).
     """
 
-    weights: Tensor | None
-
     def __init__(
         self, num_classes: int, *, per_image: bool = False, class_weights: Sequence[float] | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(class_weights, num_classes)
         self.per_image = per_image
-        self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
 
     def forward(self, logits: Float[Tensor, "B K H W"], labels: Integer[Tensor, "B H W"]) -> Float[Tensor, ""]:
         """The loss, in float32."""

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Integer
-from torch import Tensor, nn
+from torch import Tensor
 
 from foveate.datasets.labels import IGNORE
 from foveate.pipeline.losses.cross_entropy import count_labelled, cross_entropy
-from foveate.pipeline.losses.labelling import ignored_label, weights_of_classes
+from foveate.pipeline.losses.labelling import WeightedLoss, ignored_label
 from foveate.pipeline.models.upsampling import upsample
 from foveate.plugins.ops.upsampled_loss import upsampled_cross_entropy
 
@@ -20,7 +20,7 @@ THRESHOLD = 0.7  # by default
 LEAST_SHARE = 16  # by default at least one in so many labelled pixels is kept
 
 
-class Ohem(nn.Module):
+class Ohem(WeightedLoss):
     """Cross-entropy averaged over the hard pixels or images of a batch only.
 
     Hard is what has a low predicted probability of the true class. Pixels are ranked over the whole batch of a process;
@@ -45,8 +45,6 @@ class Ohem(nn.Module):
         as usual in segmentation.
     """
 
-    weights: Tensor | None
-
     def __init__(
         self,
         num_classes: int,
@@ -56,12 +54,11 @@ class Ohem(nn.Module):
         min_kept: int | None = None,
         class_weights: Sequence[float] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(class_weights, num_classes)
         _check(fraction, threshold, min_kept)
         self.fraction = fraction
         self.threshold = THRESHOLD if threshold is None else threshold
         self.min_kept = min_kept
-        self.register_buffer("weights", weights_of_classes(class_weights, num_classes), persistent=False)
 
     def forward(self, logits: Float[Tensor, "B K ..."], labels: Integer[Tensor, "B ..."]) -> Float[Tensor, ""]:
         """The loss, in float32; labels are class numbers (B, ...)."""

@@ -10,7 +10,7 @@ from typing import Any
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.mmseg.settings import Settings, shorten
 
-BACKBONE, HEAD = "model.backbone", "model.decode_head"
+BACKBONE, HEAD, USUAL = "model.backbone", "model.decode_head", "EncoderDecoder"
 Options = dict[str, Any]
 INSTEAD = "give a network of your own with --network, such as --network mobilenet_v2_100+smp:DeepLabV3Plus"
 DROPOUT = 0.1  # before the classifier, in mmseg and in ours
@@ -48,11 +48,14 @@ def carry_network(settings: Settings, given: str | None) -> Carried:
     Raises:
         ConfigError: There is no such network here.
     """
-    settings.expect("model.type", "EncoderDecoder", "only EncoderDecoder has a counterpart")
+    settings.expect("model.type", USUAL, f"only {USUAL} has a counterpart")
     if given is not None:
         settings.tell(BACKBONE, f"the network was given as {given}; the config's is {_called(settings)}")
         settings.pass_over(HEAD)
         return Carried(given, {})
+    kind, several = settings.take("model.type", USUAL), settings.find(f"{HEAD}.0") is not None
+    if kind != USUAL or several:  # heads one after the other, several encoders
+        raise ConfigError(f"no network here for {kind} of {_called(settings)}; {INSTEAD}")
     backbone, head = settings.need(f"{BACKBONE}.type"), settings.need(f"{HEAD}.type")
     if (backbone, head) == ("MSCAN", "LightHamHead"):
         return _segnext(settings)
@@ -74,7 +77,16 @@ def carry_network(settings: Settings, given: str | None) -> Carried:
 
 
 def _called(settings: Settings) -> str:
-    return " with ".join(str(settings.take(f"{part}.type", "no type")) for part in (BACKBONE, HEAD))
+    return " with ".join(_types(settings, part) for part in (BACKBONE, HEAD))
+
+
+def _types(settings: Settings, part: str) -> str:
+    """The type of a part, or the types of several that follow one another."""
+    found = settings.find(part)
+    if found is None:
+        return f"no {part.rpartition('.')[2]}"
+    paths = [f"{part}.{number}" for number in range(len(found.value))] if isinstance(found.value, list) else [part]
+    return ", then ".join(str(settings.take(f"{path}.type", "no type")) for path in paths)
 
 
 def _pass_over_details(settings: Settings) -> None:

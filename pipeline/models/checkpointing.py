@@ -29,6 +29,9 @@ def run_block(block: nn.Module, x: Tensor, *, recompute: bool) -> Tensor:
     if not recompute or not torch.is_grad_enabled():
         out: Tensor = block(x)
         return out
+    if torch.compiler.is_compiling():  # a compiled graph updates statistics once, whatever it recomputes
+        compiled: Tensor = checkpoint(block, x, use_reentrant=False)
+        return compiled
     recomputed: Tensor = checkpoint(
         block, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(block))
     )

@@ -35,11 +35,11 @@ class DropPath(nn.Module):
         """
         if not self.training or self.rate == 0:
             return scale[None]
-        return self._factors(x)[:, None] * scale
+        return self._factors(x).to(scale.dtype)[:, None] * scale
 
     def _factors(self, x: Tensor) -> Float[Tensor, " B"]:
         keep = 1 - self.rate
-        return (torch.rand(x.shape[0], device=x.device) < keep) / keep
+        return (torch.rand(x.shape[0], dtype=torch.float32, device=x.device) < keep).float() / keep
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:.3f}"

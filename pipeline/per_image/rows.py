@@ -109,7 +109,7 @@ def _mean_confidence(logits: Float[Tensor, "K H W"], valid: Bool[Tensor, "H W"])
 
 def _spread(values: Float[Tensor, " L"], where: Bool[Tensor, " B"]) -> Float[Tensor, " B"]:
     """Values of some images among those of all, NaN for the others."""
-    spread = torch.full(where.shape, torch.nan, device=where.device)
+    spread = torch.full(where.shape, torch.nan, dtype=torch.float32, device=where.device)
     spread[where] = values.float()
     return spread
 

@@ -68,7 +68,7 @@ class ShardedStrategy(ModelParallelStrategy):
         assert task is not None
         if not isinstance(network, nn.Module):
             raise ConfigError(f"--trainer.strategy {NAME}: {type(task).__name__} has no `network` to spread")
-        check_compatible(trainer)
+        check_compatible(trainer, task)
         if trainer.ckpt_path is None:
             cast("Any", task).load_initial_weights()
         self.model_to_device()
@@ -147,16 +147,19 @@ def spread_state(optimizer: Optimizer, state: Mapping[str, Any]) -> dict[str, An
     return {**state, "state": {number: spread(values, parameters[number]) for number, values in state["state"].items()}}
 
 
-def check_compatible(trainer: L.Trainer) -> None:
-    """Check that a training can be spread.
+def check_compatible(trainer: L.Trainer, task: L.LightningModule) -> None:
+    """Check that a training can be spread, where it is to be; best before the processes are started.
 
     Args:
-        trainer: The trainer with its task.
+        trainer: The trainer.
+        task: What it trains.
 
     Raises:
         ConfigError: It cannot; the message says why and what can be done.
     """
-    hparams: Mapping[str, Any] = trainer.lightning_module.hparams
+    if not isinstance(trainer.strategy, ShardedStrategy):
+        return
+    hparams: Mapping[str, Any] = task.hparams
     if trainer.precision not in PRECISIONS:
         raise ConfigError(
             f"--trainer.strategy {NAME} takes --trainer.precision {', '.join(PRECISIONS)}, not {trainer.precision}"

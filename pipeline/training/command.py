@@ -20,6 +20,7 @@ from foveate.pipeline.errors import ConfigError, Stopped
 from foveate.pipeline.notes import note
 from foveate.pipeline.processes.launchers import meet_anew
 from foveate.pipeline.processes.peers import watch_children, watch_parent
+from foveate.pipeline.processes.sharded_strategy import check_compatible
 from foveate.pipeline.processes.signals import deferring
 from foveate.pipeline.processes.slurm import requeue_after
 from foveate.pipeline.provenance import check_providers
@@ -96,6 +97,7 @@ def fit(request: Request) -> Path | Trial | None:
     watch_children()
     watch_parent()
     cli = FoveateCLI(request, checkpoint)
+    check_compatible(cli.trainer, cli.model)
     if request.checkpoint:
         check_resumable(checkpoint, request.checkpoint)
         check_fits(cli.model, checkpoint, request.checkpoint)

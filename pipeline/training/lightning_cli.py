@@ -376,6 +376,7 @@ def quiet() -> None:
         r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
         r".*is smaller than the logging interval.*",  # short runs are fine
         r".*ended before the epoch ended.*",  # a resumed run restarts its epoch
+        r".*GPU available but not used.*",  # who has one asked for the CPU
         r".*Grad strides do not match bucket view strides.*",  # layouts of depthwise weights between processes
     ):
         warnings.filterwarnings("ignore", message=message)

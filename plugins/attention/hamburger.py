@@ -52,7 +52,8 @@ class NMF2d(nn.Module):
         """Initial bases (B, D, R), in float32 whatever the dtype of the weights."""
         if not self.training and self.eval_bases == "fixed":
             return self.bases.float().expand(batch, -1, -1)
-        return F.normalize(torch.rand(batch, *self.bases.shape[1:], device=self.bases.device), dim=1)
+        shape = (batch, *self.bases.shape[1:])
+        return F.normalize(torch.rand(shape, dtype=torch.float32, device=self.bases.device), dim=1)
 
     def extra_repr(self) -> str:
         return f"channels={self.bases.shape[1]}, rank={self.rank}, eval_bases={self.eval_bases}"

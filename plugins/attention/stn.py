@@ -13,6 +13,7 @@ from foveate.plugins.ops.layout import like_layout
 from foveate.plugins.ops.precision import exact_dtype, without_autocast
 from foveate.plugins.ops.sampling import GridAverage, affine_grid
 
+SMALL = 2  # pixels; of a feature map of this side the second convolution sees a single pixel
 GRID = 4  # the localisation network pools its features to 4 x 4
 
 
@@ -58,10 +59,19 @@ class SpatialTransformer(nn.Module):
             self.theta.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1, 0]))
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        hidden = self.localise(x)
+        hidden = self._localise(x)
         exact = exact_dtype(x.dtype)  # bfloat16 resolves a coordinate only to 1/256 of the map
         with without_autocast(x.device):
             theta = F.linear(hidden.to(exact), self.theta.weight.to(exact), self.theta.bias.to(exact))
             grid = affine_grid(theta.view(-1, 2, 3), x)
             moved = F.grid_sample(x.to(exact), grid, align_corners=False)
         return like_layout(moved.to(x.dtype), x)
+
+    def _localise(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 32"]:
+        hidden: Tensor
+        if min(x.shape[2:]) > SMALL:
+            hidden = self.localise(x)
+        else:  # PyTorch 2.14's gradients of a bfloat16 convolution on one pixel are wrong
+            with without_autocast(x.device):
+                hidden = self.localise(x.to(self.theta.weight.dtype))
+        return hidden

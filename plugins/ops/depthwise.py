@@ -1,10 +1,10 @@
-"""Depthwise convolution whose training is fast on a CPU.
+"""Depthwise convolution whose training is fast, on a CPU and on a GPU.
 
-If the kernels of `native` are available, they compute the backward pass, and the GELU after a convolution together
-with it. Otherwise the weight gradient is rewritten, since oneDNN's is slow for kernels wider than three columns: at
-32 channels and 128 x 128 positions, a 1 x 21 kernel takes about forty times as long as a 21 x 1 kernel. Two exact
-rewrites avoid that: a row kernel is a column kernel of the transposed tensors, and a wide kernel is a sequence of
-narrow kernels.
+If the kernels of `native` or `gpu` are available, they compute the backward pass, and the GELU after a convolution
+together with it. Otherwise PyTorch's operators do so on a GPU, and on a CPU the weight gradient is rewritten, since
+oneDNN's is slow for kernels wider than three columns: at 32 channels and 128 x 128 positions, a 1 x 21 kernel takes
+about forty times as long as a 21 x 1 kernel. Two exact rewrites avoid that: a row kernel is a column kernel of the
+transposed tensors, and a wide kernel is a sequence of narrow kernels.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from foveate.plugins.ops.autocast import to_autocast
-from foveate.plugins.ops.eager import is_eager_on_cpu
+from foveate.plugins.ops.eager import is_eager
+from foveate.plugins.ops.kernels import ON_GPU, Kernels, kernels_for, kernels_of
 from foveate.plugins.ops.layout import layout_of
-from foveate.plugins.ops.native import depthwise as native
 
 SMALL_MAP = 48 * 48  # positions of the largest feature map at which the rows of a tall kernel stay in the cache
 FAST_COLUMNS = 3  # kernels up to this width stay on oneDNN's fast path
@@ -50,53 +50,62 @@ class DepthwiseConv2d(nn.Conv2d):
         )
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
-        if learns_on_cpu(self, x):
+        if may_be_ours(self, x) and (x.device.type == "cpu" or kernels_for(x, self.stride[0]) is not None):
             cast, weight, bias = self.operands(x)
-            if agree(cast, weight) and self._has_slow_gradient(cast):
+            if agree(cast, weight) and cast.shape[1] == self.in_channels and self._has_slow_gradient(cast):
                 out: Tensor = _FastGradient.apply(cast, weight, bias, self.padding, self.dilation[0], self.stride[0])
                 return out
         return super().forward(x)
 
     def operands(self, x: Float[Tensor, "B C H W"]) -> tuple[Tensor, Tensor, Tensor | None]:
-        """x, weight and bias, cast as by autocast; float32 weights are not cast if a native kernel takes them."""
+        """x, weight and bias, cast as by autocast; float32 weights are not cast if a kernel of ours takes them."""
         (cast,) = to_autocast(x)
-        if torch.is_autocast_enabled("cpu") and self.weight.dtype == torch.float32 and native.takes(cast):
+        is_mixed = torch.is_autocast_enabled(x.device.type) and self.weight.dtype == torch.float32
+        if is_mixed and kernels_for(cast, self.stride[0]) is not None:
             return cast, self.weight, self.bias
         cast, weight, bias = to_autocast(x, self.weight, self.bias)
         return cast, weight, bias
 
     def forward_gelu(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
-        """The convolution followed by GELU, in one native kernel if it is available."""
-        if self.stride[0] == 1 and is_eager_on_cpu(x):
+        """The convolution followed by GELU, in one kernel of ours if it is available."""
+        if self.stride[0] == 1 and is_eager() and kernels_for(x) is not None:
             cast, weight, bias = self.operands(x)
-            if agree(cast, weight) and cast.shape[1] == self.in_channels and native.takes(cast):
+            if agree(cast, weight) and cast.shape[1] == self.in_channels and kernels_for(cast) is not None:
                 out: Tensor = _FusedGelu.apply(cast, weight, bias, self.dilation[0])
                 return out
         return F.gelu(self(x))
 
     def _has_slow_gradient(self, x: Tensor) -> bool:
-        """Whether PyTorch's gradient was measured to be slow: wide kernels, strides, dilations, and all in bfloat16."""
+        """Whether PyTorch's gradient was measured to be slow: on a GPU wherever a kernel of ours takes the feature map,
+        on a CPU for wide kernels, strides, dilations, and all in bfloat16."""
+        kernels = kernels_for(x, self.stride[0])
+        if kernels is ON_GPU:
+            return True
         if self.stride[0] == 1 and self.kernel_size[1] > FAST_COLUMNS:
             return True
         spread = self.stride[0] > 1 or self.dilation[0] > 1
-        return (spread or x.dtype == torch.bfloat16) and native.takes(x)
+        return (spread or x.dtype == torch.bfloat16) and kernels is not None
 
 
-def learns_on_cpu(conv: nn.Conv2d, x: Tensor) -> bool:
-    return is_eager_on_cpu(x) and torch.is_grad_enabled() and conv.weight.requires_grad
+def may_be_ours(conv: nn.Conv2d, x: Tensor) -> bool:
+    """Whether hand-written kernels may take this: on a GPU, and elsewhere where the weight's gradient is asked for."""
+    learns = torch.is_grad_enabled() and conv.weight.requires_grad
+    return is_eager() and (learns or kernels_for(x, conv.stride[0]) is ON_GPU)
 
 
 def agree(x: Tensor, weight: Tensor) -> bool:
     """Whether input and kernel have the same dtype, or dtypes that autocast allows together."""
-    return weight.dtype == x.dtype or (weight.dtype == torch.float32 and torch.is_autocast_enabled("cpu"))
+    return weight.dtype == x.dtype or (weight.dtype == torch.float32 and torch.is_autocast_enabled(x.device.type))
 
 
-def is_faster_forward(x: Tensor, weight: Tensor) -> bool:
-    """Whether the native forward pass is faster: 1.0 to 1.8 times in bfloat16, but not for 3 x 3 kernels, nor for tall
-    kernels on large feature maps."""
+def is_faster_forward(kernels: Kernels, x: Tensor, weight: Tensor) -> bool:
+    """Whether our forward pass is faster: always on a GPU; on a CPU 1.0 to 1.8 times in bfloat16, but not for 3 x 3
+    kernels, nor for tall kernels on large feature maps."""
+    if kernels is ON_GPU:
+        return True
     rows, columns = weight.shape[2:]
     is_long = columns > FAST_COLUMNS or (rows > FAST_COLUMNS and x.shape[2] * x.shape[3] <= SMALL_MAP)
-    return is_long and x.dtype == torch.bfloat16 and native.takes(x)
+    return is_long and x.dtype == torch.bfloat16
 
 
 class _FastGradient(torch.autograd.Function):
@@ -108,8 +117,9 @@ class _FastGradient(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.padding, ctx.dilation, ctx.stride = padding, dilation, stride
-        if stride == 1 and is_faster_forward(x, weight):
-            return native.forward(x, weight, bias, dilation=dilation, gelu=False)
+        kernels = kernels_for(x) if stride == 1 else None
+        if kernels is not None and is_faster_forward(kernels, x, weight):
+            return kernels.forward(x, weight, bias, dilation=dilation, gelu=False)
         weight, bias = weight.to(x.dtype), None if bias is None else bias.to(x.dtype)
         return F.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=x.shape[1])
 
@@ -117,8 +127,9 @@ class _FastGradient(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]:
         x, weight = ctx.saved_tensors
         wants_x, _, wants_bias, *_ = ctx.needs_input_grad
-        if native.takes(x) and not torch.is_grad_enabled():  # second derivatives need PyTorch's operators
-            grad_x, grad_weight, grad_bias = native.backward(
+        kernels = kernels_for(x, ctx.stride)
+        if kernels is not None and not torch.is_grad_enabled():  # second derivatives need PyTorch's operators
+            grad_x, grad_weight, grad_bias = kernels.backward(
                 grad, x, weight, None, dilation=ctx.dilation, gelu=False, wants_input=wants_x, stride=ctx.stride
             )
             return grad_x, grad_weight, grad_bias if wants_bias else None, None, None, None
@@ -137,13 +148,13 @@ class _FusedGelu(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
         ctx.save_for_backward(x, weight, bias)
         ctx.dilation = dilation
-        return native.forward(x, weight, bias, dilation=dilation, gelu=True)
+        return kernels_of(x).forward(x, weight, bias, dilation=dilation, gelu=True)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None]:
         x, weight, bias = ctx.saved_tensors
-        grad_x, grad_weight, grad_bias = native.backward(
+        grad_x, grad_weight, grad_bias = kernels_of(x).backward(
             grad, x, weight, bias, dilation=ctx.dilation, gelu=True, wants_input=ctx.needs_input_grad[0]
         )
         return grad_x, grad_weight, grad_bias if ctx.needs_input_grad[2] else None, None

@@ -16,7 +16,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.plugins.ops.affine import is_plain
-from foveate.plugins.ops.eager import is_eager_on_cpu
+from foveate.plugins.ops.eager import is_eager, is_eager_on_cpu
+from foveate.plugins.ops.kernels import ON_GPU, kernels_for
 
 Scalars = list[float | None]
 
@@ -57,6 +58,7 @@ class FusedConv2d(nn.Module):
         self.bias = conv.bias
         self.sizes: list[Any] = [list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups]
         self.activation = activation
+        self.keeps_size = _keeps_size(conv)
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B C h w"]:
         if self.activation is None:
@@ -79,7 +81,15 @@ class FusedConv2d(nn.Module):
 
     def _convolve(self, x: Tensor) -> Tensor:
         padding, stride, dilation, groups = self.sizes
+        if self.keeps_size and self._is_for_a_gpu(x):
+            return ON_GPU.forward(x, self.weight, self.bias, dilation=dilation[0])
         return F.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups)
+
+    def _is_for_a_gpu(self, x: Tensor) -> bool:
+        """Whether a kernel of ours takes this feature map, without a gradient."""
+        fits = self.weight.dtype == x.dtype and self.weight.shape[0] == x.shape[1]
+        is_free = is_eager() and not torch.is_grad_enabled() and not torch.is_autocast_enabled(x.device.type)
+        return fits and is_free and kernels_for(x) is ON_GPU
 
     def _binary(self, x: Tensor, other: Tensor, name: str) -> Tensor:
         dtype = self.weight.dtype
@@ -87,6 +97,14 @@ class FusedConv2d(nn.Module):
             x.to(dtype), other.to(dtype), self.weight, self.bias, *self.sizes, name, None, None, [], None
         )
         return out
+
+
+def _keeps_size(conv: nn.Conv2d) -> bool:
+    """Whether this is a depthwise convolution of stride 1 whose output has the size of its input."""
+    sides, dilation = conv.kernel_size, conv.dilation[0]
+    is_centred = tuple(conv.padding) == tuple(dilation * (side // 2) for side in sides)
+    is_plain_grid = conv.stride == (1, 1) and conv.dilation == (dilation, dilation) and all(side % 2 for side in sides)
+    return conv.groups == conv.in_channels == conv.out_channels and is_centred and is_plain_grid
 
 
 def can_fuse(conv: nn.Module) -> bool:

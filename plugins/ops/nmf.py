@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from foveate.plugins.ops.eager import is_eager
 from foveate.plugins.ops.precision import without_autocast
 
 EPSILON = 1e-6
@@ -33,12 +34,7 @@ def factorise(x: Float[Tensor, "B N D"], bases: Float[Tensor, "B D R"], *, steps
     """
     with without_autocast(x.device):
         x, bases = x.float(), bases.float()
-        if (
-            torch.is_grad_enabled()
-            and x.requires_grad
-            and not bases.requires_grad
-            and not torch.compiler.is_compiling()
-        ):
+        if torch.is_grad_enabled() and x.requires_grad and not bases.requires_grad and is_eager():
             rebuilt: Tensor = _Factorisation.apply(x, bases, steps)
             return rebuilt
         return factorise_plain(x, bases, steps=steps)

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from foveate.plugins.ops.depthwise import DepthwiseConv2d, agree, learns_on_cpu
-from foveate.plugins.ops.native import depthwise as native
+from foveate.plugins.ops.depthwise import DepthwiseConv2d, agree, may_be_ours
+from foveate.plugins.ops.kernels import ON_GPU, kernels_for, kernels_of
 
 Pair = tuple[nn.Module, nn.Module]
 
@@ -19,8 +19,8 @@ Pair = tuple[nn.Module, nn.Module]
 def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tensor, "B C H W"]:
     """x plus, for each pair of convolutions, the second applied to the first applied to x.
 
-    In training in bfloat16 on a CPU, each convolution adds its result to the sum in place, in the forward and in the
-    backward pass, which saves writing and reading one feature map per sum.
+    On a GPU, and in training in bfloat16 on a CPU, each convolution adds its result to the sum in place, in the forward
+    and in the backward pass, which saves writing and reading one feature map per sum.
 
     Args:
         x: Input.
@@ -28,10 +28,10 @@ def add_strips(x: Float[Tensor, "B C H W"], pairs: Sequence[Pair]) -> Float[Tens
             `DepthwiseConv2d` without hooks.
     """
     convs = [conv for pair in pairs for conv in pair if _is_bare(conv)]
-    if pairs and len(convs) == 2 * len(pairs) and learns_on_cpu(convs[0], x):
+    if pairs and len(convs) == 2 * len(pairs) and may_be_ours(convs[0], x) and kernels_for(x) is not None:
         operands = [conv.operands(x) for conv in convs]
         cast, parameters = operands[0][0], [one for _, *both in operands for one in both]
-        if cast.dtype == torch.bfloat16 and _is_fit(cast, parameters):
+        if (kernels_for(cast) is ON_GPU or cast.dtype == torch.bfloat16) and _is_fit(cast, parameters):
             out: Tensor = _Sum.apply(cast, *parameters)
             return out
     total = x
@@ -50,7 +50,7 @@ def _is_bare(module: nn.Module) -> TypeGuard[DepthwiseConv2d]:
 
 def _is_fit(x: Tensor, parameters: list[Tensor | None]) -> bool:
     fits = all(one is not None and agree(x, one) and one.shape[0] == x.shape[1] for one in parameters)
-    return fits and native.takes(x)
+    return fits and kernels_for(x) is not None
 
 
 def _fours(parameters: Sequence[Tensor]) -> list[Sequence[Tensor]]:
@@ -61,10 +61,10 @@ def _fours(parameters: Sequence[Tensor]) -> list[Sequence[Tensor]]:
 class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> Tensor:
-        out, between = x.clone(), []
+        out, between, kernels = x.clone(), [], kernels_of(x)
         for across, across_bias, down, down_bias in _fours(parameters):
-            between.append(native.forward(x, across, across_bias))
-            native.forward(between[-1], down, down_bias, onto=out)
+            between.append(kernels.forward(x, across, across_bias))
+            kernels.forward(between[-1], down, down_bias, onto=out)
         ctx.save_for_backward(x, *between, *parameters)
         return out
 
@@ -75,10 +75,10 @@ class _Sum(torch.autograd.Function):
         count = len(rest) // 5
         between, parameters = rest[:count], _fours(rest[count:])
         grad = grad.contiguous(memory_format=torch.channels_last)
-        grad_x, gradients = grad.clone(), []
+        grad_x, gradients, kernels = grad.clone(), [], kernels_of(x)
         for seen, (across, _, down, _) in zip(between, parameters, strict=True):
-            grad_seen, *of_down = native.backward(grad, seen, down, None)
+            grad_seen, *of_down = kernels.backward(grad, seen, down, None)
             assert grad_seen is not None
-            _, *of_across = native.backward(grad_seen, x, across, None, onto=grad_x)
+            _, *of_across = kernels.backward(grad_seen, x, across, None, onto=grad_x)
             gradients += [*of_across, *of_down]
         return grad_x, *gradients

@@ -36,7 +36,7 @@ def upsampled_cross_entropy(
     Raises:
         IndexError: A label is not a class.
     """
-    given = torch.ones(logits.shape[1]) if weights is None else weights
+    given = torch.ones(logits.shape[1], dtype=torch.float32) if weights is None else weights
     if is_eager_on_cpu(logits) and native.takes(logits, labels, given):
         loss: Tensor = _Kernel.apply(logits, labels, given, label_smoothing, ignore_index)
         return loss

@@ -12,22 +12,12 @@ import torch
 from foveate.cli import main
 from foveate.pipeline.engines import create_engine
 from foveate.pipeline.models import create_model
+from foveate.tests.devices.conftest import off
 from foveate.tests.devices.test_training import words_for
 
 BOUND = 1e-3  # of the largest logit, in float32
+pytestmark = pytest.mark.usefixtures("full_float32")
 NETWORKS = ["segnext_t", "mobilenet_v2_100+smp:DeepLabV3Plus"]
-
-
-@pytest.fixture(autouse=True)
-def full_float32() -> None:
-    """TF32 keeps 10 bits of the mantissa, which is another precision."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-
-
-def off(given: torch.Tensor, expected: torch.Tensor) -> float:
-    """The largest difference, as a share of the largest logit."""
-    return float((given.float().cpu() - expected.float().cpu()).abs().max() / expected.abs().max())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -77,7 +67,7 @@ def test_the_compiled_engine_gives_the_networks_logits(device: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device, or none is shown: see make gpu")
 def test_what_was_trained_on_a_gpu_is_exported_and_used_without_one(
     cityscapes_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

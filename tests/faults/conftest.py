@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from foveate.cli import main
+
+SECOND = "lightning.pytorch.strategies.launchers.subprocess_script._SubprocessScriptLauncher._call_children_scripts"
 TINY = Path(__file__).with_name("tiny.py")
 IMAGES = {"train": 10, "val": 3}
 COMMON = (
@@ -94,10 +101,15 @@ def write_images(root: Path, counts: dict[str, int]) -> Path:
     return root
 
 
+def new_range(folder: Path) -> Range:
+    """The data set of every test, in a folder of its own."""
+    return Range(folder, write_images(folder / "data", IMAGES))
+
+
 @pytest.fixture
 def range_(tmp_path: Path) -> Range:
     """A data set of 10 and 3 images of 20 x 24, with 3 classes, and room for runs."""
-    return Range(tmp_path, write_images(tmp_path / "data", IMAGES))
+    return new_range(tmp_path)
 
 
 def environment() -> dict[str, str]:
@@ -130,6 +142,22 @@ def finish(process: subprocess.Popen[str], timeout: float = 60) -> tuple[int, st
         output, _ = process.communicate()
         pytest.fail(f"it did not end in {timeout} s:\n{output}")
     return process.returncode, output
+
+
+def run_here(folder: Path, words: list[str]) -> tuple[int, str]:
+    """As `start` and `finish`, in this process, which has imported everything before: for one process that ends."""
+    said = io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+        patch.dict(os.environ, environment(), clear=True),
+        patch(SECOND, side_effect=AssertionError("a second process would start the tests again")),
+        warnings.catch_warnings(record=True) as warned,  # an error in tests, and printed in a process of its own
+    ):
+        warnings.simplefilter("always")
+        code = main(words)
+    return code, "".join([*(f"{warning.message}\n" for warning in warned), said.getvalue()])
 
 
 def last_line(output: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from foveate.pipeline.runs.checkpoints import read_checkpoint
 from foveate.pipeline.runs.integrity import fault_of
 from foveate.pipeline.runs.store import newest_good
-from foveate.tests.faults.conftest import Range, fault, finish, start
+from foveate.tests.faults.conftest import Range, fault, run_here, start
 from foveate.tests.faults.test_signals import wait_for
 from foveate.tests.faults.tiny import fingerprint
 
@@ -30,7 +30,7 @@ def end_of(range_: Range) -> str:
 
 
 def test_a_training_that_is_killed_again_and_again_ends_as_if_it_had_not_been(range_: Range) -> None:
-    code, output = finish(start(range_.folder, range_.words(*EACH, steps=STEPS)), 120)
+    code, output = run_here(range_.folder, range_.words(*EACH, steps=STEPS))
     assert code == 0, output
     expected, losses = end_of(range_), range_.recorded()
     (range_.folder / "runs").rename(range_.folder / "undisturbed")
@@ -55,7 +55,7 @@ def test_a_training_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ra
         assert newest_good(folder) is not None
         assert not [path for path in folder.glob("*.ckpt") if fault_of(path)]
         words = range_.resume(SLOW, steps=STEPS)
-    code, output = finish(start(range_.folder, words, **environment), 120)
+    code, output = run_here(range_.folder, words)
     assert code == 0, output
     assert killed == KILLS
     assert end_of(range_) == expected

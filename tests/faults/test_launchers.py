@@ -97,10 +97,12 @@ def test_a_number_of_devices_that_torchrun_did_not_start_is_refused(range_: Rang
     assert "foveate: ERROR config: --trainer.devices 3: torchrun started 2" in output
 
 
-def submitted(range_: Range, steps: int, script: str = "two_nodes.sbatch", **more: str) -> subprocess.Popen[str]:
+def submitted(
+    range_: Range, steps: int, script: str = "two_nodes.sbatch", options: str = SMALL, **more: str
+) -> subprocess.Popen[str]:
     words = [word for word in range_.words(steps=steps)[1:] if not word.startswith("--config")]
     return Cluster(range_.folder).submit(
-        SCRIPTS / script, words, options=SMALL, RECIPE="folder_segnext_t", MASTER_PORT=port(), **more
+        SCRIPTS / script, words, options=options, RECIPE="folder_segnext_t", MASTER_PORT=port(), **more
     )
 
 
@@ -162,7 +164,7 @@ def test_jobs_of_an_array_have_runs_of_their_own(range_: Range) -> None:
     array = {"SLURM_ARRAY_JOB_ID": "4711", "SLURM_RESTART_COUNT": "0"}
     for number in ("0", "1"):
         more = {**array, "SLURM_ARRAY_TASK_ID": number}
-        code, output = finish(submitted(range_, 2, "array.sbatch", **more), LIMIT)
+        code, output = finish(submitted(range_, 2, "array.sbatch", "--nodes=1 --ntasks-per-node=1", **more), LIMIT)
         assert code == 0, output
     assert runs_in(range_) == ["0001", "0002"]
     assert (range_.run / ".job").read_text() == "4711_0\n"

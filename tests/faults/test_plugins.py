@@ -86,6 +86,7 @@ def test_a_plugin_that_fails_at_import_is_named_and_left_out(what: str, install:
     assert "made_up_bad" not in sys.modules
 
 
+@pytest.mark.slow
 def test_a_command_goes_on_without_the_plugins_that_end_hang_or_print(install: Install, site: Path) -> None:
     loud = "import os, sys; print('hello'); os.write(1, b'HELLO'); sys.__stdout__.write('again')\n"
     install(bad=FAULTS["ends its process at once"][0], slow=FAULTS["hangs"][0], loud=loud + LATE)

@@ -15,7 +15,7 @@ import torch
 
 from foveate.cli import main
 from foveate.pipeline.runs.integrity import fault_of
-from foveate.tests.faults.conftest import Range, environment, finish, last_line, start
+from foveate.tests.faults.conftest import Range, environment, finish, last_line, run_here
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_loaded(
 
 @pytest.mark.slow
 def test_checkpoints_that_cannot_be_written_end_with_138_and_the_good_one_is_kept(range_: Range) -> None:
-    assert finish(start(range_.folder, range_.words(record=None, steps=4)))[0] == 0
+    assert run_here(range_.folder, range_.words(record=None, steps=4))[0] == 0
     folder = range_.run / "checkpoints"
     before = (folder / "last.ckpt").read_bytes()
 
@@ -73,7 +73,7 @@ def test_checkpoints_that_cannot_be_written_end_with_138_and_the_good_one_is_kep
     assert (folder / "last.ckpt").read_bytes() == before
     assert not fault_of(folder / "best.ckpt")
     assert not list(range_.run.rglob("*.tmp-*"))
-    assert finish(start(range_.folder, range_.resume(steps=8)))[0] == 0
+    assert run_here(range_.folder, range_.resume(steps=8))[0] == 0
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_early_stopping_ends_a_training_and_goes_on_counting(range_: Range, caps
 
 @pytest.mark.slow
 def test_a_time_limit_ends_a_training_with_a_checkpoint(range_: Range) -> None:
-    code, output = finish(start(range_.folder, range_.words("--trainer.max_time=00:00:00:02", steps=10**6)))
+    code, output = run_here(range_.folder, range_.words("--trainer.max_time=00:00:00:02", steps=10**6))
     assert code == 0, output
     assert "max_time is over" in output
     assert not fault_of(range_.run / "checkpoints" / "last.ckpt")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from foveate.tests.faults.conftest import Range, fault, finish, last_line, start
+from foveate.tests.faults.conftest import Range, fault, finish, last_line, new_range, run_here, start
 from foveate.tests.faults.test_processes import goes_on
 from foveate.tests.faults.test_signals import alive
 
@@ -37,19 +39,49 @@ def content(run: Path) -> dict[str, Any]:
     return loaded
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["--model.network=segnext_t", "--data.crop=32x32"],
-        ["--model.optimizer.name=sgd", "--trainer.accumulate_grad_batches=2", "--trainer.gradient_clip_val=0.1"],
-        ["--model.freeze=encoder", "--trainer.precision=bf16-mixed"],
-    ],
-    ids=["tiny", "segnext", "sgd, clipping", "frozen"],
-)
-def test_losses_are_those_of_ddp(words: list[str], range_: Range) -> None:
-    usual, sharded = train(range_, *TWO, *words, record="ddp.txt"), train(range_, *SHARDED, *words, record="fsdp2.txt")
-    ours, theirs = numbers(range_, "fsdp2.txt"), numbers(range_, "ddp.txt")
+class Trained:
+    """Trainings of two processes that several tests look at, each done when it is first asked for.
+
+    Args:
+        range_: Where.
+    """
+
+    def __init__(self, range_: Range) -> None:
+        self.range_ = range_
+        self._runs: dict[str, Path] = {}
+
+    def run(self, strategy: str) -> Path:
+        """The run directory of 12 steps; its losses are recorded in STRATEGY.txt."""
+        if strategy not in self._runs:
+            shares = f"--trainer.callbacks+=[{{class_path: tiny.Shares, init_args: {{path: shares-{strategy}.txt}}}}]"
+            words = [*TWO, f"--trainer.strategy={strategy}", shares]
+            self._runs[strategy] = train(self.range_, *words, record=f"{strategy}.txt", steps=12)
+        return self._runs[strategy]
+
+    def stopped(self, strategy: str, to: Path) -> Range:
+        """A copy of a training that SIGTERM ended in step 6."""
+        name = f"{strategy}-stopped"
+        if name not in self._runs:
+            here = replace(self.range_, folder=self.range_.folder / name)
+            here.folder.mkdir()
+            words = here.words(*TWO, f"--trainer.strategy={strategy}", fault("SIGTERM", step=6), steps=12)
+            process = start(here.folder, words)
+            code, output = finish(process, LIMIT)
+            assert code == 143, output
+            assert not alive(process)
+            self._runs[name] = here.folder
+        shutil.copytree(self._runs[name], to, symlinks=True)
+        return replace(self.range_, folder=to)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("sharded")
+    return Trained(new_range(folder))
+
+
+def compare_losses(range_: Range, usual: Path, sharded: Path, records: tuple[str, str]) -> None:
+    theirs, ours = (numbers(range_, record) for record in records)
     assert len(ours) >= 8
     assert ours == pytest.approx(theirs, rel=2e-3)
     one, other = content(usual), content(sharded)
@@ -61,48 +93,63 @@ def test_losses_are_those_of_ddp(words: list[str], range_: Range) -> None:
     assert states[0]["state"].keys() == states[1]["state"].keys()
 
 
-def test_each_process_holds_half_of_the_weights_and_of_the_optimiser(range_: Range) -> None:
-    more = "--trainer.callbacks+=[{class_path: tiny.Shares, init_args: {path: shares.txt}}]"
-    train(range_, *SHARDED, more, record="fsdp2.txt", steps=2)
-    weights, state, total = map(int, (range_.folder / "shares.txt").read_text().split())
+def test_losses_are_those_of_ddp(trained: Trained) -> None:
+    compare_losses(trained.range_, trained.run("ddp"), trained.run("fsdp2"), ("ddp.txt", "fsdp2.txt"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--model.network=segnext_t", "--data.crop=32x32"],
+        ["--model.optimizer.name=sgd", "--trainer.accumulate_grad_batches=2", "--trainer.gradient_clip_val=0.1"],
+        ["--model.freeze=encoder", "--trainer.precision=bf16-mixed"],
+    ],
+    ids=["segnext", "sgd, clipping", "frozen"],
+)
+def test_losses_are_those_of_ddp_with_other_settings(words: list[str], range_: Range) -> None:
+    usual, sharded = train(range_, *TWO, *words, record="ddp.txt"), train(range_, *SHARDED, *words, record="fsdp2.txt")
+    compare_losses(range_, usual, sharded, ("ddp.txt", "fsdp2.txt"))
+
+
+def test_each_process_holds_half_of_the_weights_and_of_the_optimiser(trained: Trained) -> None:
+    trained.run("fsdp2")
+    weights, state, total = map(int, (trained.range_.folder / "shares-fsdp2.txt").read_text().split())
     assert weights < 0.6 * total
     assert state < 0.6 * 2 * total + 100
 
 
-def test_a_stopped_training_goes_on_bit_for_bit(range_: Range) -> None:
-    train(range_, *SHARDED, record="whole.txt", steps=12)
-    words = range_.words(*SHARDED, fault("SIGTERM", step=6), steps=12)
-    process = start(range_.folder, words)
-    code, output = finish(process, LIMIT)
-    assert code == 143, output
-    assert not alive(process)
+def test_a_stopped_training_goes_on_bit_for_bit(trained: Trained, tmp_path: Path) -> None:
+    trained.run("fsdp2")
+    range_ = trained.stopped("fsdp2", tmp_path / "here")
     code, output = finish(start(range_.folder, range_.resume()), LIMIT)
     assert code == 0, output
-    assert range_.recorded() == range_.recorded("whole.txt")
+    assert range_.recorded() == trained.range_.recorded("fsdp2.txt")
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [("ddp", ["--trainer.strategy=fsdp2"]), ("fsdp2", ["--trainer.strategy=ddp"])],
-    ids=["ddp to fsdp2", "fsdp2 to ddp"],
-)
-def test_the_other_strategy_goes_on_with_a_checkpoint(before: str, after: list[str], range_: Range) -> None:
-    train(range_, *TWO, f"--trainer.strategy={before}", record="whole.txt", steps=12)
-    words = range_.words(*TWO, f"--trainer.strategy={before}", fault("SIGTERM", step=6), steps=12)
-    assert finish(start(range_.folder, words), LIMIT)[0] == 143
-    code, output = finish(start(range_.folder, range_.resume(*after)), LIMIT)
+@pytest.mark.parametrize(("before", "after"), [("ddp", "fsdp2"), ("fsdp2", "ddp")])
+def test_the_other_strategy_goes_on_with_a_checkpoint(
+    before: str, after: str, trained: Trained, tmp_path: Path
+) -> None:
+    trained.run(before)
+    range_ = trained.stopped(before, tmp_path / "here")
+    code, output = finish(start(range_.folder, range_.resume(f"--trainer.strategy={after}")), LIMIT)
     assert code == 0, output
-    assert numbers(range_, "record.txt") == pytest.approx(numbers(range_, "whole.txt"), rel=2e-3)
+    assert numbers(range_, "record.txt") == pytest.approx(numbers(trained.range_, f"{before}.txt"), rel=2e-3)
 
 
 @pytest.mark.parametrize("devices", ["1", "2"])
-def test_a_checkpoint_is_scored_in_one_process_and_in_two(devices: str, range_: Range) -> None:
-    run = train(range_, *SHARDED, record="fsdp2.txt")
-    inside = (run / "val-last.json").read_text().split('"confusion"')[1].split("]]")[0]
-    last = str(run / "checkpoints" / "last.ckpt")
-    code, output = finish(start(range_.folder, ["validate", f"--ckpt_path={last}", f"--trainer.devices={devices}"]))
+def test_a_checkpoint_is_scored_in_one_process_and_in_two(devices: str, trained: Trained) -> None:
+    run = trained.run("fsdp2")
+    inside = counts(run)
+    words = ["validate", f"--ckpt_path={run / 'checkpoints' / 'last.ckpt'}", f"--trainer.devices={devices}"]
+    folder = trained.range_.folder
+    code, output = run_here(folder, words) if devices == "1" else finish(start(folder, words))
     assert code == 0, output
-    assert (run / "val-last.json").read_text().split('"confusion"')[1].split("]]")[0] == inside
+    assert counts(run) == inside
+
+
+def counts(run: Path) -> str:
+    return (run / "val-last.json").read_text().split('"confusion"')[1].split("]]")[0]
 
 
 @pytest.mark.parametrize("kind", ["nan_loss", "nan_gradient"])
@@ -141,12 +188,13 @@ def test_the_error_of_one_process_is_the_last_line_and_a_checkpoint_of_before_go
     ],
 )
 def test_what_does_not_go_with_it_is_refused(word: str, said: str, range_: Range) -> None:
-    code, output = finish(start(range_.folder, range_.words(*SHARDED, word)), LIMIT)
+    """Before a second process is started: this one would start the tests again."""
+    code, output = run_here(range_.folder, range_.words(*SHARDED, word))
     assert code == 2, output
     assert said in last_line(output)
 
 
 def test_one_process_trains_without_it(range_: Range) -> None:
-    code, output = finish(start(range_.folder, range_.words("--trainer.strategy=fsdp2", steps=2)), LIMIT)
+    code, output = run_here(range_.folder, range_.words("--trainer.strategy=fsdp2", steps=2))
     assert code == 0, output
     assert "one process holds the whole network" in output

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from foveate.tests.faults.conftest import Range, fault, finish, last_line, start
+from foveate.tests.faults.conftest import Range, fault, finish, last_line, run_here, start
 
 pytestmark = pytest.mark.slow
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
@@ -49,7 +49,7 @@ def test_a_signal_ends_a_training_with_a_checkpoint(name: str, group: bool, work
     assert line.startswith(f"foveate: ERROR {NAMES[name]}: stopped by")
     step = int(re.findall(r"\(step (\d+)\); resume: foveate fit --ckpt_path", line)[0])
     assert not left_behind(range_.run)
-    code, output = finish(start(range_.folder, range_.resume(steps=step + 2)))
+    code, output = run_here(range_.folder, range_.resume(steps=step + 2))
     assert code == 0, output
     assert f"last.ckpt: step {step}," in output
 
@@ -65,7 +65,7 @@ def test_more_signals_end_it_at_once_and_damage_nothing(count: int, delay: float
     code, output = finish(process, 20)
     assert code == 143, output
     assert not left_behind(range_.run)
-    code, output = finish(start(range_.folder, range_.resume(steps=6)))
+    code, output = run_here(range_.folder, range_.resume(steps=6))
     assert code == 0, output
 
 

@@ -9,16 +9,21 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from foveate.tests.faults.conftest import TINY, Range, finish, last_line, start
+from foveate.tests.faults.conftest import TINY, Range, finish, last_line, run_here, start
 
 pytestmark = pytest.mark.slow
 OWN = "own_network.py"
 
 
 def train(range_: Range, *more: str) -> None:
+    code, output = run_here(range_.folder, range_.words("--checkpoints.every_steps=1", *more, record=None))
+    assert code == 0, output
+
+
+def train_with_own_plugin(range_: Range) -> None:
     """Train with a copy of the network that can be changed."""
     shutil.copy(TINY, range_.folder / OWN)
-    words = range_.words("--checkpoints.every_steps=1", *more, record=None)
+    words = range_.words("--checkpoints.every_steps=1", record=None)
     code, output = finish(start(range_.folder, [word.replace(str(TINY), OWN) for word in words]), 90)
     assert code == 0, output
 
@@ -66,8 +71,8 @@ def test_a_changed_seed_is_named(range_: Range) -> None:
 
 
 def test_a_changed_plugin_is_found_at_its_step_and_named(range_: Range) -> None:
-    train(range_)
-    change(range_.folder / OWN, ".float() / 0.7", ".float() / 0.71")
+    train_with_own_plugin(range_)
+    change(range_.folder / OWN, ".to(image.dtype) / 0.7", ".to(image.dtype) / 0.71")
     code, output = verify(range_)
     assert code == 5, output
     assert re.search(
@@ -76,7 +81,7 @@ def test_a_changed_plugin_is_found_at_its_step_and_named(range_: Range) -> None:
 
 
 def test_a_comment_in_a_plugin_is_told_and_forgiven(range_: Range) -> None:
-    train(range_)
+    train_with_own_plugin(range_)
     with (range_.folder / OWN).open("a") as file:
         file.write("# no effect\n")
     code, output = verify(range_)
@@ -95,7 +100,7 @@ def test_other_kernels_are_found_at_their_step_and_named(range_: Range) -> None:
 def test_a_training_that_went_on_with_other_settings_is_equal_in_each_part(range_: Range) -> None:
     train(range_)
     words = ["fit", "--ckpt_path=best", "--trainer.max_steps=20", "--model.optimizer.lr=0.0005"]
-    code, output = finish(start(range_.folder, words), 90)
+    code, output = run_here(range_.folder, words)
     assert code == 0, output
     for seed in (0, 1, 2):
         code, output = verify(range_, "--steps=12", f"--seed={seed}")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from foveate.pipeline.loggers.csv import read_log
-from foveate.tests.faults.conftest import Range, fault, finish, last_line, start
+from foveate.tests.faults.conftest import Range, fault, finish, last_line, new_range, start
 
 pytestmark = pytest.mark.slow
 WANDB = ["--trainer.logger=wandb"]
@@ -47,13 +47,14 @@ def train(range_: Range, words: list[str], timeout: float = 90, **more: str) -> 
     return finish(start(range_.folder, words, **around(range_, **more)), timeout)
 
 
-@pytest.fixture
-def plain(range_: Range) -> list[str]:
-    """What a training without W&B records."""
-    code, output = train(range_, range_.words(record="plain.txt"))
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a training without W&B records, of the images that every test has."""
+    folder = tmp_path_factory.mktemp("plain")
+    range_ = new_range(folder)
+    code, output = train(range_, range_.words())
     assert code == 0, output
-    (range_.folder / "runs").rename(range_.folder / "plain")
-    return range_.recorded("plain.txt")
+    return range_.recorded()
 
 
 def is_complete(range_: Range, plain: list[str]) -> None:

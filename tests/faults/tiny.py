@@ -39,7 +39,7 @@ class Noisy(nn.Module):
         coarse = self.second(fine)
         if not self.training:
             return fine, coarse + self.third(coarse)
-        kept = (torch.rand(len(image), 1, 1, 1) > 0.3).float() / 0.7
+        kept = (torch.rand(len(image), 1, 1, 1) > 0.3).to(image.dtype) / 0.7
         scale = 1 + 0.1 * float(np.random.standard_normal())  # noqa: NPY002
         if self.python_noise:
             scale += 0.1 * random.random()
@@ -104,7 +104,8 @@ def fingerprint(state: dict[str, torch.Tensor]) -> str:
     """A hash of all tensors, by name."""
     digest = hashlib.sha256()
     for name in sorted(state):
-        digest.update(name.encode() + state[name].detach().cpu().contiguous().numpy().tobytes())
+        values = state[name].detach().cpu().flatten().view(torch.uint8)  # NumPy has no bfloat16
+        digest.update(name.encode() + values.numpy().tobytes())
     return digest.hexdigest()
 
 

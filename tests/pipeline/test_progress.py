@@ -46,6 +46,23 @@ def test_a_line_holds_step_loss_miou_rate_and_time_left(
     assert line.strip().endswith("left")
 
 
+def test_the_first_step_tells_nothing_of_the_time_that_is_left(
+    trainer: MagicMock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("foveate.pipeline.callbacks.progress.time.monotonic", lambda: clock[0])
+    progress = PlainProgress(every=0)
+    progress.on_train_start(trainer, MODULE)
+    for step, seconds in ((31, 90.0), (32, 92.0), (41, 110.0)):  # a minute and a half, then two seconds each
+        clock[0], trainer.global_step = seconds, step
+        progress.on_train_batch_end(trainer)
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert "left" not in first
+    assert "steps/s" not in first
+    assert second.endswith("0.50 steps/s | 2:56 left")
+    assert last.endswith("0.50 steps/s | 2:38 left")
+
+
 @pytest.mark.parametrize("columns", ["60", "80", "120"])
 def test_a_line_fits_its_terminal(
     columns: str, trainer: MagicMock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

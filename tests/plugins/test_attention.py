@@ -223,3 +223,23 @@ def test_a_squeezed_layer_keeps_eight_channels_unless_told(channels: int, reduct
 @pytest.mark.parametrize(("channels", "kernel"), [(1, 3), (64, 3), (128, 5), (256, 5), (2048, 7)])
 def test_ecas_kernel_follows_the_width(channels: int, kernel: int) -> None:
     assert kernel_for(channels) == kernel
+
+
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_stn_learns_in_bfloat16_on_small_maps_too(side: int) -> None:
+    """PyTorch 2.14 fills weight gradients of a strided bfloat16 convolution on one pixel with what lay in memory."""
+    torch.manual_seed(0)
+    block = create_block("stn", 64).train()
+    torch.nn.init.normal_(block.get_submodule("theta").weight, std=0.1)
+    x = torch.randn(8, 64, side, side)
+    gradients = []
+    for enabled in (True, False):
+        stale = [torch.full((2**18,), torch.nan) for _ in range(3)]
+        del stale
+        block.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            out = block(x)
+        out.float().square().sum().backward()
+        gradients.append([p.grad for name, p in block.named_parameters() if name.startswith("localise")])
+    for given, wanted in zip(*gradients, strict=True):
+        assert (given - wanted).abs().max() <= 0.3 * wanted.abs().max() + 1e-3

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from PIL import Image
 
 from foveate.datasets.errors import DataConfigError, DataError
@@ -66,8 +67,13 @@ def test_shards_hold_the_files_as_they_were(folders: Path, tmp_path: Path) -> No
     assert len(list((tmp_path / "out/train").glob("chunk-*"))) > 2
 
 
-def test_litdatas_own_reader_takes_the_shards(folders: Path, tmp_path: Path) -> None:
+def unreachable(*args: object, **kwargs: object) -> None:
+    raise requests.exceptions.ConnectionError
+
+
+def test_litdatas_own_reader_takes_the_shards(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     litdata = pytest.importorskip("litdata")
+    monkeypatch.setattr(requests, "get", unreachable)  # it asks for a newer version of itself, and warns
     write_shards(folders / "train", tmp_path / "out", shard_bytes=400)
     dataset = litdata.StreamingDataset(str(tmp_path / "out"))
     read = {item["path"]: (bytes(item["image"]), item["label"]) for item in (dataset[n] for n in range(len(dataset)))}

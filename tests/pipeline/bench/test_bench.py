@@ -19,6 +19,7 @@ from foveate.pipeline.measuring.timing import time_in_turn
 TINY = ["bench", "mobilenet_v2_035", "--size", "64x96", "--num_classes", "5", "--rounds", "2", "--threads", "1"]
 
 
+@pytest.mark.slow
 def test_a_network_is_measured_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TINY, "--engine", "folded", "--train", "true", "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr()

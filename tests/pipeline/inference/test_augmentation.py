@@ -91,6 +91,7 @@ def test_windows_are_weighted_and_averaged(
     assert torch.equal(infer_classes(network, image, config), logits.argmax(1))
 
 
+@pytest.mark.slow
 def test_what_is_kept_follows_the_overlap_and_not_the_image() -> None:
     kept: list[int] = []
 

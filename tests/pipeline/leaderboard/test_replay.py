@@ -17,14 +17,20 @@ import pytest
 import yaml
 
 from foveate.cli import main
+from foveate.pipeline.comparison.entries import Entry
+from foveate.pipeline.comparison.measures import try_out
+from foveate.pipeline.comparison.study import Study
+from foveate.pipeline.leaderboard.costs import fixed_costs
 from foveate.pipeline.leaderboard.figures import figures_of
 from foveate.pipeline.leaderboard.record import pack, seal, unpack
+from foveate.pipeline.runs.recipes import accept
 from foveate.plugins import manager
 from foveate.tests.conftest import draw, save
 from foveate.tests.pipeline.leaderboard.made import CONTENT, write_data, write_protocol
 
 pytestmark = pytest.mark.slow
 BLOCK = """
+import torch
 from torch import nn
 from foveate.plugins import Block, hookimpl
 
@@ -39,9 +45,23 @@ class Scaled(nn.Module):
         return x + self.by * self.drop(self.mix(x))
 
 
+class Widening(nn.Module):  # reaches farther after every step, as a block may that learns where it samples
+
+    def __init__(self, channels):
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels, 3, groups=channels)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+
+    def forward(self, x):
+        self.steps += self.training
+        self.mix.dilation = self.mix.padding = (1 + int(self.steps),) * 2
+        return x + self.mix(x)
+
+
 @hookimpl
 def foveate_blocks():
     yield Block(name="scaled", summary="Scaled", kind="channel", build=Scaled)
+    yield Block(name="widening", summary="Widening", kind="spatial", build=Widening)
 """
 
 
@@ -95,6 +115,29 @@ def test_a_record_comes_out_again_bit_for_bit(here: Path, capsys: pytest.Capture
 def test_another_seed_comes_out_again_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(MINE.replace("-0", "-1"), "--steps", "3") == 0
     assert capsys.readouterr().out.count("equal bit for bit") == 1
+
+
+DIGITS = """
+model:
+  class_path: ClassificationTask
+  init_args: {network: mobilenet_v2_050, optimizer: {name: adamw, lr: 0.001}}
+data: {class_path: DigitsDataModule, init_args: {image_size: 32, batch_size: 4, num_workers: 0}}
+trainer: {accelerator: cpu}
+"""
+
+
+def test_fixed_costs_do_not_depend_on_steps_taken_before(here: Path) -> None:
+    """Steps are taken to measure times before a training, and in another number before a check."""
+    modules = ["made_up_scaled.py"]
+    manager.installed_plugins(modules)
+    recipe = accept(yaml.safe_load(DIGITS), modules)
+    study = Study(name="made", recipe=recipe, slots=("stage",), steps=1, out=Path("made"), modules=modules)
+    candidate = try_out(study, Entry("widening", "widening", "stage"))
+    before = fixed_costs(study, candidate)
+    for _ in range(3):
+        candidate.step()()
+    assert fixed_costs(study, candidate) == before
+    assert before["receptive_field"] is not None
 
 
 def tampered(here: Path, change: Callable[[dict[str, Any]], None]) -> str:

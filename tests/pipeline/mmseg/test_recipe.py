@@ -168,6 +168,23 @@ def test_a_network_that_is_not_here_is_named_and_another_can_be_given(folder: Pa
     assert "network: segnext_s" in capsys.readouterr().out
 
 
+def test_heads_one_after_the_other_are_named(folder: Path) -> None:
+    heads = "[dict(type='FCNHead', num_classes=19), dict(type='OCRHead', num_classes=19)]"
+    body = f"model = dict(type='CascadeEncoderDecoder', backbone=dict(type='ResNet'), decode_head={heads})"
+    with pytest.raises(
+        ConfigError, match=r"for CascadeEncoderDecoder of ResNet with FCNHead, then OCRHead; .*--network"
+    ):
+        recipe_of(folder, body, base="schedule")
+
+
+def test_an_encoder_of_another_name_is_told(folder: Path) -> None:
+    body = (
+        "model = dict(type='MultimodalEncoderDecoder', image_encoder={}, decode_head=dict(type='SideAdapterCLIPHead'))"
+    )
+    with pytest.raises(ConfigError, match="MultimodalEncoderDecoder of no backbone with SideAdapterCLIPHead"):
+        recipe_of(folder, body, base="schedule")
+
+
 def test_other_kernels_are_refused_with_their_line(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"it.py:2: mlp_ratios = \[4, 4, 4, 4\]: SegNeXt has"):
         recipe_of(folder, "model = dict(backbone=dict(mlp_ratios=[4, 4, 4, 4]))")

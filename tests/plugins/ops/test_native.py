@@ -123,6 +123,7 @@ def test_a_failing_compiler_is_tried_once_and_its_reason_is_warned_of(
     assert caplog.records == []
 
 
+@pytest.mark.slow
 @needs_kernels
 def test_a_compiler_that_was_replaced_is_tried_again(
     fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -192,6 +193,7 @@ def test_a_user_without_a_home_is_no_error(fresh: None, monkeypatch: pytest.Monk
     assert compiled.kernels() is None
 
 
+@pytest.mark.slow
 @needs_kernels
 def test_kernels_are_compiled_once_and_that_is_said(
     fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
