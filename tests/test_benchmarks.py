@@ -183,8 +183,12 @@ def cells_of_accuracy(*rates: float) -> list[list[Cell]]:
 
 def test_a_planted_order_of_blocks_is_found_and_so_is_the_opposite_one() -> None:
     rising, falling = (0.5, 0.6, 0.7, 0.8), (0.8, 0.7, 0.6, 0.5)
-    cells = {"long": cells_of_accuracy(*rising), "nothing": cells_of_accuracy(*falling)}
-    found = figures({**cells, "distilled": cells_of_accuracy(*rising)}, parse_entries("none,se,eca,lka", ["gate"]))
-    assert found["tau"] == {"nothing": -1.0, "distilled": 1.0}
-    assert found["difference_interval"] == [2.0, 2.0]
-    assert found["share_of_draws_where_distilled_agrees_more"] == 1.0
+    cells = {"long": rising, "scratch": falling, "scratch_longer": rising, "distilled": rising}
+    found = figures(
+        {start: cells_of_accuracy(*rates) for start, rates in cells.items()},
+        parse_entries("none,se,eca,lka", ["gate"]),
+        "mIoU",
+    )
+    assert found["tau"] == {"scratch": -1.0, "scratch_longer": 1.0, "distilled": 1.0}
+    assert found["gain_interval"] == {"scratch": [2.0, 2.0], "scratch_longer": [0.0, 0.0]}
+    assert found["share_of_draws_where_distilled_agrees_more"] == {"scratch": 1.0, "scratch_longer": 0.0}
