@@ -242,7 +242,7 @@ def _dispatch(words: list[str]) -> int:
     if command is None:
         from foveate.plugins.hints import did_you_mean
 
-        hint = did_you_mean(OTHER_NAMES.get(words[0], words[0]), COMMANDS)
+        hint = did_you_mean(OTHER_NAMES.get(words[0], words[0]), [*COMMANDS, *ASKS])
         raise SystemExit(f"no command {words[0]!r}{hint} (commands: {', '.join(COMMANDS)}; see: foveate --help)")
     from foveate.pipeline.startup import keep_freed_memory, show_log
     from foveate.pipeline.threads import choose_threads

@@ -82,6 +82,7 @@ def test_the_full_help_tells_every_trainer_option(capsys: pytest.CaptureFixture[
     ("words", "code", "message"),
     [
         (["ftt"], 2, "did you mean 'fit'"),
+        (["--helpp"], 2, "did you mean '--help'"),
         (["train"], 2, "did you mean 'fit'"),
         (["evaluate"], 2, "did you mean 'validate'"),
         (["data", "mkae"], 2, "did you mean 'make'"),

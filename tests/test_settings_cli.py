@@ -128,6 +128,7 @@ def test_a_mistake_is_one_line_with_the_nearest_name(
     [
         ("loss.dice", ["  smooth  number, default 0.0", "Given as --model.loss '{name: dice, smooth: 0.0}'."]),
         ("block.lka", ["  kernel  number, default 21"]),
+        ("attention.lka", ["  kernel  number, default 21"]),  # as recipes call it
         (
             "model.optimizer.lr",
             ["  --model.optimizer.lr  number, default 6.0e-05", "      Learning rate of the encoder."],

@@ -22,6 +22,7 @@ RECORDS: dict[str, type[Record]] = {
     "metric": Metric,
     "data": DataSet,
 }
+OTHER_WORDS = {"attention": "block"}  # as recipes call it
 GIVEN_TO_TASKS = ("labels", "in_channels")  # the data module gives them
 GROUPS = ("optimizer", "schedule", "inference", "normalisation")  # of the model's options
 Describe = Callable[[Recipe, str], "Topic"]
@@ -57,6 +58,7 @@ def find_topic(name: str, recipe: Recipe) -> Topic:
         ConfigError: There is no such topic, or nothing of that name.
     """
     head, _, tail = name.removeprefix("--").partition(".")
+    head = OTHER_WORDS.get(head, head)
     if head not in TOPICS:
         hint = did_you_mean(head, TOPICS)
         raise ConfigError(f"no topic {head!r}{hint} (topics: {', '.join(TOPICS)}; a name after a dot: loss.dice)")
@@ -211,4 +213,5 @@ def topic_words(words: Iterable[str]) -> list[str]:
     Args:
         words: The words after `--help`.
     """
-    return [word for word in words if word.partition(".")[0] in TOPICS]
+    known = {*TOPICS, *OTHER_WORDS}
+    return [word for word in words if word.partition(".")[0] in known]
