@@ -79,13 +79,22 @@ def decide(evidence: Mapping[str, Evidence], detect: float) -> dict[str, Verdict
 
 
 def _verdict(evidence: Evidence, p: float, p_same: float, detect: float, blocks: int) -> Verdict:
-    known = Known.OPEN
-    if p < ALPHA:
-        known = Known.BETTER if evidence.mean > 0 else Known.WORSE
-    elif p_same < ALPHA:
-        known = Known.SAME
+    known = known_of(evidence.mean, p, p_same)
     more = 0 if known is not Known.OPEN else seeds_to_go(evidence, detect, ALPHA / blocks)
     return Verdict(evidence, known, p, evidence.interval(), more)
+
+
+def known_of(mean: float, p: float, p_same: float) -> Known:
+    """What is known of a block, in a word.
+
+    Args:
+        mean: The mean difference to the baseline.
+        p: The p-value of no difference, corrected.
+        p_same: That of a difference which matters.
+    """
+    if p < ALPHA:
+        return Known.BETTER if mean > 0 else Known.WORSE
+    return Known.SAME if p_same < ALPHA else Known.OPEN
 
 
 def seeds_to_go(evidence: Evidence, detect: float, alpha: float) -> int | None:

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from foveate.pipeline.comparison.deciding import Known, Verdict
+from foveate.pipeline.comparison.deciding import Known
 from foveate.pipeline.leaderboard.standings import Standing, Table, gain_over_images
+from foveate.pipeline.leaderboard.verdicts import Verdict
 
 UNKNOWN = "-"
 COSTS = ("step_ratio", "macs", "parameters", "receptive_field", "effective_field")

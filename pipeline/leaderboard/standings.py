@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from foveate.pipeline.comparison.bootstrap import average, interval
-from foveate.pipeline.comparison.deciding import Verdict, decide, evidence_of
+from foveate.pipeline.comparison.deciding import evidence_of
 from foveate.pipeline.comparison.result import Cell
 from foveate.pipeline.leaderboard.costs import BASELINE
 from foveate.pipeline.leaderboard.protocol import Protocol, Track
 from foveate.pipeline.leaderboard.record import Record
+from foveate.pipeline.leaderboard.verdicts import Verdict, judge
 from foveate.pipeline.text import few
 
 DETECT = 0.01  # smallest difference that counts: a point
@@ -155,10 +156,18 @@ def _table(protocol: Protocol, track: Track, blocks: Sequence[str], records: Seq
         own.setdefault(record.block, {})[record.seed] = record
     first = Standing(BASELINE, own[BASELINE], None, track.score) if BASELINE in own else None
     others = [Standing(label, found, first, track.score) for label, found in own.items() if label != BASELINE]
-    evidence = {one.label: evidence_of(one.cells, first.cells, track.score) for one in others if first and one.common}
-    verdicts = decide(evidence, DETECT) if evidence else {}
+    verdicts = _judge(first, others, protocol.seeds) if first else {}
     ranked = sorted([*([first] if first else []), *others], key=_rank)
     return Table(track, ranked, verdicts, len(blocks), _missing(protocol, blocks, own), data)
+
+
+def _judge(first: Standing, others: Sequence[Standing], seeds: int) -> dict[str, Verdict]:
+    """What is known of the blocks that have a seed in common with `none`."""
+    compared = [one for one in others if one.common]
+    errors = {one.label: evidence_of(one.cells, first.cells, one.score_name).image_error for one in compared}
+    scores = {one.label: {seed: record.score for seed, record in one.records.items()} for one in (first, *others)}
+    images = len(next(iter(first.cells.values())).counts)
+    return judge(scores, first.label, errors, images=images, seeds=seeds, detect=DETECT)
 
 
 def _rank(standing: Standing) -> tuple[bool, float]:

@@ -21,9 +21,11 @@ COLUMNS = (
     "gain over none: mean difference in points to the empty slot, over the seeds that both have, and its 95 % interval "
     "over draws of the images, the same for both. It does not cover seeds. Blocks stand in its order, since some may "
     "lack a seed that others have, and a seed may lift all scores.",
-    "against none: better, worse, no such difference (less than a point), or not known. The interval behind it covers "
-    "seeds and images and holds whenever one stops; the words are corrected for the number of blocks (Holm). With "
-    "three seeds only large differences can be known.",
+    "against none: better, worse, no such difference (less than a point), or not known, with the 95 % interval of the "
+    "difference, which covers seeds and images. How much scores vary between seeds is told by all blocks of the track "
+    "together, assuming that it is alike for all (analysis of variance over blocks and seeds; degrees of freedom after "
+    "Satterthwaite). The number of seeds is fixed, and nothing is said of a block before it has all of them. The words "
+    "are corrected for the number of blocks (Holm); the intervals are not.",
     "step ratio: processor time of a training step over that of the empty slot, both measured in turn in one process; "
     "the median over the records.",
     "MMACs and parameters: of the whole network, for one training crop.",
@@ -79,6 +81,8 @@ def what_it_shows(protocol: Protocol, detect: float) -> list[str]:
         "long training ends: a block that helps early may lose its lead, and one with many weights may need longer. A",
         "network of full width, larger crops or pretrained weights may rank blocks otherwise.",
         few,
+        "All blocks start as published and learn at one rate. One that fails here may learn with another start, such as",
+        "`{name: lka, init: identity}`, or at another rate.",
         "Times depend on the machine and on how well a kernel is written; MACs and parameters do not.",
     ]
 
