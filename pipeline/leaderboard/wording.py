@@ -81,8 +81,8 @@ def what_it_shows(protocol: Protocol, detect: float) -> list[str]:
         "long training ends: a block that helps early may lose its lead, and one with many weights may need longer. A",
         "network of full width, larger crops or pretrained weights may rank blocks otherwise.",
         few,
-        "All blocks start as published and learn at one rate. One that fails here may learn with another start, such as",
-        "`{name: lka, init: identity}`, or at another rate.",
+        "All blocks start as published and learn at one rate. One that fails here may learn with another start, such",
+        "as `{name: lka, init: identity}`, or at another rate.",
         "Times depend on the machine and on how well a kernel is written; MACs and parameters do not.",
     ]
 
