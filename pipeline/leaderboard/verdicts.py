@@ -47,10 +47,13 @@ class Difference:
     error: float
     freedom: float
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval, over seeds and images."""
-        width = self.error * float(stdtrit(self.freedom, 1 - ALPHA / 2)) if self.error else 0.0
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """An interval over seeds and images.
+
+        Args:
+            alpha: Probability that it does not hold the difference.
+        """
+        width = self.error * float(stdtrit(self.freedom, 1 - alpha / 2)) if self.error else 0.0
         return self.mean - width, self.mean + width
 
     def p_of_none(self) -> float:
@@ -79,7 +82,8 @@ class Verdict:
     Attributes:
         known: In a word, corrected for the number of blocks.
         p: The p-value of no difference, corrected.
-        interval: 95 % interval of the difference over seeds and images, not corrected; infinite if unknown.
+        interval: Of the difference, over seeds and images: those of all blocks hold together in 95 % of tables
+            (Bonferroni); infinite if unknown.
     """
 
     known: Known
@@ -115,9 +119,13 @@ def judge(
     same = [found[label].p_of_as_much(detect) if label in found else 1.0 for label in image_errors]
     told = zip(image_errors, *holm_of_pairs(differ, same), strict=True)
     return {
-        label: Verdict(known_of(found[label].mean, p, p_same), p, found[label].interval) if label in found else OPEN
+        label: _verdict(found[label], p, p_same, len(image_errors)) if label in found else OPEN
         for label, p, p_same in told
     }
+
+
+def _verdict(difference: Difference, p: float, p_same: float, blocks: int) -> Verdict:
+    return Verdict(known_of(difference.mean, p, p_same), p, difference.interval(ALPHA / blocks))
 
 
 def noise_of(scores: Scores) -> Noise:

@@ -21,11 +21,12 @@ COLUMNS = (
     "gain over none: mean difference in points to the empty slot, over the seeds that both have, and its 95 % interval "
     "over draws of the images, the same for both. It does not cover seeds. Blocks stand in its order, since some may "
     "lack a seed that others have, and a seed may lift all scores.",
-    "against none: better, worse, no such difference (less than a point), or not known, with the 95 % interval of the "
-    "difference, which covers seeds and images. How much scores vary between seeds is told by all blocks of the track "
-    "together, assuming that it is alike for all (analysis of variance over blocks and seeds; degrees of freedom after "
-    "Satterthwaite). The number of seeds is fixed, and nothing is said of a block before it has all of them. The words "
-    "are corrected for the number of blocks (Holm); the intervals are not.",
+    "against none: better, worse, no such difference (less than a point), or not known, with an interval of the "
+    "difference, which covers seeds and images; those of all blocks hold together in 95 % of tables. How much scores "
+    "vary between seeds is told by all blocks of the track together, assuming that it is alike for all (analysis of "
+    "variance over blocks and seeds; degrees of freedom after Satterthwaite). The number of seeds is fixed, and "
+    "nothing is said of a block before it has all of them. The words are corrected for the number of blocks (Holm), "
+    "the intervals too (Bonferroni).",
     "step ratio: processor time of a training step over that of the empty slot, both measured in turn in one process; "
     "the median over the records.",
     "MMACs and parameters: of the whole network, for one training crop.",

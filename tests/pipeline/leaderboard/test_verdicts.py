@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
+from foveate.pipeline.comparison.anytime import ALPHA
 from foveate.pipeline.comparison.deciding import Known
 from foveate.pipeline.leaderboard.verdicts import Scores, Verdict, judge, noise_of
 
@@ -77,8 +78,20 @@ def test_a_test_of_each_block_by_itself_would_be_wrong_far_more_often() -> None:
     wrong = 0
     for _ in range(300):
         found = simulate(rng, np.zeros(20), 0.017, 0.01).values()
-        wrong += any(low > 0 or high < 0 for low, high in (one.interval for one in found))
+        wrong += min(one.p for one in found) / 19 < ALPHA  # the least is multiplied by the number of blocks
     assert wrong > 0.3 * 300
+
+
+def test_the_intervals_of_all_blocks_hold_together() -> None:
+    rng, effects = np.random.default_rng(8), np.linspace(0, 0.1, 20)
+    held = 0
+    for _ in range(500):
+        found = simulate(rng, effects, 0.017, 0.01)
+        held += all(
+            low <= effect <= high
+            for effect, (low, high) in zip(effects[1:], (one.interval for one in found.values()), strict=True)
+        )
+    assert 0.95 * 500 < held < 500
 
 
 def test_what_differs_by_eight_points_is_found_and_the_others_stay_open() -> None:
