@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from foveate.datasets.errors import DamagedError
+from foveate.datasets.files.arrays import map_array
 from foveate.datasets.files.png import PNG
 from foveate.datasets.files.stored_image import DEPTH_BYTE, GREY_ALPHA, HEAD, NPY, is_deep, orientation_of, stored_mode
 from foveate.datasets.files.tiff import MAGIC, TiffHeader, read_header
@@ -92,7 +93,7 @@ def image_kind(path: Path) -> ImageKind:
 
 
 def _kind_of_array(path: Path) -> ImageKind:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    array = map_array(path)
     height, width, *rest = array.shape
     name = "uint8" if array.dtype.kind == "b" else array.dtype.newbyteorder("=").name
     return ImageKind(format="NPY", mode="bands", height=height, width=width, channels=(*rest, 1)[0], dtype=name)

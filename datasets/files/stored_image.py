@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foveate.datasets.errors import DamagedError, DataError
+from foveate.datasets.files.arrays import load_array
 from foveate.datasets.files.decoding import DEEP_MODES, check_size, opened
 from foveate.datasets.files.png import PNG
 from foveate.datasets.files.tiff import MAGIC, TiffHeader, read_header, read_values
@@ -76,7 +77,7 @@ def decode_stored(data: bytes, where: str, *, max_pixels: int, advice: str = "")
 
 def _load_array(data: bytes, where: str) -> Values:
     try:
-        array: Values = np.load(io.BytesIO(data), allow_pickle=False)
+        array: Values = load_array(data)
     except (ValueError, EOFError, OSError) as error:
         raise DamagedError(f"{where}: cannot be read as an array: {error}") from error
     planes = array[..., None] if array.ndim == 2 else array

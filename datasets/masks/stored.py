@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.datasets.errors import DamagedError, DataError
+from foveate.datasets.files.arrays import load_array
 from foveate.datasets.files.decoding import LABEL_MODES, opened
 from foveate.datasets.files.fast_decoding import decode_plain
 from foveate.datasets.files.png import decode_png
@@ -139,7 +139,7 @@ def _refuse_lossy(data: bytes, path: Path) -> None:
 
 def _load_array(data: bytes, path: Path, max_pixels: int) -> Stored:
     try:
-        array: Stored = np.load(io.BytesIO(data), allow_pickle=False)
+        array: Stored = load_array(data)
     except (ValueError, EOFError, OSError) as error:
         raise DamagedError(f"{path}: cannot be read as an array: {error}") from error
     if array.ndim not in (2, 3) or array.shape[0] * array.shape[1] > max_pixels:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -22,6 +23,7 @@ from foveate.plugins.rates import lr_multipliers
 ENCODER = "encoder."
 POSITIONS = ("cls_token", "pos_embed")
 MOMENTUM = 0.9  # of adamw and sgd, by default
+EPS_OF_FLOAT16 = 1e-3  # where a squared gradient is 0 in float16, a step is at most six times the rate
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class OptimizerConfig:
             fine-tune a ViT; 1 gives all the same rate.
         no_decay: What gets no weight decay: parameters with `norm` in their name, or `norm_and_bias`: these, everything
             of one dimension (biases, scales, any norm), and a ViT's class token and positions.
-        options: Further arguments of the optimiser, such as `{betas: [0.9, 0.95]}`; by default the library's own.
+        options: Further arguments of the optimiser, such as `{betas: [0.9, 0.95]}`; by default the library's own, but
+            eps is 0.001 for weights in float16 (`16-true`).
 
     Raises:
         ConfigError: A number is out of its range, or there is no such optimiser or option, or it cannot be used here.
@@ -207,6 +210,16 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool =
     if config.name == "adamw":
         settings = {"fused": fused, **settings}
     optimizer = build_named(find_kind(config.name), groups, config.lr, settings)
+    if "eps" not in settings:
+        _suit_float16(optimizer)
     optimizer.register_load_state_dict_pre_hook(check_state)
     optimizer.register_load_state_dict_post_hook(lay_out)
     return optimizer
+
+
+def _suit_float16(optimizer: Optimizer) -> None:
+    """Raise eps where weights are float16: small gradients' squares are 0 there, and a step divides by eps alone."""
+    for group in optimizer.param_groups:
+        half = any(parameter.dtype == torch.float16 for parameter in group["params"])
+        if half and 0 < group.get("eps", 0) < EPS_OF_FLOAT16:
+            group["eps"] = EPS_OF_FLOAT16

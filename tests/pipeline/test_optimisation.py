@@ -134,6 +134,31 @@ def test_other_rates_and_decay_take_the_state_as_it_is(saved: dict[str, Any], as
     assert len(optimizer.param_groups) == len(state_of(**saved)["param_groups"])
 
 
+@pytest.mark.parametrize("name", ["adamw", "torch:RMSprop"])
+def test_weights_in_float16_get_an_eps_that_suits_them(name: str) -> None:
+    half = create_optimizer(Model().half(), OptimizerConfig(name=name))
+    assert {group["eps"] for group in half.param_groups} == {1e-3}
+    whole = create_optimizer(Model(), OptimizerConfig(name=name))
+    assert {group["eps"] for group in whole.param_groups} == {1e-8}
+
+
+def test_an_eps_that_was_asked_for_stays() -> None:
+    half = create_optimizer(Model().half(), OptimizerConfig(options={"eps": 1e-7}))
+    assert {group["eps"] for group in half.param_groups} == {1e-7}
+
+
+@pytest.mark.parametrize("gradient", [1e-6, 1e-4, 3e-3, 0.1])
+def test_a_step_of_weights_in_float16_is_no_more_than_some_times_the_rate(gradient: float) -> None:
+    model = Model().half()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer = create_optimizer(model, OptimizerConfig(lr=1e-2, decoder_lr_multiplier=1, weight_decay=0))
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, gradient)
+    optimizer.step()
+    moved = max((a - b).abs().max().item() for a, b in zip(before, model.parameters(), strict=True))
+    assert moved < 6 * 1e-2
+
+
 def test_layer_decay_of_a_vit_is_timms() -> None:
     theirs = timm.create_model("vit_tiny_patch16_224", num_classes=3)
     names = {id(parameter): name for name, parameter in theirs.named_parameters()}

@@ -110,17 +110,19 @@ def still(network):
 for name in sys.argv[1:]:
     torch._dynamo.reset()
     options = {"drop_path": 0.0} if name in ("segnext_t", "mscan_t", "van_b0") else {}
-    plain, other = (still(create_model(name, num_classes=3, **options).train()) for _ in range(2))
+    # in double precision: in single, rounding takes a ReLU to the other side of 0 in one of ten draws
+    plain, other = (still(create_model(name, num_classes=3, **options).train().double()) for _ in range(2))
     other.load_state_dict(plain.state_dict())
     checkpoint_activations(other)
     compile_network(other, "aot_eager")
-    image = torch.randn(2, 3, 224, 224) if "vit" in name else torch.randn(2, 3, 64, 64)
+    side = 224 if "vit" in name else 64
+    image = torch.randn(2, 3, side, side).double()
     for network in (plain, other):
         torch.manual_seed(1)  # bases
         network(image).square().mean().backward()
     pairs = [(p.grad, q.grad) for p, q in zip(plain.parameters(), other.parameters()) if p.grad is not None]
     wanted, got = (torch.cat([grad.flatten() for grad in side]) for side in zip(*pairs))
-    assert (got - wanted).norm() < 1e-4 * wanted.norm(), name
+    assert (got - wanted).norm() < 1e-6 * wanted.norm(), name
     for (key, one), two in zip(plain.named_buffers(), other.buffers()):
         torch.testing.assert_close(one, two, msg=f"{name}, {key}")
 """
