@@ -36,6 +36,7 @@ ARROWS = {
         "foveate.datasets.classes",
         "foveate.datasets.cores",  # how many cores a process may use
         "foveate.datasets.doctor.preflight",  # one function that takes any data module
+        "foveate.datasets.files.locking",  # a lock exists once
         "foveate.datasets.files.strict_yaml",  # what refuses hostile YAML exists once
         "foveate.datasets.fingerprint",  # one function that takes any data module
         "foveate.datasets.labels",

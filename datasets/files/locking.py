@@ -25,3 +25,31 @@ def alone(path: Path) -> Iterator[None]:
 
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether this process alone holds the lock; there is no waiting. Its file is removed afterwards.
+
+    Without locks (Windows, some file systems) every process is told that it does.
+
+    Args:
+        path: The lock's file; its folder exists.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with path.open("w") as file:
+        try:
+            import fcntl  # POSIX only
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except (OSError, ImportError):
+            pass
+        try:
+            yield True
+        finally:
+            path.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ def run(
     """Train the blocks that have no record yet, one after the other; an interrupted run is continued.
 
     Every block gets its first seed in every track, then its second. Ctrl-C loses the training that runs, no other.
+    Started several times with one --out, the processes share the work.
 
     Example: foveate leaderboard run --data ~/data --budget 30m
 

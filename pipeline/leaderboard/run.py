@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from foveate.datasets.files.locking import claimed
 from foveate.pipeline.comparison.entries import Entry
 from foveate.pipeline.comparison.study import Study
 from foveate.pipeline.errors import ConfigError, Stopped, UnusableDataError, known_cause
@@ -128,7 +129,7 @@ class Budget:
 def run_jobs(
     protocol: Protocol, jobs: Sequence[Job], data: Path, modules: Sequence[str], budget: Budget
 ) -> Iterator[str]:
-    """Run the jobs that have no record yet; a line about each.
+    """Run the jobs that have no record yet; a line about each. Several processes with one folder share the work.
 
     Args:
         protocol: The protocol.
@@ -148,11 +149,16 @@ def run_jobs(
             return
         if job.track.name not in studies:
             studies = {job.track.name: create_study(job.track, data, list(modules))}  # keeps few initial weights
-        yield f"[{number}/{len(jobs)}] {job}: {job.track.steps} steps"
-        said = _run(protocol, job, studies[job.track.name], budget)
+        place = f"[{number}/{len(jobs)}]"
+        with claimed(lock_of(job)) as ours:
+            if not ours or is_done(job):
+                yield f"{place} {job}: {'done' if ours else 'being trained'} by another process"
+                continue
+            yield f"{place} {job}: {job.track.steps} steps"
+            said = _run(protocol, job, studies[job.track.name], budget)
         ahead = math.fsum(budget.expected(other.track.name) for other in waiting[waiting.index(job) + 1 :])
-        yield f"[{number}/{len(jobs)}] {said}{f'; about {duration(ahead)} left' if ahead else ''}"
-    yield "every training has a record, or failed"
+        yield f"{place} {said}{f'; about {duration(ahead)} left' if ahead else ''}"
+    yield "every training has a record, failed, or is another process's"
 
 
 def _run(protocol: Protocol, job: Job, study: Study, budget: Budget) -> str:
@@ -178,6 +184,16 @@ def _other_data(job: Job, record: Record) -> str:
     if not theirs or ours == theirs:
         return ""
     return f"; its data ({ours:.8}) are not those of the published records ({theirs:.8}): it gets a table of its own"
+
+
+def lock_of(job: Job) -> Path:
+    """The file by which a process tells others that it trains a job; its folder is made.
+
+    Args:
+        job: The job.
+    """
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    return job.path.with_name(f".{job.path.stem}.lock")
 
 
 def is_done(job: Job) -> bool:

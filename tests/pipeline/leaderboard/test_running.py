@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from foveate.datasets.files.locking import claimed
 from foveate.pipeline.comparison.entries import Entry, parse_entries
 from foveate.pipeline.errors import CheckpointError, ConfigError, Stopped, UnusableDataError
 from foveate.pipeline.leaderboard import run as running
 from foveate.pipeline.leaderboard.protocol import Protocol, find_protocol, parse_protocol
-from foveate.pipeline.leaderboard.run import Budget, Job, choose_tracks, list_jobs, run_jobs
+from foveate.pipeline.leaderboard.run import Budget, Job, choose_tracks, list_jobs, lock_of, run_jobs
 from foveate.tests.pipeline.leaderboard.made import CONTENT, content, protocol, write_data
 
 Fit = Callable[..., dict[str, Any]]
@@ -55,6 +56,28 @@ def test_a_second_run_trains_what_is_missing(tmp_path: Path, fits: list[Any]) ->
     fits.clear()
     assert "4 trainings, 3 of them done before" in lines_of(tmp_path)[0]
     assert fits == [("se", 0)]
+
+
+def test_what_another_process_trains_is_left_to_it(tmp_path: Path, fits: list[Any]) -> None:
+    theirs = next(job for job in jobs_of(tmp_path) if (job.entry.label, job.seed) == ("se", 0))
+    with claimed(lock_of(theirs)) as ours:
+        assert ours
+        said = lines_of(tmp_path)
+    assert fits == [("none", 0), ("none", 1), ("se", 1)]
+    assert [line for line in said if "by another process" in line] == [
+        f"[2/4] {theirs}: being trained by another process"
+    ]
+    assert "3 of them done before" in lines_of(tmp_path)[0]
+    assert fits[-1] == ("se", 0)
+    assert list(tmp_path.rglob("*.lock")) == []
+
+
+def test_what_another_process_did_meanwhile_is_not_done_again(tmp_path: Path, fits: list[Any]) -> None:
+    run = run_jobs(protocol(), jobs_of(tmp_path), tmp_path, [], Budget(None))
+    next(run)
+    lines_of(tmp_path)
+    assert sum("done by another process" in line for line in run) == 4
+    assert len(fits) == 4
 
 
 def test_the_budget_leaves_the_rest_for_another_time(tmp_path: Path, fits: list[Any]) -> None:
