@@ -52,4 +52,5 @@ def claimed(path: Path) -> Iterator[bool]:
         try:
             yield True
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # Windows removes no open file
+                path.unlink()
