@@ -39,7 +39,7 @@ TEACHER = "mobilenet_v2_100"
 BATCH, CROP = 32, 64  # of the distillation; crops in pixels
 STARTS = ("long", "scratch", "scratch_longer", "distilled")
 DRAWS = 2000
-KEYS = ("tau", "tau_interval", "gain", "gain_interval")
+KEYS = ("tau", "tau_of_each_seed", "tau_interval", "gain", "gain_interval")
 Scores = NDArray[np.float64]  # (draws, blocks)
 Cells = dict[str, list[list[Cell]]]  # of each start: for each block, one for each seed
 
@@ -187,6 +187,10 @@ def figures(cells: Mapping[str, list[list[Cell]]], entries: Sequence[Entry], sco
         "blocks": [entry.label for entry in entries],
         "scores": scores,
         "tau": taus,
+        "tau_of_each_seed": {
+            start: [kendall(np.array(one), means["long"]) for one in zip(*scores[start], strict=True)]
+            for start in STARTS[1:]
+        },
         "tau_interval": {start: _interval(values) for start, values in spread.items()},
         "gain": {start: taus["distilled"] - taus[start] for start in gains},
         "gain_interval": {start: _interval(values) for start, values in gains.items()},

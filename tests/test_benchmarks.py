@@ -190,5 +190,6 @@ def test_a_planted_order_of_blocks_is_found_and_so_is_the_opposite_one() -> None
         "mIoU",
     )
     assert found["tau"] == {"scratch": -1.0, "scratch_longer": 1.0, "distilled": 1.0}
+    assert found["tau_of_each_seed"] == {start: [tau, tau] for start, tau in found["tau"].items()}
     assert found["gain_interval"] == {"scratch": [2.0, 2.0], "scratch_longer": [0.0, 0.0]}
     assert found["share_of_draws_where_distilled_agrees_more"] == {"scratch": 1.0, "scratch_longer": 0.0}
