@@ -218,8 +218,12 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool =
 
 
 def _suit_float16(optimizer: Optimizer) -> None:
-    """Raise eps where weights are float16: small gradients' squares are 0 there, and a step divides by eps alone."""
+    """Raise eps where weights are float16: small gradients' squares are 0 there, and a step divides by eps alone.
+
+    Adafactor's, below 1e-16 or a pair, is another thing.
+    """
     for group in optimizer.param_groups:
         half = any(parameter.dtype == torch.float16 for parameter in group["params"])
-        if half and 0 < group.get("eps", 0) < EPS_OF_FLOAT16:
+        eps = group.get("eps")
+        if half and isinstance(eps, float) and 1e-16 <= eps < EPS_OF_FLOAT16:
             group["eps"] = EPS_OF_FLOAT16

@@ -142,6 +142,12 @@ def test_weights_in_float16_get_an_eps_that_suits_them(name: str) -> None:
     assert {group["eps"] for group in whole.param_groups} == {1e-8}
 
 
+@pytest.mark.parametrize("name", ["torch:Adafactor", "timm:adafactor", "sgd", "timm:lion"])
+def test_an_eps_of_another_kind_stays(name: str) -> None:
+    half, whole = (create_optimizer(model, OptimizerConfig(name=name)) for model in (Model().half(), Model()))
+    assert half.param_groups[0].get("eps") == whole.param_groups[0].get("eps")
+
+
 def test_an_eps_that_was_asked_for_stays() -> None:
     half = create_optimizer(Model().half(), OptimizerConfig(options={"eps": 1e-7}))
     assert {group["eps"] for group in half.param_groups} == {1e-7}
