@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 
 @contextmanager
@@ -20,10 +21,7 @@ def alone(path: Path) -> Iterator[None]:
         OSError: The file cannot be written.
     """
     with path.open("w") as file:
-        with suppress(OSError, ImportError):
-            import fcntl  # POSIX only
-
-            fcntl.flock(file, fcntl.LOCK_EX)
+        _take(file, wait=True)
         yield
 
 
@@ -40,17 +38,22 @@ def claimed(path: Path) -> Iterator[bool]:
         OSError: The file cannot be written.
     """
     with path.open("w") as file:
+        ours = _take(file, wait=False)
         try:
-            import fcntl  # POSIX only
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except (OSError, ImportError):
-            pass
-        try:
-            yield True
+            yield ours
         finally:
             with suppress(OSError):  # Windows removes no open file
-                path.unlink()
+                if ours:
+                    path.unlink()
+
+
+def _take(file: IO[str], *, wait: bool) -> bool:
+    """Lock a file; whether no other process holds it, or nobody can tell."""
+    with suppress(OSError, ImportError):
+        import fcntl  # POSIX only
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+    return True
