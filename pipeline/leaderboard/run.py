@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def run_jobs(
         if job.track.name not in studies:
             studies = {job.track.name: create_study(job.track, data, list(modules))}  # keeps few initial weights
         place = f"[{number}/{len(jobs)}]"
-        with claimed(lock_of(job)) as ours:
+        with claim(job) as ours:
             if not ours or is_done(job):
                 yield f"{place} {job}: {'done' if ours else 'being trained'} by another process"
                 continue
@@ -186,14 +187,23 @@ def _other_data(job: Job, record: Record) -> str:
     return f"; its data ({ours:.8}) are not those of the published records ({theirs:.8}): it gets a table of its own"
 
 
-def lock_of(job: Job) -> Path:
-    """The file by which a process tells others that it trains a job; its folder is made.
+@contextmanager
+def claim(job: Job) -> Iterator[bool]:
+    """Whether this process trains a job, and no other; a folder in which nothing was written is not left behind.
 
     Args:
         job: The job.
     """
-    job.path.parent.mkdir(parents=True, exist_ok=True)
-    return job.path.with_name(f".{job.path.stem}.lock")
+    folder = job.path.parent
+    made = [one for one in (folder, folder.parent) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with claimed(folder / f".{job.path.stem}.lock") as ours:
+            yield ours
+    finally:
+        with suppress(OSError):  # it holds something
+            for one in made:
+                one.rmdir()
 
 
 def is_done(job: Job) -> bool:

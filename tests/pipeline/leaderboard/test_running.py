@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from foveate.datasets.files.locking import claimed
 from foveate.pipeline.comparison.entries import Entry, parse_entries
 from foveate.pipeline.errors import CheckpointError, ConfigError, Stopped, UnusableDataError
 from foveate.pipeline.leaderboard import run as running
 from foveate.pipeline.leaderboard.protocol import Protocol, find_protocol, parse_protocol
-from foveate.pipeline.leaderboard.run import Budget, Job, choose_tracks, list_jobs, lock_of, run_jobs
+from foveate.pipeline.leaderboard.run import Budget, Job, choose_tracks, claim, list_jobs, run_jobs
 from foveate.tests.pipeline.leaderboard.made import CONTENT, content, protocol, write_data
 
 Fit = Callable[..., dict[str, Any]]
@@ -60,7 +59,7 @@ def test_a_second_run_trains_what_is_missing(tmp_path: Path, fits: list[Any]) ->
 
 def test_what_another_process_trains_is_left_to_it(tmp_path: Path, fits: list[Any]) -> None:
     theirs = next(job for job in jobs_of(tmp_path) if (job.entry.label, job.seed) == ("se", 0))
-    with claimed(lock_of(theirs)) as ours:
+    with claim(theirs) as ours:
         assert ours
         said = lines_of(tmp_path)
     assert fits == [("none", 0), ("none", 1), ("se", 1)]
