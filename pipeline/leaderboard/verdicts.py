@@ -110,11 +110,9 @@ def judge(
         detect: Smallest difference that matters.
     """
     noise = noise_of(scores)
-    whole = [label for label in image_errors if min(len(scores[label]), len(scores[baseline])) == seeds]
-    found = {}
-    if noise.freedom > 0:
-        pairs = {label: (scores[label], scores[baseline]) for label in whole}
-        found = {label: _difference(*pairs[label], noise, image_errors[label], images) for label in whole}
+    theirs = scores[baseline]
+    whole = [label for label in image_errors if len(scores[label]) == len(theirs) == seeds and noise.freedom > 0]
+    found = {label: _difference(scores[label], theirs, noise, image_errors[label], images) for label in whole}
     differ = [found[label].p_of_none() if label in found else 1.0 for label in image_errors]
     same = [found[label].p_of_as_much(detect) if label in found else 1.0 for label in image_errors]
     told = zip(image_errors, *holm_of_pairs(differ, same), strict=True)
