@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,25 +10,34 @@ from pathlib import Path
 from typing import Any
 
 OURS = "ours"
-PLOT = "race.svg"
+PLOT, SECTION = "race.svg", "race.md"
 Run = Mapping[str, Any]
 
 
-def section(races: Sequence[Run], folder: Path) -> str:
-    """Table and plot of the runs that are done."""
-    done = [race for race in races if race["done"]]
-    if not done:
-        return ""
-    draw(done, folder / PLOT)
+def write(runs: Path, folder: Path) -> None:
+    """Write table and plot of the runs that are done; what is there stays where none is.
+
+    Args:
+        runs: Folder with a file a run.
+        folder: Where race.md and race.svg lie, beside the report, which takes the former in.
+    """
+    races = [json.loads(path.read_text()) for path in sorted(runs.glob("*.json"))]
+    if done := [race for race in races if race["done"]]:
+        draw(done, folder / PLOT)
+        (folder / SECTION).write_text(section(done) + "\n")
+
+
+def section(races: Sequence[Run]) -> str:
+    """The table, and what it means."""
     lines = ["## Race: real CamVid from nothing", "", HOW, ""]
     lines += ["| contestant | minutes | seed | steps | last val mIoU |", "|---|--:|--:|--:|--:|"]
-    for race in sorted(done, key=lambda race: (race["name"], race["minutes"], race["seed"])):
+    for race in sorted(races, key=lambda race: (race["name"], race["minutes"], race["seed"])):
         last = race["points"][-1]
         lines.append(
             f"| {race['name']} | {race['minutes']:g} | {race['seed']} | {last['step']} | {100 * last['miou']:.1f} % |"
         )
     lines += ["", "| ours passes the last mIoU of | goal | share of its minutes, each seed |", "|---|--:|---|"]
-    lines += [f"| {peer} | 0.5 | {', '.join(shares)} |" for peer, shares in overtakings(done).items()]
+    lines += [f"| {peer} | 0.5 | {', '.join(shares)} |" for peer, shares in overtakings(races).items()]
     return "\n".join([*lines, "", f"![val mIoU by minute of training]({PLOT})"])
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +17,70 @@ turn in one process, A B C A B C ..., so that a busy machine slows them alike. A
 ratios, with their quartiles; single times are told for orientation only.
 """
 MARK = {True: "yes", False: "no", None: ""}
-# The order of the goals in issue and table; cases that hold none follow below.
 ENVIRONMENT = ("processor", "cores", "memory", "gpu", "driver", "system", "kernels", "python")
+OF_ONE_CASE = ("threads", "load before")
+Facts = Mapping[str, Any]
 
 
-def write(results: Sequence[Result], races: Sequence[dict[str, Any]], folder: Path | None) -> str:
+def write(results: Sequence[Result], folder: Path | None) -> str:
     """The whole report.
 
     Args:
         results: Of the cases that were run.
-        races: Of the runs of the race.
-        folder: Where notes.md and the race's pictures may lie; None for a machine that they do not tell of.
+        folder: Where race.md (the race's table) and notes.md may lie; None for a machine that they do not tell of.
     """
-    parts = [HEAD, machine(results), goals_table(results)]
-    if races and folder is not None:
-        from foveate.benchmarks.race_report import section
-
-        parts.append(section(races, folder))
-    parts += [section_of(result) for result in results]
-    notes = None if folder is None else folder / "notes.md"
-    if notes is not None and notes.is_file():
-        parts.append(notes.read_text().strip())
-    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+    most = commonest(results)
+    parts = [HEAD, machine(most), goals_table(results), _text(folder, "race.md")]
+    parts += [section_of(result, most) for result in results]
+    parts.append(_text(folder, "notes.md"))
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
-def machine(results: Sequence[Result]) -> str:
-    """What the figures belong to; the last case that was run speaks for all."""
-    if not results:
+def _text(folder: Path | None, name: str) -> str:
+    path = None if folder is None else folder / name
+    return path.read_text() if path is not None and path.is_file() else ""
+
+
+def commonest(results: Sequence[Result]) -> Facts:
+    """The machine and the versions of most results, which the head of the report tells."""
+    kinds = Counter(tuple(belonging(result.facts).items()) for result in results)
+    return dict(kinds.most_common(1)[0][0]) if kinds else {}
+
+
+def belonging(facts: Facts) -> dict[str, str]:
+    """The facts that are the same for all cases of a run."""
+    return {name: value for name, value in facts.items() if name not in OF_ONE_CASE}
+
+
+def machine(facts: Facts) -> str:
+    """What the figures belong to.
+
+    Example:
+        >>> machine({"processor": "P", "torch": "2.14"})
+        'Machine: processor P.\\n\\nVersions: torch 2.14.'
+    """
+    if not facts:
         return ""
-    facts = results[-1].facts
-    hardware = "; ".join(f"{name} {facts[name]}" for name in ENVIRONMENT if name in facts)
-    others = {name: value for name, value in facts.items() if name not in (*ENVIRONMENT, "threads", "load before")}
-    versions = ", ".join(f"{name} {version}" for name, version in others.items())
-    return f"Machine: {hardware}.\n\nVersions: {versions}."
+    return f"Machine: {_told(facts, hardware=True)}.\n\nVersions: {_told(facts, hardware=False)}."
+
+
+def _told(facts: Facts, *, hardware: bool) -> str:
+    named = [name for name in ENVIRONMENT if name in facts] if hardware else [n for n in facts if n not in ENVIRONMENT]
+    return ("; " if hardware else ", ").join(f"{name} {facts[name]}" for name in named)
+
+
+def apart(facts: Facts, most: Facts) -> str:
+    """Where a case was measured, if not where most were: what differs.
+
+    Example:
+        >>> apart({"processor": "P", "torch": "2.15"}, {"processor": "P", "torch": "2.14"})
+        'Measured apart from most: torch 2.15.'
+        >>> apart({"processor": "P"}, {"processor": "P"})
+        ''
+    """
+    differs = {name: value for name, value in belonging(facts).items() if most.get(name) != value}
+    told = [text for hardware in (True, False) if (text := _told(differs, hardware=hardware))]
+    return f"Measured apart from most: {'; '.join(told)}." if told else ""
 
 
 def goals_table(results: Sequence[Result]) -> str:
@@ -70,7 +102,7 @@ def _goal_line(goal: Goal, result: Result) -> str:
     return f"| {goal.row} | {goal.peer} | {sign}{goal.factor:g}x | {reached} | {met} | {rounds} | {threads} |"
 
 
-def section_of(result: Result) -> str:
+def section_of(result: Result, most: Facts) -> str:
     """One case: what was done, each candidate's figures, every comparison, the remarks, the plots."""
     lines = [f"## {result.title}", "", result.what, ""]
     lines += [f"| candidate | median, {result.unit} | least-most |", "|---|--:|--:|"]
@@ -79,7 +111,8 @@ def section_of(result: Result) -> str:
         lines += ["", *(_comparison(goal, result) for goal in result.goals)]
     facts = result.facts
     lines += ["", f"Threads {facts.get('threads', '?')}, load before {facts.get('load before', '?')}."]
-    lines += ["", *result.remarks] if result.remarks else []
+    remarks = [text for text in (apart(facts, most), *result.remarks) if text]
+    lines += ["", *remarks] if remarks else []
     lines += [line for plot in result.plots for line in ("", f"![{result.title}]({plot})")]
     return "\n".join(lines)
 

@@ -5,14 +5,16 @@
     python -m foveate.benchmarks.run report                 benchmarks/RESULTS.md from what is kept
     python -m foveate.benchmarks.race --help                the race, which takes hours, is a command of its own
 
-Run `make bench` once, which makes the environment .venv-bench.
+Run `make bench` once, which makes the environment .venv-bench. What a run measured lies in `--out` and is copied to
+benchmarks/measured, from which the report is written: one row can be measured anew, on another machine too, and the
+others stay.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
+import shutil
 import subprocess
 import sys
 import time
@@ -50,6 +52,7 @@ ON_A_GPU = (
     *("classification", "compiling", "augmentation"),
 )
 REPORTS = {"cpu": "RESULTS.md", "cuda": "RESULTS-gpu.md"}
+MEASURED = HERE / "measured"
 
 
 def main() -> None:
@@ -113,13 +116,24 @@ def carry_out(case: str, settings: Settings) -> None:
 
 def write(settings: Settings) -> None:
     """The report, from all that is kept."""
-    from foveate.benchmarks import report
+    from foveate.benchmarks import race_report, report
 
-    kept = [Result.load(path) for case in CASES if (path := settings.out / f"{case}.json").is_file()]
-    races = [json.loads(path.read_text()) for path in sorted((settings.out / "race").glob("*.json"))]
+    kept = keep(settings.out, MEASURED / settings.device)
+    on_cpu = settings.device == "cpu"
+    if on_cpu:
+        race_report.write(settings.out / "race", HERE)
     target = HERE / REPORTS[settings.device]
-    target.write_text(report.write(kept, races, HERE if settings.device == "cpu" else None))
+    target.write_text(report.write(kept, HERE if on_cpu else None))
     print(f"wrote {target}")
+
+
+def keep(out: Path, measured: Path) -> list[Result]:
+    """Copy what a run measured to where figures are kept; all that is kept, in the order of the report."""
+    measured.mkdir(parents=True, exist_ok=True)
+    for case in CASES:
+        if (path := out / f"{case}.json").is_file():
+            shutil.copyfile(path, measured / path.name)
+    return [Result.load(path) for case in CASES if (path := measured / f"{case}.json").is_file()]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from foveate.benchmarks.networks import create_task, random_batch
 from foveate.benchmarks.pairing import alternate, fastest, ratio
 from foveate.benchmarks.race import rate, stops
 from foveate.benchmarks.results import Goal, Result, Settings
-from foveate.benchmarks.run import CASES
+from foveate.benchmarks.run import CASES, keep
 from foveate.pipeline.comparison.entries import parse_entries
 from foveate.pipeline.comparison.result import Cell
 
@@ -92,13 +93,41 @@ def test_a_result_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
 
 
 def test_the_report_tells_goal_ratio_and_threads(tmp_path: Path) -> None:
-    text = report.write([result(peer=[4.0, 6.0], ours=[2.0, 2.0])], [], tmp_path)
+    text = report.write([result(peer=[4.0, 6.0], ours=[2.0, 2.0])], tmp_path)
     assert "| a step | peer | 2x | 2.50 (2.25-2.75) | yes | 2 | 1 |" in text
+
+
+def on(machine: str, case: str) -> Result:
+    kept = result(peer=[4.0], ours=[1.0])
+    kept.case, kept.facts = case, {"threads": "1", "load before": "0.1", "processor": machine, "torch": "2.0"}
+    return kept
+
+
+def test_a_case_from_another_machine_says_so_in_its_section(tmp_path: Path) -> None:
+    text = report.write([on("A", "peaks"), on("B", "confusion"), on("A", "memory")], tmp_path)
+    assert "Machine: processor A." in text
+    assert text.count("Measured apart from most: processor B.") == 1
+    assert "Measured apart from most: processor A." not in text
+
+
+def test_a_case_measured_anew_replaces_its_own_figures_and_no_others(tmp_path: Path) -> None:
+    first, second, measured = tmp_path / "first", tmp_path / "second", tmp_path / "measured"
+    for case in ("peaks", "confusion"):
+        on("A", case).save(first)
+    on("B", "confusion").save(second)
+    keep(first, measured)
+    kept = keep(second, measured)
+    assert [(result.case, result.facts["processor"]) for result in kept] == [("peaks", "A"), ("confusion", "B")]
+
+
+def test_figures_that_are_kept_are_those_of_the_report(root: Path, tmp_path: Path) -> None:
+    folder = root / "benchmarks"
+    assert report.write(keep(tmp_path, folder / "measured/cpu"), folder) == (folder / "RESULTS.md").read_text()
 
 
 def test_notes_are_kept_when_the_report_is_written_anew(tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("## Notes\n\nThe limit is memory.\n")
-    assert report.write([], [], tmp_path).endswith("The limit is memory.\n")
+    assert report.write([], tmp_path).endswith("The limit is memory.\n")
 
 
 def test_every_case_is_a_file_that_can_be_run(root: Path) -> None:
@@ -129,6 +158,19 @@ def test_the_race_is_scored_at_its_end_and_at_even_times_before() -> None:
 def race(name: str, *mious: float) -> dict[str, object]:
     points = [{"minute": 2.0 * k, "step": k, "miou": miou} for k, miou in enumerate(mious, start=1)]
     return {"name": name, "seed": 0, "minutes": 8, "done": True, "points": points}
+
+
+def test_the_race_is_told_only_when_a_run_is_done_and_stays_told(tmp_path: Path) -> None:
+    runs = tmp_path / "race"
+    runs.mkdir()
+    (runs / "ours.json").write_text(json.dumps({**race("ours", 0.1), "done": False}))
+    race_report.write(runs, tmp_path)
+    assert not (tmp_path / "race.md").exists()
+    (runs / "ours.json").write_text(json.dumps(race("ours", 0.1, 0.3)))
+    race_report.write(runs, tmp_path)
+    race_report.write(tmp_path / "nothing", tmp_path)
+    assert "| ours | 8 | 0 | 2 | 30.0 % |" in report.write([], tmp_path)
+    assert (tmp_path / "race.svg").is_file()
 
 
 def test_ours_has_passed_a_peer_when_it_first_stands_at_the_peers_last_score() -> None:
