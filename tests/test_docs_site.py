@@ -41,6 +41,10 @@ def test_every_block_command_and_recipe_has_its_place(site: Path) -> None:
         assert "influence on one output position" in (site / f"reference/blocks/{name}.html").read_text().lower()
 
 
+def test_no_row_lies_outside_of_its_table(site: Path) -> None:
+    assert not [page.name for page in site.rglob("*.html") if re.search(r"<p>\s*\|", page.read_text())]
+
+
 def test_a_page_with_a_wrong_link_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_out = build.lay_out
 

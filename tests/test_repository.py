@@ -164,6 +164,22 @@ def test_every_dependency_has_a_lower_bound(line: str) -> None:
     assert requirement.name == "foveate" or {s.operator for s in requirement.specifier} & {">=", "==", "~="}
 
 
+TOLD = re.compile(r"'(?:foveate|\.)\[([a-z,]+)\]'")
+READ = [*FILES, *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("examples/**/*.*")), ROOT / "README.md"]
+
+
+def test_extras_that_people_are_told_to_install_exist() -> None:
+    named = {
+        (path.name, extra)
+        for path in READ
+        if path.suffix in (".py", ".md", ".ipynb")
+        for extras in TOLD.findall(path.read_text())
+        for extra in extras.split(",")
+    }
+    assert len(named) > 20
+    assert not [one for one in named if one[1] not in PROJECT["project"]["optional-dependencies"]]
+
+
 # Without the import hook of the other tests: doctest passes over decorated functions.
 RUN_DOCTESTS = """
 import doctest, importlib, sys
