@@ -19,6 +19,7 @@ from foveate.pipeline.models.classifier import Classifier, PooledHead, split_slo
 from foveate.pipeline.models.slots import Attention, check_slots, slot_at
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
+from foveate.plugins.ops.batch_norm import BatchNorm2d
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
 
 SLOTS = ("block", "stage")
@@ -91,7 +92,7 @@ class ConvNormAct(nn.Sequential):
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__(conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU6(inplace=True))
+        super().__init__(conv, BatchNorm2d(conv.out_channels), nn.ReLU6(inplace=True))
 
 
 class InvertedResidual(nn.Module):
@@ -112,7 +113,7 @@ class InvertedResidual(nn.Module):
             *layers,
             ConvNormAct(DepthwiseConv2d(hidden, 3, stride=place.stride, dilation=place.dilation, bias=False)),
             nn.Conv2d(hidden, place.channels, 1, bias=False),
-            nn.BatchNorm2d(place.channels),
+            BatchNorm2d(place.channels),
         )
         self.has_shortcut = place.stride == 1 and place.in_channels == place.channels
         self.apply(init_weights)

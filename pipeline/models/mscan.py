@@ -23,6 +23,7 @@ from foveate.plugins.attention.msca import MultiScaleConvAttention
 from foveate.plugins.blocks import SlotSpec, create_slot
 from foveate.plugins.init import init_weights
 from foveate.plugins.ops.affine import affine_of, fold_after, fold_before, scaling
+from foveate.plugins.ops.batch_norm import BatchNorm2d, normalise_beside
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
 from foveate.plugins.ops.folding import fold_offered
 from foveate.plugins.ops.fused import FusedConv2d, name_activation
@@ -96,9 +97,9 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, *, mlp_ratio: int, gate: SlotSpec, drop_path: float, dropout: float) -> None:
         super().__init__()
-        self.norm1 = nn.BatchNorm2d(channels)
+        self.norm1 = BatchNorm2d(channels)
         self.attn = GatedAttention(channels, gate=gate)
-        self.norm2 = nn.BatchNorm2d(channels)
+        self.norm2 = BatchNorm2d(channels)
         self.mlp = ConvMlp(channels, channels * mlp_ratio, dropout=dropout)
         self.layer_scale_1 = nn.Parameter(torch.full((channels,), LAYER_SCALE))
         self.layer_scale_2 = nn.Parameter(torch.full((channels,), LAYER_SCALE))
@@ -106,9 +107,10 @@ class Block(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         # x + dp(ls1 * attn(BN(x))), then x + dp(ls2 * MLP(BN(x))); attn(y) = y + gated(y), whose y is passed last
-        normed = self.norm1(x)
+        x, normed = normalise_beside(self.norm1, x)
         x = scaled_residual(x, self.attn.gated(normed), self.drop_path.scale(x, self.layer_scale_1), normed)
-        return scaled_residual(x, self.mlp(self.norm2(x)), self.drop_path.scale(x, self.layer_scale_2))
+        x, normed = normalise_beside(self.norm2, x)
+        return scaled_residual(x, self.mlp(normed), self.drop_path.scale(x, self.layer_scale_2))
 
     def folded(self) -> FoldedBlock:
         """The same at evaluation with norms and scales inside the convolutions (see `Foldable`)."""
@@ -139,10 +141,10 @@ class Stem(nn.Module):
         super().__init__()
         self.proj = nn.Sequential(
             nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1),
-            nn.BatchNorm2d(channels // 2),
+            BatchNorm2d(channels // 2),
             GELU(),
             nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1),
-            nn.BatchNorm2d(channels),
+            BatchNorm2d(channels),
         )
         self.apply(init_weights)
 
@@ -164,7 +166,7 @@ class PatchEmbed(nn.Module):
     def __init__(self, in_channels: int, channels: int, *, kernel: int = 3, stride: int = 2) -> None:
         super().__init__()
         self.proj = nn.Conv2d(in_channels, channels, kernel, stride=stride, padding=kernel // 2)
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = BatchNorm2d(channels)
         self.apply(init_weights)
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B C h w"]:

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils.parametrize import is_parametrized
 
+from foveate.plugins.ops.batch_norm import BatchNorm2d
 from foveate.plugins.ops.depthwise import DepthwiseConv2d
 from foveate.plugins.ops.norm import PooledBatchNorm2d
 
 PLAIN = (nn.Conv2d, DepthwiseConv2d)  # subclasses may compute more than a convolution
-NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, PooledBatchNorm2d)
+NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, BatchNorm2d, PooledBatchNorm2d)
 
 
 class Affine(NamedTuple):

@@ -45,6 +45,7 @@ class _Kernel(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, branch: Tensor, scale: Tensor, more: Tensor | None) -> Tensor:
         ctx.save_for_backward(branch, scale, more)
+        ctx.dtype = x.dtype
         return native.forward(x, branch, scale, more)
 
     @staticmethod
@@ -52,4 +53,4 @@ class _Kernel(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         branch, scale, more = ctx.saved_tensors
         grad_branch, grad_more, grad_scale = native.backward(grad, branch, scale, more)
-        return grad, grad_branch, grad_scale, grad_more
+        return grad.to(ctx.dtype), grad_branch, grad_scale, grad_more

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from foveate.plugins.ops.depthwise import DepthwiseConv2d, agree, may_be_ours
+from foveate.plugins.ops.hooks import has_no_hooks
 from foveate.plugins.ops.kernels import ON_GPU, kernels_for, kernels_of
 
 Pair = tuple[nn.Module, nn.Module]
@@ -44,8 +45,7 @@ def _is_bare(module: nn.Module) -> TypeGuard[DepthwiseConv2d]:
     """Whether a module is a plain `DepthwiseConv2d` of stride and dilation 1, not parametrised and without hooks."""
     if type(module) is not DepthwiseConv2d or (*module.stride, *module.dilation) != (1, 1, 1, 1):
         return False
-    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
-    return not any(hooks)
+    return has_no_hooks(module)
 
 
 def _is_fit(x: Tensor, parameters: list[Tensor | None]) -> bool:

@@ -9,8 +9,8 @@ namespace {
 constexpr long POSITIONS = 256;  // positions that a thread processes at a time
 
 // x + scale * (branch + more); feature maps are (B, positions, C), scale is (B, C), and `more` may be null.
-template <class T>
-void forward(long batch, long positions, long channels, const float* x, const T* branch, const float* more,
+template <class X, class T, class M>
+void forward(long batch, long positions, long channels, const X* x, const T* branch, const M* more,
              const float* scale, float* out) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long position = 0; position < batch * positions; position++) {
@@ -25,10 +25,10 @@ void forward(long batch, long positions, long channels, const float* x, const T*
     }
 }
 
-// Gradients of the branch (the gradient of `more` is the same) and of the scale.
-template <class T>
-void backward(long batch, long positions, long channels, const float* grad, const T* branch, const float* more,
-              const float* scale, T* grad_branch, float* grad_more, float* grad_scale) {
+// Gradients of the branch and of the scale. The gradient of `more` is the branch's; it is stored where it has another type.
+template <class T, class M>
+void backward(long batch, long positions, long channels, const float* grad, const T* branch, const M* more,
+              const float* scale, T* grad_branch, M* grad_more, float* grad_scale) {
     const long parts = (positions + POSITIONS - 1) / POSITIONS;
     std::vector<float> sums(batch * parts * channels, 0.0f);
 #pragma omp parallel for num_threads(threads) schedule(static)
@@ -59,22 +59,23 @@ void backward(long batch, long positions, long channels, const float* grad, cons
 
 }  // namespace
 
-// sizes: batch, positions, channels
+// sizes: batch, positions, channels. Names: type of x (of the forward pass alone), of the branch, and of `more`.
+#define FORWARD(NAME, X, T, M)                                                                                  \
+    void NAME(const long* sizes, const X* x, const T* branch, const M* more, const float* scale, float* out) { \
+        forward(sizes[0], sizes[1], sizes[2], x, branch, more, scale, out);                                     \
+    }
+#define BACKWARD(NAME, T, M)                                                                                      \
+    void NAME(const long* sizes, const float* grad, const T* branch, const M* more, const float* scale,          \
+              T* grad_branch, M* grad_more, float* grad_scale) {                                                 \
+        backward(sizes[0], sizes[1], sizes[2], grad, branch, more, scale, grad_branch, grad_more, grad_scale);   \
+    }
+
 extern "C" {
-void residual_forward_float(const long* sizes, const float* x, const float* branch, const float* more,
-                            const float* scale, float* out) {
-    forward(sizes[0], sizes[1], sizes[2], x, branch, more, scale, out);
-}
-void residual_forward_bfloat16(const long* sizes, const float* x, const bfloat16* branch, const float* more,
-                               const float* scale, float* out) {
-    forward(sizes[0], sizes[1], sizes[2], x, branch, more, scale, out);
-}
-void residual_backward_float(const long* sizes, const float* grad, const float* branch, const float* more,
-                             const float* scale, float* grad_branch, float* grad_more, float* grad_scale) {
-    backward(sizes[0], sizes[1], sizes[2], grad, branch, more, scale, grad_branch, grad_more, grad_scale);
-}
-void residual_backward_bfloat16(const long* sizes, const float* grad, const bfloat16* branch, const float* more,
-                                const float* scale, bfloat16* grad_branch, float* grad_more, float* grad_scale) {
-    backward(sizes[0], sizes[1], sizes[2], grad, branch, more, scale, grad_branch, grad_more, grad_scale);
-}
+FORWARD(residual_forward_float_float_float, float, float, float)
+FORWARD(residual_forward_float_bfloat16_float, float, bfloat16, float)
+FORWARD(residual_forward_float_bfloat16_bfloat16, float, bfloat16, bfloat16)
+FORWARD(residual_forward_bfloat16_bfloat16_bfloat16, bfloat16, bfloat16, bfloat16)
+BACKWARD(residual_backward_float_float, float, float)
+BACKWARD(residual_backward_bfloat16_float, bfloat16, float)
+BACKWARD(residual_backward_bfloat16_bfloat16, bfloat16, bfloat16)
 }

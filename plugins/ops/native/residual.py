@@ -8,33 +8,49 @@ from torch import Tensor
 
 from foveate.plugins.ops.native import compiled
 
+# Dtypes of the shortcut, the branch, and what is added to it.
+TAKEN = {
+    (torch.float32, torch.float32, torch.float32),
+    (torch.float32, torch.bfloat16, torch.float32),
+    (torch.float32, torch.bfloat16, torch.bfloat16),
+    (torch.bfloat16, torch.bfloat16, torch.bfloat16),
+}
+
 
 def takes(x: Float[Tensor, "B C H W"], branch: Tensor, more: Tensor | None) -> bool:
-    """Whether the kernels support these tensors: `x` and `more` in float32, the branch in float32 or bfloat16."""
-    exact = [x] if more is None else [x, more]
-    alike = all(one.shape == x.shape for one in (branch, *exact))  # else PyTorch broadcasts or refuses them
-    return alike and all(one.dtype == torch.float32 and compiled.takes(one) for one in exact) and compiled.takes(branch)
+    """Whether the kernels support these tensors: float32 or bfloat16, none of them narrower than the branch."""
+    given = [x, branch] if more is None else [x, branch, more]
+    alike = all(one.shape == x.shape for one in given)  # else PyTorch broadcasts or refuses them
+    return alike and (x.dtype, branch.dtype, given[-1].dtype) in TAKEN and all(map(compiled.takes, given))
 
 
 def forward(
     x: Float[Tensor, "B C H W"], branch: Float[Tensor, "B C H W"], scale: Float[Tensor, "B C"], more: Tensor | None
 ) -> Float[Tensor, "B C H W"]:
     """Forward pass: x + scale * (branch + more), in float32."""
-    out = torch.empty_like(x)
-    compiled.call(f"residual_forward_{compiled.DTYPES[branch.dtype]}", _sizes(x), x, branch, more, scale, out)
+    out = torch.empty_like(x, dtype=torch.float32)
+    name = f"residual_forward_{compiled.DTYPES[x.dtype]}_{_types(branch, more)}"
+    compiled.call(name, _sizes(x), x, branch, more, scale, out)
     return out
 
 
 def backward(
     grad: Float[Tensor, "B C H W"], branch: Float[Tensor, "B C H W"], scale: Float[Tensor, "B C"], more: Tensor | None
 ) -> tuple[Float[Tensor, "B C H W"], Tensor | None, Float[Tensor, "B C"]]:
-    """Backward pass: gradients of branch, more (None if more is None) and scale; the gradient of x is `grad`."""
+    """Backward pass: gradients of branch, more (None if more is None) and scale; the gradient of x is `grad`.
+
+    The gradients of branch and more are equal, and one tensor if their dtypes are.
+    """
     grad = grad.contiguous(memory_format=torch.channels_last)
     grad_branch, grad_scale = torch.empty_like(branch), torch.empty_like(scale)
-    grad_more = None if more is None else torch.empty_like(more)
-    name = f"residual_backward_{compiled.DTYPES[branch.dtype]}"
+    grad_more = None if more is None or more.dtype == branch.dtype else torch.empty_like(more)
+    name = f"residual_backward_{_types(branch, more)}"
     compiled.call(name, _sizes(grad), grad, branch, more, scale, grad_branch, grad_more, grad_scale)
-    return grad_branch, grad_more, grad_scale
+    return grad_branch, grad_branch if grad_more is None and more is not None else grad_more, grad_scale
+
+
+def _types(branch: Tensor, more: Tensor | None) -> str:
+    return "_".join(compiled.DTYPES[one.dtype] for one in (branch, branch if more is None else more))
 
 
 def _sizes(x: Tensor) -> tuple[int, int, int]:
