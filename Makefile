@@ -84,7 +84,7 @@ BENCH := .venv-bench
 $(BENCH)/.installed: benchmarks/peers.txt pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install -q --upgrade "setuptools>=77"
-	$(BENCH)/bin/python -m pip install -q -e ".[plots,openvino]"
+	$(BENCH)/bin/python -m pip install -q -e ".[plots,openvino,tiff]"
 	$(BENCH)/bin/python -m pip install -q --no-deps -r benchmarks/peers.txt
 	touch $@
 
