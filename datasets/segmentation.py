@@ -174,9 +174,10 @@ class SegmentationDataModule(LoadingDataModule):
         found: dict[str, Paths] = {}
         errors: list[DataError] = []
         for split in ("train", "val", "test"):
+            if split == "test" and (found or any(isinstance(error, DataConfigError) for error in errors)):
+                break  # a setting is wrong, such as that no folder is given: test would say no more
             try:
-                if split != "test" or not found:
-                    found[split] = Paths(self.pairs_of(split))
+                found[split] = Paths(self.pairs_of(split))
             except DataError as error:  # a split that is not needed may be missing
                 errors.append(error)
         if not found:

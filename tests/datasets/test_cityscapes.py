@@ -156,6 +156,12 @@ def test_no_root_asks_for_one() -> None:
     assert caught.value.exit_code == 2
 
 
+def test_without_a_root_nothing_is_said_of_a_test(said: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(DataConfigError, match="where is the data"):
+        _ = CityscapesDataModule(num_workers=0).in_channels
+    assert not said.text
+
+
 def test_testing_scores_val_and_says_so(cityscapes_root: Path, said: pytest.LogCaptureFixture) -> None:
     data = module(cityscapes_root)
     data.setup("test")
