@@ -29,7 +29,8 @@ def scaled_residual(
         scale: Factor of each channel, per image or for all images.
         more: A second tensor that is added to the branch before scaling; None for none.
     """
-    if is_eager_on_cpu(x) and native.takes(x, branch, more):
+    exact = torch.promote_types(x.dtype, scale.dtype) == torch.float32  # the dtype of what the kernels give
+    if exact and is_eager_on_cpu(x) and native.takes(x, branch, more):
         out: Tensor = _Kernel.apply(x, branch, scale.float().expand(x.shape[0], -1).contiguous(), more)
         return out
     return scaled_residual_plain(x, branch, scale, more)

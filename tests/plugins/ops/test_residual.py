@@ -38,6 +38,14 @@ def test_outputs_and_gradients_equal_the_plain_ones(
         torch.testing.assert_close(one, two, rtol=1e-2 if one.dtype == torch.bfloat16 else 1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("of_scale", [torch.float32, torch.bfloat16], ids=str)
+def test_the_output_has_the_dtype_of_pytorchs_operators(dtype: torch.dtype, of_scale: torch.dtype) -> None:
+    shape = (2, 32, 5, 7)
+    given = [draw(shape, dtype), draw(shape, dtype), draw((1, 32), of_scale), draw(shape, dtype)]
+    assert scaled_residual(*given).dtype == scaled_residual_plain(*given).dtype
+
+
 def test_no_tensor_is_narrower_than_the_branch() -> None:
     shape = (3, 32, 5, 7)
     assert not native.takes(draw(shape, torch.bfloat16), draw(shape), None)
