@@ -1,4 +1,4 @@
-"""`foveate plugins`: lists, describes, diagnoses, creates and checks plugins."""
+"""`foveate plugins`: lists, describes, diagnoses and creates plugins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from foveate.plugins.errors import PluginConfigError, PluginError
 from foveate.plugins.manager import Offer, Plugins, installed_plugins
@@ -14,6 +14,9 @@ from foveate.plugins.output import print_json
 from foveate.plugins.records import Block, DataSet, Decoder, Encoder, Loss, Metric, Record
 from foveate.plugins.selection import ALLOWED, split_names
 from foveate.plugins.tables import create_console, create_table, plain
+
+if TYPE_CHECKING:
+    from foveate.plugins.doctor import Finding
 
 What = Literal["blocks", "encoders", "decoders", "losses", "metrics", "data", "all"]
 KINDS: dict[str, type[Record]] = {kind.what: kind for kind in (Block, Encoder, Decoder, Loss, Metric, DataSet)}
@@ -89,7 +92,7 @@ def show_record(name: str, plugins: str = "", json: bool = False) -> None:
         table.add_row("", plain(f"foveate options {record.noun.split()[0]}.{record.name} tells what each does"))
     create_console().print(table)
     if isinstance(record, Block):
-        _print_costs(offer, {})
+        print_costs(offer, {})
 
 
 def _find_any(manager: Plugins, name: str) -> Offer[Any]:
@@ -102,15 +105,56 @@ def _find_any(manager: Plugins, name: str) -> Offer[Any]:
     return manager.find(name, Block)
 
 
-def examine_plugins() -> None:
+def examine_plugins(json: bool = False) -> None:
     """Import each plugin in a child process; shows whether it loads, why not, how long it takes, and name clashes.
 
     Example: foveate plugins doctor
+
+    Args:
+        json: Print it as JSON.
     """
     from foveate.plugins.doctor import examine, find_clashes, find_lightning_callbacks
+
+    findings = examine()
+    callbacks = [
+        (point.dist.name if point.dist else "?", point.value, point.group) for point in find_lightning_callbacks()
+    ]
+    clashes = find_clashes(findings)
+    if json:
+        print_json(_findings(findings, callbacks, clashes))
+    else:
+        _print_findings(findings, callbacks, clashes)
+    broken = [found.entry_point for found in findings if found.fault and not found.fault.startswith("not imported")]
+    if broken or clashes:
+        parts = [f"left out: {', '.join(broken)}"] if broken else []
+        raise PluginError("; ".join([*parts, *clashes]))
+
+
+Callbacks = Sequence[tuple[str, str, str]]  # distribution, class and group of what Lightning adds to every Trainer
+
+
+def _findings(findings: Sequence[Finding], callbacks: Callbacks, clashes: Sequence[str]) -> dict[str, Any]:
     from foveate.plugins.records import API_VERSION
 
-    findings, callbacks = examine(), find_lightning_callbacks()
+    plugins = [
+        {
+            "distribution": found.distribution,
+            "entry_point": found.entry_point,
+            "records": found.records,
+            "api": found.api,
+            "seconds": found.seconds,
+            "imports_torch": found.torch,
+            "fault": found.fault or None,
+        }
+        for found in findings
+    ]
+    added = [dict(zip(("distribution", "callbacks", "group"), callback, strict=True)) for callback in callbacks]
+    return {"api": API_VERSION, "plugins": plugins, "lightning_callbacks": added, "clashes": list(clashes)}
+
+
+def _print_findings(findings: Sequence[Finding], callbacks: Callbacks, clashes: Sequence[str]) -> None:
+    from foveate.plugins.records import API_VERSION
+
     table = create_table("distribution", "entry point", "offers", "API", "import", "torch", "loads", wide="loads")
     for found in findings:
         row = [found.distribution, found.entry_point, str(len(found.records)), str(found.api or "-")]
@@ -118,15 +162,9 @@ def examine_plugins() -> None:
         table.add_row(*map(plain, row))
     create_console().print(table)
     print(f"plugin interface here: {API_VERSION}; {ALLOWED}: {os.environ.get(ALLOWED, 'not set: all are loaded')}")
-    for point in callbacks:
-        owner = point.dist.name if point.dist else "?"
-        print(f"Lightning adds the callbacks of {point.value} ({owner}, {point.group}) to every Trainer")
-    clashes = find_clashes(findings)
+    for owner, value, group in callbacks:
+        print(f"Lightning adds the callbacks of {value} ({owner}, {group}) to every Trainer")
     print("\n".join(clashes), end="\n" if clashes else "")
-    broken = [found.entry_point for found in findings if found.fault and not found.fault.startswith("not imported")]
-    if broken or clashes:
-        parts = [f"left out: {', '.join(broken)}"] if broken else []
-        raise PluginError("; ".join([*parts, *clashes]))
 
 
 def new_plugin(name: str, out: Path = Path("."), data: bool = False) -> None:
@@ -145,42 +183,22 @@ def new_plugin(name: str, out: Path = Path("."), data: bool = False) -> None:
     print(f"{folder} written; now: pip install -e {folder} && foveate plugins check {name}{' --root DIR' * data}")
 
 
-def check(name: str, options: dict[str, Any] | None = None, channels: int = 16, plugins: str = "") -> None:
-    """Test a block against the rules of the conformance kit; for each failure it says what to do.
-
-    Example: foveate plugins check cbam --options '{kernel: 5}'
+def print_costs(offer: Offer[Block], options: dict[str, Any]) -> list[dict[str, int]]:
+    """Print parameters and multiply-adds of a block at several widths; the same as figures.
 
     Args:
-        name: Name of the block, or distribution:name.
-        options: The block's options as YAML, as in a recipe.
-        channels: Number of channels that most rules use; if the block cannot be built with it, a larger one is tried.
-        plugins: Other plugins to load: modules, files, paths or packages, separated by commas.
+        offer: The block.
+        options: Its options, as in a recipe.
     """
-    offer = installed_plugins(split_names(plugins)).find(name, Block)
-    from foveate.plugins.testing import check_block, describe
-
-    results = check_block(offer, options=options, channels=channels)
-    table = create_table("rule", "result", "detail", wide="detail")
-    colours = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
-    for result in results:
-        detail = result.detail or (result.rule.promise if result.outcome == "passed" else "")
-        table.add_row(plain(result.rule.name), f"[{colours[result.outcome]}]{result.outcome}", plain(detail))
-    create_console().print(table)
-    failures = [describe(result) for result in results if result.outcome == "failed"]
-    if failures:
-        heading = f"block {offer.record.name!r} of {offer.provider} breaks {len(failures)} of {len(results)} rules"
-        raise PluginError("\n".join([f"{heading}:", *(f"- {failure}" for failure in failures)]))
-    _print_costs(offer, options or {})
-
-
-def _print_costs(offer: Offer[Block], options: dict[str, Any]) -> None:
     from foveate.plugins.conformance.costs import MAP
     from foveate.plugins.testing import measure_costs, subject_of
 
     table = create_table("channels", "parameters", f"multiply-adds at {MAP[0]} x {MAP[1]}")
-    for cost in measure_costs(subject_of(offer, options)):
+    costs = measure_costs(subject_of(offer, options))
+    for cost in costs:
         table.add_row(str(cost.channels), f"{cost.parameters:,}", f"{cost.macs:,}")
     create_console().print(table)
+    return [{"channels": cost.channels, "parameters": cost.parameters, "macs": cost.macs} for cost in costs]
 
 
-COMMANDS = {"list": list_records, "info": show_record, "doctor": examine_plugins, "new": new_plugin, "check": check}
+COMMANDS = {"list": list_records, "info": show_record, "doctor": examine_plugins, "new": new_plugin}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,18 +56,29 @@ def test_every_command_with_json_is_in_the_table() -> None:
     assert sorted(with_json() - told) == []
 
 
+def test_only_commands_that_report_nothing_have_no_json() -> None:
+    silent = {"serve", "demo", "plugins new", "config init", "completion bash", "completion zsh", "completion fish"}
+    assert {path for path, parser in parsers().items() if "--json" not in parser.known_options()} == silent
+
+
 def with_json() -> set[str]:
     """Commands whose parser takes --json."""
-    found = {"validate", "test", "predict"}
+    return {"validate", "test", "predict"} | {
+        path for path, parser in parsers().items() if "--json" in parser.known_options()
+    }
+
+
+def parsers() -> dict[str, Any]:
+    """Command -> its parser, but for those that Lightning parses."""
+    found: dict[str, Any] = {}
     for name, command in COMMANDS.items():
         if command.target is None:
             continue
         module, _, attribute = command.target.partition(":")
         target = getattr(__import__(f"foveate.{module}", fromlist=[attribute]), attribute)
-        parsers = (
+        found |= (
             {name: parser_of(target)}
             if callable(target)
             else {f"{name} {sub}": function_parser(sub, function) for sub, function in target.items()}
         )
-        found |= {path for path, parser in parsers.items() if "--json" in parser.known_options()}
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from foveate.datasets.annotations.importing import Imported
 from foveate.datasets.annotations.model import AnnotationSet
@@ -40,3 +41,26 @@ def describe_import(imported: Imported, out: Path) -> Iterator[str]:
     yield from imported.notes
     yield "images: " + ", ".join(f"{count} {how}" for how, count in imported.placed.items())
     yield f"{len(imported.drawn)} masks, and classes.yaml with {len(imported.table.classes)} classes, in {out}"
+
+
+def import_figures(annotations: AnnotationSet, imported: Imported) -> dict[str, Any]:
+    """The same for programs: format, images of each split (of no split under ""), pixels of classes, notes.
+
+    Args:
+        annotations: What was read.
+        imported: What was written.
+    """
+    pixels = imported.counts
+    classes = [
+        {"name": one.name, "value": one.values[0], "pixels": pixels.get(one.values[0], 0)}
+        for one in imported.table.classes
+    ]
+    return {
+        "format": annotations.format,
+        "images": dict(Counter(one.split or "" for one in annotations.images)),
+        "masks": len(imported.drawn),
+        "classes": classes,
+        "ignored_pixels": sum(pixels.get(value, 0) for value in imported.table.ignore_values),
+        "placed": dict(imported.placed),
+        "notes": list(imported.notes),
+    }

@@ -6,7 +6,7 @@ from typing import Any
 
 from foveate.pipeline.commands.from_mmseg import convert_config
 from foveate.pipeline.models import list_models
-from foveate.pipeline.runs.recipes import find_recipe, list_recipes
+from foveate.pipeline.runs.recipes import find_recipe, list_recipes, load_yaml
 from foveate.plugins.manager import Offer, installed_plugins
 from foveate.plugins.output import print_json
 from foveate.plugins.records import Decoder, Encoder
@@ -56,15 +56,20 @@ def print_recipes(json: bool = False) -> None:
         print(f"{name:<36}{line}")
 
 
-def show_recipe(recipe: str) -> None:
+def show_recipe(recipe: str, json: bool = False) -> None:
     """Print a recipe, to read it or as a template for your own.
 
     Example: foveate recipes show camvid_segnext_t > mine.yaml
 
     Args:
         recipe: Name of a shipped recipe, or a file.
+        json: Print it as JSON; defaults are filled in by foveate config show.
     """
-    print(find_recipe(recipe).read_text(encoding="utf-8"), end="")
+    path = find_recipe(recipe)
+    if json:
+        print_json({"recipe": load_yaml(path)})
+    else:
+        print(path.read_text(encoding="utf-8"), end="")
 
 
 MODELS = {"list": print_models}

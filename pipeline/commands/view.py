@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from foveate.datasets.errors import DataConfigError, DataError
 from foveate.datasets.files.writing import write_whole
+from foveate.pipeline.answering import answer
 
 AUTO = "auto"
 PAGE = ".foveate/view.html"  # in the data set's folder
@@ -21,6 +22,7 @@ def view(
     count: int = 24,
     seed: int | None = None,
     out: str | None = None,
+    json: str | None = None,
     flags: Sequence[str] = (),
 ) -> None:
     """Write a page of what the network is fed: augmented crops with their masks, and what was drawn for each.
@@ -36,24 +38,38 @@ def view(
         count: How many samples.
         seed: The training's seed (seed_everything); that of --data.seed, or 0, if not given.
         out: File for the page; .foveate/view.html in the data set's folder if not given.
+        json: File for where the page is, or - for standard output, also without a value.
         flags: Not given by name: the data set's options as in a training, --data.KEY VALUE.
     """
+    if count < 1:
+        raise DataConfigError(f"count is at least 1, not {count}")
+
+    def write() -> dict[str, Any]:
+        path, size = _write(target, dataset, split, count, seed, out, flags)
+        print(f"{path} written, {size / 1e6:.1f} MB: open it in a browser")
+        return {"page": str(path), "bytes": size, "split": split}
+
+    answer(json, write)
+
+
+def _write(
+    target: str, dataset: str, split: Split, count: int, seed: int | None, out: str | None, flags: Sequence[str]
+) -> tuple[Path, int]:
+    """Write the page; where it is, and its size in bytes."""
     from foveate.datasets.classification import ClassificationDataModule
     from foveate.datasets.segmentation import SegmentationDataModule
     from foveate.pipeline.commands.open_data import name_of, open_named
 
-    if count < 1:
-        raise DataConfigError(f"count is at least 1, not {count}")
     data = open_named(target, dataset, {"seed": seed}, flags)
     if not isinstance(data, SegmentationDataModule | ClassificationDataModule):
         raise DataConfigError(f"{name_of(data)} is neither a segmentation nor a classification data set of ours")
-    page = _render(data, target, split, count)
+    page = _render(data, target, split, count).encode()
     path = _path(data, out)
     try:
-        write_whole(path, page.encode())
+        write_whole(path, page)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error}; give --out FILE") from error
-    print(f"{path} written, {len(page.encode()) / 1e6:.1f} MB: open it in a browser")
+    return path, len(page)
 
 
 def _render(data: Any, target: str, split: Split, count: int) -> str:

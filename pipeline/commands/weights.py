@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from foveate.pipeline.answering import answer
 from foveate.pipeline.errors import ConfigError
 from foveate.pipeline.named_weights.fetching import cached_file, fetch
 from foveate.pipeline.named_weights.table import WEIGHTS
@@ -68,7 +69,7 @@ def _guess(state: object) -> str:
     return f"{name if share > 0.999 else f'{share:.0%} of {name}'}, layout {layout}"
 
 
-def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate") -> None:
+def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate", json: str | None = None) -> None:
     """Write the weights of a run's checkpoint as safetensors, with the parameter names of another library.
 
     Example: foveate weights export best segnext_t.safetensors --layout official
@@ -77,42 +78,63 @@ def export_checkpoint(checkpoint: str, out: str, layout: ExportLayout = "foveate
         checkpoint: Checkpoint of a run; last and best are those of the newest run.
         out: File to write; ends with .safetensors.
         layout: Parameter names: foveate, official (the paper authors' code), mmseg, timm or torchvision.
+        json: File for what was written, or - for standard output, also without a value.
     """
     from foveate.pipeline.weights.checkpoint import read_trained
     from foveate.pipeline.weights.export import export_weights
 
-    trained = read_trained(find_checkpoint(checkpoint, Path(RUNS), None))
-    chosen = export_weights(trained, Path(out), layout)
-    print(f"{out}: {trained.network}, {len(trained.classes)} classes, layout {chosen.name}")
+    def write() -> dict[str, object]:
+        trained = read_trained(find_checkpoint(checkpoint, Path(RUNS), None))
+        chosen = export_weights(trained, Path(out), layout)
+        print(f"{out}: {trained.network}, {len(trained.classes)} classes, layout {chosen.name}")
+        return {"file": out, "network": trained.network, "classes": list(trained.classes), "layout": chosen.name}
+
+    answer(json, write)
 
 
-def list_weights() -> None:
+def list_weights(json: bool = False) -> None:
     """List the weights that --model.weights takes by name: licence, checksum, where they are kept and come from.
 
     Example: foveate weights list
+
+    Args:
+        json: Print them as JSON.
     """
+    folder = cached_file(next(iter(WEIGHTS))).parent
+    if json:
+        print_json({"weights": [_described(name) for name in WEIGHTS], "folder": str(folder)})
+        return
     for name, one in WEIGHTS.items():
         known = f"SHA-256 {one.sha256}..." if one.sha256 else "unverified: no checksum is known here"
         print(f"{name:<18}{one.layout}; {one.trained_on}; {one.licence}; {known}")
         path = cached_file(name)
         print(f"{'':<18}  {path if path.is_file() else one.address}")
-    print(
-        f"\nkept in {cached_file(next(iter(WEIGHTS))).parent} (FOVEATE_CACHE in the environment names another folder)"
-    )
+    print(f"\nkept in {folder} (FOVEATE_CACHE in the environment names another folder)")
     print("others: --model.weights FILE, https://..., hf://owner/repository/file, timm:NAME")
 
 
-def fetch_weights(name: str) -> None:
+def _described(name: str) -> dict[str, object]:
+    one, path = WEIGHTS[name], cached_file(name)
+    origin = {"layout": one.layout, "trained_on": one.trained_on, "licence": one.licence, "address": one.address}
+    return {"name": name, **origin, "sha256_begins": one.sha256 or None, "file": str(path), "fetched": path.is_file()}
+
+
+def fetch_weights(name: str, json: bool = False) -> None:
     """Fetch weights by name into the cache, and print their path.
 
     Example: foveate weights fetch mscan_t
 
     Args:
         name: A name that foveate weights list shows.
+        json: Print it as JSON.
     """
     if name not in WEIGHTS:
         raise ConfigError(f"no weights named {name!r}{did_you_mean(name, WEIGHTS)} (see: foveate weights list)")
-    print(fetch(name))
+    path = fetch(name)
+    if json:
+        print_json(_described(name))
+    else:
+        print(path)
 
 
 def _checkpoint(given: str) -> str:

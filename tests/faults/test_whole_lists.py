@@ -9,7 +9,7 @@ import pytest
 
 from foveate.cli import main
 from foveate.datasets.loading.damage import SHOWN, DamageLog
-from foveate.pipeline.commands.data import _refuse_faults
+from foveate.pipeline.commands.import_data import _refuse_faults
 from foveate.tests.faults.conftest import Range
 
 
