@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from foveate.datasets.errors import DataConfigError
@@ -36,6 +36,30 @@ def near(name: str, known: Iterable[str]) -> str:
         >>> near("Vehicel", ["vehicle", "person"])
         "; did you mean 'vehicle'?"
     """
+    return _suggest(_nearest(name, known))
+
+
+def near_path(path: Path | str) -> str:
+    """A hint at the files or folders beside a path that does not exist; empty if none is similar.
+
+    The first part of the path that does not exist is compared with what lies beside it. Whole paths are told, so that
+    one can be copied into a command.
+
+    Args:
+        path: A file or folder.
+    """
+    wanted, rest = Path(path).expanduser(), Path()
+    while not wanted.parent.is_dir() and wanted.parent != wanted:
+        wanted, rest = wanted.parent, Path(wanted.name) / rest
+    try:
+        beside = [entry.name for entry in wanted.parent.iterdir()]
+    except OSError:
+        return ""
+    similar = (wanted.parent / name / rest for name in _nearest(wanted.name, beside))
+    return _suggest([str(one) for one in similar if one.exists()])
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
     by_key: dict[str, str] = {}
     for one in known:
         by_key.setdefault(_key(one), one)
@@ -44,23 +68,12 @@ def near(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(wanted, pool, n=len(pool) or 1) if wanted else []
     likeness = {key: difflib.SequenceMatcher(None, key, wanted).ratio() for key in close}
     ranked = sorted((key for key in by_key if key in likeness), key=lambda key: -likeness[key])[:MOST]
-    best = [key for key in ranked if likeness[key] >= likeness[ranked[0]] - MARGIN]
-    *others, last = [repr(by_key[key]) for key in best] or [""]
+    return [by_key[key] for key in ranked if likeness[key] >= likeness[ranked[0]] - MARGIN]
+
+
+def _suggest(names: Sequence[str]) -> str:
+    *others, last = map(repr, names) if names else [""]
     return f"; did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if last else ""
-
-
-def near_path(path: Path | str) -> str:
-    """A hint at the files or folders beside a path that does not exist; empty if none is similar.
-
-    Args:
-        path: A file or folder.
-    """
-    wanted = Path(path).expanduser()
-    try:
-        beside = [entry.name for entry in wanted.parent.iterdir()]
-    except OSError:
-        return ""
-    return near(wanted.name, beside)
 
 
 def _key(name: str) -> str:

@@ -18,6 +18,7 @@ from foveate.datasets.loading.data_module import LoadingDataModule
 from foveate.datasets.loveda import LoveDADataModule
 from foveate.datasets.patches import CityscapesPatchesDataModule
 from foveate.datasets.potsdam import PotsdamDataModule
+from foveate.datasets.text import near_path
 from foveate.datasets.voc2012 import VOC2012DataModule
 
 HOLD: dict[type[LoadingDataModule], str] = {
@@ -55,3 +56,13 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(tmp_path: Pa
 def test_a_folder_in_any_arrangement_is_only_missed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no such folder \(--data\.root\)$"):
         FolderDataModule(str(tmp_path / "mine")).existing_root()
+
+
+def test_a_similar_path_is_told_whole_so_that_it_can_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data/scenes/train").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert near_path("data/scenez") == "; did you mean 'data/scenes'?"
+    assert near_path("data/scenez/train") == "; did you mean 'data/scenes/train'?"
+    assert near_path("dat/scenes/train/") == "; did you mean 'data/scenes/train'?"
+    assert near_path("data/scenez/val") == near_path("elsewhere/scenes") == near_path("/no/such/scenes") == ""
+    assert near_path("dta") == "; did you mean 'data'?"
