@@ -47,7 +47,7 @@ def run(settings: Settings) -> Result:
         goals += [Goal(row, peer, f"ours, {title}") for peer in candidates if peer.startswith("torchvision")]
     what = (
         f"Normalise, forward, cross-entropy over {CLASSES} classes, backward and fused AdamW, batch {BATCH}, from "
-        "nothing, no mixing of images. Peers were tried with and without channels_last and bf16 autocast, and the "
+        "scratch, no mixing of images. Peers were tried with and without channels_last and bf16 autocast, and the "
         "fastest was taken; timm's ViT uses torch's fused attention. Ours: the default under bf16 autocast."
     )
     return Result("classification", "Classification training step", what, figures, goals, remarks=remarks)
@@ -119,7 +119,7 @@ def check_same(name: str) -> None:
 
 
 def create_task(name: str) -> ClassificationTask:
-    """Ours, from nothing."""
+    """Ours, from scratch."""
     labels = ClassSet(name="made", names=tuple(f"class {index}" for index in range(CLASSES)))
     return ClassificationTask(network=name, labels=labels)
 

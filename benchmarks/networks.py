@@ -19,7 +19,7 @@ CLOSE = 2e-3  # of the largest logit, in float32; the sums of two libraries run 
 
 
 def create_task(labels: LabelSet = CITYSCAPES, *, device: str = "cpu") -> SegmentationTask:
-    """Ours, from nothing, ready to train; the loss is averaged over all pixels, as the official recipe does."""
+    """Ours, from scratch, ready to train; the loss is averaged over all pixels, as the official recipe does."""
     torch.manual_seed(0)
     loss = {"name": "cross_entropy", "average": "all_pixels"}
     return SegmentationTask(network="segnext_t", labels=labels, loss=loss).to(device).train()

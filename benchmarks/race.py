@@ -1,4 +1,4 @@
-"""The race: real CamVid from nothing, so many minutes of training a run, val mIoU by minute.
+"""The race: real CamVid from scratch, so many minutes of training a run, val mIoU by minute.
 
     python -m foveate.benchmarks.race all --root ~/camvid                 every run that is not done, side by side
     python -m foveate.benchmarks.race one ours --seed 0 --root ~/camvid   one run, here

@@ -29,7 +29,7 @@ def write(runs: Path, folder: Path) -> None:
 
 def section(races: Sequence[Run]) -> str:
     """The table, and what it means."""
-    lines = ["## Race: real CamVid from nothing", "", HOW, ""]
+    lines = ["## Race: real CamVid from scratch", "", HOW, ""]
     lines += ["| contestant | minutes | seed | steps | last val mIoU |", "|---|--:|--:|--:|--:|"]
     for race in sorted(races, key=lambda race: (race["name"], race["minutes"], race["seed"])):
         last = race["points"][-1]

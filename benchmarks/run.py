@@ -1,12 +1,12 @@
 """Runs cases by name, keeps what each measured, and writes RESULTS.md.
 
     python -m foveate.benchmarks.run run                    all cases that are not done yet
-    python -m foveate.benchmarks.run run confusion --again  one case, anew
+    python -m foveate.benchmarks.run run confusion --again  one case, again
     python -m foveate.benchmarks.run report                 benchmarks/RESULTS.md from what is kept
     python -m foveate.benchmarks.race --help                the race, which takes hours, is a command of its own
 
 Run `make bench` once, which makes the environment .venv-bench. What a run measured lies in `--out` and is copied to
-benchmarks/measured, from which the report is written: one row can be measured anew, on another machine too, and the
+benchmarks/measured, from which the report is written: one row can be measured again, on another machine too, and the
 others stay.
 """
 

@@ -117,7 +117,8 @@ def examine_plugins(json: bool = False) -> None:
 
     findings = examine()
     callbacks = [
-        (point.dist.name if point.dist else "?", point.value, point.group) for point in find_lightning_callbacks()
+        {"distribution": point.dist.name if point.dist else "?", "callbacks": point.value, "group": point.group}
+        for point in find_lightning_callbacks()
     ]
     clashes = find_clashes(findings)
     if json:
@@ -130,7 +131,7 @@ def examine_plugins(json: bool = False) -> None:
         raise PluginError("; ".join([*parts, *clashes]))
 
 
-Callbacks = Sequence[tuple[str, str, str]]  # distribution, class and group of what Lightning adds to every Trainer
+Callbacks = Sequence[dict[str, str]]  # what Lightning adds to every Trainer
 
 
 def _findings(findings: Sequence[Finding], callbacks: Callbacks, clashes: Sequence[str]) -> dict[str, Any]:
@@ -148,8 +149,7 @@ def _findings(findings: Sequence[Finding], callbacks: Callbacks, clashes: Sequen
         }
         for found in findings
     ]
-    added = [dict(zip(("distribution", "callbacks", "group"), callback, strict=True)) for callback in callbacks]
-    return {"api": API_VERSION, "plugins": plugins, "lightning_callbacks": added, "clashes": list(clashes)}
+    return {"api": API_VERSION, "plugins": plugins, "lightning_callbacks": callbacks, "clashes": clashes}
 
 
 def _print_findings(findings: Sequence[Finding], callbacks: Callbacks, clashes: Sequence[str]) -> None:
@@ -162,8 +162,9 @@ def _print_findings(findings: Sequence[Finding], callbacks: Callbacks, clashes: 
         table.add_row(*map(plain, row))
     create_console().print(table)
     print(f"plugin interface here: {API_VERSION}; {ALLOWED}: {os.environ.get(ALLOWED, 'not set: all are loaded')}")
-    for owner, value, group in callbacks:
-        print(f"Lightning adds the callbacks of {value} ({owner}, {group}) to every Trainer")
+    for one in callbacks:
+        owner = f"{one['distribution']}, {one['group']}"
+        print(f"Lightning adds the callbacks of {one['callbacks']} ({owner}) to every Trainer")
     print("\n".join(clashes), end="\n" if clashes else "")
 
 

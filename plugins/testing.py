@@ -127,7 +127,7 @@ def describe(result: Result) -> str:
     Args:
         result: The failed result.
     """
-    return f"{result.rule}: {result.detail}; {result.advice}"
+    return result.describe()
 
 
 def subject_of(block: Checked, options: Mapping[str, Any], *, channels: int = 16, multiple_of: int = 1) -> Subject:

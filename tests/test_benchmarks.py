@@ -110,7 +110,7 @@ def test_a_case_from_another_machine_says_so_in_its_section(tmp_path: Path) -> N
     assert "Measured apart from most: processor A." not in text
 
 
-def test_a_case_measured_anew_replaces_its_own_figures_and_no_others(tmp_path: Path) -> None:
+def test_a_case_measured_again_replaces_its_own_figures_and_no_others(tmp_path: Path) -> None:
     first, second, measured = tmp_path / "first", tmp_path / "second", tmp_path / "measured"
     for case in ("peaks", "confusion"):
         on("A", case).save(first)

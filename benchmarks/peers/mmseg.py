@@ -80,7 +80,7 @@ def read_config(name: str) -> Any:
 
 
 def create_segnext(num_classes: int, *, size: tuple[int, int] | None = None) -> nn.Module:
-    """SegNeXt-T as the library ships it, from nothing.
+    """SegNeXt-T as the library ships it, from scratch.
 
     Args:
         num_classes: Channels of the logits.

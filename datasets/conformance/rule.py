@@ -53,9 +53,14 @@ class DataResult:
     outcome: Outcome
     detail: str
 
+    @property
+    def advice(self) -> str:
+        """What to do about a failure; empty for other outcomes."""
+        return self.rule.advice if self.outcome == "failed" else ""
+
     def describe(self) -> str:
         """A failure in one line: the rule, what was found and what to do."""
-        return f"{self.rule}: {self.detail}; {self.rule.advice}"
+        return f"{self.rule}: {self.detail}; {self.advice}"
 
 
 def rule(name: str, advice: str) -> Callable[[Check], DataRule]:

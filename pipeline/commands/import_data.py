@@ -46,9 +46,9 @@ def import_(
         json: File for what was read and written, or - for standard output, also without a value.
     """
     wanted = split_names(classes) if classes is not None else None
-    found = Path(images).expanduser() if images is not None else None
+    beside = Path(images).expanduser() if images is not None else None
     drawn = {"background": background, "classes": wanted, "placing": copy}
-    answer(json, lambda: _import(Path(source).expanduser(), Path(out).expanduser(), format, found, drawn))
+    answer(json, lambda: _import(Path(source).expanduser(), Path(out).expanduser(), format, beside, drawn))
 
 
 def _import(source: Path, target: Path, form: str, images: Path | None, drawn: dict[str, Any]) -> Figures:

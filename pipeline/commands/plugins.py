@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from foveate.datasets.conformance.rule import DataResult
     from foveate.plugins.conformance.rule import Result
 
+    Results = Sequence[Result] | Sequence[DataResult]
+
 COLOURS = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
 
 
@@ -42,29 +44,21 @@ def check(
         plugins: Other plugins to load: modules, files, paths or packages, separated by commas.
         json: File for the result of each rule, or - for standard output, also without a value.
     """
+    given = options or {}
     with kept_free(json):
-        figures = _checked(installed_plugins(split_names(plugins)), name, options or {}, channels, root)
+        manager = installed_plugins(split_names(plugins))
+        data = _data_set(manager, name)
+        offer: Offer[Any] = manager.find(name, Block) if data is None else data
+        results = _check_block(offer, given, channels) if data is None else _check_data(data, given, root)
+        _show(results)
+        failures = [result.describe() for result in results if result.outcome == "failed"]
+        costs = commands.print_costs(offer, given) if data is None and not failures else []
     if json is not None:
-        write_figures(figures, json)
-    broken = [one for one in figures["rules"] if one["result"] == "failed"]
-    failures = [f"- {one['rule']}: {one['detail']}; {one['advice']}" for one in broken]
+        write_figures({**_about(offer), "rules": [_figures(result) for result in results], "costs": costs}, json)
     if failures:
-        heading = f"{figures['record']} {figures['name']!r} of {figures['provider']} breaks {len(failures)}"
-        raise PluginError("\n".join([f"{heading} of {len(figures['rules'])} rules:", *failures]))
-
-
-def _checked(manager: Plugins, name: str, options: dict[str, Any], channels: int, root: Path | None) -> dict[str, Any]:
-    """What was checked, the result of each rule, and the costs of a block that breaks none; a table is printed."""
-    data = _data_set(manager, name)
-    offer: Offer[Any] = manager.find(name, Block) if data is None else data
-    about = {"name": offer.record.name, "record": offer.record.noun, "provider": str(offer.provider)}
-    if data is not None:
-        return {**about, "rules": _shown(_check_data_set(data, options, root))}
-    from foveate.plugins.testing import check_block
-
-    rules = _shown(check_block(offer, options=options, channels=channels))
-    broken = any(one["result"] == "failed" for one in rules)
-    return {**about, "rules": rules, "costs": [] if broken else commands.print_costs(offer, options)}
+        heading = f"{offer.record.noun} {offer.record.name!r} of {offer.provider} breaks {len(failures)}"
+        told = [f"{heading} of {len(results)} rules:", *(f"- {failure}" for failure in failures)]
+        raise PluginError("\n".join(told))
 
 
 def _data_set(manager: Plugins, name: str) -> Offer[DataSet] | None:
@@ -81,24 +75,34 @@ def _data_set(manager: Plugins, name: str) -> Offer[DataSet] | None:
         return None
 
 
-def _check_data_set(offer: Offer[DataSet], options: dict[str, Any], root: Path | None) -> list[DataResult]:
+def _check_block(offer: Offer[Block], options: dict[str, Any], channels: int) -> list[Result]:
+    from foveate.plugins.testing import check_block
+
+    return check_block(offer, options=options, channels=channels)
+
+
+def _check_data(offer: Offer[DataSet], options: dict[str, Any], root: Path | None) -> list[DataResult]:
     kind = load_data_set(offer)
     from foveate.datasets.conformance import check_data_set
 
     return check_data_set(kind, root=root, options=options)
 
 
-def _shown(results: Sequence[Result] | Sequence[DataResult]) -> list[dict[str, str]]:
-    """Print the results as a table; the same as figures, with what to do about failures."""
+def _show(results: Results) -> None:
     table = create_table("rule", "result", "detail", wide="detail")
-    figures = []
     for result in results:
         told = result.detail or (result.rule.promise if result.outcome == "passed" else "")
         table.add_row(plain(result.rule.name), f"[{COLOURS[result.outcome]}]{result.outcome}", plain(told))
-        advice = result.rule.advice if result.outcome == "failed" else ""
-        figures.append({"rule": result.rule.name, "result": result.outcome, "detail": result.detail, "advice": advice})
     create_console().print(table)
-    return figures
+
+
+def _about(offer: Offer[Any]) -> dict[str, str]:
+    return {"name": offer.record.name, "record": offer.record.noun, "provider": str(offer.provider)}
+
+
+def _figures(result: Result | DataResult) -> dict[str, str]:
+    found = {"rule": result.rule.name, "result": result.outcome}
+    return {**found, "detail": result.detail, "advice": result.advice}
 
 
 COMMANDS = {**commands.COMMANDS, "check": check}

@@ -63,6 +63,10 @@ class Result:
         """What to do about a failure; empty for other outcomes."""
         return self.rule.advice if self.outcome == "failed" else ""
 
+    def describe(self) -> str:
+        """A failure in one line: the rule, what was found and what to do."""
+        return f"{self.rule}: {self.detail}; {self.advice}"
+
 
 def rule(name: str, *, advice: str) -> Callable[[Check], Rule]:
     """Turn a function into a rule; the first line of its docstring becomes the promise.

@@ -2,11 +2,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "vectors.h"
+#include "sums.h"
 
 namespace {
-
-constexpr long POSITIONS = 256;  // positions that a thread processes at a time
 
 // x + scale * (branch + more); feature maps are (B, positions, C), scale is (B, C), and `more` may be null.
 template <class X, class T, class M>

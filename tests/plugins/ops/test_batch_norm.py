@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveate.plugins.ops.batch_norm import BatchNorm2d
+from foveate.plugins.ops.batch_norm import BatchNorm2d, normalise_beside
 from foveate.plugins.ops.eager import plain_operators
 from foveate.plugins.ops.native.compiled import takes
 
@@ -55,6 +55,32 @@ def test_output_statistics_and_gradients_are_those_of_float64(
         torch.testing.assert_close(one.double(), exact, rtol=rounding, atol=rounding * exact.abs().max().item())
     for one, exact in zip(ours.buffers(), plain.buffers(), strict=True):
         torch.testing.assert_close(one.double(), exact.double(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("parts", [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)], ids=["both", "shortcut", "norm"])
+def test_the_gradient_of_a_shortcut_beside_it_is_added(parts: tuple[float, float], dtype: torch.dtype) -> None:
+    ours, plain = pair(32)
+    x, *upstream = (draw(2, 32, 9, 5, dtype=dtype), draw(2, 32, 9, 5).bfloat16(), draw(2, 32, 9, 5).bfloat16())
+    gradients = []
+    for norm, given in ((ours, x.requires_grad_()), (plain, x.detach().double().requires_grad_())):
+        with autocast() if norm is ours else nullcontext():
+            both = normalise_beside(norm, given)
+            used = [(one * up).sum() * part for one, up, part in zip(both, upstream, parts, strict=True) if part]
+            gradients.append(torch.autograd.grad(sum(used), given)[0])
+    assert gradients[0].dtype == dtype
+    rounding = 2**-7 if dtype == torch.bfloat16 else 1e-3
+    torch.testing.assert_close(gradients[0].double(), gradients[1], rtol=rounding, atol=rounding)
+
+
+def test_a_norm_with_a_hook_is_called() -> None:
+    ours, _ = pair(16)
+    seen: list[Tensor] = []
+    ours.register_forward_hook(lambda module, given, out: seen.append(out))
+    with autocast():
+        shortcut, out = normalise_beside(ours, x := draw(2, 16, 4, 4))
+    assert shortcut is x
+    assert seen[0] is out
 
 
 def test_the_batch_counts_once_where_nothing_is_to_be_counted() -> None:
